@@ -1,0 +1,95 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target is built the same way.
+let swiftSettings: [SwiftSetting] = [
+  // A warning left standing is a question left unanswered.
+  .treatAllWarnings(as: .error),
+  // Each use of a pointer is marked `unsafe` where it stands, so that a review can find them all.
+  .strictMemorySafety(),
+  // An existential costs a box and a dynamic call: `any` makes it visible.
+  .enableUpcomingFeature("ExistentialAny"),
+  // An import is private to its file unless the API needs it: rooms do not leak into each other.
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  // A member is visible only where its module is imported, so that the import table is the truth.
+  .enableUpcomingFeature("MemberImportVisibility"),
+  // Small functions called across rooms (float writer, spans) are inlined in release builds.
+  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
+
+/// The C is optimised in debug builds too, so that tests with real weights are fast.
+let cSettings: [CSetting] = [
+  .unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror", "-fno-math-errno", "-ffp-contract=off"])
+]
+
+let package = Package(
+  name: "bert-server",
+  products: [
+    .executable(name: "bert-server", targets: ["bert-server"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    // Without its default traits it does not bring Foundation along.
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [
+    .target(name: "CKernels", cSettings: cSettings, linkerSettings: [.linkedLibrary("m")]),
+    .target(name: "CPlatform", cSettings: cSettings),
+    .target(name: "OutputMap", swiftSettings: swiftSettings),
+    .target(name: "JSON", swiftSettings: swiftSettings),
+    .target(name: "WordPiece", dependencies: ["OutputMap"], swiftSettings: swiftSettings),
+    .target(name: "Checkpoints", swiftSettings: swiftSettings),
+    .target(
+      name: "BERT", dependencies: ["OutputMap", "CKernels", "Checkpoints"],
+      swiftSettings: swiftSettings),
+    .target(name: "Batching", dependencies: ["OutputMap"], swiftSettings: swiftSettings),
+    .target(
+      name: "HTTP",
+      dependencies: ["CPlatform", .product(name: "HTTPTypes", package: "swift-http-types")],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "Service",
+      dependencies: [
+        "HTTP", "JSON", "WordPiece", "Batching", "OutputMap",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      swiftSettings: swiftSettings),
+    .target(name: "Settings", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "bert-server",
+      dependencies: [
+        "BERT", "Batching", "CPlatform", "Checkpoints", "HTTP", "JSON", "OutputMap", "Service",
+        "Settings", "WordPiece",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "WordPieceTests", dependencies: ["WordPiece", "OutputMap"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "CheckpointsTests", dependencies: ["Checkpoints"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "BERTTests", dependencies: ["BERT", "CKernels", "Checkpoints", "OutputMap"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "BatchingTests", dependencies: ["Batching", "OutputMap"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "HTTPTests",
+      dependencies: [
+        "HTTP", "CPlatform", .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ServiceTests", dependencies: ["Service", "OutputMap", "JSON"],
+      swiftSettings: swiftSettings),
+    .testTarget(name: "LayoutTests", swiftSettings: swiftSettings),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c17
+)

@@ -1,0 +1,31 @@
+/// Several sequences laid end to end: R rows and no padding between them, so that the cost of a
+/// pass is its real tokens.
+public struct PackedBatch: Sendable {
+  /// Vocabulary ids, [R].
+  public private(set) var ids: [Int32] = []
+  /// Segments, [R].
+  public private(set) var typeIDs: [Int32] = []
+  /// First row of each of the B sequences, and R at the end: [B + 1].
+  public private(set) var offsets: [Int] = [0]
+  /// Positions of each sequence that may be attended to, [B].
+  public private(set) var attendedCounts: [Int] = []
+  /// What each sequence is encoded for, [B].
+  public private(set) var selections: [OutputSelection] = []
+
+  public init() {}
+
+  public mutating func append(_ sequence: TokenSequence, for selection: OutputSelection) {
+    ids += sequence.ids
+    typeIDs += sequence.typeIDs
+    offsets.append(ids.count)
+    attendedCounts.append(sequence.attendedCount)
+    selections.append(selection)
+  }
+
+  /// B, the number of sequences.
+  public var count: Int { selections.count }
+  /// R, the number of rows.
+  public var rowCount: Int { ids.count }
+  /// The rows of one sequence.
+  public func rows(of sequence: Int) -> Range<Int> { offsets[sequence]..<offsets[sequence + 1] }
+}
