@@ -1,0 +1,54 @@
+/// Canonical decomposition (NFD) as Hugging Face's `tokenizers` knows it, and which scalars it
+/// strips afterwards.
+struct CanonicalDecomposition: Sendable {
+  static let shared = CanonicalDecomposition()
+
+  /// Where the syllables of Hangul lie, which are decomposed by arithmetic (Unicode 3.12).
+  static let hangul: ClosedRange<UInt32> = 0xAC00...0xD7A3
+
+  /// Scalar → the full decomposition; Hangul and what decomposes to itself left out.
+  let mappings: [UInt32: [UInt32]]
+  /// Scalar → its canonical combining class, where that is not 0.
+  private let combiningClasses: [UInt32: UInt8]
+  /// Non-spacing marks, which are stripped.
+  private let marks: Set<UInt32>
+
+  private init() {
+    mappings = Self.mappings(in: HuggingFaceTables.decompositions)
+    var classes: [UInt32: UInt8] = [:]
+    let rows = HuggingFaceTables.combiningClasses
+    for row in stride(from: 0, to: rows.count, by: 3) {
+      for scalar in rows[row]...rows[row + 1] { classes[scalar] = UInt8(rows[row + 2]) }
+    }
+    combiningClasses = classes
+    let ranges = HuggingFaceTables.nonspacingMarks
+    marks = Set(
+      stride(from: 0, to: ranges.count, by: 2).lazy.flatMap { ranges[$0]...ranges[$0 + 1] })
+  }
+
+  /// Rows of [scalar + 2^24 × count, count scalars].
+  static func mappings(in rows: [UInt32]) -> [UInt32: [UInt32]] {
+    var mappings: [UInt32: [UInt32]] = [:]
+    var row = 0
+    while row < rows.count {
+      let end = row + 1 + Int(rows[row] >> 24)
+      mappings[rows[row] & 0xFF_FFFF] = Array(rows[row + 1..<end])
+      row = end
+    }
+    return mappings
+  }
+
+  func combiningClass(of scalar: UInt32) -> UInt8 { combiningClasses[scalar] ?? 0 }
+
+  /// A mark that takes part in reordering and is then stripped, or not.
+  var nonstarters: Dictionary<UInt32, UInt8>.Keys { combiningClasses.keys }
+
+  func isMark(_ scalar: UInt32) -> Bool { marks.contains(scalar) }
+
+  /// The jamo of a Hangul syllable.
+  static func jamo(of syllable: UInt32) -> (lead: UInt32, vowel: UInt32, tail: UInt32?) {
+    let index = syllable - hangul.lowerBound
+    let tail = index % 28
+    return (0x1100 + index / 588, 0x1161 + index % 588 / 28, tail > 0 ? 0x11A7 + tail : nil)
+  }
+}

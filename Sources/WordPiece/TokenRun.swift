@@ -1,0 +1,88 @@
+/// The tokens of one text, as many as can still be in the answer.
+struct TokenRun {
+  enum Keep {
+    /// All that come after the limit are dropped; with `stops`, they are not even looked at.
+    case first(stops: Bool)
+    /// The earliest are dropped.
+    case last
+  }
+
+  private(set) var ids: [Int32] = []
+  /// One for each id, if `hasSources`.
+  private(set) var sources: [TokenSource] = []
+  /// Tokens that were dropped.
+  private var droppedCount = 0
+  /// More tokens, with a text that is not yet at its end, will not change the answer.
+  private(set) var isComplete = false
+
+  let hasSources: Bool
+  /// The text of a pair, or the word of a list, that is being read.
+  var part = 0
+
+  private let limit: Int
+  private let keep: Keep
+  /// How many ids there may be before some are dropped: dropping the earliest moves the rest, so
+  /// it is done once in a while.
+  private let highWater: Int
+
+  init(limit: Int, keep: Keep, hasSources: Bool) {
+    self.limit = limit
+    self.keep = keep
+    self.hasSources = hasSources
+    highWater = if case .last = keep { 2 * limit + 256 } else { limit }
+  }
+
+  /// Tokens so far, dropped ones included.
+  var totalCount: Int { ids.count + droppedCount }
+
+  mutating func reserve(_ count: Int) {
+    ids.reserveCapacity(ids.count + min(count, highWater + 100))
+  }
+
+  @inline(__always)
+  mutating func append(_ id: Int32, _ bytes: @autoclosure () -> Range<Int>) {
+    ids.append(id)
+    if hasSources { sources.append(TokenSource(part: part, bytes: bytes())) }
+  }
+
+  /// Takes the latest tokens back, down to `count` of `ids`.
+  mutating func rollBack(to count: Int) {
+    ids.removeLast(ids.count - count)
+    if hasSources { sources.removeLast(sources.count - count) }
+  }
+
+  /// To be called between words.
+  @inline(__always)
+  mutating func dropExcess() {
+    if ids.count > highWater { drop() }
+  }
+
+  private mutating func drop() {
+    switch keep {
+    case .first(let stops):
+      isComplete = stops
+      droppedCount += ids.count - limit
+      rollBack(to: limit)
+    case .last:
+      keepLast(limit)
+    }
+  }
+
+  /// Drops all but `count` tokens of the end that is kept.
+  mutating func truncate(to count: Int) {
+    guard ids.count > count else { return }
+    switch keep {
+    case .first:
+      droppedCount += ids.count - count
+      rollBack(to: count)
+    case .last: keepLast(count)
+    }
+  }
+
+  private mutating func keepLast(_ count: Int) {
+    let excess = ids.count - count
+    droppedCount += excess
+    ids.removeFirst(excess)
+    if hasSources { sources.removeFirst(excess) }
+  }
+}

@@ -1,0 +1,64 @@
+/// Every token of a vocabulary in one double-array trie (Aoe 1989), walked byte by byte: one
+/// load and one comparison a step.
+///
+/// It has two roots: tokens that begin a word hang below the first, those that continue one
+/// (`##…`, without the `##`) below the second.
+struct TokenTrie: Sendable {
+  /// A state's number. The child by byte b is state `base ^ b`, if that names this one as parent.
+  typealias State = Int
+  static let wordStart: State = 0
+  static let continuation: State = 1
+  static let continuationPrefix: [UInt8] = [UInt8(ascii: "#"), UInt8(ascii: "#")]
+
+  struct Node {
+    var base: UInt32
+    var parent: UInt32
+    /// No parent: a root, or an unused state.
+    static let unused = Node(base: 0, parent: .max)
+  }
+
+  /// By state. A multiple of 256, so that `base ^ byte` is always within.
+  private(set) var nodes: [Node] = []
+  /// The token that ends at each state, or -1.
+  private(set) var ids: [Int32] = []
+
+  /// - Parameters:
+  ///   - bytes: valid UTF-8.
+  ///   - tokens: where each token lies in it; its index is its id. Empty ones are left out.
+  init(bytes: [UInt8], tokens: [Range<Int>]) throws(VocabularyError) {
+    var builder = TokenTrieBuilder(bytes: bytes)
+    try builder.insert(tokens)
+    nodes = builder.nodes
+    ids = builder.ids
+  }
+
+  /// The longest token that `bytes` begins with at `start`, and the byte after it.
+  func longestToken(
+    in bytes: [UInt8], from start: Int, below root: State
+  ) -> (id: Int32, end: Int)? {
+    var longest: (id: Int32, end: Int)?
+    var state = root
+    for index in start..<bytes.count {
+      let next = Int(nodes[state].base) ^ Int(bytes[index])
+      guard nodes[next].parent == state else { break }
+      state = next
+      if ids[state] >= 0 { longest = (ids[state], index + 1) }
+    }
+    return longest
+  }
+
+  func id(of token: String) -> Int32? {
+    var bytes = Array(token.utf8)[...]
+    var state = Self.wordStart
+    if bytes.count > 2 && bytes.starts(with: Self.continuationPrefix) {
+      bytes = bytes.dropFirst(2)
+      state = Self.continuation
+    }
+    for byte in bytes {
+      let next = Int(nodes[state].base) ^ Int(byte)
+      guard nodes[next].parent == state else { return nil }
+      state = next
+    }
+    return ids[state] >= 0 ? ids[state] : nil
+  }
+}

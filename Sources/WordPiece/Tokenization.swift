@@ -1,0 +1,46 @@
+public import OutputMap
+
+/// What is to be tokenised.
+public enum TokenizerInput: Equatable, Sendable {
+  /// `[CLS] text [SEP]`.
+  case single(String)
+  /// `[CLS] first [SEP] second [SEP]`, the second text and its separator of type 1.
+  case pair(String, String)
+  /// One text, already cut into words: a word's pieces are its own, and white space and
+  /// punctuation within a word split it further.
+  case words([String])
+}
+
+/// What becomes of a text with more tokens than allowed.
+public enum Truncation: Sendable {
+  /// Its first tokens are kept.
+  case right
+  /// Its last tokens are kept.
+  case left
+  /// It is refused.
+  case error
+}
+
+/// Where a token comes from.
+public struct TokenSource: Equatable, Sendable {
+  /// Which text of a pair (0 or 1), or which word of a list; 0 for a single text.
+  public var part: Int
+  /// UTF-8 bytes of that text or word.
+  public var bytes: Range<Int>
+
+  public init(part: Int, bytes: Range<Int>) {
+    self.part = part
+    self.bytes = bytes
+  }
+}
+
+/// A text as tokens.
+public struct Tokenization: Equatable, Sendable {
+  /// What the encoder reads.
+  public var sequence: TokenSequence
+  /// Where each token of `sequence` comes from: nil for `[CLS]`, `[SEP]` and `[PAD]` that the
+  /// text does not name. Empty unless asked for.
+  public var sources: [TokenSource?]
+  /// Whether tokens were dropped to keep to the limit.
+  public var truncated: Bool
+}

@@ -1,0 +1,24 @@
+/// How text is normalised before it is split into tokens: the members of `BertNormalizer` in a
+/// `tokenizer.json`, and of `tokenizer_config.json` by other names.
+public struct WordPieceOptions: Hashable, Sendable {
+  /// Lower-case the text (`lowercase`, `do_lower_case`): on for uncased models.
+  public var lowercase: Bool
+  /// Decompose the text and drop its non-spacing marks (`strip_accents`); nil: when lower-casing.
+  public var stripAccents: Bool?
+  /// Make each CJK ideograph a word (`handle_chinese_chars`, `tokenize_chinese_chars`).
+  public var spacesAroundCJK: Bool
+  /// Remove control characters, U+0000 and U+FFFD (`clean_text`).
+  public var cleanText: Bool
+
+  public init(
+    lowercase: Bool = true, stripAccents: Bool? = nil, spacesAroundCJK: Bool = true,
+    cleanText: Bool = true
+  ) {
+    self.lowercase = lowercase
+    self.stripAccents = stripAccents
+    self.spacesAroundCJK = spacesAroundCJK
+    self.cleanText = cleanText
+  }
+
+  var stripsAccents: Bool { stripAccents ?? lowercase }
+}

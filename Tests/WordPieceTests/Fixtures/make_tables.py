@@ -1,0 +1,210 @@
+"""Writes Sources/WordPiece/HuggingFaceTables.swift.
+
+The tables are not read from Unicode's files: they are what Hugging Face's `tokenizers` does,
+found by asking it about every scalar value, because its parts follow different Unicode versions.
+
+    pip install -r requirements.txt && python make_tables.py
+"""
+
+import pathlib
+import unicodedata
+
+import tokenizers
+from tokenizers.normalizers import NFD, BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+
+PINNED = "0.23.3"
+OUTPUT = pathlib.Path(__file__).parents[3] / "Sources/WordPiece/HuggingFaceTables.swift"
+SCALARS = [*range(0xD800), *range(0xE000, 0x110000)]
+HANGUL = range(0xAC00, 0xD7A4)  # decomposed by arithmetic, Unicode chapter 3.12
+
+
+def only(**step):
+    steps = dict(
+        clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False
+    )
+    return BertNormalizer(**(steps | step)).normalize_str
+
+
+clean, spaced = only(clean_text=True), only(handle_chinese_chars=True)
+strip, lower = only(strip_accents=True), only(lowercase=True)
+decompose = NFD().normalize_str
+split = BertPreTokenizer().pre_tokenize_str
+
+
+def probe():
+    control, white_space, punctuation, ideographs, marks = [], [], [], [], []
+    lowercase, decompositions = {}, {}
+    for scalar in SCALARS:
+        character = chr(scalar)
+        cleaned = clean(character)
+        assert cleaned in ("", " ", character)
+        if not cleaned:
+            control.append(scalar)
+        parts = [part for part, _ in split(f"a{character}b")]
+        if parts == ["a", "b"]:
+            white_space.append(scalar)
+        elif parts == ["a", character, "b"]:
+            punctuation.append(scalar)
+        else:
+            assert parts == [f"a{character}b"]
+        # The two notions of white space are one, but for the control characters.
+        assert (cleaned == " ") == (scalar in white_space[-1:] and bool(cleaned))
+        if (apart := spaced(character)) != character:
+            assert apart == f" {character} "
+            ideographs.append(scalar)
+        if (lowered := lower(character)) != character:
+            lowercase[scalar] = lowered
+        if (decomposed := decompose(character)) != character:
+            decompositions[scalar] = decomposed
+        elif not strip(character):
+            marks.append(scalar)
+    return control, white_space, punctuation, ideographs, marks, lowercase, decompositions
+
+
+def combining_classes(decompositions):
+    """Python's classes of the marks that the library reorders, proved by asking for each order."""
+
+    def swaps(first, second):
+        return decompose(f"x{chr(first)}{chr(second)}") == f"x{chr(second)}{chr(first)}"
+
+    lowest, highest = 0x334, 0x345  # classes 1 and 240
+    marks = [
+        scalar
+        for scalar in SCALARS
+        if scalar not in decompositions and (swaps(scalar, lowest) or swaps(highest, scalar))
+    ]
+    classes = {mark: unicodedata.combining(chr(mark)) for mark in marks}
+    examples = {number: mark for mark, number in classes.items()}
+    for mark, number in classes.items():
+        for other, example in examples.items():
+            if mark == example:
+                continue
+            assert swaps(mark, example) == (number > other), (hex(mark), other)
+            assert swaps(example, mark) == (number < other), (hex(mark), other)
+    return classes
+
+
+def check_assumptions(punctuation, white_space, marks, decompositions, classes):
+    """What the code that reads the tables takes for granted."""
+    special = set(punctuation) | set(white_space)
+    for scalar, text in decompositions.items():
+        kept = [ord(c) for c in text if ord(c) not in marks]
+        assert not special & set(kept) or len(kept) == 1, hex(scalar)
+        # Only a character's tail, never its head alone, joins a run of combining marks.
+        starts = [ord(c) in classes for c in text]
+        assert all(starts) or not starts[0] and all(
+            later or not earlier for earlier, later in zip(starts, starts[1:])
+        ) or not any(ord(c) in classes and ord(c) not in marks for c in text), hex(scalar)
+    for index in range(len(HANGUL)):
+        lead, vowel, tail = index // 588, index % 588 // 28, index % 28
+        jamo = chr(0x1100 + lead) + chr(0x1161 + vowel) + (chr(0x11A7 + tail) if tail else "")
+        assert decompositions[HANGUL[index]] == jamo
+
+
+def ranges(values):
+    result = []
+    for value in sorted(values):
+        if result and result[-1][1] == value - 1:
+            result[-1][1] = value
+        else:
+            result.append([value, value])
+    return result
+
+
+def classed_ranges(classes):
+    result = []
+    for scalar, number in sorted(classes.items()):
+        if result and result[-1][1] == scalar - 1 and result[-1][2] == number:
+            result[-1][1] = scalar
+        else:
+            result.append([scalar, scalar, number])
+    return result
+
+
+def lowercase_runs(lowercase):
+    """[first, last, stride, distance modulo 2^32]: every stride-th scalar of the range."""
+    result = []
+    for scalar, text in sorted(lowercase.items()):
+        if len(text) > 1:
+            continue
+        distance = (ord(text) - scalar) % 2**32
+        if result and result[-1][3] == distance:
+            first, last, stride, _ = result[-1]
+            step = scalar - last
+            if step <= 2 and (first == last or step == stride):
+                result[-1][1:3] = [scalar, step]
+                continue
+        result.append([scalar, scalar, 1, distance])
+    return result
+
+
+def mappings(table):
+    """[scalar + 2^24 × length, then as many scalars]."""
+    return [[s | len(t) << 24, *map(ord, t)] for s, t in sorted(table.items())]
+
+
+def array(name, comment, rows):
+    lines, line = [], "   "
+    for row in rows:
+        text = "".join(f" 0x{value:X}," for value in row)
+        if len(line) + len(text) > 100:
+            lines.append(line)
+            line = "   "
+        line += text
+    lines.append(line)
+    return f"  /// {comment}\n  static let {name}: [UInt32] = [\n" + "\n".join(lines) + "\n  ]\n"
+
+
+def main():
+    assert tokenizers.__version__ == PINNED, f"the tables are of tokenizers {PINNED}"
+    control, white_space, punctuation, ideographs, marks, lowercase, decompositions = probe()
+    classes = combining_classes(decompositions)
+    check_assumptions(punctuation, white_space, set(marks), decompositions, classes)
+    decompositions = {s: t for s, t in decompositions.items() if s not in HANGUL}
+    long_lowercase = {s: t for s, t in lowercase.items() if len(t) > 1}
+    body = "\n".join(
+        [
+            array("control", "Removed by text cleaning: [first, last].", ranges(control)),
+            array("whiteSpace", "Splits words: [first, last].", ranges(white_space)),
+            array("punctuation", "Words of their own: [first, last].", ranges(punctuation)),
+            array("ideographs", "Set apart by spaces: [first, last].", ranges(ideographs)),
+            array("nonspacingMarks", "Stripped after NFD (Mn): [first, last].", ranges(marks)),
+            array(
+                "combiningClasses",
+                "Canonical combining classes over 0: [first, last, class].",
+                classed_ranges(classes),
+            ),
+            array(
+                "lowercaseRuns",
+                "One to one: [first, last, stride, distance modulo 2^32].",
+                lowercase_runs(lowercase),
+            ),
+            array(
+                "lowercaseMappings",
+                "One to several: [scalar + 2^24 × count, count scalars].",
+                mappings(long_lowercase),
+            ),
+            array(
+                "decompositions",
+                "NFD but for Hangul syllables: [scalar + 2^24 × count, count scalars].",
+                mappings(decompositions),
+            ),
+        ]
+    )
+    OUTPUT.write_text(
+        f"""\
+// Generated by Tests/WordPieceTests/Fixtures/make_tables.py from Hugging Face tokenizers {PINNED}.
+// Its parts know different Unicode versions: lower case and white space 17 (Rust's own), NFD and
+// combining classes 9 (unicode-normalization-alignments 0.1.12), categories 8
+// (unicode_categories 0.1.1), ideographs the fixed blocks of BERT's own code.
+// swift-format-ignore-file
+
+/// What Hugging Face's `tokenizers` does with each Unicode scalar, as flat rows of numbers.
+enum HuggingFaceTables {{
+{body}}}
+"""
+    )
+
+
+main()

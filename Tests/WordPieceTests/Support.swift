@@ -1,0 +1,48 @@
+import FoundationEssentials
+import WordPiece
+
+/// Files and models as the tests find them.
+enum Support {
+  private static let directory = URL(filePath: #filePath).deletingLastPathComponent()
+
+  /// The rows of a file that make_fixtures.py wrote.
+  static func fixture<Row: Decodable>(_ name: String) throws -> [Row] {
+    let file = directory.appending(path: "Fixtures/\(name).json")
+    return try JSONDecoder().decode([Row].self, from: Data(contentsOf: file))
+  }
+
+  /// The bytes of the default model's vocab.txt, which `make` fetches.
+  static let vocabularyBytes: [UInt8] = {
+    let root = directory.deletingLastPathComponent().deletingLastPathComponent()
+    let file = root.appending(path: "models/all-MiniLM-L6-v2/vocab.txt")
+    guard let data = try? Data(contentsOf: file) else {
+      fatalError("the tests need \(file.path()): fetch the default model first")
+    }
+    return [UInt8](data)
+  }()
+
+  static let vocabulary = Result { try Vocabulary(lines: vocabularyBytes) }
+
+  /// Options as the fixtures write them: lower-case, strip accents, CJK, clean text.
+  static func tokenizer(_ letters: String = "1n11") throws -> WordPieceTokenizer {
+    let letters = Array(letters)
+    return WordPieceTokenizer(
+      vocabulary: try vocabulary.get(),
+      options: WordPieceOptions(
+        lowercase: letters[0] == "1", stripAccents: letters[1] == "n" ? nil : letters[1] == "1",
+        spacesAroundCJK: letters[2] == "1", cleanText: letters[3] == "1"))
+  }
+}
+
+/// SplitMix64, so that a seed that a failing test prints brings the same input back.
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var value = state
+    value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+    value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+    return value ^ value >> 31
+  }
+}

@@ -1,0 +1,115 @@
+import OutputMap
+import Testing
+
+@testable import WordPiece
+
+@Suite struct VocabularyTests {
+  private static let needed = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+
+  private static func vocabulary(
+    _ tokens: [String], lineEnd: String = "\n"
+  ) throws(VocabularyError) -> Vocabulary {
+    try Vocabulary(lines: tokens.flatMap { Array($0.utf8) + Array(lineEnd.utf8) })
+  }
+
+  @Test func everyLineOfARealFile() throws {
+    let vocabulary = try Support.vocabulary.get()
+    let lines = String(decoding: Support.vocabularyBytes, as: UTF8.self).split(separator: "\n")
+    #expect(vocabulary.count == 30522 && lines.count == 30522)
+    for (id, line) in lines.enumerated() {
+      #expect(vocabulary.id(of: String(line)) == Int32(id))
+      #expect(vocabulary.token(Int32(id)).map { Array($0.utf8) } == Array(line.utf8))
+    }
+    #expect(vocabulary.padding == 0 && vocabulary.unknown == 100)
+    #expect(vocabulary.classification == 101 && vocabulary.separator == 102)
+    #expect(vocabulary.mask == 103)
+    for absent in ["", "##", "##zzzz", "goldfis", "[MASK]x", "\u{0}"] {
+      #expect(vocabulary.id(of: absent) == nil, "\(absent)")
+    }
+    #expect(vocabulary.token(-1) == nil && vocabulary.token(30522) == nil)
+  }
+
+  @Test func lineEnds() throws {
+    let tokens = Self.needed + ["", "a", "##a", "##", "", "é"]
+    for lineEnd in ["\n", "\r\n"] {
+      let vocabulary = try Self.vocabulary(tokens, lineEnd: lineEnd)
+      #expect(vocabulary.count == 10)
+      #expect(tokens.indices.map { vocabulary.token(Int32($0)) } == tokens)
+      #expect(vocabulary.id(of: "##") == 7 && vocabulary.id(of: "é") == 9)
+      #expect(vocabulary.id(of: "") == nil && vocabulary.mask == nil)
+    }
+    let unended = try Vocabulary(lines: Array("[PAD]\n[UNK]\n[CLS]\n[SEP]".utf8))
+    #expect(unended.count == 4 && unended.separator == 3)
+  }
+
+  @Test func refusals() {
+    for (index, token) in Self.needed.enumerated() {
+      var others = Self.needed
+      others.remove(at: index)
+      #expect(throws: VocabularyError.missing(token: token)) { try Self.vocabulary(others) }
+    }
+    #expect(throws: VocabularyError.missing(token: "[PAD]")) { try Vocabulary(lines: []) }
+    #expect(throws: VocabularyError.duplicate(token: "##ab", line: 7, firstLine: 5)) {
+      try Self.vocabulary(Self.needed + ["##ab", "ab", "##ab"])
+    }
+    let long = String(repeating: "x", count: 20)
+    #expect(throws: VocabularyError.duplicate(token: long, line: 6, firstLine: 5)) {
+      try Self.vocabulary(Self.needed + [long, long, "y"])
+    }
+    let lines = Array("[PAD]\n[UNK]\nab\u{0}c\n".utf8)
+    #expect(throws: VocabularyError.invalidUTF8(line: 4)) {
+      try Vocabulary(lines: lines + [0x61, 0xFF, 0x0A, 0x62])
+    }
+    let limit = Vocabulary.byteLimit
+    #expect(throws: VocabularyError.tooLarge(bytes: limit + 1, limit: limit)) {
+      try Vocabulary(lines: [UInt8](repeating: 0x61, count: limit + 1))
+    }
+  }
+
+  /// The trie and the splitting against a dictionary and the loop of BERT's own code, over
+  /// vocabularies of few letters, where tokens share beginnings and words fail late.
+  @Test func longestMatchAgainstADictionary() throws {
+    for seed in 1...40 as ClosedRange<UInt64> {
+      var generator = SeededGenerator(state: seed)
+      func word(upTo length: Int) -> String {
+        let letters = (1...Int.random(in: 1...length, using: &generator)).map { _ in
+          ["a", "b", "c", "é", "世"].randomElement(using: &generator) ?? ""
+        }
+        return letters.joined()
+      }
+      var tokens = Self.needed
+      for _ in 0..<60 {
+        let token = (Bool.random(using: &generator) ? "##" : "") + word(upTo: 5)
+        if !tokens.contains(token) { tokens.append(token) }
+      }
+      let vocabulary = try Self.vocabulary(tokens)
+      let tokenizer = WordPieceTokenizer(
+        vocabulary: vocabulary,
+        options: WordPieceOptions(lowercase: false, spacesAroundCJK: false))
+      for _ in 0..<100 {
+        let text = word(upTo: 12)
+        let answer = try tokenizer.tokenize(.single(text), maxTokens: 100)
+        let expected = Self.pieces(of: text, tokens)
+        #expect(
+          answer.sequence.ids.dropFirst().dropLast().map(vocabulary.token) == expected,
+          "seed \(seed), \(text) of \(tokens)")
+      }
+    }
+  }
+
+  private static func pieces(of word: String, _ tokens: [String]) -> [String] {
+    let characters = Array(word)
+    var pieces: [String] = []
+    var start = 0
+    while start < characters.count {
+      let ends = (start + 1...characters.count).reversed()
+      let prefix = start > 0 ? "##" : ""
+      guard
+        let end = ends.first(where: { tokens.contains(prefix + String(characters[start..<$0])) })
+      else { return ["[UNK]"] }
+      pieces.append(prefix + String(characters[start..<end]))
+      start = end
+    }
+    return pieces
+  }
+}
