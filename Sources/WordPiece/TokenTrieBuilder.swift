@@ -62,6 +62,7 @@ struct TokenTrieBuilder {
   }
 
   private mutating func insert(_ keys: inout [Key], below root: Int) throws(VocabularyError) {
+    guard !keys.isEmpty else { return }
     let bytes = bytes
     keys.sort { first, second in
       if first.prefix != second.prefix { return first.prefix < second.prefix }
