@@ -11,10 +11,7 @@ struct NormalizedWord {
   private var lastSource = 0..<0
   private let hasSources: Bool
 
-  init(hasSources: Bool) {
-    self.hasSources = hasSources
-    bytes.reserveCapacity(4 * Self.characterLimit)
-  }
+  init(hasSources: Bool) { self.hasSources = hasSources }
 
   var isEmpty: Bool { characterCount == 0 }
 

@@ -9,7 +9,7 @@ struct TokenRun {
 
   private(set) var ids: [Int32] = []
   /// One for each id, if `hasSources`.
-  private(set) var sources: [TokenSource] = []
+  private(set) var sources: [TokenSource?] = []
   /// Tokens that were dropped.
   private var droppedCount = 0
   /// More tokens, with a text that is not yet at its end, will not change the answer.
