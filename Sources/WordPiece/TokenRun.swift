@@ -26,17 +26,19 @@ struct TokenRun {
   private let highWater: Int
 
   init(limit: Int, keep: Keep, hasSources: Bool) {
-    self.limit = limit
+    // No text has so many tokens, and sums stay within an Int.
+    self.limit = min(limit, 1 << 40)
     self.keep = keep
     self.hasSources = hasSources
-    highWater = if case .last = keep { 2 * limit + 256 } else { limit }
+    highWater = if case .last = keep { 2 * self.limit + 256 } else { self.limit }
   }
 
   /// Tokens so far, dropped ones included.
   var totalCount: Int { ids.count + droppedCount }
 
+  /// Once, for the first text: later ones grow the array as they need.
   mutating func reserve(_ count: Int) {
-    ids.reserveCapacity(ids.count + min(count, highWater + 100))
+    if ids.isEmpty { ids.reserveCapacity(min(count, highWater + 100)) }
   }
 
   @inline(__always)

@@ -72,6 +72,11 @@ import Testing
     let two = try tokenizer.tokenize(.pair("a", "b"), maxTokens: 3, padTo: 5)
     #expect(two.sequence.ids == [101, 102, 102, 0, 0] && two.sequence.typeIDs == [0, 0, 1, 0, 0])
     #expect(two.sequence.attendedCount == 3)
+    for truncation in [Truncation.right, .left, .error] {
+      let all = try tokenizer.tokenize(
+        .pair("a", "b"), maxTokens: .max, truncation: truncation, padTo: 2)
+      #expect(all.sequence.ids == [101, 1037, 102, 1038, 102] && !all.truncated)
+    }
     #expect(throws: TokenizerError.limitTooSmall(limit: 1, least: 2)) {
       try tokenizer.tokenize(.single(""), maxTokens: 1)
     }
@@ -102,5 +107,8 @@ import Testing
     #expect(try ids("a" + repeated("\u{301}\u{1B44}")) == [100])
     #expect(try ids(repeated("中")) == Array(repeating: 1746, count: count))
     #expect(try ids(repeated("a "), limit: 12) == Array(repeating: 1037, count: 10))
+    let words = try tokenizer.tokenize(
+      .words(Array(repeating: "a", count: count)), maxTokens: 1_000_000, withSources: true)
+    #expect(words.sequence.count == count + 2 && words.sources[count]?.part == count - 1)
   }
 }

@@ -91,11 +91,10 @@ def check_assumptions(punctuation, white_space, marks, decompositions, classes):
     for scalar, text in decompositions.items():
         kept = [ord(c) for c in text if ord(c) not in marks]
         assert not special & set(kept) or len(kept) == 1, hex(scalar)
-        # Only a character's tail, never its head alone, joins a run of combining marks.
-        starts = [ord(c) in classes for c in text]
-        assert all(starts) or not starts[0] and all(
-            later or not earlier for earlier, later in zip(starts, starts[1:])
-        ) or not any(ord(c) in classes and ord(c) not in marks for c in text), hex(scalar)
+        # Marks that are kept follow one starter; what begins with a mark is marks only, stripped.
+        starters = [ord(c) not in classes for c in text]
+        if any(ord(c) in classes and ord(c) not in marks for c in text) or not starters[0]:
+            assert not any(starters[1:]) and (starters[0] or not kept), hex(scalar)
     for index in range(len(HANGUL)):
         lead, vowel, tail = index // 588, index % 588 // 28, index % 28
         jamo = chr(0x1100 + lead) + chr(0x1161 + vowel) + (chr(0x11A7 + tail) if tail else "")
