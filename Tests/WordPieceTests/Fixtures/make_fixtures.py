@@ -55,6 +55,8 @@ TELLING = [
     # Marks that survive stripping, among marks that do not: NFD reorders them.
     "a\u0301\u1b44b x\u0345\u1bab\u1baa\u0334 k\u302f\u302e\u0316\U0001e000\u0338z",
     "\U0001d15e\U0001d16d\u0334\U0001d165 \U0001d160\u0301\U0001d166a \u00e9\ua953\u0f73\ua953",
+    # Where such a word ends tells which mark took which place.
+    "\U0001d15e\u0334 \U0001d160\U0001d16d\u0345",
     "\u0e01\u0301\u200d\u1b44\u00ad\u0334[MASK]\u1b44\u0334\u4e2d\u0334\u1b44",
     "\u00e9" * 100,
     "\u00e9" * 101 + " \u0436" * 2,
