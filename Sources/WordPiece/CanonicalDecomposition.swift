@@ -40,7 +40,7 @@ struct CanonicalDecomposition: Sendable {
 
   func combiningClass(of scalar: UInt32) -> UInt8 { combiningClasses[scalar] ?? 0 }
 
-  /// A mark that takes part in reordering and is then stripped, or not.
+  /// The scalars whose combining class is not 0: those that NFD reorders.
   var nonstarters: Dictionary<UInt32, UInt8>.Keys { combiningClasses.keys }
 
   func isMark(_ scalar: UInt32) -> Bool { marks.contains(scalar) }

@@ -42,6 +42,15 @@ import Testing
     #expect(unended.count == 4 && unended.separator == 3)
   }
 
+  /// The limit holds even for a token of the vocabulary.
+  @Test func longTokens() throws {
+    let (allowed, over) = (String(repeating: "x", count: 100), String(repeating: "y", count: 101))
+    let tokenizer = WordPieceTokenizer(
+      vocabulary: try Self.vocabulary(Self.needed + [allowed, over]))
+    let answer = try tokenizer.tokenize(.single("\(allowed) \(over)"), maxTokens: 10)
+    #expect(answer.sequence.ids == [2, 4, 1, 3])
+  }
+
   @Test func refusals() {
     for (index, token) in Self.needed.enumerated() {
       var others = Self.needed
