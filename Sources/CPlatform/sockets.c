@@ -1,0 +1,58 @@
+#define _GNU_SOURCE
+#include "CPlatform.h"
+
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+
+int platform_accept4(int listener, struct sockaddr_storage *address, socklen_t *length) {
+  *length = sizeof *address;
+  return accept4(listener, (struct sockaddr *)address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+ssize_t platform_send(int socket, const void *first, size_t first_count, const void *second,
+                      size_t second_count) {
+  // sendmsg does not write through iov_base; the type has no const because readv shares it.
+  struct iovec parts[2] = {
+      {.iov_base = (void *)first, .iov_len = first_count},
+      {.iov_base = (void *)second, .iov_len = second_count},
+  };
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = second_count > 0 ? 2 : 1};
+  return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+int platform_events_open(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int platform_events_add(int events, int descriptor, uint64_t token) {
+  struct epoll_event event = {
+      .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+      .data.u64 = token,
+  };
+  return epoll_ctl(events, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+int platform_events_take(int events, struct platform_event *out, int capacity) {
+  struct epoll_event ready[64];
+  int count = epoll_wait(events, ready, capacity < 64 ? capacity : 64, 0);
+  for (int i = 0; i < count; i++) {
+    uint32_t bits = ready[i].events;
+    out[i].token = ready[i].data.u64;
+    out[i].readiness = ((bits & EPOLLIN) ? PLATFORM_READABLE : 0) |
+                       ((bits & EPOLLOUT) ? PLATFORM_WRITABLE : 0) |
+                       ((bits & EPOLLRDHUP) ? PLATFORM_PEER_CLOSED : 0) |
+                       ((bits & (EPOLLHUP | EPOLLERR)) ? PLATFORM_BROKEN : 0);
+  }
+  return count;
+}
+
+int64_t platform_raise_open_file_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
+  if (limit.rlim_cur < limit.rlim_max) {
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return (int64_t)before;
+  }
+  return limit.rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)limit.rlim_cur;
+}

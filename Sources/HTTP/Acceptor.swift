@@ -1,0 +1,141 @@
+import CPlatform
+import Dispatch
+import Glibc
+import Synchronization
+
+/// Takes new connections and hands each to the I/O queue of its descriptor.
+///
+/// `@unchecked Sendable`: `listener` changes on the queue of `events` only.
+final class Acceptor: @unchecked Sendable {
+  private let events: EventSource
+  private var listener: Socket?
+  private let occupancy: Occupancy
+  private let ioQueues: [IOQueue]
+  private let log: @Sendable (ServerEvent) -> Void
+
+  /// After a failure to accept (no descriptor or memory left) others must end first.
+  private static let retryAfter = DispatchTimeInterval.milliseconds(100)
+
+  init(
+    listener: Socket, occupancy: Occupancy, ioQueues: [IOQueue],
+    log: @escaping @Sendable (ServerEvent) -> Void
+  ) throws(HTTPServerError) {
+    guard let events = EventSource(label: "http.accept") else {
+      let error = errno
+      listener.close(abruptly: false)
+      throw .outOfResources(errno: error)
+    }
+    self.events = events
+    self.listener = listener
+    self.occupancy = occupancy
+    self.ioQueues = ioQueues
+    self.log = log
+    events.start { [weak self] _, _ in self?.acceptAll() }
+    guard events.add(listener.descriptor, token: 0) else {
+      let error = errno
+      listener.close(abruptly: false)
+      throw .outOfResources(errno: error)
+    }
+  }
+
+  deinit {
+    listener?.close(abruptly: false)
+  }
+
+  /// Closes the listener, then calls `completion`, on the acceptor's queue.
+  func stop(_ completion: @escaping @Sendable () -> Void) {
+    events.queue.async { [self] in
+      listener?.close(abruptly: false)
+      listener = nil
+      completion()
+    }
+  }
+
+  private var resume: @Sendable () -> Void {
+    { [weak self, events] in events.queue.async { [weak self] in self?.acceptAll() } }
+  }
+
+  /// Accepts until nobody waits, or there is no room even to say so; the kernel's backlog holds
+  /// the rest.
+  private func acceptAll() {
+    while let listener, let admission = occupancy.admit(orLater: resume) {
+      var address = sockaddr_storage()
+      var length = socklen_t()
+      // The pointers are used during the call only.
+      let descriptor = unsafe platform_accept4(listener.descriptor, &address, &length)
+      if descriptor >= 0 {
+        ioQueues[Int(descriptor) % ioQueues.count].adopt(
+          Socket(descriptor: descriptor), remoteAddress: SocketAddress.text(address, length),
+          admission: admission)
+        continue
+      }
+      let error = errno
+      occupancy.leave(admission)
+      switch error {
+      case EAGAIN: return
+      case EINTR, ECONNABORTED: continue
+      default:
+        log(.acceptFailed(errno: error))
+        events.queue.asyncAfter(deadline: .now() + Self.retryAfter, execute: resume)
+        return
+      }
+    }
+  }
+}
+
+/// How many connections there are, of those that are served and those only told that there are too
+/// many.
+final class Occupancy: Sendable {
+  enum Admission {
+    case served
+    case rejected
+  }
+
+  private struct State {
+    var served = 0
+    var rejected = 0
+    var later: (@Sendable () -> Void)?
+  }
+
+  /// Rejected connections at a time; further ones wait in the backlog.
+  private static let maxRejected = 64
+
+  private let maxServed: Int
+  private let state = Mutex(State())
+  /// Open connections of both kinds.
+  let group = DispatchGroup()
+
+  init(maxServed: Int) {
+    self.maxServed = maxServed
+  }
+
+  /// Takes a place. If there is none of either kind, returns nil and calls `later` when one is free.
+  func admit(orLater later: @escaping @Sendable () -> Void) -> Admission? {
+    let admission: Admission? = state.withLock { state in
+      if state.served < maxServed {
+        state.served += 1
+        return .served
+      }
+      if state.rejected < Self.maxRejected {
+        state.rejected += 1
+        return .rejected
+      }
+      state.later = later
+      return nil
+    }
+    if admission != nil { group.enter() }
+    return admission
+  }
+
+  func leave(_ admission: Admission) {
+    let later = state.withLock { state in
+      switch admission {
+      case .served: state.served -= 1
+      case .rejected: state.rejected -= 1
+      }
+      return state.later.take()
+    }
+    later?()
+    group.leave()
+  }
+}

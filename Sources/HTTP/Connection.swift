@@ -1,0 +1,148 @@
+import HTTPTypes
+
+/// Performs what a connection's machine decides: the thin shell between it, the socket and the
+/// handler.
+///
+/// `@unchecked Sendable`: everything that changes does so on `io.queue`, the only place `run` and
+/// what it calls are entered from; `answer` and `lost` may be called anywhere and go there.
+final class Connection: @unchecked Sendable {
+  let id: UInt64
+  let admission: Occupancy.Admission
+  private let io: IOQueue
+  private let socket: Socket
+  private var machine: ConnectionMachine
+  /// Weak, so that a handler that drops its responder is noticed.
+  private weak var responder: Responder?
+  private var isRunning = false
+
+  init(
+    id: UInt64, io: IOQueue, socket: Socket, remoteAddress: String,
+    admission: Occupancy.Admission, openedAt now: ContinuousClock.Instant
+  ) {
+    self.id = id
+    self.admission = admission
+    self.io = io
+    self.socket = socket
+    machine = ConnectionMachine(
+      limits: io.context.limits, remoteAddress: remoteAddress, openedAt: now)
+    if admission == .rejected { machine.reject(.tooManyConnections) }
+  }
+
+  // MARK: From any thread
+
+  func answer(_ response: Response, to number: Int) {
+    io.perform { [self] in
+      io.counters.inFlight.add(-1)
+      machine.respond(response, to: number, dateLine: io.dateLine, at: .now)
+      run()
+    }
+  }
+
+  /// The handler dropped its responder.
+  func lost(_ number: Int, path: String) {
+    io.context.log(.unanswered(path: path))
+    answer(io.context.handler.malformed(.unanswered, path: path), to: number)
+  }
+
+  // MARK: On the I/O queue
+
+  func becameReady(_ readiness: Readiness) {
+    machine.becameReady(
+      readable: readiness.isReadable, writable: readiness.isWritable,
+      peerClosed: readiness.peerClosed, broken: readiness.isBroken)
+    run()
+  }
+
+  var deadline: ContinuousClock.Instant? { machine.deadline }
+
+  func expire(at now: ContinuousClock.Instant) {
+    machine.expire(at: now)
+    run()
+  }
+
+  func drain(stopping: Bool) {
+    if stopping { machine.stop() } else { machine.drain() }
+    run()
+  }
+
+  /// Performs actions until there is nothing to do but wait. A handler may answer, and a source
+  /// deliver, while it is called from here: the event is then picked up by the loop under way.
+  func run() {
+    if isRunning { return }
+    isRunning = true
+    defer { isRunning = false }
+    var now = ContinuousClock.now
+    while true {
+      switch machine.next(at: now) {
+      case .wait:
+        if let deadline { io.schedule(deadline) }
+        return
+      case .read:
+        read()
+        now = .now
+      case .send:
+        send(at: now)
+      case .examine(let head):
+        if let refusal = io.context.handler.refuse(head) {
+          machine.refuse(refusal, dateLine: io.dateLine, at: now)
+        } else {
+          machine.proceed(at: now)
+        }
+      case .handle(let request):
+        io.counters.requests.add()
+        io.counters.inFlight.add()
+        let responder = Responder(
+          connection: self, requestNumber: machine.requestNumber, path: request.head.path ?? "")
+        self.responder = responder
+        io.context.handler.handle(request, responder)
+      case .word(let failure, let path):
+        io.counters.failures.add()
+        io.context.log(.malformed(failure, remoteAddress: machine.remoteAddress))
+        let response = io.context.handler.malformed(failure, path: path)
+        machine.explain(response, dateLine: io.dateLine, at: now)
+      case .pull(let source):
+        let number = machine.requestNumber
+        source.next { [self] piece in
+          io.perform { [self] in
+            machine.deliver(piece, to: number, at: .now)
+            run()
+          }
+        }
+      case .cancel:
+        if responder?.cancel() == true {
+          io.counters.inFlight.add(-1)
+          io.counters.cancelled.add()
+        }
+      case .abandon(let source):
+        source.abandon()
+      case .endOutput:
+        socket.endOutput()
+      case .close(let abruptly):
+        socket.close(abruptly: abruptly)
+        io.remove(self)
+      }
+    }
+  }
+
+  private func read() {
+    switch socket.receive(into: &io.readBuffer) {
+    case .bytes(let count):
+      io.counters.received.add(count)
+      let buffer = io.readBuffer
+      machine.received(buffer.span.extracting(0..<count), isAll: count < buffer.count)
+    case .wouldBlock: machine.readWouldBlock()
+    case .end: machine.endOfInput()
+    case .failed: machine.broke()
+    }
+  }
+
+  private func send(at now: ContinuousClock.Instant) {
+    switch machine.output.withNext({ first, second in socket.send(first, second) }) {
+    case .bytes(let count):
+      io.counters.sent.add(count)
+      machine.sent(count, at: now)
+    case .wouldBlock: machine.sent(0, at: now)
+    case .end, .failed: machine.broke()
+    }
+  }
+}

@@ -1,0 +1,59 @@
+public import HTTPTypes
+
+/// Why a request is not handed on: what the parser, a deadline or a limit found.
+public enum HTTPFailure: Error, Equatable, Sendable {
+  /// The bytes break RFC 9112's grammar or framing rules; the message names the rule.
+  case malformed(String)
+  case targetTooLong(limit: Int)
+  case fieldTooLong(limit: Int)
+  case fieldsTooLong(limit: Int)
+  case tooManyFields(limit: Int)
+  case bodyTooLong(limit: Int)
+  case unknownExpectation
+  case unknownMethod
+  case unknownTransferCoding
+  case unsupportedVersion
+  /// The head, or the body, was not whole when its deadline passed.
+  case headTimeout
+  case bodyTimeout
+  case tooManyConnections
+  /// A `Responder` was dropped without an answer.
+  case unanswered
+
+  public var status: HTTPResponse.Status {
+    switch self {
+    case .malformed: .badRequest
+    case .targetTooLong: .uriTooLong
+    case .fieldTooLong, .fieldsTooLong, .tooManyFields: .requestHeaderFieldsTooLarge
+    case .bodyTooLong: .contentTooLarge
+    case .unknownExpectation: .expectationFailed
+    case .unknownMethod, .unknownTransferCoding: .notImplemented
+    case .unsupportedVersion: .httpVersionNotSupported
+    case .headTimeout, .bodyTimeout: .requestTimeout
+    case .tooManyConnections: .serviceUnavailable
+    case .unanswered: .internalServerError
+    }
+  }
+
+  /// What to change.
+  public var message: String {
+    switch self {
+    case .malformed(let message): message
+    case .targetTooLong(let limit): "the request target is longer than \(limit) bytes: shorten it"
+    case .fieldTooLong(let limit): "a header field line is longer than \(limit) bytes: shorten it"
+    case .fieldsTooLong(let limit):
+      "the header fields are longer than \(limit) bytes together: send fewer or shorter ones"
+    case .tooManyFields(let limit): "there are more than \(limit) header fields: send fewer"
+    case .bodyTooLong(let limit):
+      "the body is longer than \(limit) bytes: send it in several requests"
+    case .unknownExpectation: "the only expectation served is 100-continue: leave Expect out"
+    case .unknownMethod: "the method is not served here: use GET, HEAD, POST or OPTIONS"
+    case .unknownTransferCoding: "the only transfer coding served is chunked, alone"
+    case .unsupportedVersion: "the protocol version is not served: use HTTP/1.1"
+    case .headTimeout: "the request head was not whole in time: send it faster"
+    case .bodyTimeout: "the request body was not whole in time: send it faster, or in parts"
+    case .tooManyConnections: "there are too many connections: try again later, or reuse them"
+    case .unanswered: "the server lost the request; its log says more"
+    }
+  }
+}

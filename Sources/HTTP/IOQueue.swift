@@ -1,0 +1,117 @@
+import Dispatch
+import Glibc
+
+/// What every connection of a server needs to know.
+struct ServerContext: Sendable {
+  let limits: ServerLimits
+  let handler: any RequestHandler
+  let log: @Sendable (ServerEvent) -> Void
+  let occupancy: Occupancy
+}
+
+/// One of the few serial queues that connections live on, and what they share there.
+///
+/// `@unchecked Sendable`: all that changes does so on the queue of `events`; `perform` is the door.
+final class IOQueue: @unchecked Sendable {
+  let context: ServerContext
+  let counters = ServerCounters()
+  /// What a read reads into before the connection takes what it needs.
+  var readBuffer = [UInt8](repeating: 0, count: 65536)
+
+  private let events: EventSource
+  private var connections: [UInt64: Connection] = [:]
+  private var lastID: UInt64 = 0
+  private var date = HTTPDate()
+  private var nextTick: ContinuousClock.Instant?
+  private var isDraining = false
+  private var isStopping = false
+  private let isCurrent = DispatchSpecificKey<Bool>()
+
+  /// Deadlines are looked at no more often than this.
+  private static let tick = Duration.milliseconds(100)
+
+  init(label: String, context: ServerContext) throws(HTTPServerError) {
+    self.context = context
+    guard let events = EventSource(label: label) else { throw .outOfResources(errno: errno) }
+    self.events = events
+    events.queue.setSpecific(key: isCurrent, value: true)
+    events.start { [weak self] token, readiness in
+      self?.connections[token]?.becameReady(readiness)
+    }
+  }
+
+  // MARK: From any thread
+
+  /// Runs `body` on the queue: at once if this is it, so that an answer given while the request is
+  /// being handled costs no hop.
+  func perform(_ body: @escaping @Sendable () -> Void) {
+    if DispatchQueue.getSpecific(key: isCurrent) == true {
+      body()
+    } else {
+      events.queue.async(execute: body)
+    }
+  }
+
+  func adopt(_ socket: Socket, remoteAddress: String, admission: Occupancy.Admission) {
+    events.queue.async { [self] in
+      lastID += 1
+      let connection = Connection(
+        id: lastID, io: self, socket: socket, remoteAddress: remoteAddress,
+        admission: admission, openedAt: .now)
+      connections[lastID] = connection
+      counters.accepted.add()
+      if admission == .served { counters.open.add() } else { counters.rejected.add() }
+      guard events.add(socket.descriptor, token: lastID) else {
+        socket.close(abruptly: true)
+        remove(connection)
+        return
+      }
+      if isDraining { connection.drain(stopping: isStopping) } else { connection.run() }
+    }
+  }
+
+  func drain(stopping: Bool) {
+    events.queue.async { [self] in
+      isDraining = true
+      isStopping = isStopping || stopping
+      for connection in connections.values { connection.drain(stopping: isStopping) }
+    }
+  }
+
+  // MARK: On the queue
+
+  /// `Date: …` and a CRLF.
+  var dateLine: [UInt8] {
+    date.set(time(nil))
+    return date.line
+  }
+
+  func remove(_ connection: Connection) {
+    dispatchPrecondition(condition: .onQueue(events.queue))
+    connections[connection.id] = nil
+    if connection.admission == .served { counters.open.add(-1) }
+    context.occupancy.leave(connection.admission)
+  }
+
+  /// Makes sure that deadlines are looked at then.
+  func schedule(_ deadline: ContinuousClock.Instant) {
+    if let nextTick, nextTick <= deadline { return }
+    let delay = max(Self.tick, deadline - .now)
+    nextTick = .now + delay
+    let (seconds, attoseconds) = delay.components
+    events.queue.asyncAfter(
+      deadline: .now() + Double(seconds) + Double(attoseconds) / 1e18
+    ) { [weak self] in self?.tick() }
+  }
+
+  private func tick() {
+    let now = ContinuousClock.now
+    // An earlier tick has been asked for since this one was.
+    guard let due = nextTick, due <= now else { return }
+    nextTick = nil
+    for connection in connections.values {
+      guard let deadline = connection.deadline else { continue }
+      if deadline <= now { connection.expire(at: now) } else { schedule(deadline) }
+    }
+  }
+}

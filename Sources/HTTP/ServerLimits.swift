@@ -1,0 +1,45 @@
+/// What a client may ask of the server: sizes in bytes, and how long it may take.
+public struct ServerLimits: Equatable, Sendable {
+  /// Open connections; one more is told 503 and closed.
+  public var maxConnections = 1024
+  /// The request target (path and query). Longer: 414.
+  public var maxTargetBytes = 8192
+  /// One header field line. Longer: 431.
+  public var maxFieldBytes = 16384
+  /// All header field lines of a request, or all its trailer lines. Longer: 431.
+  public var maxHeaderBytes = 32768
+  /// Header fields of a request. More: 431.
+  public var maxHeaderCount = 100
+  /// The request body as sent. Longer: 413.
+  public var maxBodyBytes = 16 * 1024 * 1024
+
+  /// From the first byte of a request to the end of its head, however the bytes trickle in. Also
+  /// from accepting a connection to its first byte. Later: 408 (nothing, if no byte came).
+  public var headerTimeout = Duration.seconds(15)
+  /// From the end of the head to the end of the body. Later: 408.
+  public var bodyTimeout = Duration.seconds(30)
+  /// Between two requests of a connection. Later: closed without a word.
+  public var idleTimeout = Duration.seconds(75)
+  /// Without the client taking one byte of an answer. Later: broken off.
+  public var writeTimeout = Duration.seconds(30)
+  /// How long what a client still sends is thrown away after its last answer, so that it can read
+  /// that answer (RFC 9112 section 9.6).
+  public var lingerTimeout = Duration.seconds(5)
+
+  public init() {}
+}
+
+extension ServerLimits {
+  /// The most that is thrown away while lingering.
+  static let maxLingerBytes = 64 * 1024 * 1024
+  /// A refused request's body up to this size is read and thrown away to keep the connection.
+  static let maxDiscardedBody = 65536
+  /// Empty lines tolerated before a request line (RFC 9112 section 2.2).
+  static let maxBlankLines = 4
+  /// The longest method; a longer one is none we know.
+  static let maxMethodBytes = 32
+  /// Chunk extensions of a request together (RFC 9112 section 7.1.1).
+  static let maxChunkExtensionBytes = 4096
+  /// Bytes of answers waiting for the client, above which nothing more is produced.
+  static let outputLowWater = 65536
+}
