@@ -1,0 +1,55 @@
+import Dispatch
+import Glibc
+import HTTP
+import Synchronization
+
+/// A server on a free port with the tiny handler, stopped at the end of the test.
+final class TestServer: Sendable {
+  let handler = TinyHandler()
+  let server: Server
+  let port: Int
+  let events: EventLog
+
+  init(_ change: (inout ServerLimits) -> Void = { _ in }) throws {
+    var limits = ServerLimits()
+    change(&limits)
+    let events = EventLog()
+    self.events = events
+    server = Server(host: "127.0.0.1", port: 0, limits: limits, handler: handler) {
+      events.append($0)
+    }
+    port = try server.start().port
+  }
+
+  deinit {
+    server.stop {}
+  }
+
+  func connect() -> RawClient { RawClient(self) }
+
+  final class EventLog: Sendable {
+    private let events = Mutex<[ServerEvent]>([])
+    var all: [ServerEvent] { events.withLock { $0 } }
+    func append(_ event: ServerEvent) { events.withLock { $0.append(event) } }
+  }
+}
+
+/// Runs blocking code beside the pool the tests run on.
+func blocking<Result: Sendable>(
+  _ body: @escaping @Sendable () throws -> Result
+) async throws -> Result {
+  try await withCheckedThrowingContinuation { continuation in
+    DispatchQueue(label: "test.blocking").async {
+      continuation.resume(with: Swift.Result { try body() })
+    }
+  }
+}
+
+/// Waits, at most ten seconds, until something comes true.
+func eventually(_ condition: () -> Bool) -> Bool {
+  for _ in 0..<1000 {
+    if condition() { return true }
+    usleep(10_000)
+  }
+  return condition()
+}
