@@ -15,6 +15,9 @@ final class Connection: @unchecked Sendable {
   private weak var responder: Responder?
   private var isRunning = false
 
+  /// Then the queue's other connections get their turn.
+  private static let readsPerTurn = 16
+
   init(
     id: UInt64, io: IOQueue, socket: Socket, remoteAddress: String,
     admission: Occupancy.Admission, openedAt now: ContinuousClock.Instant
@@ -42,6 +45,19 @@ final class Connection: @unchecked Sendable {
   func lost(_ number: Int, path: String) {
     io.context.log(.unanswered(path: path))
     answer(io.context.handler.malformed(.unanswered, path: path), to: number)
+  }
+
+  func deliver(_ piece: BodyPiece, to number: Int) {
+    io.perform { [self] in
+      machine.deliver(piece, to: number, at: .now)
+      run()
+    }
+  }
+
+  /// A body source dropped its delivery.
+  func lostPiece(_ number: Int) {
+    io.context.log(.unfinished)
+    deliver(.failed, to: number)
   }
 
   // MARK: On the I/O queue
@@ -72,12 +88,15 @@ final class Connection: @unchecked Sendable {
     isRunning = true
     defer { isRunning = false }
     var now = ContinuousClock.now
+    var reads = 0
     while true {
       switch machine.next(at: now) {
       case .wait:
         if let deadline { io.schedule(deadline) }
         return
       case .read:
+        if reads == Self.readsPerTurn { return io.later { [self] in run() } }
+        reads += 1
         read()
         now = .now
       case .send:
@@ -101,13 +120,8 @@ final class Connection: @unchecked Sendable {
         let response = io.context.handler.malformed(failure, path: path)
         machine.explain(response, dateLine: io.dateLine, at: now)
       case .pull(let source):
-        let number = machine.requestNumber
-        source.next { [self] piece in
-          io.perform { [self] in
-            machine.deliver(piece, to: number, at: .now)
-            run()
-          }
-        }
+        let delivery = Delivery(connection: self, requestNumber: machine.requestNumber)
+        source.next { delivery.perform($0) }
       case .cancel:
         if responder?.cancel() == true {
           io.counters.inFlight.add(-1)
@@ -137,11 +151,14 @@ final class Connection: @unchecked Sendable {
   }
 
   private func send(at now: ContinuousClock.Instant) {
-    switch machine.output.withNext({ first, second in socket.send(first, second) }) {
+    let (transfer, offered) = machine.output.withNext { first, second in
+      (socket.send(first, second), first.count + second.count)
+    }
+    switch transfer {
     case .bytes(let count):
       io.counters.sent.add(count)
-      machine.sent(count, at: now)
-    case .wouldBlock: machine.sent(0, at: now)
+      machine.sent(count, of: offered, at: now)
+    case .wouldBlock: machine.sent(0, of: offered, at: now)
     case .end, .failed: machine.broke()
     }
   }

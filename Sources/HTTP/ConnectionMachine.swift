@@ -270,8 +270,9 @@ struct ConnectionMachine {
     }
   }
 
-  mutating func sent(_ count: Int, at now: Instant) {
-    if count < output.count { isWritable = false }
+  /// - Parameter offered: the bytes given to the socket; if it took fewer, it is full.
+  mutating func sent(_ count: Int, of offered: Int, at now: Instant) {
+    if count < offered { isWritable = false }
     if count > 0 { writingSince = now }
     output.drop(count)
   }
@@ -348,7 +349,8 @@ struct ConnectionMachine {
   /// From now on every answer is the last of its connection; one between two requests is closed.
   mutating func drain() {
     isDraining = true
-    isReadable = true
+    // A request that has come at the last moment is still served.
+    if isIdle { isReadable = true }
   }
 
   /// Draining, and a connection that has sent nothing yet is closed too.

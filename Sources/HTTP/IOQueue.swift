@@ -80,6 +80,11 @@ final class IOQueue: @unchecked Sendable {
 
   // MARK: On the queue
 
+  /// Runs `body` behind what is waiting already.
+  func later(_ body: @escaping @Sendable () -> Void) {
+    events.queue.async(execute: body)
+  }
+
   /// `Date: …` and a CRLF.
   var dateLine: [UInt8] {
     date.set(time(nil))

@@ -4,6 +4,8 @@ import HTTPTypes
 public enum ServerEvent: Equatable, Sendable, CustomStringConvertible {
   /// A handler dropped its responder: a defect. The client was told 500.
   case unanswered(path: String)
+  /// A body source dropped its `deliver`: a defect. The answer was broken off.
+  case unfinished
   /// A request was refused before it became one.
   case malformed(HTTPFailure, remoteAddress: String)
   /// Accepting failed (too many open files, for one) and is tried again shortly.
@@ -12,6 +14,7 @@ public enum ServerEvent: Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .unanswered(let path): "the request for \(path) was dropped without an answer"
+    case .unfinished: "a streamed answer was dropped half-way"
     case .malformed(let failure, let remoteAddress):
       "answered \(failure.status.code) to \(remoteAddress): \(failure.message)"
     case .acceptFailed(let errno): "accepting a connection failed with errno \(errno)"

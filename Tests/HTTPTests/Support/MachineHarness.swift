@@ -44,6 +44,12 @@ struct MachineHarness {
     run()
   }
 
+  /// The bytes are on the socket, and nobody has been told.
+  mutating func arrives(_ text: String) { pieces.append(Array(text.utf8)) }
+
+  /// Pieces on the socket.
+  var unread: Int { pieces.count }
+
   mutating func respond(_ response: Response) {
     machine.respond(
       response, to: machine.requestNumber, dateLine: Self.dateLine, at: now)
@@ -80,7 +86,7 @@ struct MachineHarness {
         let taken = min(all.count, window)
         if window != .max { window -= taken }
         output += all[..<taken]
-        machine.sent(taken, at: now)
+        machine.sent(taken, of: all.count, at: now)
       case .examine(let head):
         if let refusal = TinyHandler.refuse(head) {
           machine.refuse(refusal, dateLine: Self.dateLine, at: now)
