@@ -10,14 +10,14 @@ final class TestServer: Sendable {
   let port: Int
   let events: EventLog
 
-  init(_ change: (inout ServerLimits) -> Void = { _ in }) throws {
+  init(ioQueueCount: Int = 2, _ change: (inout ServerLimits) -> Void = { _ in }) throws {
     var limits = ServerLimits()
     change(&limits)
     let events = EventLog()
     self.events = events
-    server = Server(host: "127.0.0.1", port: 0, limits: limits, handler: handler) {
-      events.append($0)
-    }
+    server = Server(
+      host: "127.0.0.1", port: 0, limits: limits, ioQueueCount: ioQueueCount, handler: handler
+    ) { events.append($0) }
     port = try server.start().port
   }
 
