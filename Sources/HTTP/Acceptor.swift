@@ -13,7 +13,7 @@ final class Acceptor: @unchecked Sendable {
   private let ioQueues: [IOQueue]
   private let log: @Sendable (ServerEvent) -> Void
 
-  /// After a failure to accept (no descriptor or memory left) others must end first.
+  /// With no descriptor, memory or place left others must end first.
   private static let retryAfter = DispatchTimeInterval.milliseconds(100)
 
   init(
@@ -51,14 +51,11 @@ final class Acceptor: @unchecked Sendable {
     }
   }
 
-  private var resume: @Sendable () -> Void {
-    { [weak self, events] in events.queue.async { [weak self] in self?.acceptAll() } }
-  }
-
   /// Accepts until nobody waits, or there is no room even to say so; the kernel's backlog holds
   /// the rest.
   private func acceptAll() {
-    while let listener, let admission = occupancy.admit(orLater: resume) {
+    while let listener {
+      guard let admission = occupancy.admit() else { return retryLater() }
       var address = sockaddr_storage()
       var length = socklen_t()
       // The pointers are used during the call only.
@@ -76,9 +73,15 @@ final class Acceptor: @unchecked Sendable {
       case EINTR, ECONNABORTED: continue
       default:
         log(.acceptFailed(errno: error))
-        events.queue.asyncAfter(deadline: .now() + Self.retryAfter, execute: resume)
-        return
+        return retryLater()
       }
+    }
+  }
+
+  /// Edge-triggered readiness does not repeat itself: whoever waits now must be looked for.
+  private func retryLater() {
+    events.queue.asyncAfter(deadline: .now() + Self.retryAfter) { [weak self] in
+      self?.acceptAll()
     }
   }
 }
@@ -91,17 +94,12 @@ final class Occupancy: Sendable {
     case rejected
   }
 
-  private struct State {
-    var served = 0
-    var rejected = 0
-    var later: (@Sendable () -> Void)?
-  }
-
   /// Rejected connections at a time; further ones wait in the backlog.
   private static let maxRejected = 64
 
   private let maxServed: Int
-  private let state = Mutex(State())
+  private let served = Atomic(0)
+  private let rejected = Atomic(0)
   /// Open connections of both kinds.
   let group = DispatchGroup()
 
@@ -109,33 +107,27 @@ final class Occupancy: Sendable {
     self.maxServed = maxServed
   }
 
-  /// Takes a place. If there is none of either kind, returns nil and calls `later` when one is free.
-  func admit(orLater later: @escaping @Sendable () -> Void) -> Admission? {
-    let admission: Admission? = state.withLock { state in
-      if state.served < maxServed {
-        state.served += 1
-        return .served
-      }
-      if state.rejected < Self.maxRejected {
-        state.rejected += 1
-        return .rejected
-      }
-      state.later = later
+  /// Takes a place; nil if there is none of either kind. On one queue only.
+  func admit() -> Admission? {
+    let admission: Admission
+    if served.load(ordering: .relaxed) < maxServed {
+      served.add()
+      admission = .served
+    } else if rejected.load(ordering: .relaxed) < Self.maxRejected {
+      rejected.add()
+      admission = .rejected
+    } else {
       return nil
     }
-    if admission != nil { group.enter() }
+    group.enter()
     return admission
   }
 
   func leave(_ admission: Admission) {
-    let later = state.withLock { state in
-      switch admission {
-      case .served: state.served -= 1
-      case .rejected: state.rejected -= 1
-      }
-      return state.later.take()
+    switch admission {
+    case .served: served.add(-1)
+    case .rejected: rejected.add(-1)
     }
-    later?()
     group.leave()
   }
 }

@@ -5,6 +5,14 @@ import Testing
 
 /// What the server does with every kind of input, on real sockets.
 @Suite struct BehaviourTests {
+  /// One server takes all of it, many at a time.
+  private let test: TestServer
+  private static let shared = Result { try TestServer() }
+
+  init() throws {
+    test = try Self.shared.get()
+  }
+
   private static let good = Array("GET /health HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
 
   @Test(arguments: behaviours)
@@ -18,7 +26,6 @@ import Testing
   }
 
   private func check(_ behaviour: Behaviour, behindAnother: Bool) async throws {
-    let test = try TestServer()
     let (responses, next, rest) = try await blocking {
       let client = test.connect()
       client.send((behindAnother ? Self.good : []) + behaviour.bytes)
@@ -66,9 +73,9 @@ import Testing
     var bytewise = MachineHarness()
     for byte in behaviour.bytes { bytewise.feed([byte]) }
     #expect(bytewise.output == whole.output)
-    // Every place to cut; of the long ones every seventh.
-    for cut in stride(from: 0, to: behaviour.bytes.count, by: behaviour.bytes.count < 1000 ? 1 : 7)
-    {
+    // Every place to cut; of the long ones two hundred.
+    let count = behaviour.bytes.count
+    for cut in stride(from: 0, to: count, by: max(1, count / 200)) {
       var halves = MachineHarness()
       halves.feed(Array(behaviour.bytes[..<cut]))
       halves.feed(Array(behaviour.bytes[cut...]))
@@ -79,7 +86,6 @@ import Testing
   }
 
   @Test func headAnswersLikeGetWithoutABody() async throws {
-    let test = try TestServer()
     let (get, head, next) = try await blocking {
       let client = test.connect()
       client.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -108,7 +114,6 @@ import Testing
   }
 
   @Test func aHundredPipelinedRequestsAreAnsweredInOrder() async throws {
-    let test = try TestServer()
     let answers = try await blocking {
       let client = test.connect()
       client.send(
@@ -120,7 +125,6 @@ import Testing
   }
 
   @Test func aBodyCutShortGetsNoAnswer() async throws {
-    let test = try TestServer()
     for request in [
       "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel",
       "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",

@@ -33,7 +33,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "/%", "/%4", "/%zz", "/%+1", "/a%00", "/%ff", "/%C3", "/%ED%A0%80", "/%C0%AF", "/..", "/a/../..",
+    "/%", "/%4", "/%zz", "/%+1", "/a%00", "/%ff", "/%C3", "/%ED%A0%80", "/%C0%AF", "/..",
+    "/a/../..",
     "/?a=%", "/?%zz=1", "/?a=%00", "/?a=%ff",
   ])
   func whatCannotBeReadIsRefused(_ target: String) {

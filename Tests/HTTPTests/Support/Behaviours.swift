@@ -1,4 +1,4 @@
-private let L = "\r\n"
+private let crlf = "\r\n"
 private let end = "Host: a\r\n\r\n"
 
 private func get(_ target: String = "/health") -> String { "GET \(target) HTTP/1.1\r\n" }
@@ -12,45 +12,48 @@ private func chunked(_ body: String) -> String { post("Transfer-Encoding: chunke
 private func raw(_ parts: [UInt8]...) -> [UInt8] { Array(parts.joined()) }
 
 /// RFC 9112 unless another is named. Where it leaves a choice, the choice taken is fixed here.
-let behaviours: [Behaviour] = startLineBehaviours + hostBehaviours + fieldBehaviours
+let behaviours: [Behaviour] =
+  startLineBehaviours + hostBehaviours + fieldBehaviours
   + framingBehaviours + connectionBehaviours + semanticBehaviours
 
 let startLineBehaviours: [Behaviour] = [
   .served("3", "a plain GET", get() + end, body: "ok\n"),
-  .served("2.2", "one empty line first", L + get() + end),
-  .served("2.2", "two empty lines first", L + L + get() + end),
-  .closed("2.2", "five empty lines first", L + L + L + L + L + get() + end),
-  .closed("3", "two spaces after the method", "GET  /health HTTP/1.1" + L + end),
-  .closed("3", "two spaces before the version", "GET /health  HTTP/1.1" + L + end),
-  .closed("3", "a space after the version", "GET /health HTTP/1.1 " + L + end),
-  .closed("3", "a space before the method", " GET /health HTTP/1.1" + L + end),
-  .closed("3", "a tab as separator", "GET\t/health HTTP/1.1" + L + end),
-  .closed("3", "a tab before the version", "GET /health\tHTTP/1.1" + L + end),
-  .closed("3", "HTTP/0.9", "GET /health" + L + end),
-  .closed("3", "a method alone", "GET" + L + end),
-  .served("9110 2.5", "HTTP/1.2 is read as 1.1", "GET /health HTTP/1.2" + L + end),
-  .closed("9110 15.6.6", "HTTP/2.0", "GET /health HTTP/2.0" + L + end, 505),
-  .closed("9110 15.6.6", "HTTP/0.9 spelled out", "GET /health HTTP/0.9" + L + end, 505),
-  .closed("9110 15.6.6", "the HTTP/2 preface", "PRI * HTTP/2.0" + L + L + "SM" + L + L, 505),
-  .closed("2.3", "HTTP/0.99", "GET /health HTTP/0.99" + L + end),
-  .closed("2.3", "HTTP/1.10", "GET /health HTTP/1.10" + L + end),
-  .closed("2.3", "HTTP/11", "GET /health HTTP/11" + L + end),
-  .closed("2.3", "HTTP/1.", "GET /health HTTP/1." + L + end),
-  .closed("2.3", "HTTP/a.1", "GET /health HTTP/a.1" + L + end),
-  .closed("2.3", "http/1.1", "GET /health http/1.1" + L + end),
-  .closed("2.3", "a CR in the version", "GET /health HTTP/\r1.1" + L + end),
-  .closed("2.3", "FTP/1.1", "GET /health FTP/1.1" + L + end),
-  .closed("9110 9.1", "a method of separators", "G=\":<>(e),[T];?\" / HTTP/1.1" + L + end),
-  .closed("9110 9.1", "NUL in the method", "GET\0 / HTTP/1.1" + L + end),
-  .closed("9110 9.1", "ß in the method", "GETß / HTTP/1.1" + L + end),
-  .served("9110 15.5.6", "an unknown method", "BREW /health HTTP/1.1" + L + end, 405),
-  .served("9110 9.1", "methods are case-sensitive", "get /health HTTP/1.1" + L + end, 405),
+  .served("2.2", "one empty line first", crlf + get() + end),
+  .served("2.2", "two empty lines first", crlf + crlf + get() + end),
+  .closed("2.2", "five empty lines first", crlf + crlf + crlf + crlf + crlf + get() + end),
+  .closed("3", "two spaces after the method", "GET  /health HTTP/1.1" + crlf + end),
+  .closed("3", "two spaces before the version", "GET /health  HTTP/1.1" + crlf + end),
+  .closed("3", "a space after the version", "GET /health HTTP/1.1 " + crlf + end),
+  .closed("3", "a space before the method", " GET /health HTTP/1.1" + crlf + end),
+  .closed("3", "a tab as separator", "GET\t/health HTTP/1.1" + crlf + end),
+  .closed("3", "a tab before the version", "GET /health\tHTTP/1.1" + crlf + end),
+  .closed("3", "HTTP/0.9", "GET /health" + crlf + end),
+  .closed("3", "a method alone", "GET" + crlf + end),
+  .served("9110 2.5", "HTTP/1.2 is read as 1.1", "GET /health HTTP/1.2" + crlf + end),
+  .closed("9110 15.6.6", "HTTP/2.0", "GET /health HTTP/2.0" + crlf + end, 505),
+  .closed("9110 15.6.6", "HTTP/0.9 spelled out", "GET /health HTTP/0.9" + crlf + end, 505),
+  .closed(
+    "9110 15.6.6", "the HTTP/2 preface", "PRI * HTTP/2.0" + crlf + crlf + "SM" + crlf + crlf, 505),
+  .closed("2.3", "HTTP/0.99", "GET /health HTTP/0.99" + crlf + end),
+  .closed("2.3", "HTTP/1.10", "GET /health HTTP/1.10" + crlf + end),
+  .closed("2.3", "HTTP/11", "GET /health HTTP/11" + crlf + end),
+  .closed("2.3", "HTTP/1.", "GET /health HTTP/1." + crlf + end),
+  .closed("2.3", "HTTP/a.1", "GET /health HTTP/a.1" + crlf + end),
+  .closed("2.3", "http/1.1", "GET /health http/1.1" + crlf + end),
+  .closed("2.3", "a CR in the version", "GET /health HTTP/\r1.1" + crlf + end),
+  .closed("2.3", "FTP/1.1", "GET /health FTP/1.1" + crlf + end),
+  .closed("9110 9.1", "a method of separators", "G=\":<>(e),[T];?\" / HTTP/1.1" + crlf + end),
+  .closed("9110 9.1", "NUL in the method", "GET\0 / HTTP/1.1" + crlf + end),
+  .closed("9110 9.1", "ß in the method", "GETß / HTTP/1.1" + crlf + end),
+  .served("9110 15.5.6", "an unknown method", "BREW /health HTTP/1.1" + crlf + end, 405),
+  .served("9110 9.1", "methods are case-sensitive", "get /health HTTP/1.1" + crlf + end, 405),
   .closed(
     "3", "a method of 1000 letters",
-    String(repeating: "M", count: 1000) + " /health HTTP/1.1" + L + end, 501),
+    String(repeating: "M", count: 1000) + " /health HTTP/1.1" + crlf + end, 501),
   .closed("3", "a target too long", get("/" + String(repeating: "a", count: 8192)) + end, 414),
   .closed("3", "a target far too long", get("/" + String(repeating: "a", count: 20000)) + end, 414),
-  .served("3", "a target just short enough", get("/" + String(repeating: "a", count: 8191)) + end, 404),
+  .served(
+    "3", "a target just short enough", get("/" + String(repeating: "a", count: 8191)) + end, 404),
   .closed("3.2", "a space in the target", get("/he alth") + end),
   .closed("3.2", "a control byte in the target", get("/he\u{1}alth") + end),
   .closed("3.2", "DEL in the target", get("/he\u{7F}alth") + end),
@@ -63,14 +66,14 @@ let startLineBehaviours: [Behaviour] = [
   .closed("3.2.1", "a target without a slash", get("foo/bar") + end),
   .closed("3.2.3", "authority form without CONNECT", get("a.com:443") + end),
   .closed("3.2.4", "* without OPTIONS", get("*") + end),
-  .served("3.2.4", "OPTIONS *", "OPTIONS * HTTP/1.1" + L + end, 204),
+  .served("3.2.4", "OPTIONS *", "OPTIONS * HTTP/1.1" + crlf + end, 204),
   .served("3.2.2", "absolute form wins over Host", get("http://b/host") + end, body: "b"),
   .served("3.2.2", "absolute form with a port", get("HTTP://b:81/host") + end, body: "b:81"),
   .served("3.2.2", "absolute form without a path", get("http://b?x") + end, 404),
   .closed("9110 4.2.4", "user information in the target", get("http://u@b/host") + end),
   .closed("9110 4.2.1", "an empty host in the target", get("http:///host") + end),
-  .closed("3.2.3", "CONNECT", "CONNECT a:1 HTTP/1.1" + L + end, 501),
-  .served("9110 9.3.8", "TRACE", "TRACE /health HTTP/1.1" + L + end, 405),
+  .closed("3.2.3", "CONNECT", "CONNECT a:1 HTTP/1.1" + crlf + end, 501),
+  .served("9110 9.3.8", "TRACE", "TRACE /health HTTP/1.1" + crlf + end, 405),
   .served("9110 4.2.3", "/a/../health", get("/a/../health") + end),
   .served("9110 4.2.3", "//health", get("//health") + end),
   .served("9110 4.2.3", "/health/", get("/health/") + end),
@@ -80,46 +83,47 @@ let startLineBehaviours: [Behaviour] = [
 ]
 
 let hostBehaviours: [Behaviour] = [
-  .closed("3.2", "no Host", get() + L),
-  .closed("3.2", "two Hosts", get() + "Host: a" + L + "Host: b" + L + L),
-  .closed("3.2", "the same Host twice", get() + "Host: a" + L + "Host: a" + L + L),
-  .closed("3.2", "Host: a b", get() + "Host: a b" + L + L),
-  .closed("3.2", "Host: a/b", get() + "Host: a/b" + L + L),
-  .closed("3.2", "Host: a@b", get() + "Host: a@b" + L + L),
-  .closed("3.2", "Host: a:99999", get() + "Host: a:99999" + L + L),
-  .closed("3.2", "Host: a:x", get() + "Host: a:x" + L + L),
-  .closed("3.2", "Host: a:1:2", get() + "Host: a:1:2" + L + L),
-  .closed("3.2", "Host: [::1", get() + "Host: [::1" + L + L),
-  .closed("3.2", "Host: []", get() + "Host: []" + L + L),
-  .closed("3.2", "Host: [::1]x", get() + "Host: [::1]x" + L + L),
-  .closed("3.2", "an empty Host", get() + "Host:" + L + L),
-  .served("3.2", "Host: [::1]:80", get() + "Host: [::1]:80" + L + L),
-  .served("3.2", "Host: a.b_c:8080", get() + "Host: a.b_c:8080" + L + L),
-  .closed("3.2", "HTTP/1.0 without Host", "GET /health HTTP/1.0" + L + L, 200),
-  .closed("3.2", "HTTP/1.0 with a bad Host", "GET /health HTTP/1.0" + L + "Host: a b" + L + L),
+  .closed("3.2", "no Host", get() + crlf),
+  .closed("3.2", "two Hosts", get() + "Host: a" + crlf + "Host: b" + crlf + crlf),
+  .closed("3.2", "the same Host twice", get() + "Host: a" + crlf + "Host: a" + crlf + crlf),
+  .closed("3.2", "Host: a b", get() + "Host: a b" + crlf + crlf),
+  .closed("3.2", "Host: a/b", get() + "Host: a/b" + crlf + crlf),
+  .closed("3.2", "Host: a@b", get() + "Host: a@b" + crlf + crlf),
+  .closed("3.2", "Host: a:99999", get() + "Host: a:99999" + crlf + crlf),
+  .closed("3.2", "Host: a:x", get() + "Host: a:x" + crlf + crlf),
+  .closed("3.2", "Host: a:1:2", get() + "Host: a:1:2" + crlf + crlf),
+  .closed("3.2", "Host: [::1", get() + "Host: [::1" + crlf + crlf),
+  .closed("3.2", "Host: []", get() + "Host: []" + crlf + crlf),
+  .closed("3.2", "Host: [::1]x", get() + "Host: [::1]x" + crlf + crlf),
+  .closed("3.2", "an empty Host", get() + "Host:" + crlf + crlf),
+  .served("3.2", "Host: [::1]:80", get() + "Host: [::1]:80" + crlf + crlf),
+  .served("3.2", "Host: a.b_c:8080", get() + "Host: a.b_c:8080" + crlf + crlf),
+  .closed("3.2", "HTTP/1.0 without Host", "GET /health HTTP/1.0" + crlf + crlf, 200),
+  .closed(
+    "3.2", "HTTP/1.0 with a bad Host", "GET /health HTTP/1.0" + crlf + "Host: a b" + crlf + crlf),
 ]
 
 let fieldBehaviours: [Behaviour] = [
-  .closed("5.1", "a space before the colon", get() + "X : v" + L + end),
-  .closed("5.1", "a tab before the colon", get() + "X\t: v" + L + end),
-  .closed("2.2", "white space after the request line", get() + " " + L + end),
-  .closed("2.2", "an indented first field", get() + " X: v" + L + end),
-  .closed("5.2", "a folded line", get() + "X: v" + L + " more" + L + end),
-  .closed("5.2", "a line folded with a tab", get() + "X: v" + L + "\tmore" + L + end),
-  .closed("5", "no name", get() + ": v" + L + end),
-  .closed("5", "no colon", get() + "X" + L + end),
-  .closed("9110 5.1", "X[]: v", get() + "X[]: v" + L + end),
-  .closed("9110 5.1", "NUL in a name", get() + "X\0: v" + L + end),
-  .closed("9110 5.1", "CR in a name", get() + "X\r: v" + L + end),
+  .closed("5.1", "a space before the colon", get() + "X : v" + crlf + end),
+  .closed("5.1", "a tab before the colon", get() + "X\t: v" + crlf + end),
+  .closed("2.2", "white space after the request line", get() + " " + crlf + end),
+  .closed("2.2", "an indented first field", get() + " X: v" + crlf + end),
+  .closed("5.2", "a folded line", get() + "X: v" + crlf + " more" + crlf + end),
+  .closed("5.2", "a line folded with a tab", get() + "X: v" + crlf + "\tmore" + crlf + end),
+  .closed("5", "no name", get() + ": v" + crlf + end),
+  .closed("5", "no colon", get() + "X" + crlf + end),
+  .closed("9110 5.1", "X[]: v", get() + "X[]: v" + crlf + end),
+  .closed("9110 5.1", "NUL in a name", get() + "X\0: v" + crlf + end),
+  .closed("9110 5.1", "CR in a name", get() + "X\r: v" + crlf + end),
   Behaviour(
     "9110 5.1", "0xEF in a name",
     raw(Array(get().utf8), [0xEF], Array("foo: v\r\nHost: a\r\n\r\n".utf8)), [400], closes: true),
-  .closed("9110 5.5", "NUL in a value", get() + "X: a\0b" + L + end),
-  .closed("9110 5.5", "CR in a value", get() + "X: a\rb" + L + end),
-  .closed("9110 5.5", "LF in a value", get() + "X: a\nb" + L + end),
-  .closed("9110 5.5", "0x01 in a value", get() + "X: a\u{1}b" + L + end),
-  .closed("9110 5.5", "ESC in a value", get() + "X: a\u{1B}b" + L + end),
-  .closed("9110 5.5", "DEL in a value", get() + "X: a\u{7F}b" + L + end),
+  .closed("9110 5.5", "NUL in a value", get() + "X: a\0b" + crlf + end),
+  .closed("9110 5.5", "CR in a value", get() + "X: a\rb" + crlf + end),
+  .closed("9110 5.5", "LF in a value", get() + "X: a\nb" + crlf + end),
+  .closed("9110 5.5", "0x01 in a value", get() + "X: a\u{1}b" + crlf + end),
+  .closed("9110 5.5", "ESC in a value", get() + "X: a\u{1B}b" + crlf + end),
+  .closed("9110 5.5", "DEL in a value", get() + "X: a\u{7F}b" + crlf + end),
   Behaviour(
     "9110 5.5", "obs-text in a value",
     raw(Array((get() + "X: ").utf8), Array(0x80...0xFF), Array("\r\nHost: a\r\n\r\n".utf8)), [200],
@@ -128,34 +132,37 @@ let fieldBehaviours: [Behaviour] = [
   .closed("2.2", "LF at the end of one field", get() + "X: v\n" + end),
   .closed("2.2", "LF as the empty line", get() + "Host: a\r\n\n"),
   .served(
-    "5.1", "space around a value", get("/fields") + "X: \t v \t" + L + end, body: "x=v\n"),
-  .served("5.5", "an empty value", get("/fields") + "X:" + L + end, body: "x=\n"),
-  .served("5.5", "a value of spaces", get("/fields") + "X:   " + L + end, body: "x=\n"),
-  .served("5.5", "a tab inside", get("/fields") + "X: a\tb" + L + end, body: "x=a\tb\n"),
+    "5.1", "space around a value", get("/fields") + "X: \t v \t" + crlf + end, body: "x=v\n"),
+  .served("5.5", "an empty value", get("/fields") + "X:" + crlf + end, body: "x=\n"),
+  .served("5.5", "a value of spaces", get("/fields") + "X:   " + crlf + end, body: "x=\n"),
+  .served("5.5", "a tab inside", get("/fields") + "X: a\tb" + crlf + end, body: "x=a\tb\n"),
   .served(
     "9110 5.1", "names in any case",
-    "POST /echo HTTP/1.1" + L + "hOST: a" + L + "cOnTeNt-LeNgTh: 2" + L + L + "hi", body: "hi"),
+    "POST /echo HTTP/1.1" + crlf + "hOST: a" + crlf + "cOnTeNt-LeNgTh: 2" + crlf + crlf + "hi",
+    body: "hi"),
   .closed(
     "9110 5.4", "a field too long",
-    get() + "X: " + String(repeating: "v", count: 16384) + L + end, 431),
+    get() + "X: " + String(repeating: "v", count: 16384) + crlf + end, 431),
   .closed(
     "9110 5.4", "fields too long together",
-    get() + (0..<5).map { "X\($0): " + String(repeating: "v", count: 8000) + L }.joined() + end,
+    get() + (0..<5).map { "X\($0): " + String(repeating: "v", count: 8000) + crlf }.joined() + end,
     431),
   .closed(
     "9110 5.4", "101 fields", get() + (0..<100).map { "X\($0): v\r\n" }.joined() + end, 431),
   .served("9110 5.4", "100 fields", get() + (0..<99).map { "X\($0): v\r\n" }.joined() + end),
   .served(
     "6.1", "Transfer_Encoding does not frame",
-    get("/fields") + "Transfer_Encoding: chunked" + L + end, body: "transfer_encoding=chunked\n"),
+    get("/fields") + "Transfer_Encoding: chunked" + crlf + end, body: "transfer_encoding=chunked\n"),
 ]
 
-let framingBehaviours: [Behaviour] = [
-  .served("6.2", "Content-Length", post("Content-Length: 5", "hello"), body: "hello"),
-  .served("6.2", "leading zeros", post("Content-Length: 0005", "hello"), body: "hello"),
-  .served("6.3", "Content-Length: 0", post("Content-Length: 0"), body: ""),
-]
-  + ["-1", "+5", "0x5", "5_0", "5 1", "5,", "", "abc", "5, 5", "5, 6", "18446744073709551621",
+let framingBehaviours: [Behaviour] =
+  [
+    .served("6.2", "Content-Length", post("Content-Length: 5", "hello"), body: "hello"),
+    .served("6.2", "leading zeros", post("Content-Length: 0005", "hello"), body: "hello"),
+    .served("6.3", "Content-Length: 0", post("Content-Length: 0"), body: ""),
+  ]
+  + [
+    "-1", "+5", "0x5", "5_0", "5 1", "5,", "", "abc", "5, 5", "5, 6", "18446744073709551621",
     "9223372036854775808", "00000000000000000005", "5.0", "\u{B}5",
   ].map { .closed("6.3", "Content-Length: \($0)", post("Content-Length: \($0)", "hello")) }
   + [
@@ -171,7 +178,8 @@ let framingBehaviours: [Behaviour] = [
     .closed("6.1", "identity", post("Transfer-Encoding: identity", "0\r\n\r\n"), 501),
     .closed("6.1", "xchunked", post("Transfer-Encoding: xchunked", "0\r\n\r\n"), 501),
   ]
-  + ["chunked, gzip", "chunked, identity", "chunked, chunked", "chunked;a=b", "\"chunked\"",
+  + [
+    "chunked, gzip", "chunked, identity", "chunked, chunked", "chunked;a=b", "\"chunked\"",
     "\u{B}chunked", "chunked,", ", chunked", "", "chunked chunked",
   ].map {
     .closed("6.3", "Transfer-Encoding: \($0)", post("Transfer-Encoding: \($0)", "0\r\n\r\n"))
@@ -199,12 +207,14 @@ let framingBehaviours: [Behaviour] = [
     .served("7.1", "no chunks", chunked("0\r\n\r\n"), body: ""),
     .served("7.1", "upper-case hex", chunked("A\r\n0123456789\r\n0\r\n\r\n"), body: "0123456789"),
     .served("7.1", "lower-case hex", chunked("a\r\n0123456789\r\n0\r\n\r\n"), body: "0123456789"),
-    .served("7.1", "zeros before a size", chunked("00000005\r\nhello\r\n000\r\n\r\n"), body: "hello"),
+    .served(
+      "7.1", "zeros before a size", chunked("00000005\r\nhello\r\n000\r\n\r\n"), body: "hello"),
     .served("7.1.1", "an extension", chunked("5;ext=v\r\nhello\r\n0\r\n\r\n"), body: "hello"),
     .served(
       "7.1.1", "a quoted extension", chunked("5;e=\"q;\\\"x\"\r\nhello\r\n0;y\r\n\r\n"),
       body: "hello"),
-    .served("7.1.1", "space before an extension", chunked("5 ;e\r\nhello\r\n0\r\n\r\n"), body: "hello"),
+    .served(
+      "7.1.1", "space before an extension", chunked("5 ;e\r\nhello\r\n0\r\n\r\n"), body: "hello"),
     .closed(
       "7.1.1", "a long extension",
       chunked("5;" + String(repeating: "e", count: 4096) + "\r\nhello\r\n0\r\n\r\n")),
@@ -234,10 +244,14 @@ let framingBehaviours: [Behaviour] = [
       body: "hello"),
     .closed("7.1.2", "a trailer without a colon", chunked("5\r\nhello\r\n0\r\nX\r\n\r\n")),
     .closed("7.1.2", "a folded trailer", chunked("5\r\nhello\r\n0\r\nX: y\r\n z\r\n\r\n")),
-    .closed("7.1.2", "too many trailers", chunked("0\r\n" + String(repeating: "X: y\r\n", count: 101)), 431),
-    .served("9.3", "GET with a body", get() + "Content-Length: 5" + L + end + "hello"),
-    .served("9.3", "GET with a chunked body", get() + "Transfer-Encoding: chunked" + L + end + "0\r\n\r\n"),
-    .served("6.3", "POST without a length", "POST /echo HTTP/1.1" + L + end, body: ""),
+    .closed(
+      "7.1.2", "too many trailers", chunked("0\r\n" + String(repeating: "X: y\r\n", count: 101)),
+      431),
+    .served("9.3", "GET with a body", get() + "Content-Length: 5" + crlf + end + "hello"),
+    .served(
+      "9.3", "GET with a chunked body",
+      get() + "Transfer-Encoding: chunked" + crlf + end + "0\r\n\r\n"),
+    .served("6.3", "POST without a length", "POST /echo HTTP/1.1" + crlf + end, body: ""),
     .closed("9110 15.5.14", "Content-Length over the limit", post("Content-Length: 16777217"), 413),
     .served(
       "9.3", "a refused request's body is skipped",
@@ -245,7 +259,8 @@ let framingBehaviours: [Behaviour] = [
       405),
     .closed(
       "9.3", "a refused request's chunked body is not read",
-      "POST /health HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 405),
+      "POST /health HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+      405),
   ]
 
 let connectionBehaviours: [Behaviour] = [
@@ -253,24 +268,26 @@ let connectionBehaviours: [Behaviour] = [
     "9.3.2", "ten pipelined requests", Array(String(repeating: get() + end, count: 10).utf8),
     Array(repeating: 200, count: 10), closes: false),
   Behaviour(
-    "9.3.2", "good and bad", Array((get() + end + "bad" + L + end).utf8), [200, 400], closes: true),
+    "9.3.2", "good and bad", Array((get() + end + "bad" + crlf + end).utf8), [200, 400],
+    closes: true),
   Behaviour(
     "9.3.2", "bodies and none",
     Array((post("Content-Length: 2", "ab") + get() + end + chunked("1\r\nx\r\n0\r\n\r\n")).utf8),
     [200, 200, 200], closes: false, body: "x"),
-  .closed("9.6", "Connection: close", get() + "Connection: close" + L + end, 200),
-  .closed("9.6", "Connection: CLOSE", get() + "Connection: CLOSE" + L + end, 200),
-  .closed("9.6", "Connection: foo, close", get() + "Connection: foo, close" + L + end, 200),
-  .closed("9.6", "close and keep-alive", get() + "Connection: keep-alive, close" + L + end, 200),
-  .closed("9.6", "nothing after close", get() + "Connection: close" + L + end + get() + end, 200),
-  .closed("9.3", "HTTP/1.0", "GET /health HTTP/1.0" + L + end, 200),
+  .closed("9.6", "Connection: close", get() + "Connection: close" + crlf + end, 200),
+  .closed("9.6", "Connection: CLOSE", get() + "Connection: CLOSE" + crlf + end, 200),
+  .closed("9.6", "Connection: foo, close", get() + "Connection: foo, close" + crlf + end, 200),
+  .closed("9.6", "close and keep-alive", get() + "Connection: keep-alive, close" + crlf + end, 200),
+  .closed(
+    "9.6", "nothing after close", get() + "Connection: close" + crlf + end + get() + end, 200),
+  .closed("9.3", "HTTP/1.0", "GET /health HTTP/1.0" + crlf + end, 200),
   .served(
     "9.3", "HTTP/1.0 with keep-alive",
-    "GET /health HTTP/1.0" + L + "Connection: Keep-Alive" + L + end),
+    "GET /health HTTP/1.0" + crlf + "Connection: Keep-Alive" + crlf + end),
 ]
 
 let semanticBehaviours: [Behaviour] = [
-  .served("9110 15.5.6", "a wrong method", "POST /health HTTP/1.1" + L + end, 405),
+  .served("9110 15.5.6", "a wrong method", "POST /health HTTP/1.1" + crlf + end, 405),
   Behaviour(
     "9110 10.1.1", "Expect: 100-continue",
     Array(post("Expect: 100-Continue\r\nContent-Length: 5", "hello").utf8), [100, 200],
@@ -279,10 +296,10 @@ let semanticBehaviours: [Behaviour] = [
     "9110 10.1.1", "Expect: 100-continue behind another request",
     Array((get() + end + post("Expect: 100-continue\r\nContent-Length: 1", "x")).utf8),
     [200, 100, 200], closes: false, body: "x"),
-  .served("9110 10.1.1", "Expect without a body", get() + "Expect: 100-continue" + L + end),
-  .closed("9110 10.1.1", "another Expect", get() + "Expect: 200-ok" + L + end, 417),
+  .served("9110 10.1.1", "Expect without a body", get() + "Expect: 100-continue" + crlf + end),
+  .closed("9110 10.1.1", "another Expect", get() + "Expect: 200-ok" + crlf + end, 417),
   .closed(
-    "9110 10.1.1", "100-continue and another", get() + "Expect: 100-continue, x" + L + end, 417),
+    "9110 10.1.1", "100-continue and another", get() + "Expect: 100-continue, x" + crlf + end, 417),
   .closed(
     "9110 10.1.1", "a refused head gets no 100",
     "POST /health HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", 405),
@@ -297,6 +314,6 @@ let semanticBehaviours: [Behaviour] = [
     "GET /health HTTP/1.0\r\nExpect: x\r\n\r\n", 200),
   .served(
     "9110 7.8", "an upgrade is not taken",
-    get() + "Connection: Upgrade, HTTP2-Settings" + L + "Upgrade: h2c" + L
-      + "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA" + L + end),
+    get() + "Connection: Upgrade, HTTP2-Settings" + crlf + "Upgrade: h2c" + crlf
+      + "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA" + crlf + end),
 ]

@@ -1,5 +1,4 @@
-import Dispatch
-import Glibc
+import Foundation
 import HTTP
 import Synchronization
 
@@ -34,12 +33,13 @@ final class TestServer: Sendable {
   }
 }
 
-/// Runs blocking code beside the pool the tests run on.
+/// Runs blocking code on a thread of its own: neither the tests' pool nor Dispatch's, which the
+/// servers need, may run out of threads.
 func blocking<Result: Sendable>(
   _ body: @escaping @Sendable () throws -> Result
 ) async throws -> Result {
   try await withCheckedThrowingContinuation { continuation in
-    DispatchQueue(label: "test.blocking").async {
+    Thread.detachNewThread {
       continuation.resume(with: Swift.Result { try body() })
     }
   }
