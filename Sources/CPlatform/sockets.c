@@ -3,8 +3,10 @@
 
 #include <stddef.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 int platform_accept4(int listener, struct sockaddr_storage *address, socklen_t *length) {
   *length = sizeof *address;
@@ -32,9 +34,10 @@ int platform_events_add(int events, int descriptor, uint64_t token) {
   return epoll_ctl(events, EPOLL_CTL_ADD, descriptor, &event);
 }
 
-int platform_events_take(int events, struct platform_event *out, int capacity) {
+int platform_events_take(int events, struct platform_event *out, int capacity,
+                         int milliseconds) {
   struct epoll_event ready[64];
-  int count = epoll_wait(events, ready, capacity < 64 ? capacity : 64, 0);
+  int count = epoll_wait(events, ready, capacity < 64 ? capacity : 64, milliseconds);
   for (int i = 0; i < count; i++) {
     uint32_t bits = ready[i].events;
     out[i].token = ready[i].data.u64;
@@ -44,6 +47,15 @@ int platform_events_take(int events, struct platform_event *out, int capacity) {
                        ((bits & (EPOLLHUP | EPOLLERR)) ? PLATFORM_BROKEN : 0);
   }
   return count;
+}
+
+int platform_wake_open(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+void platform_wake(int descriptor) {
+  uint64_t one = 1;
+  // Edge-triggered: each write tells, the sum is never read, and 2^64 of them do not happen.
+  ssize_t written = write(descriptor, &one, sizeof one);
+  (void)written;
 }
 
 int64_t platform_raise_open_file_limit(void) {

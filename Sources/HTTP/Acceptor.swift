@@ -44,7 +44,7 @@ final class Acceptor: @unchecked Sendable {
 
   /// Closes the listener, then calls `completion`, on the acceptor's queue.
   func stop(_ completion: @escaping @Sendable () -> Void) {
-    events.queue.async { [self] in
+    events.perform { [self] in
       listener?.close(abruptly: false)
       listener = nil
       completion()

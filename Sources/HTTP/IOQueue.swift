@@ -48,12 +48,12 @@ final class IOQueue: @unchecked Sendable {
     if DispatchQueue.getSpecific(key: isCurrent) == true {
       body()
     } else {
-      events.queue.async(execute: body)
+      events.perform(body)
     }
   }
 
   func adopt(_ socket: Socket, remoteAddress: String, admission: Occupancy.Admission) {
-    events.queue.async { [self] in
+    events.perform { [self] in
       lastID += 1
       let connection = Connection(
         id: lastID, io: self, socket: socket, remoteAddress: remoteAddress,
@@ -71,7 +71,7 @@ final class IOQueue: @unchecked Sendable {
   }
 
   func drain(stopping: Bool) {
-    events.queue.async { [self] in
+    events.perform { [self] in
       isDraining = true
       isStopping = isStopping || stopping
       for connection in connections.values { connection.drain(stopping: isStopping) }
@@ -82,7 +82,7 @@ final class IOQueue: @unchecked Sendable {
 
   /// Runs `body` behind what is waiting already.
   func later(_ body: @escaping @Sendable () -> Void) {
-    events.queue.async(execute: body)
+    events.perform(body)
   }
 
   /// `Date: …` and a CRLF.

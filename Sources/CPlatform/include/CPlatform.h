@@ -40,8 +40,14 @@ int platform_events_open(void);
 /// Watches a descriptor, edge-triggered, until it is closed. Returns 0, or -1 and errno.
 int platform_events_add(int events, int descriptor, uint64_t token);
 
-/// Takes what is ready without waiting. Returns the number of events written, or -1 and errno.
-int platform_events_take(int events, struct platform_event *_Nonnull out, int capacity);
+/// Takes what is ready, waiting up to `milliseconds` if nothing is. Returns the number of events
+/// written, or -1 and errno.
+int platform_events_take(int events, struct platform_event *_Nonnull out, int capacity,
+                         int milliseconds);
+
+/// Opens a descriptor to be watched that `platform_wake` makes ready; -1 and errno.
+int platform_wake_open(void);
+void platform_wake(int descriptor);
 
 /// Raises the soft limit of open files to the hard one. Returns the limit now in force, or -1.
 int64_t platform_raise_open_file_limit(void);
