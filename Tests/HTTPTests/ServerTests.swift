@@ -114,7 +114,10 @@ import Testing
           break
         }
       }
-      _ = eventually { test.server.statistics.openConnections == 0 }
+      _ = eventually {
+        let statistics = test.server.statistics
+        return statistics.acceptedConnections == 4000 && statistics.openConnections == 0
+      }
       return answered
     }
     #expect(answered == 1000)
