@@ -5,7 +5,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 int platform_accept4(int listener, struct sockaddr_storage *address, socklen_t *length) {
@@ -56,6 +58,18 @@ void platform_wake(int descriptor) {
   // Edge-triggered: each write tells, the sum is never read, and 2^64 of them do not happen.
   ssize_t written = write(descriptor, &one, sizeof one);
   (void)written;
+}
+
+// The clock that ContinuousClock reads.
+int platform_timer_open(void) {
+  return timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+}
+
+void platform_timer_set(int descriptor, int64_t nanoseconds) {
+  struct itimerspec when = {
+      .it_value = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000},
+  };
+  timerfd_settime(descriptor, 0, &when, NULL);
 }
 
 int64_t platform_raise_open_file_limit(void) {

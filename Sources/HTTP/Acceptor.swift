@@ -14,7 +14,7 @@ final class Acceptor: @unchecked Sendable {
   private let log: @Sendable (ServerEvent) -> Void
 
   /// With no descriptor, memory or place left others must end first.
-  private static let retryAfter = DispatchTimeInterval.milliseconds(100)
+  private static let retryAfter = Duration.milliseconds(100)
 
   init(
     listener: Socket, occupancy: Occupancy, ioQueues: [IOQueue],
@@ -30,7 +30,9 @@ final class Acceptor: @unchecked Sendable {
     self.occupancy = occupancy
     self.ioQueues = ioQueues
     self.log = log
-    events.start { [weak self] _, _ in self?.acceptAll() }
+    events.start(
+      onReady: { [weak self] _, _ in self?.acceptAll() },
+      onTimer: { [weak self] in self?.acceptAll() })
     guard events.add(listener.descriptor, token: 0) else {
       let error = errno
       listener.close(abruptly: false)
@@ -80,9 +82,7 @@ final class Acceptor: @unchecked Sendable {
 
   /// Edge-triggered readiness does not repeat itself: whoever waits now must be looked for.
   private func retryLater() {
-    events.queue.asyncAfter(deadline: .now() + Self.retryAfter) { [weak self] in
-      self?.acceptAll()
-    }
+    events.setTimer(after: Self.retryAfter)
   }
 }
 

@@ -32,6 +32,9 @@ final class EventSource: @unchecked Sendable {
   let queue: DispatchQueue
   private let events: Int32
   private let wake: Int32
+  /// Not a Dispatch timer: libdispatch opens its descriptor for the first one, and if none is left
+  /// by then no timer ever fires; but accepting again when descriptors are back hangs on one.
+  private let timer: Int32
   private let source: any DispatchSourceRead
   /// Blocks sent and not yet begun.
   private let pendingBlocks = Atomic(0)
@@ -39,37 +42,44 @@ final class EventSource: @unchecked Sendable {
   private let isWaiting = Atomic(false)
 
   private static let wakeToken = UInt64.max
+  private static let timerToken = UInt64.max - 1
   private static let capacity = 64
   private static let waitMilliseconds: Int32 = 1
-  /// Then the queue's timers, which nothing tells of, get their turn.
+  /// Then blocks that were sent past `perform` get their turn.
   private static let maxRounds = 64
 
   /// Nil if the process has no descriptor left; `errno` says more.
   init?(label: String) {
     events = platform_events_open()
-    guard events >= 0 else { return nil }
     wake = platform_wake_open()
-    guard wake >= 0, platform_events_add(events, wake, Self.wakeToken) == 0 else {
+    timer = platform_timer_open()
+    guard events >= 0, wake >= 0, timer >= 0,
+      platform_events_add(events, wake, Self.wakeToken) == 0,
+      platform_events_add(events, timer, Self.timerToken) == 0
+    else {
       let error = errno
-      _ = close(events)
-      if wake >= 0 { _ = close(wake) }
+      for descriptor in [events, wake, timer] where descriptor >= 0 { _ = close(descriptor) }
       errno = error
       return nil
     }
     queue = DispatchQueue(label: label)
     source = DispatchSource.makeReadSource(fileDescriptor: events, queue: queue)
     // The only place where they are closed, after the source has let go of the first.
-    source.setCancelHandler { [events, wake] in
-      _ = close(events)
-      _ = close(wake)
+    source.setCancelHandler { [events, wake, timer] in
+      for descriptor in [events, wake, timer] { _ = close(descriptor) }
     }
   }
 
   /// Must follow `init`, once: a source that was never activated must not be let go.
-  /// - Parameter onReady: called on `queue` with the token and what is ready. A token may come once
-  ///   more after its descriptor was closed.
-  func start(_ onReady: @escaping @Sendable (UInt64, Readiness) -> Void) {
-    source.setEventHandler { [weak self] in self?.tell(onReady) }
+  /// - Parameters:
+  ///   - onReady: called on `queue` with the token and what is ready. A token may come once more
+  ///     after its descriptor was closed.
+  ///   - onTimer: called on `queue` at the time set, or shortly after it was replaced.
+  func start(
+    onReady: @escaping @Sendable (UInt64, Readiness) -> Void,
+    onTimer: @escaping @Sendable () -> Void
+  ) {
+    source.setEventHandler { [weak self] in self?.tell(onReady, onTimer) }
     source.activate()
   }
 
@@ -80,6 +90,13 @@ final class EventSource: @unchecked Sendable {
   /// Watches a descriptor until it is closed; the first event tells how it stands.
   func add(_ descriptor: Int32, token: UInt64) -> Bool {
     platform_events_add(events, descriptor, token) == 0
+  }
+
+  /// Sets the one timer there is.
+  /// - Parameter delay: above zero.
+  func setTimer(after delay: Duration) {
+    let (seconds, attoseconds) = delay.components
+    platform_timer_set(timer, max(1, seconds * 1_000_000_000 + attoseconds / 1_000_000_000))
   }
 
   /// Runs `body` on the queue, from any thread.
@@ -94,7 +111,7 @@ final class EventSource: @unchecked Sendable {
     if isWaiting.exchange(false, ordering: .sequentiallyConsistent) { platform_wake(wake) }
   }
 
-  private func tell(_ onReady: (UInt64, Readiness) -> Void) {
+  private func tell(_ onReady: (UInt64, Readiness) -> Void, _ onTimer: () -> Void) {
     var ready = [platform_event](repeating: platform_event(), count: Self.capacity)
     var milliseconds: Int32 = 0
     for _ in 0..<Self.maxRounds {
@@ -103,8 +120,12 @@ final class EventSource: @unchecked Sendable {
         events, &ready, Int32(Self.capacity), milliseconds)
       isWaiting.store(false, ordering: .relaxed)
       if count <= 0 { return }
-      for index in 0..<Int(count) where ready[index].token != Self.wakeToken {
-        onReady(ready[index].token, Readiness(bits: ready[index].readiness))
+      for index in 0..<Int(count) {
+        switch ready[index].token {
+        case Self.wakeToken: break
+        case Self.timerToken: onTimer()
+        case let token: onReady(token, Readiness(bits: ready[index].readiness))
+        }
       }
       isWaiting.store(true, ordering: .sequentiallyConsistent)
       if pendingBlocks.load(ordering: .sequentiallyConsistent) > 0 {

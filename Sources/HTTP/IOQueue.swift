@@ -35,9 +35,9 @@ final class IOQueue: @unchecked Sendable {
     guard let events = EventSource(label: label) else { throw .outOfResources(errno: errno) }
     self.events = events
     events.queue.setSpecific(key: isCurrent, value: true)
-    events.start { [weak self] token, readiness in
-      self?.connections[token]?.becameReady(readiness)
-    }
+    events.start(
+      onReady: { [weak self] in self?.connections[$0]?.becameReady($1) },
+      onTimer: { [weak self] in self?.tick() })
   }
 
   // MARK: From any thread
@@ -103,16 +103,11 @@ final class IOQueue: @unchecked Sendable {
     if let nextTick, nextTick <= deadline { return }
     let delay = max(Self.tick, deadline - .now)
     nextTick = .now + delay
-    let (seconds, attoseconds) = delay.components
-    events.queue.asyncAfter(
-      deadline: .now() + Double(seconds) + Double(attoseconds) / 1e18
-    ) { [weak self] in self?.tick() }
+    events.setTimer(after: delay)
   }
 
   private func tick() {
     let now = ContinuousClock.now
-    // An earlier tick has been asked for since this one was.
-    guard let due = nextTick, due <= now else { return }
     nextTick = nil
     for connection in connections.values {
       guard let deadline = connection.deadline else { continue }

@@ -49,6 +49,12 @@ int platform_events_take(int events, struct platform_event *_Nonnull out, int ca
 int platform_wake_open(void);
 void platform_wake(int descriptor);
 
+/// Opens a descriptor to be watched that becomes ready once, some time after each
+/// `platform_timer_set`; a later call replaces an earlier one. -1 and errno.
+int platform_timer_open(void);
+/// nanoseconds: above 0.
+void platform_timer_set(int descriptor, int64_t nanoseconds);
+
 /// Raises the soft limit of open files to the hard one. Returns the limit now in force, or -1.
 int64_t platform_raise_open_file_limit(void);
 
