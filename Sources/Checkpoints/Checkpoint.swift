@@ -1,0 +1,88 @@
+/// A model folder's configuration and weights, whatever the format of its files.
+public struct Checkpoint: Sendable {
+  /// Where a folder comes from, and so whose rules its text follows.
+  public enum Format: String, Sendable {
+    /// `config.json` and `model.safetensors`.
+    case huggingFace = "hugging-face"
+  }
+
+  public let folder: String
+  public let format: Format
+  public let configuration: ModelConfiguration
+  /// By canonical name: Hugging Face's, without the `bert.` prefix, `weight` and `bias` for layer
+  /// norms. Linear weights are [out, in]. Heads that are not part of the encoder are left out.
+  private let tensors: [String: Tensor]
+
+  /// Opens a model folder; weights are mapped, not read.
+  ///
+  /// Looks for one format after the other, and says what it found if it is none of them.
+  public init(folder: String) throws(CheckpointError) {
+    guard HuggingFaceFolder.isPresent(in: folder) else {
+      throw Self.unknownFormat(folder)
+    }
+    let model = try HuggingFaceFolder(folder)
+    self.folder = folder
+    format = .huggingFace
+    configuration = model.configuration
+    tensors = model.tensors
+  }
+
+  /// Names of all tensors, sorted.
+  public var tensorNames: [String] { tensors.keys.sorted() }
+
+  /// A tensor by its canonical name.
+  public func tensor(_ name: String) -> Tensor? { tensors[name] }
+
+  /// The tensors of a model, by name, checked against what the model needs.
+  ///
+  /// - Parameters:
+  ///   - required: every one must be there with its shape and a floating-point type.
+  ///   - optional: groups of which all tensors or none must be there.
+  /// - Throws: one error that names all tensors that are missing, of a wrong shape or type, or
+  ///   not asked for.
+  public func tensors(
+    _ required: [TensorSpecification], optional: [[TensorSpecification]] = []
+  ) throws(CheckpointError) -> [String: Tensor] {
+    let present = optional.filter { $0.contains { tensors[$0.name] != nil } }
+    var missing: [String] = []
+    var unusable: [String] = []
+    var rest = tensors
+    var found: [String: Tensor] = [:]
+    for specification in required + present.joined() {
+      let name = specification.name
+      guard let tensor = rest.removeValue(forKey: name) else {
+        missing.append("\(name) \(specification.shape)")
+        continue
+      }
+      found[name] = tensor
+      if tensor.shape != specification.shape {
+        unusable.append("\(name) is \(tensor.shape), must be \(specification.shape)")
+      } else if !tensor.elementType.isFloat {
+        unusable.append("\(name) is \(tensor.elementType.rawValue), must be F32, F16, BF16 or F64")
+      }
+    }
+    guard missing.isEmpty, unusable.isEmpty, rest.isEmpty else {
+      throw .tensors(
+        path: folder, missing: missing, unusable: unusable, unexpected: rest.keys.sorted())
+    }
+    return found
+  }
+
+  private static func unknownFormat(_ folder: String) -> CheckpointError {
+    guard Folder.isDirectory(folder) else {
+      return .file(path: folder, reason: "is not a folder; a model is a folder of files")
+    }
+    let others = [
+      "model.safetensors.index.json", "pytorch_model.bin", "saved_model.pb",
+      "bert_model.ckpt.index", "tf_model.h5", "model.onnx",
+    ].filter { Folder.hasFile($0, in: folder) }
+    if !others.isEmpty {
+      return .unsupported(
+        path: folder,
+        reason: "\(others.joined(separator: ", ")): this format is not supported; "
+          + "config.json and model.safetensors are")
+    }
+    return .file(
+      path: folder, reason: "has no model.safetensors, which a Hugging Face model folder has")
+  }
+}

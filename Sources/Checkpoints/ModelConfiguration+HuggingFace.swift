@@ -1,0 +1,79 @@
+extension ModelConfiguration {
+  /// Reads Hugging Face's `config.json`. What is missing there has `BertConfig`'s default, but for
+  /// the sizes, which have none.
+  ///
+  /// Source: transformers `models/bert/configuration_bert.py`, `activations.py`.
+  static func huggingFace(path: String) throws(CheckpointError) -> ModelConfiguration {
+    let file = try JSONFile(path: path)
+    try refuseOtherModels(file)
+    var configuration = ModelConfiguration(
+      vocabularySize: try file.requiredInteger("vocab_size", in: 1...(1 << 24)),
+      hiddenSize: try file.requiredInteger("hidden_size", in: 1...16_384),
+      blockCount: try file.requiredInteger("num_hidden_layers", in: 1...64),
+      headCount: try file.requiredInteger("num_attention_heads", in: 1...1024),
+      intermediateSize: try file.requiredInteger("intermediate_size", in: 1...131_072))
+    guard configuration.hiddenSize % configuration.headCount == 0 else {
+      throw file.invalid(
+        "num_attention_heads", "must divide hidden_size, \(configuration.hiddenSize)")
+    }
+    if let count = try file.integer("max_position_embeddings", in: 1...(1 << 20)) {
+      configuration.positionCount = count
+    }
+    if let count = try file.integer("type_vocab_size", in: 1...1024) {
+      configuration.typeCount = count
+    }
+    if let id = try file.integer("pad_token_id", in: 0...configuration.vocabularySize - 1) {
+      configuration.padTokenID = id
+    }
+    switch file["layer_norm_eps"] {
+    case .null: break
+    case .number(let epsilon) where epsilon > 0 && epsilon < 1:
+      configuration.layerNormEpsilon = epsilon
+    default: throw file.invalid("layer_norm_eps", "must be a number between 0 and 1")
+    }
+    if let name = try file.string("hidden_act") {
+      configuration.activation = try activation(name, file)
+    }
+    return configuration
+  }
+
+  private static func activation(
+    _ name: String, _ file: JSONFile
+  ) throws(CheckpointError) -> Activation {
+    switch name {
+    case "gelu", "gelu_python": .geluErf
+    case "gelu_new", "gelu_fast", "gelu_accurate", "gelu_pytorch_tanh", "gelu_python_tanh":
+      .geluTanh
+    case "relu": .relu
+    default:
+      throw .unsupported(
+        path: file.path, reason: "hidden_act \"\(name)\" is not supported; gelu, gelu_new, relu are")
+    }
+  }
+
+  /// Refuses whatever changes the computation to something that is not plain BERT.
+  private static func refuseOtherModels(_ file: JSONFile) throws(CheckpointError) {
+    func unsupported(_ reason: String) -> CheckpointError {
+      .unsupported(path: file.path, reason: reason)
+    }
+    // Configurations older than transformers 2.9 have no model_type.
+    if let type = try file.string("model_type"), type != "bert" {
+      throw unsupported("model_type \"\(type)\" is not supported, only \"bert\" is")
+    }
+    if let kind = try file.string("position_embedding_type"), kind != "absolute" {
+      throw unsupported("position_embedding_type \"\(kind)\" is not supported, only \"absolute\" is")
+    }
+    for key in ["is_decoder", "add_cross_attention"] where try file.boolean(key) == true {
+      throw unsupported("\(key) is true: a decoder is not supported, only an encoder is")
+    }
+    if case .object(let heads) = file["pruned_heads"], !heads.isEmpty {
+      throw unsupported("pruned_heads is not empty: pruned models are not supported")
+    }
+    if file.has("quantization_config") {
+      throw unsupported("quantization_config: quantised weights are not supported")
+    }
+    if case .object(let map) = file["auto_map"], map["AutoModel"] != nil {
+      throw unsupported("auto_map: the model brings its own code, which is not run")
+    }
+  }
+}

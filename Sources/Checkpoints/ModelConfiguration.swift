@@ -1,0 +1,46 @@
+/// The sizes and choices of a BERT encoder.
+public struct ModelConfiguration: Equatable, Sendable {
+  /// The function between the two halves of the feed-forward layer.
+  public enum Activation: String, CaseIterable, Sendable {
+    /// x · Φ(x), with the error function.
+    case geluErf = "gelu_erf"
+    /// 0.5 · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
+    case geluTanh = "gelu_tanh"
+    case relu
+  }
+
+  /// `bert`, the only one so far.
+  public var modelType = "bert"
+  /// V, rows of the word embeddings.
+  public var vocabularySize: Int
+  /// H, values per token.
+  public var hiddenSize: Int
+  /// L, Transformer layers: 1 to 64.
+  public var blockCount: Int
+  /// A, attention heads; divides H.
+  public var headCount: Int
+  /// F, the width of the feed-forward layer.
+  public var intermediateSize: Int
+  /// Rows of the position embeddings: the longest sequence, special tokens included.
+  public var positionCount = 512
+  /// Rows of the token type embeddings.
+  public var typeCount = 2
+  /// Added to the variance in layer norms.
+  public var layerNormEpsilon = 1e-12
+  public var activation = Activation.geluErf
+  /// The id of `[PAD]`.
+  public var padTokenID = 0
+
+  public init(
+    vocabularySize: Int, hiddenSize: Int, blockCount: Int, headCount: Int, intermediateSize: Int
+  ) {
+    self.vocabularySize = vocabularySize
+    self.hiddenSize = hiddenSize
+    self.blockCount = blockCount
+    self.headCount = headCount
+    self.intermediateSize = intermediateSize
+  }
+
+  /// H / A, values per attention head.
+  public var headSize: Int { hiddenSize / headCount }
+}

@@ -1,0 +1,61 @@
+/// A named array of numbers, in a mapped file or in memory. Row-major, the last index fastest.
+///
+/// `@unchecked Sendable`: the bytes are read-only, and `owner` keeps them alive.
+@safe
+public struct Tensor: @unchecked Sendable {
+  public let name: String
+  public let elementType: ElementType
+  /// The product is `count`, and fits.
+  public let shape: [Int]
+  /// `count * elementType.size` bytes, aligned to nothing; valid while this tensor or a copy lives.
+  @unsafe public let bytes: UnsafeRawBufferPointer
+  private let owner: AnyObject
+
+  /// A tensor of a mapped file.
+  ///
+  /// - Precondition: the range lies inside the file and has the size that type and shape ask for.
+  init(name: String, elementType: ElementType, shape: [Int], file: MappedFile, range: Range<Int>) {
+    precondition(range.count == shape.reduce(elementType.size, *))
+    self.name = name
+    self.elementType = elementType
+    self.shape = shape
+    unsafe self.bytes = unsafe UnsafeRawBufferPointer(rebasing: file.bytes[range])
+    self.owner = file
+  }
+
+  /// A float32 tensor in memory: what a format makes that stores its weights another way round.
+  ///
+  /// - Precondition: as many values as the shape asks for.
+  public init(name: String, shape: [Int], floats: [Float]) {
+    precondition(floats.count == shape.reduce(1, *), "the shape has a place for each value")
+    let memory = Memory(floats)
+    self.name = name
+    self.elementType = .float32
+    self.shape = shape
+    unsafe self.bytes = unsafe UnsafeRawBufferPointer(memory.values)
+    self.owner = memory
+  }
+
+  /// Number of elements.
+  public var count: Int { unsafe bytes.count / elementType.size }
+
+  /// Takes the tensor's pages out of this process's resident memory, where it lies in a file.
+  /// It can still be read.
+  public func adviseDone() {
+    guard let file = owner as? MappedFile, unsafe !bytes.isEmpty else { return }
+    let start = unsafe bytes.baseAddress! - file.bytes.baseAddress!
+    file.adviseDone(start..<(start + count * elementType.size))
+  }
+
+  @safe
+  private final class Memory {
+    let values: UnsafeMutableBufferPointer<Float>
+
+    init(_ floats: [Float]) {
+      unsafe values = .allocate(capacity: floats.count)
+      _ = unsafe values.initialize(from: floats)
+    }
+
+    deinit { unsafe values.deallocate() }
+  }
+}

@@ -1,0 +1,52 @@
+import Checkpoints
+import Testing
+
+/// The default model, where it has been fetched.
+@Suite(.enabled(if: ModelFolder.isPresent, "models/all-MiniLM-L6-v2 is not there"))
+struct RealModelTests {
+  @Test func configurationIsRead() throws {
+    let configuration = try Checkpoint(folder: ModelFolder.path).configuration
+    var expected = ModelConfiguration(
+      vocabularySize: 30522, hiddenSize: 384, blockCount: 6, headCount: 12, intermediateSize: 1536)
+    expected.layerNormEpsilon = 1e-12
+    #expect(configuration == expected)
+  }
+
+  @Test func allTensorsFit() throws {
+    let checkpoint = try Checkpoint(folder: ModelFolder.path)
+    // position_ids is left out.
+    #expect(checkpoint.tensorNames.count == 5 + 6 * 16 + 2)
+    let tensors = try checkpoint.tensors(
+      BERTShapes.required(checkpoint.configuration),
+      optional: [BERTShapes.pooler(checkpoint.configuration)])
+    #expect(tensors.count == 103)
+    for tensor in tensors.values {
+      #expect(tensor.isAlignedFloat32)
+      // Real weights are not all alike; the pooler was never trained, its bias is zero.
+      let (finite, distinct) = tensor.withFloats { values in
+        var finite = true
+        var distinct = false
+        for index in values.indices {
+          finite = finite && values[index].isFinite
+          distinct = distinct || values[index] != values[0]
+        }
+        return (finite, distinct)
+      }
+      #expect(finite, "\(tensor.name)")
+      #expect(distinct || tensor.name == "pooler.dense.bias", "\(tensor.name)")
+    }
+  }
+
+  /// Read by Python's struct from the same file.
+  @Test func valuesAreThoseOfTheFile() throws {
+    let checkpoint = try Checkpoint(folder: ModelFolder.path)
+    let embeddings = try #require(checkpoint.tensor("embeddings.word_embeddings.weight"))
+    #expect(embeddings.shape == [30522, 384])
+    let before = embeddings.withFloats { [$0[0], $0[101 * 384 + 7], $0[30522 * 384 - 1]] }
+    embeddings.adviseDone()
+    let after = embeddings.withFloats { [$0[0], $0[101 * 384 + 7], $0[30522 * 384 - 1]] }
+    #expect(before == after)
+    let bits = before.map(\.bitPattern)
+    #expect(bits == [0xbca3c000, 0x3b9616a3, 0x3b95c079])
+  }
+}
