@@ -1,1 +1,160 @@
-// replaced
+/// The arithmetic of a BERT encoder, once per instruction set.
+///
+/// Letters: R rows (tokens), K inputs and N outputs of a linear layer, D values per attention
+/// head, S keys. Matrices are row-major float32; a leading dimension (`ld…`) is the distance of
+/// two rows, in elements. No function writes past the rows and columns that it names, needs an
+/// alignment, or allocates.
+///
+/// Every element of every result is computed by one fixed sequence of operations per kernel set:
+/// it does not depend on which rows or panels share a call, nor on where they lie in memory. So
+/// work may be split over threads and batches in any way, with the same bits.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// What follows a linear layer, element by element.
+typedef enum ActivationKind : int32_t {
+  ActivationNone,
+  ActivationReLU,
+  /// x · Φ(x), with the error function.
+  ActivationGELUErf,
+  /// 0.5 · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
+  ActivationGELUTanh,
+  ActivationTanh,
+} ActivationKind;
+
+enum {
+  /// Pieces and coefficients of the largest table below: 8 × 12 and 32 × 6 fit.
+  GateTableCount = 192,
+  /// Bytes; packed weights that begin at a multiple of it are read fastest.
+  KernelAlignment = 64,
+};
+
+/// An activation as a kernel set computes it. Both kinds of GELU are x · gate(x) with a gate that
+/// rises from 0 to 1, kept as a piecewise polynomial.
+typedef struct Activation {
+  ActivationKind kind;
+  /// Coefficient c of piece p at [c · pieces + p]; see shared/gate.h.
+  float gate[GateTableCount];
+} Activation;
+
+/// y = activation(x · Wᵀ + b) with packed weights.
+typedef struct LinearLayer {
+  /// `packedCount` floats: panels of `panelColumns` outputs each, [panels, K, panelColumns]; the
+  /// last one filled up with zeros.
+  const float *_Nonnull weights;
+  /// [N]
+  const float *_Nonnull bias;
+  /// K and N.
+  size_t inputs, outputs;
+  const Activation *_Nonnull activation;
+} LinearLayer;
+
+/// The rows of all heads of one sequence that attend to each other.
+typedef struct AttentionInput {
+  /// First of the head's columns: [queryCount, D …], [keyCount, D …] and the same.
+  const float *_Nonnull queries, *_Nonnull keys, *_Nonnull values;
+  size_t ldQueries, ldKeys;
+  /// keyCount at least 1.
+  size_t queryCount, keyCount;
+  /// Heads lie side by side, D columns each.
+  size_t headCount, headSize;
+} AttentionInput;
+
+/// Rows of the embedding tables to add up, [R] each; every index is valid.
+typedef struct EmbeddingInput {
+  const int32_t *_Nonnull ids, *_Nonnull positions, *_Nonnull types;
+  /// [vocabulary, H], [positions, H], [types, H]
+  const float *_Nonnull wordTable, *_Nonnull positionTable, *_Nonnull typeTable;
+} EmbeddingInput;
+
+/// (x - mean) / √(variance + epsilon) · scale + shift, over one row of H.
+typedef struct LayerNorm {
+  const float *_Nonnull scale, *_Nonnull shift;
+  float epsilon;
+  size_t columns;
+} LayerNorm;
+
+/// All functions for one instruction set.
+typedef struct KernelSet {
+  const char *_Nonnull name;
+  /// Whether this CPU and operating system can run it.
+  bool (*_Nonnull isSupported)(void);
+  /// Rows of the product's register tile: fewer rows at once cost more per row.
+  size_t tileRows;
+  /// Outputs per packed panel.
+  size_t panelColumns;
+
+  void (*_Nonnull prepareActivation)(ActivationKind kind, Activation *_Nonnull activation);
+
+  /// Packs the panels [firstPanel, endPanel) of a weight matrix.
+  ///
+  /// - weights: [N, K], ld K, as PyTorch keeps a Linear layer.
+  /// - packed: the whole layer's weights, `N rounded up to panelColumns · K` floats.
+  void (*_Nonnull pack)(const float *_Nonnull weights, size_t outputs, size_t inputs,
+                        size_t firstPanel, size_t endPanel, float *_Nonnull packed);
+
+  /// The panels [firstPanel, endPanel) of a linear layer:
+  /// y = activation(x · Wᵀ + b) + residual.
+  ///
+  /// - x: [R, K]; residual, y: [R, N], residual may be null; both begin at the layer's first
+  ///   output, whatever the first panel. y overlaps neither.
+  void (*_Nonnull product)(const LinearLayer *_Nonnull layer, size_t firstPanel, size_t endPanel,
+                           size_t rows, const float *_Nonnull x, size_t ldx,
+                           const float *_Nullable residual, size_t ldResidual,
+                           float *_Nonnull y, size_t ldy);
+
+  /// softmax(Q · Kᵀ / √D) · V for every head.
+  ///
+  /// - y: [queryCount, headCount · D]
+  /// - scratch: `attentionScratch` floats.
+  void (*_Nonnull attention)(const AttentionInput *_Nonnull input, float *_Nonnull y, size_t ldy,
+                             float *_Nonnull scratch);
+  size_t (*_Nonnull attentionScratch)(size_t keyCount, size_t headSize);
+
+  /// x, y: [R, columns]; y may be x.
+  void (*_Nonnull layerNorm)(const LayerNorm *_Nonnull norm, size_t rows, const float *_Nonnull x,
+                             size_t ldx, float *_Nonnull y, size_t ldy);
+
+  /// layerNorm(word + type + position). y: [R, norm.columns]
+  void (*_Nonnull embed)(const EmbeddingInput *_Nonnull input, const LayerNorm *_Nonnull norm,
+                         size_t rows, float *_Nonnull y, size_t ldy);
+} KernelSet;
+
+/// Kernel sets built into this binary, fastest first; null past the last.
+const KernelSet *_Nullable kernelSet(size_t index);
+
+/// How a sequence's rows become one vector, as sentence-transformers does.
+typedef enum PoolingKind : int32_t {
+  PoolingMean,
+  PoolingMax,
+  PoolingMeanSqrtLength,
+  /// The mean, row i (from 1) weighted by i.
+  PoolingWeightedMean,
+} PoolingKind;
+
+/// Pools x, [rows, columns] with at least one row, into y, [columns]. Sums are kept in double.
+void poolRows(PoolingKind kind, size_t rows, size_t columns, const float *_Nonnull x, size_t ldx,
+              float *_Nonnull y);
+
+/// Divides x by its Euclidean length, or by 1e-12 if that is larger (`torch.nn.functional
+/// .normalize`).
+void normalizeLength(size_t count, float *_Nonnull x);
+
+/// Copies x, [rows, columns], into y without gaps, and says whether all of it is finite.
+bool copyFinite(size_t rows, size_t columns, const float *_Nonnull x, size_t ldx,
+                float *_Nonnull y);
+
+/// Tells the core that this thread is spinning.
+static inline void spinHint(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+#endif

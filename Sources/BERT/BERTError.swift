@@ -1,0 +1,19 @@
+public import Checkpoints
+
+/// Why there is no encoder for a model.
+public enum BERTError: Error, Equatable, Sendable {
+  case checkpoint(CheckpointError)
+  /// The kernel set that was asked for is not built in, or this CPU cannot run it.
+  case kernels(name: String, available: [String])
+  case outOfMemory(bytes: Int)
+
+  public var message: String {
+    switch self {
+    case .checkpoint(let error): error.message
+    case .kernels(let name, let available):
+      "no kernel set \"\(name)\" on this CPU; there is \(available.joined(separator: ", "))"
+    case .outOfMemory(let bytes):
+      "the system refuses \(bytes >> 20) MB of memory; lower the largest batch or the lanes"
+    }
+  }
+}

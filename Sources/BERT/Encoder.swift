@@ -1,0 +1,100 @@
+public import Checkpoints
+public import OutputMap
+
+/// A BERT model, ready to encode.
+public final class Encoder: BatchEncoder {
+  public let configuration: ModelConfiguration
+  /// Instruction set of the kernels: `avx512`, `avx2`, `scalar`.
+  public let kernelSet: String
+  /// Bytes of packed weights and embedding tables.
+  public let weightBytes: Int
+  /// Rows of the largest batch that a pass takes.
+  public let maxBatchRows: Int
+
+  private let lanes: ComputeLanes
+  private let kernels: Kernels
+  private let weights: ModelWeights
+  private let shape: ModelShape
+  private let limits: RowLimits
+  /// One per lane.
+  private let workspaces: [Workspace]
+
+  /// Packs a model's weights, with all lanes, which must be idle.
+  ///
+  /// - Parameters:
+  ///   - sentence: how `sentence_embedding` is made; nil if the model has none.
+  ///   - lanes: may serve several encoders.
+  ///   - kernelSet: one of `availableKernelSets`, or nil for the fastest.
+  ///   - maxBatchRows: tokens of the largest batch; memory is reserved for it, and used as needed.
+  public init(
+    _ checkpoint: Checkpoint, sentence: SentenceModules? = nil, lanes: ComputeLanes,
+    kernelSet: String? = nil, maxBatchRows: Int = 16_384
+  ) throws(BERTError) {
+    let kernels = try Kernels.named(kernelSet)
+    self.kernels = kernels
+    self.kernelSet = kernels.name
+    self.lanes = lanes
+    self.maxBatchRows = maxBatchRows
+    let configuration = checkpoint.configuration
+    self.configuration = configuration
+    let weights = try ModelWeights(checkpoint, kernels: kernels, lanes: lanes)
+    self.weights = weights
+    weightBytes = weights.byteCount
+    shape = ModelShape(
+      configuration: configuration, sentence: sentence,
+      hasPooler: unsafe weights.pooler != nil, maxBatchRows: maxBatchRows)
+    limits = RowLimits(configuration, kernels: kernels, maxBatchRows: maxBatchRows)
+    var workspaces: [Workspace] = []
+    for _ in 0..<lanes.count {
+      workspaces.append(
+        try Workspace(
+          configuration, kernels: kernels, rows: maxBatchRows, fewRows: limits.largest))
+    }
+    self.workspaces = workspaces
+  }
+
+  /// Names of the kernel sets that this CPU can run, fastest first.
+  public static var availableKernelSets: [String] { Kernels.supported.map(\.name) }
+
+  public var laneCount: Int { lanes.count }
+  public var hasPooler: Bool { shape.hasPooler }
+  public var hasSentence: Bool { shape.sentence != nil }
+
+  public func encode(
+    _ batch: PackedBatch, on lanes: [Int],
+    completion: @escaping @Sendable (Result<[EncodedSequence], EncodeError>) -> Void
+  ) {
+    let plan: PassPlan
+    do {
+      plan = try PassPlan(batch, shape: shape, laneCount: lanes.count)
+    } catch {
+      return self.lanes.start(on: [lanes[0]]) { _ in completion(.failure(error)) }
+    }
+    let pass = Pass(
+      plan: plan,
+      sequences: (0..<batch.count).map { EncodedSequence(rowCount: batch.rows(of: $0).count) },
+      shape: shape, weights: weights, kernels: kernels, workspaces: lanes.map { workspaces[$0] },
+      limits: limits)
+    self.lanes.start(on: lanes) { rank in
+      pass.run(rank: rank)
+      if rank == 0 { completion(pass.takeResults()) }
+    }
+  }
+
+  /// `encode`, for a caller that has nothing else to do. Not to be called on a lane.
+  public func encodeAndWait(
+    _ batch: PackedBatch, on lanes: [Int]? = nil
+  ) throws(EncodeError) -> [EncodedSequence] {
+    let answer = Answer()
+    encode(batch, on: lanes ?? Array(0..<laneCount)) { result in
+      answer.monitor.change { answer.result = result }
+    }
+    return try answer.monitor.wait { answer.result }.get()
+  }
+
+  /// `@unchecked Sendable`: `result` is touched only inside `monitor`.
+  private final class Answer: @unchecked Sendable {
+    let monitor = Monitor()
+    var result: Result<[EncodedSequence], EncodeError>?
+  }
+}

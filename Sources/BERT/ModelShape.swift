@@ -1,0 +1,48 @@
+import Checkpoints
+import OutputMap
+
+/// What a model can be asked for.
+struct ModelShape {
+  var configuration: ModelConfiguration
+  var sentence: SentenceModules?
+  var hasPooler: Bool
+  /// Rows of the largest batch.
+  var maxBatchRows: Int
+
+  /// Throws if the batch asks for what the model does not have.
+  func check(_ batch: PackedBatch) throws(EncodeError) {
+    guard batch.rowCount <= maxBatchRows else {
+      throw .unsupported("a batch has at most \(maxBatchRows) tokens; this one \(batch.rowCount)")
+    }
+    let vocabulary = Int32(clamping: configuration.vocabularySize)
+    guard let id = batch.ids.first(where: { !(0..<vocabulary).contains($0) }) else {
+      let types = Int32(clamping: configuration.typeCount)
+      guard let type = batch.typeIDs.first(where: { !(0..<types).contains($0) }) else {
+        return try checkSequences(batch)
+      }
+      throw .unsupported("token types go from 0 to \(types - 1); there is \(type)")
+    }
+    throw .unsupported("token ids go from 0 to \(vocabulary - 1); there is \(id)")
+  }
+
+  private func checkSequences(_ batch: PackedBatch) throws(EncodeError) {
+    for index in 0..<batch.count {
+      let size = batch.rows(of: index).count
+      guard size <= configuration.positionCount else {
+        throw .unsupported(
+          "a sequence has at most \(configuration.positionCount) tokens; this one \(size)")
+      }
+      let selection = batch.selections[index]
+      if selection.pooled, !hasPooler {
+        throw .unsupported("the model has no pooler: ask for sequence_output or encoder_outputs")
+      }
+      if selection.sentence, sentence == nil {
+        throw .unsupported("the model folder has no sentence-transformers modules")
+      }
+      if let highest = selection.blocks.highest, highest >= configuration.blockCount {
+        throw .unsupported(
+          "the model has \(configuration.blockCount) blocks; there is no block \(highest)")
+      }
+    }
+  }
+}

@@ -1,0 +1,213 @@
+import CKernels
+import Checkpoints
+
+/// A linear layer and the layer norm after it, for passes to read.
+@unsafe
+struct BlockWeights {
+  /// Q, K and V side by side: [3H] outputs.
+  let queryKeyValue: LinearLayer
+  let attentionOutput: LinearLayer
+  let attentionNorm: LayerNorm
+  let intermediate: LinearLayer
+  let output: LinearLayer
+  let outputNorm: LayerNorm
+}
+
+/// The model as passes read it: linear layers packed for the chosen kernels in one arena, the
+/// embedding tables where they lie in the file.
+///
+/// `@unchecked Sendable`: nothing changes after `init`, which ends when all lanes have packed.
+@safe
+final class ModelWeights: @unchecked Sendable {
+  let configuration: ModelConfiguration
+  @unsafe let blocks: [BlockWeights]
+  @unsafe let pooler: LinearLayer?
+  @unsafe let embeddingNorm: LayerNorm
+  /// [V, H], [positions, H], [types, H]
+  @unsafe let wordTable, positionTable, typeTable: UnsafePointer<Float>
+  /// Bytes of packed weights and embedding tables.
+  let byteCount: Int
+
+  private let arena: FloatArena
+  private let activations: UnsafeMutablePointer<Activation>
+  /// Keeps mapped tables alive.
+  private let tables: [Tensor]
+
+  deinit { unsafe activations.deallocate() }
+
+  init(_ checkpoint: Checkpoint, kernels: Kernels, lanes: ComputeLanes) throws(BERTError) {
+    let configuration = checkpoint.configuration
+    self.configuration = configuration
+    let names = TensorNames(configuration)
+    let tensors: [String: Tensor]
+    do {
+      tensors = try checkpoint.tensors(names.required, optional: [names.pooler])
+    } catch {
+      throw .checkpoint(error)
+    }
+
+    // Where everything goes.
+    var layout = ArenaLayout()
+    var jobs: [PackingJob] = []
+    func vector(_ name: String) -> Int {
+      let offset = layout.add(tensors[name]!.count)
+      jobs.append(.copy(tensors[name]!, offset))
+      return offset
+    }
+    func layer(_ prefixes: [String]) -> LayerPlace {
+      let weights = prefixes.map { tensors["\($0).weight"]! }
+      let biases = prefixes.map { tensors["\($0).bias"]! }
+      let inputs = weights[0].shape[1]
+      let outputs = weights.reduce(0) { $0 + $1.shape[0] }
+      let place = LayerPlace(
+        weights: layout.add(
+          kernels.panelCount(outputs: outputs) * kernels.panelColumns * inputs),
+        bias: layout.add(outputs), inputs: inputs, outputs: outputs)
+      jobs.append(.pack(weights, place))
+      var offset = place.bias
+      for bias in biases {
+        jobs.append(.copy(bias, offset))
+        offset += bias.count
+      }
+      return place
+    }
+    let blockPlaces = (0..<configuration.blockCount).map { index in
+      let block = "encoder.layer.\(index)"
+      return (
+        layer(["query", "key", "value"].map { "\(block).attention.self.\($0)" }),
+        layer(["\(block).attention.output.dense"]),
+        vector("\(block).attention.output.LayerNorm.weight"),
+        vector("\(block).attention.output.LayerNorm.bias"),
+        layer(["\(block).intermediate.dense"]), layer(["\(block).output.dense"]),
+        vector("\(block).output.LayerNorm.weight"), vector("\(block).output.LayerNorm.bias")
+      )
+    }
+    let hasPooler = tensors[names.pooler[0].name] != nil
+    let poolerPlace = hasPooler ? layer(["pooler.dense"]) : nil
+    let normPlace = (
+      vector("embeddings.LayerNorm.weight"), vector("embeddings.LayerNorm.bias")
+    )
+    let tableTensors = TensorNames.tables.map { tensors[$0]! }
+    let tablePlaces = tableTensors.map { tensor in
+      tensor.isAlignedFloat32 ? nil : vector(tensor.name)
+    }
+    let arena = try FloatArena(count: layout.count)
+
+    // One activation of each kind in use.
+    let kinds = [ActivationNone, configuration.activation.kind, ActivationTanh]
+    let activations = UnsafeMutablePointer<Activation>.allocate(capacity: kinds.count)
+    for (index, kind) in kinds.enumerated() {
+      unsafe (activations + index).initialize(to: Activation())
+      unsafe kernels.set.prepareActivation(kind, activations + index)
+    }
+
+    PackingJob.run(jobs, kernels: kernels, into: arena, lanes: lanes)
+
+    func linear(_ place: LayerPlace, _ activation: Int) -> LinearLayer {
+      unsafe LinearLayer(
+        weights: arena.floats(at: place.weights), bias: arena.floats(at: place.bias),
+        inputs: place.inputs, outputs: place.outputs, activation: activations + activation)
+    }
+    func norm(_ scale: Int, _ shift: Int) -> LayerNorm {
+      unsafe LayerNorm(
+        scale: arena.floats(at: scale), shift: arena.floats(at: shift),
+        epsilon: Float(configuration.layerNormEpsilon), columns: configuration.hiddenSize)
+    }
+    unsafe blocks = blockPlaces.map { place in
+      unsafe BlockWeights(
+        queryKeyValue: linear(place.0, 0), attentionOutput: linear(place.1, 0),
+        attentionNorm: norm(place.2, place.3), intermediate: linear(place.4, 1),
+        output: linear(place.5, 0), outputNorm: norm(place.6, place.7))
+    }
+    unsafe pooler = poolerPlace.map { unsafe linear($0, 2) }
+    unsafe embeddingNorm = norm(normPlace.0, normPlace.1)
+    let pointers = unsafe zip(tableTensors, tablePlaces).map { tensor, place in
+      unsafe place.map { unsafe UnsafePointer(arena.floats(at: $0)) }
+        ?? tensor.bytes.baseAddress!.assumingMemoryBound(to: Float.self)
+    }
+    unsafe wordTable = pointers[0]
+    unsafe positionTable = pointers[1]
+    unsafe typeTable = pointers[2]
+    self.arena = arena
+    unsafe self.activations = activations
+    tables = zip(tableTensors, tablePlaces).compactMap { $1 == nil ? $0 : nil }
+    byteCount = arena.size + tables.reduce(0) { $0 + $1.count * MemoryLayout<Float>.size }
+  }
+}
+
+/// Offsets of a packed layer in the arena.
+struct LayerPlace {
+  var weights: Int
+  var bias: Int
+  var inputs: Int
+  var outputs: Int
+}
+
+/// One piece of the work of loading; independent of the others.
+enum PackingJob: Sendable {
+  /// Copies a tensor as it is.
+  case copy(Tensor, Int)
+  /// Packs weight matrices stacked on each other: all [out, in], the same `in`.
+  case pack([Tensor], LayerPlace)
+
+  static func run(
+    _ jobs: [PackingJob], kernels: Kernels, into arena: FloatArena, lanes: ComputeLanes
+  ) {
+    let work = SharedWork()
+    lanes.runOnAll { _ in
+      while let index = work.take(of: jobs.count) {
+        jobs[index].run(kernels: kernels, into: arena)
+      }
+    }
+  }
+
+  private func run(kernels: Kernels, into arena: FloatArena) {
+    switch self {
+    case .copy(let tensor, let offset):
+      tensor.withFloats { floats in
+        unsafe floats.withUnsafeBufferPointer { source in
+          unsafe arena.floats(at: offset).update(from: source.baseAddress!, count: source.count)
+        }
+      }
+      tensor.adviseDone()
+    case .pack(let tensors, let place) where tensors.count == 1:
+      tensors[0].withFloats { floats in
+        unsafe floats.withUnsafeBufferPointer { source in
+          unsafe pack(source.baseAddress!, place, kernels, arena)
+        }
+      }
+      tensors[0].adviseDone()
+    case .pack(let tensors, let place):
+      // A panel may span two matrices: they are stacked first.
+      var stacked: [Float] = []
+      stacked.reserveCapacity(place.outputs * place.inputs)
+      for tensor in tensors {
+        tensor.withFloats { floats in
+          unsafe floats.withUnsafeBufferPointer { unsafe stacked.append(contentsOf: $0) }
+        }
+        tensor.adviseDone()
+      }
+      unsafe stacked.withUnsafeBufferPointer { source in
+        unsafe pack(source.baseAddress!, place, kernels, arena)
+      }
+    }
+  }
+
+  private func pack(
+    _ weights: UnsafePointer<Float>, _ place: LayerPlace, _ kernels: Kernels, _ arena: FloatArena
+  ) {
+    unsafe kernels.set.pack(
+      weights, place.outputs, place.inputs, 0, kernels.panelCount(outputs: place.outputs),
+      arena.floats(at: place.weights))
+  }
+}
+
+extension ModelConfiguration.Activation {
+  fileprivate var kind: ActivationKind {
+    switch self {
+    case .geluErf: ActivationGELUErf
+    case .geluTanh: ActivationGELUTanh
+    case .relu: ActivationReLU
+    }
+  }
+}

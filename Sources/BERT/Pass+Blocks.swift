@@ -1,0 +1,178 @@
+import CKernels
+import Checkpoints
+
+extension Pass {
+  // MARK: Steps
+
+  /// Embeddings of some rows, and what the first block's attention needs of them.
+  func embed(_ rows: Range<Int>, _ lane: LaneState) {
+    let hidden = unsafe hidden(before: 0, lane)
+    unsafe plan.ids.withUnsafeBufferPointer { ids in
+      unsafe plan.positions.withUnsafeBufferPointer { positions in
+        unsafe plan.types.withUnsafeBufferPointer { types in
+          var input = unsafe EmbeddingInput(
+            ids: ids.baseAddress! + rows.lowerBound,
+            positions: positions.baseAddress! + rows.lowerBound,
+            types: types.baseAddress! + rows.lowerBound,
+            wordTable: weights.wordTable, positionTable: weights.positionTable,
+            typeTable: weights.typeTable)
+          var norm = unsafe weights.embeddingNorm
+          unsafe kernels.set.embed(
+            &input, &norm, rows.count, hidden.row(rows.lowerBound), hidden.stride)
+        }
+      }
+    }
+    projectQueriesKeysValues(rows, 0, lane)
+  }
+
+  /// Attention of some heads of one sequence.
+  func attend(_ index: Int, _ block: Int, _ lane: LaneState) {
+    let item = plan.items[index], entry = plan.entries[item.entry]
+    if item.heads.lowerBound == 0, block > 0 { collectBlock(block - 1, entry, lane) }
+    let headSize = shape.configuration.headSize, hiddenSize = shape.configuration.hiddenSize
+    let column = item.heads.lowerBound * headSize
+    let projected = unsafe lane.lead.queryKeyValue
+    let context = unsafe lane.lead.context
+    let first = unsafe projected.row(entry.rows.lowerBound) + column
+    var input = unsafe AttentionInput(
+      queries: first, keys: first + hiddenSize, values: first + 2 * hiddenSize,
+      ldQueries: projected.stride, ldKeys: projected.stride, queryCount: entry.rows.count,
+      keyCount: entry.attendedCount, headCount: item.heads.count, headSize: headSize)
+    var output = entry.rows.lowerBound
+    if isFirstRowOnly(entry, block) {
+      // The row's query was not projected with the rest.
+      let panels =
+        column / kernels.panelColumns..<kernels.panelCount(
+          outputs: item.heads.upperBound * headSize)
+      unsafe product(
+        \.queryKeyValue, block, panels, rows: 1,
+        x: hidden(before: block, lane).row(entry.rows.lowerBound), 0, residual: nil, 0,
+        y: lane.own.firstQuery, 0)
+      unsafe input.queries = unsafe UnsafePointer(lane.own.firstQuery) + column
+      unsafe input.queryCount = 1
+      output = entry.resultRow
+    }
+    unsafe kernels.set.attention(
+      &input, context.row(output) + column, context.stride, lane.own.attentionScratch)
+  }
+
+  /// The rest of a block for some rows, and what the next block's attention needs of them.
+  func transform(_ rows: Range<Int>, _ block: Int, _ lane: LaneState) {
+    let configuration = shape.configuration
+    let kernelSet = unsafe kernels.set
+    let context = unsafe lane.lead.context, attended = unsafe lane.own.attended
+    let sum = unsafe (isSharedByColumns ? lane.lead : lane.own).sum
+    let intermediate = unsafe (isSharedByColumns ? lane.lead : lane.own).intermediate
+    let narrow = panels(configuration.hiddenSize, lane)
+    let wide = panels(configuration.intermediateSize, lane)
+    let output = unsafe hidden(before: block + 1, lane)
+
+    let residual = unsafe residual(rows, block, lane)
+    unsafe product(
+      \.attentionOutput, block, narrow, rows: rows.count,
+      x: context.row(rows.lowerBound), context.stride,
+      residual: residual.base, residual.stride, y: sum.base, sum.stride)
+    meet()
+    var attentionNorm = unsafe weights.blocks[block].attentionNorm
+    unsafe kernelSet.layerNorm(
+      &attentionNorm, rows.count, sum.base, sum.stride, attended.base, attended.stride)
+    unsafe product(
+      \.intermediate, block, wide, rows: rows.count, x: attended.base, attended.stride,
+      residual: nil, 0, y: intermediate.base, intermediate.stride)
+    meet()
+    unsafe product(
+      \.output, block, narrow, rows: rows.count, x: intermediate.base, intermediate.stride,
+      residual: attended.base, attended.stride, y: sum.base, sum.stride)
+    meet()
+    var outputNorm = unsafe weights.blocks[block].outputNorm
+    unsafe kernelSet.layerNorm(
+      &outputNorm, rows.count, sum.base, sum.stride, output.row(rows.lowerBound), output.stride)
+    if block + 1 < plan.stages.count {
+      projectQueriesKeysValues(
+        rows.clamped(to: 0..<plan.stages[block + 1].rowCount), block + 1, lane)
+    }
+  }
+
+  /// The pooler for some of the entries that ask for it; its results are the rows of the lead's
+  /// `queryKeyValue`.
+  func pool(_ indices: Range<Int>, _ lane: LaneState) {
+    let configuration = shape.configuration
+    let context = unsafe (isSharedByColumns ? lane.own : lane.lead).context
+    let hidden = unsafe hidden(before: configuration.blockCount, lane)
+    for index in indices {
+      let row = plan.entries[plan.pooledEntries[index]].resultRow
+      unsafe context.row(index).update(from: hidden.row(row), count: configuration.hiddenSize)
+    }
+    let pooled = unsafe lane.lead.queryKeyValue
+    guard var layer = unsafe weights.pooler else { return }
+    let panels = panels(configuration.hiddenSize, lane)
+    unsafe kernels.set.product(
+      &layer, panels.lowerBound, panels.upperBound, indices.count,
+      context.row(indices.lowerBound), context.stride, nil, 0,
+      pooled.row(indices.lowerBound), pooled.stride)
+  }
+
+  // MARK: Parts of steps
+
+  /// Q, K and V of some rows for a block; only K and V of those of which the last block is asked
+  /// for one row.
+  private func projectQueriesKeysValues(_ rows: Range<Int>, _ block: Int, _ lane: LaneState) {
+    let hiddenSize = shape.configuration.hiddenSize
+    let isLast = block == shape.configuration.blockCount - 1
+    let whole = isLast ? rows.clamped(to: 0..<plan.wholeRowCount) : rows
+    let rest = whole.upperBound < rows.upperBound
+      ? max(whole.upperBound, rows.lowerBound)..<rows.upperBound : rows.upperBound..<rows.upperBound
+    let panelCount = kernels.panelCount(outputs: 3 * hiddenSize)
+    let hidden = unsafe hidden(before: block, lane), y = unsafe lane.lead.queryKeyValue
+    for (rows, panels) in [
+      (whole, 0..<panelCount), (rest, hiddenSize / kernels.panelColumns..<panelCount),
+    ] where !rows.isEmpty {
+      unsafe product(
+        \.queryKeyValue, block, isSharedByColumns ? lane.share(of: panels) : panels,
+        rows: rows.count, x: hidden.row(rows.lowerBound), hidden.stride, residual: nil, 0,
+        y: y.row(rows.lowerBound), y.stride)
+    }
+  }
+
+  /// What went into the block in some of the rows that come out of it.
+  private func residual(_ rows: Range<Int>, _ block: Int, _ lane: LaneState) -> Matrix {
+    let hidden = unsafe hidden(before: block, lane)
+    let isLast = block == shape.configuration.blockCount - 1
+    if !isLast || rows.upperBound <= plan.wholeRowCount {
+      return unsafe Matrix(base: hidden.row(rows.lowerBound), stride: hidden.stride)
+    }
+    let copy = unsafe lane.own.residual
+    for row in rows {
+      let source =
+        row < plan.wholeRowCount ? row : plan.firstRows[row - plan.wholeRowCount]
+      unsafe copy.row(row - rows.lowerBound)
+        .update(from: hidden.row(source), count: shape.configuration.hiddenSize)
+    }
+    return unsafe copy
+  }
+
+  private func isFirstRowOnly(_ entry: PassPlan.Entry, _ block: Int) -> Bool {
+    entry.isFirstRowOnly && block == shape.configuration.blockCount - 1
+  }
+
+  /// The panels that this lane computes of a layer with so many outputs.
+  private func panels(_ outputs: Int, _ lane: LaneState) -> Range<Int> {
+    let all = 0..<kernels.panelCount(outputs: outputs)
+    return isSharedByColumns ? lane.share(of: all) : all
+  }
+
+  /// Waits for the lanes that compute the other columns of the same rows.
+  private func meet() {
+    if isSharedByColumns { barrier.wait() }
+  }
+
+  private func product(
+    _ layer: KeyPath<BlockWeights, LinearLayer>, _ block: Int, _ panels: Range<Int>, rows: Int,
+    x: UnsafePointer<Float>, _ ldx: Int, residual: UnsafePointer<Float>?, _ ldResidual: Int,
+    y: UnsafeMutablePointer<Float>, _ ldy: Int
+  ) {
+    var layer = unsafe weights.blocks[block][keyPath: layer]
+    unsafe kernels.set.product(
+      &layer, panels.lowerBound, panels.upperBound, rows, x, ldx, residual, ldResidual, y, ldy)
+  }
+}

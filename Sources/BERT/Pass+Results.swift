@@ -1,0 +1,74 @@
+import CKernels
+import Checkpoints
+import OutputMap
+import Synchronization
+
+extension Pass {
+  /// Takes a block's output for a sequence that asks for it and goes on to the next block.
+  func collectBlock(_ block: Int, _ entry: PassPlan.Entry, _ lane: LaneState) {
+    guard entry.selection.blocks.contains(block) else { return }
+    let isLast = block == shape.configuration.blockCount - 1
+    let hidden = unsafe hidden(before: block + 1, lane)
+    let values = unsafe copy(
+      rows: entry.rows.count, of: hidden.row(entry.rows.lowerBound), hidden.stride,
+      as: isLast ? .sequenceOutput : .encoderOutputs)
+    results.withLock { $0.sequences[entry.sequence].blocks[block] = values }
+  }
+
+  /// Takes everything that a sequence asks for of its deepest block.
+  func collect(_ index: Int, _ lane: LaneState) {
+    let entry = plan.entries[index]
+    if entry.depth > 0, !entry.isFirstRowOnly { collectBlock(entry.depth - 1, entry, lane) }
+    if let place = entry.pooledPlace {
+      let pooled = unsafe lane.lead.queryKeyValue
+      let values = unsafe copy(rows: 1, of: pooled.row(place), pooled.stride, as: .pooledOutput)
+      results.withLock { $0.sequences[entry.sequence].pooled = values }
+    }
+    if entry.selection.sentence {
+      let values = embedSentence(entry, lane)
+      results.withLock { $0.sequences[entry.sequence].sentence = values }
+    }
+  }
+
+  /// Pooling over the attended rows, and normalising, as the folder's modules say.
+  private func embedSentence(_ entry: PassPlan.Entry, _ lane: LaneState) -> [Float] {
+    guard let modules = shape.sentence else { return [] }
+    let hidden = unsafe hidden(before: entry.depth, lane)
+    let first = unsafe hidden.row(entry.resultRow)
+    let columns = shape.configuration.hiddenSize
+    let vector = unsafe [Float](unsafeUninitializedCapacity: columns) { values, count in
+      let place = values.baseAddress!
+      func pool(_ kind: PoolingKind) {
+        unsafe poolRows(kind, entry.attendedCount, columns, first, hidden.stride, place)
+      }
+      switch modules.pooling {
+      case .cls: unsafe place.initialize(from: first, count: columns)
+      case .lastToken:
+        unsafe place.initialize(
+          from: hidden.row(entry.resultRow + entry.attendedCount - 1), count: columns)
+      case .mean: pool(PoolingMean)
+      case .max: pool(PoolingMax)
+      case .meanSqrtLength: pool(PoolingMeanSqrtLength)
+      case .weightedMean: pool(PoolingWeightedMean)
+      }
+      if modules.normalizes { unsafe normalizeLength(columns, place) }
+      count = columns
+    }
+    return unsafe vector.withUnsafeBufferPointer { values in
+      unsafe copy(rows: 1, of: values.baseAddress!, columns, as: .sentenceEmbedding)
+    }
+  }
+
+  /// Rows without the gaps between them; notes a value that is not finite.
+  private func copy(
+    rows: Int, of source: UnsafePointer<Float>, _ stride: Int, as key: OutputKey
+  ) -> [Float] {
+    let columns = shape.configuration.hiddenSize
+    return unsafe [Float](unsafeUninitializedCapacity: rows * columns) { values, count in
+      if unsafe !copyFinite(rows, columns, source, stride, values.baseAddress!) {
+        results.withLock { $0.failure = .notFinite(key: key) }
+      }
+      count = rows * columns
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import CKernels
+import Checkpoints
+import OutputMap
+import Synchronization
+
+/// One batch on its way through the model, on some lanes.
+///
+/// Every lane runs `run` from beginning to end; steps that need each other's results are divided
+/// by a barrier. There are two ways to share the work:
+/// - **rows**: a lane takes some rows through a whole block, alone, then the next ones. Weights
+///   are read again for each handful of rows, and lanes meet twice per block.
+/// - **columns**: for few rows. Each lane computes some columns of every product, so that each
+///   weight is read once; lanes meet after every product, and each keeps the hidden states of all
+///   rows for itself.
+///
+/// Both, and any number of lanes, give the same bits: the kernels see to that.
+///
+/// `@unchecked Sendable`: the workspaces belong to the lanes, which the caller keeps for this
+/// pass; inside, shared matrices are written in disjoint parts between barriers. The rest is
+/// immutable, atomic or in a `Mutex`.
+@safe
+final class Pass: @unchecked Sendable {
+  struct Results {
+    var sequences: [EncodedSequence]
+    var failure: EncodeError?
+  }
+
+  let plan: PassPlan
+  let shape: ModelShape
+  let weights: ModelWeights
+  let kernels: Kernels
+  /// One per lane; the lead's first.
+  let workspaces: [Workspace]
+  let barrier: LaneBarrier
+  let isSharedByColumns: Bool
+  /// The most rows that a lane takes at once.
+  let blockRows: Int
+  let results: Mutex<Results>
+  /// Of the current step and of the next one, in turns.
+  let work = [SharedWork(), SharedWork()]
+
+  init(
+    plan: PassPlan, sequences: [EncodedSequence], shape: ModelShape, weights: ModelWeights,
+    kernels: Kernels, workspaces: [Workspace], limits: RowLimits
+  ) {
+    self.plan = plan
+    self.shape = shape
+    self.weights = weights
+    self.kernels = kernels
+    self.workspaces = workspaces
+    barrier = LaneBarrier(count: workspaces.count)
+    isSharedByColumns = workspaces.count > 1 && plan.rowCount <= limits.sharedByColumns
+    blockRows = limits.block
+    results = Mutex(Results(sequences: sequences))
+  }
+}
+
+extension Pass {
+  /// What the pass gave; to be asked once, by the lead.
+  func takeResults() -> Result<[EncodedSequence], EncodeError> {
+    results.withLock { results in
+      if let failure = results.failure { return .failure(failure) }
+      return .success(results.sequences)
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/// Shared by the kernel sets' source files.
+#ifndef KERNEL_SETS_H
+#define KERNEL_SETS_H
+
+#include "CKernels.h"
+
+extern const KernelSet scalarKernels;
+#if defined(__x86_64__)
+extern const KernelSet avx2Kernels, avx512Kernels;
+#endif
+
+enum {
+  /// Terms that a product adds up before their sum joins the total. Shorter sums lose less to
+  /// rounding; every one costs a trip of the tile to the cache.
+  PartialSumLength = 192,
+};
+
+/// log2(e): softmax and tanh are computed with powers of 2.
+static const double log2OfE = 1.4426950408889634;
+
+/// Fits an activation's gate by `pieces` polynomials of `degree` in x - center, the centers at
+/// width · (i - pieces / 2). Coefficients of piece i at [c · pieces + (i - pieces / 2) mod pieces],
+/// so that the low bits of a signed piece number are its index. Leaves other kinds alone.
+void fitGate(Activation *_Nonnull activation, size_t pieces, size_t degree, double width);
+
+#endif

@@ -1,0 +1,125 @@
+// Linear layers: packing, the register tile, and the loops around it.
+
+// Transposes the first `rows` ≤ PanelColumns rows of x, [rows, K], into a panel,
+// [K, PanelColumns]; missing rows become zeros.
+static void packPanel(size_t rows, size_t inputs, const float *x, size_t ldx, float *panel) {
+  for (size_t half = 0; half < PanelColumns; half += LANES) {
+    const size_t present = rows > half ? least(LANES, rows - half) : 0;
+    for (size_t k = 0; k < inputs; k += LANES) {
+      const size_t count = least(LANES, inputs - k);
+      vec block[LANES];
+      UNROLL
+      for (size_t r = 0; r < LANES; r++) {
+        const float *row = x + (half + r) * ldx + k;
+        block[r] = r < present ? loadUpTo(row, count) : vset(0);
+      }
+      vtranspose(block);
+      UNROLL
+      for (size_t i = 0; i < LANES; i++) {
+        if (i < count) vstore(panel + (k + i) * PanelColumns + half, block[i]);
+      }
+    }
+  }
+}
+
+static void pack(const float *weights, size_t outputs, size_t inputs, size_t firstPanel,
+                 size_t endPanel, float *packed) {
+  for (size_t p = firstPanel; p < endPanel; p++) {
+    const size_t first = p * PanelColumns;
+    packPanel(least(PanelColumns, outputs - first), inputs, weights + first * inputs, inputs,
+              packed + first * inputs);
+  }
+}
+
+// Stores sums, after adding what y holds so far, bias and residual, where there are any.
+INLINE void storeTile(const size_t rows, size_t columns, vec sums[TILE_ROWS][2], bool isAdded,
+                      const float *bias, const float *residual, size_t ldr, float *y,
+                      size_t ldy) {
+  UNROLL
+  for (size_t r = 0; r < rows; r++) {
+    UNROLL
+    for (size_t half = 0; half < 2; half++) {
+      const size_t j = half * LANES, n = columns - j;
+      if (j >= columns) break;
+      vec sum = sums[r][half];
+      if (isAdded) sum += loadUpTo(y + r * ldy + j, n);
+      if (bias) sum += loadUpTo(bias + j, n);
+      if (residual) sum += loadUpTo(residual + r * ldr + j, n);
+      storeUpTo(y + r * ldy + j, sum, n);
+    }
+  }
+}
+
+// One tile of y, [rows, columns ≤ PanelColumns] = x · panel + bias + residual.
+//
+// `rows` is a constant at each use, so the accumulators are registers. Terms are added in the
+// order of k, at most PartialSumLength at a time; y holds the total in between.
+INLINE void tile(const size_t rows, size_t inputs, size_t columns, const float *x, size_t ldx,
+                 const float *panel, const float *bias, const float *residual, size_t ldr,
+                 float *y, size_t ldy) {
+  for (size_t start = 0; start < inputs; start += PartialSumLength) {
+    const size_t end = least(inputs, start + PartialSumLength);
+    vec sums[TILE_ROWS][2];
+    UNROLL
+    for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = vset(0);
+    for (size_t k = start; k < end; k++) {
+      const vec left = vload(panel + k * PanelColumns);
+      const vec right = vload(panel + k * PanelColumns + LANES);
+      UNROLL
+      for (size_t r = 0; r < rows; r++) {
+        const vec value = vset(x[r * ldx + k]);
+        sums[r][0] = vfma(value, left, sums[r][0]);
+        sums[r][1] = vfma(value, right, sums[r][1]);
+      }
+    }
+    const float *lastBias = end == inputs ? bias : NULL;
+    const float *lastResidual = end == inputs ? residual : NULL;
+    if (columns == PanelColumns) {
+      storeTile(rows, PanelColumns, sums, start > 0, lastBias, lastResidual, ldr, y, ldy);
+    } else {
+      storeTile(rows, columns, sums, start > 0, lastBias, lastResidual, ldr, y, ldy);
+    }
+  }
+}
+
+typedef void Tile(size_t inputs, size_t columns, const float *x, size_t ldx, const float *panel,
+                  const float *bias, const float *residual, size_t ldr, float *y, size_t ldy);
+
+#define TILE(ROWS)                                                                               \
+  static __attribute__((noinline)) void tile##ROWS(                                              \
+      size_t inputs, size_t columns, const float *x, size_t ldx, const float *panel,             \
+      const float *bias, const float *residual, size_t ldr, float *y, size_t ldy) {              \
+    tile(ROWS, inputs, columns, x, ldx, panel, bias, residual, ldr, y, ldy);                     \
+  }
+TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+#if TILE_ROWS == 6
+static Tile *const tiles[] = {0, tile1, tile2, tile3, tile4, tile5, tile6};
+#else
+TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12) TILE(13) TILE(14)
+static Tile *const tiles[] = {0,     tile1, tile2, tile3,  tile4,  tile5,  tile6, tile7,
+                              tile8, tile9, tile10, tile11, tile12, tile13, tile14};
+#endif
+#undef TILE
+_Static_assert(sizeof tiles / sizeof *tiles == TILE_ROWS + 1, "a tile for every height");
+
+// Rows are cut into tiles of nearly equal height: a low tile is a slow one.
+INLINE size_t tileCount(size_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
+
+static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel, size_t rows,
+                    const float *x, size_t ldx, const float *residual, size_t ldResidual,
+                    float *y, size_t ldy) {
+  const size_t count = tileCount(rows);
+  for (size_t p = firstPanel; p < endPanel; p++) {
+    const size_t first = p * PanelColumns;
+    const size_t columns = least(PanelColumns, layer->outputs - first);
+    for (size_t t = 0; t < count; t++) {
+      const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
+      float *place = y + start * ldy + first;
+      tiles[height](layer->inputs, columns, x + start * ldx, ldx,
+                    layer->weights + first * layer->inputs, layer->bias + first,
+                    residual ? residual + start * ldResidual + first : NULL, ldResidual, place,
+                    ldy);
+      activate(layer->activation, height, columns, place, ldy);
+    }
+  }
+}

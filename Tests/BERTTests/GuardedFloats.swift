@@ -1,0 +1,75 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Floats with an untouchable page right before the first or right after the last: a read or
+/// write outside kills the test.
+@safe
+final class GuardedFloats {
+  enum Side: CaseIterable { case before, after }
+
+  let count: Int
+  private let region: UnsafeMutableRawPointer
+  private let size: Int
+  private let offset: Int
+
+  init(_ values: [Float], guarded side: Side) {
+    count = values.count
+    let page = Int(getpagesize())
+    let bytes = values.count * MemoryLayout<Float>.size
+    let inside = (bytes + page - 1) / page * page
+    size = inside + 2 * page
+    let memory = unsafe mmap(
+      nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    unsafe region = unsafe memory!
+    offset = page + (side == .after ? inside - bytes : 0)
+    unsafe mprotect(region, page, PROT_NONE)
+    unsafe mprotect(region + page + inside, page, PROT_NONE)
+    unsafe pointer.update(from: values, count: count)
+  }
+
+  deinit { unsafe munmap(region, size) }
+
+  @unsafe var pointer: UnsafeMutablePointer<Float> {
+    unsafe (region + offset).assumingMemoryBound(to: Float.self)
+  }
+
+  var values: [Float] {
+    unsafe Array(UnsafeBufferPointer(start: pointer, count: count))
+  }
+}
+
+/// Random numbers that a printed seed brings back (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+
+  mutating func floats(_ count: Int, in range: ClosedRange<Float> = -1...1) -> [Float] {
+    (0..<count).map { _ in Float.random(in: range, using: &self) }
+  }
+}
+
+/// The largest difference; a NaN counts as infinite.
+func largestDifference(_ a: [Float], _ b: [Float]) -> Float {
+  guard a.count == b.count else { return .infinity }
+  return zip(a, b).reduce(0) { largest, pair in
+    let difference = abs(pair.0 - pair.1)
+    return difference.isNaN ? .infinity : max(largest, difference)
+  }
+}
+
+/// Whether all bits are the same.
+func isIdentical(_ a: [Float], _ b: [Float]) -> Bool {
+  a.count == b.count && zip(a, b).allSatisfy { $0.bitPattern == $1.bitPattern }
+}
