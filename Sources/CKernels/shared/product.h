@@ -31,21 +31,21 @@ static void pack(const float *weights, size_t outputs, size_t inputs, size_t fir
   }
 }
 
-// Stores sums, after adding what y holds so far, bias and residual, where there are any.
-INLINE void storeTile(const size_t rows, size_t columns, vec sums[TILE_ROWS][2], bool isAdded,
+// Stores sums, after adding bias and residual, where there are any.
+INLINE void storeTile(const size_t rows, size_t columns, vec sums[TILE_ROWS][2],
                       const float *bias, const float *residual, size_t ldr, float *y,
                       size_t ldy) {
   UNROLL
   for (size_t r = 0; r < rows; r++) {
     UNROLL
     for (size_t half = 0; half < 2; half++) {
-      const size_t j = half * LANES, n = columns - j;
-      if (j >= columns) break;
-      vec sum = sums[r][half];
-      if (isAdded) sum += loadUpTo(y + r * ldy + j, n);
-      if (bias) sum += loadUpTo(bias + j, n);
-      if (residual) sum += loadUpTo(residual + r * ldr + j, n);
-      storeUpTo(y + r * ldy + j, sum, n);
+      const size_t j = half * LANES;
+      if (j < columns) {
+        vec sum = sums[r][half];
+        if (bias) sum += loadUpTo(bias + j, columns - j);
+        if (residual) sum += loadUpTo(residual + r * ldr + j, columns - j);
+        storeUpTo(y + r * ldy + j, sum, columns - j);
+      }
     }
   }
 }
@@ -53,13 +53,14 @@ INLINE void storeTile(const size_t rows, size_t columns, vec sums[TILE_ROWS][2],
 // One tile of y, [rows, columns ≤ PanelColumns] = x · panel + bias + residual.
 //
 // `rows` is a constant at each use, so the accumulators are registers. Terms are added in the
-// order of k, at most PartialSumLength at a time; y holds the total in between.
+// order of k, at most PartialSumLength at a time; the total is kept in memory in between.
 INLINE void tile(const size_t rows, size_t inputs, size_t columns, const float *x, size_t ldx,
                  const float *panel, const float *bias, const float *residual, size_t ldr,
                  float *y, size_t ldy) {
-  for (size_t start = 0; start < inputs; start += PartialSumLength) {
+  vec total[TILE_ROWS][2];
+  vec sums[TILE_ROWS][2];
+  for (size_t start = 0;;) {
     const size_t end = least(inputs, start + PartialSumLength);
-    vec sums[TILE_ROWS][2];
     UNROLL
     for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = vset(0);
     for (size_t k = start; k < end; k++) {
@@ -72,13 +73,24 @@ INLINE void tile(const size_t rows, size_t inputs, size_t columns, const float *
         sums[r][1] = vfma(value, right, sums[r][1]);
       }
     }
-    const float *lastBias = end == inputs ? bias : NULL;
-    const float *lastResidual = end == inputs ? residual : NULL;
-    if (columns == PanelColumns) {
-      storeTile(rows, PanelColumns, sums, start > 0, lastBias, lastResidual, ldr, y, ldy);
-    } else {
-      storeTile(rows, columns, sums, start > 0, lastBias, lastResidual, ldr, y, ldy);
+    if (start > 0) {
+      UNROLL
+      for (size_t r = 0; r < rows; r++) {
+        sums[r][0] += total[r][0];
+        sums[r][1] += total[r][1];
+      }
     }
+    start = end;
+    if (start == inputs) break;
+    for (size_t r = 0; r < rows; r++) {
+      total[r][0] = sums[r][0];
+      total[r][1] = sums[r][1];
+    }
+  }
+  if (columns == PanelColumns) {
+    storeTile(rows, PanelColumns, sums, bias, residual, ldr, y, ldy);
+  } else {
+    storeTile(rows, columns, sums, bias, residual, ldr, y, ldy);
   }
 }
 

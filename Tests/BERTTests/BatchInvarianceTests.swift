@@ -1,0 +1,102 @@
+import BERT
+import Checkpoints
+import Foundation
+import OutputMap
+import Synchronization
+import Testing
+
+/// A text's answer has the same bits whatever it is batched with, on however many lanes.
+struct BatchInvarianceTests {
+  static let all = OutputSelection(pooled: true, sentence: true, blocks: BlockSet(0..<3))
+
+  @Test(arguments: Encoder.availableKernelSets)
+  func sameBitsInEveryBatch(_ kernelSet: String) throws {
+    let model = try TestModel(hiddenSize: 60, intermediateSize: 70)
+    let lanes = ComputeLanes(count: 2)
+    let encoder = try model.encoder(kernelSet, lanes: lanes, sentence: EncoderTests.modules())
+    var random = SeededGenerator(seed: 21)
+    let probe = TestModel.sequence(23, attended: 19, &random)
+    var batch = PackedBatch()
+    batch.append(probe, for: Self.all)
+    let alone = try encoder.encodeAndWait(batch, on: [0])[0]
+    for round in 0..<50 {
+      var batch = PackedBatch()
+      let count = Int.random(in: 1...24, using: &random)
+      let place = Int.random(in: 0..<count, using: &random)
+      for index in 0..<count {
+        let length = Int.random(in: 1...60, using: &random)
+        batch.append(
+          index == place ? probe : TestModel.sequence(length, &random), for: Self.all)
+      }
+      for lanes in [[0], [1], [0, 1], [1, 0]] {
+        let result = try encoder.encodeAndWait(batch, on: lanes)[place]
+        EncoderTests.expectPart(result, of: alone, Self.all)
+        guard isIdentical(result.pooled, alone.pooled) else {
+          Issue.record("seed 21, round \(round), \(count) sequences, lanes \(lanes)")
+          return
+        }
+      }
+    }
+  }
+
+  /// Two passes at once, each on its lane, against the same on both lanes.
+  @Test(arguments: Encoder.availableKernelSets)
+  func passesSideBySide(_ kernelSet: String) async throws {
+    let model = try TestModel(hiddenSize: 60, intermediateSize: 70)
+    let encoder = try model.encoder(
+      kernelSet, lanes: ComputeLanes(count: 2), sentence: EncoderTests.modules())
+    var random = SeededGenerator(seed: 22)
+    for _ in 0..<20 {
+      let batches = (0..<2).map { _ in
+        var batch = PackedBatch()
+        for _ in 0..<Int.random(in: 1...8, using: &random) {
+          let length = Int.random(in: 1...60, using: &random)
+          batch.append(TestModel.sequence(length, &random), for: Self.all)
+        }
+        return batch
+      }
+      async let first = Self.encode(batches[0], encoder, on: [0])
+      async let second = Self.encode(batches[1], encoder, on: [1])
+      for (batch, results) in zip(batches, try await [first, second]) {
+        for (result, expected) in zip(results, try encoder.encodeAndWait(batch)) {
+          EncoderTests.expectPart(result, of: expected, Self.all)
+        }
+      }
+    }
+  }
+
+  /// Four lanes and two encoders on them, passes on changing pairs of lanes.
+  @Test func lanesServeSeveralEncoders() async throws {
+    let model = try TestModel()
+    let lanes = ComputeLanes(count: 4)
+    let encoders = try (0..<2).map { _ in
+      try model.encoder(
+        Encoder.availableKernelSets[0], lanes: lanes, sentence: EncoderTests.modules())
+    }
+    var random = SeededGenerator(seed: 23)
+    for _ in 0..<20 {
+      var batch = PackedBatch()
+      for _ in 0..<Int.random(in: 1...12, using: &random) {
+        batch.append(TestModel.sequence(17, &random), for: Self.all)
+      }
+      let order = [0, 1, 2, 3].shuffled(using: &random)
+      let expected = try encoders[0].encodeAndWait(batch, on: order)
+      let sent = batch
+      async let first = Self.encode(sent, encoders[0], on: Array(order[..<2]))
+      async let second = Self.encode(sent, encoders[1], on: Array(order[2...]))
+      for results in try await [first, second] {
+        for (result, expected) in zip(results, expected) {
+          EncoderTests.expectPart(result, of: expected, Self.all)
+        }
+      }
+    }
+  }
+
+  static func encode(
+    _ batch: PackedBatch, _ encoder: Encoder, on lanes: [Int]
+  ) async throws -> [EncodedSequence] {
+    try await withCheckedThrowingContinuation { continuation in
+      encoder.encode(batch, on: lanes) { continuation.resume(with: $0) }
+    }
+  }
+}

@@ -1,0 +1,217 @@
+import BERT
+import Checkpoints
+import Foundation
+import OutputMap
+import Testing
+
+/// Whole passes of small models against the same graph in double precision.
+struct EncoderTests {
+  static let sets = Encoder.availableKernelSets
+  /// Largest difference allowed: layer norms keep values near 1, and each of up to three blocks
+  /// of these wide weights adds some 1e-6.
+  static let tolerance = 3e-5
+
+  static func modules(
+    _ pooling: SentenceModules.Pooling = .mean, normalizes: Bool = true
+  ) throws -> SentenceModules {
+    let folder = FileManager.default.temporaryDirectory.appending(
+      component: "bert-modules-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let name: [SentenceModules.Pooling: String] = [
+      .cls: "cls", .mean: "mean", .max: "max", .meanSqrtLength: "mean_sqrt_len_tokens",
+      .weightedMean: "weightedmean", .lastToken: "lasttoken",
+    ]
+    try FileManager.default.createDirectory(
+      at: folder.appending(component: "1_Pooling"), withIntermediateDirectories: true)
+    let type = "sentence_transformers.models"
+    let last = normalizes ? ", {\"type\": \"\(type).Normalize\", \"path\": \"2_Normalize\"}" : ""
+    try Data(
+      """
+      [{"type": "\(type).Transformer", "path": ""},
+       {"type": "\(type).Pooling", "path": "1_Pooling"}\(last)]
+      """.utf8
+    ).write(to: folder.appending(component: "modules.json"))
+    try Data("{\"pooling_mode\": \"\(name[pooling]!)\"}".utf8)
+      .write(to: folder.appending(component: "1_Pooling/config.json"))
+    guard case .supported(let modules) = try SentenceModules.read(folder: folder.path) else {
+      throw CocoaError(.fileReadCorruptFile)
+    }
+    return modules
+  }
+
+  func check(
+    _ model: TestModel, _ kernelSet: String, pooling: SentenceModules.Pooling = .mean,
+    normalizes: Bool = true, lengths: [Int] = [1, 2, 13, 31, 33, 64]
+  ) throws {
+    var random = SeededGenerator(seed: 11)
+    let modules = try Self.modules(pooling, normalizes: normalizes)
+    let encoder = try model.encoder(kernelSet, lanes: ComputeLanes(count: 2), sentence: modules)
+    let reference = Reference(model.configuration, model.weights)
+    var batch = PackedBatch()
+    var sequences: [TokenSequence] = []
+    for length in lengths {
+      for attended in Set([length, (length + 1) / 2]) {
+        sequences.append(TestModel.sequence(length, attended: attended, &random))
+      }
+    }
+    let all = OutputSelection(
+      pooled: true, sentence: true, blocks: BlockSet(0..<model.configuration.blockCount))
+    for sequence in sequences { batch.append(sequence, for: all) }
+    let results = try encoder.encodeAndWait(batch)
+    #expect(results.count == sequences.count)
+    for (sequence, result) in zip(sequences, results) {
+      let expected = reference.blocks(sequence)
+      #expect(result.rowCount == sequence.count)
+      for (index, rows) in expected.enumerated() {
+        let error = largestDifference(result.blocks[index] ?? [], rows.flatMap { $0 })
+        #expect(error < Self.tolerance, "block \(index) of \(sequence.count) tokens")
+      }
+      #expect(largestDifference(result.pooled, reference.pooled(expected.last!)) < Self.tolerance)
+      let sentence = reference.sentence(expected.last!, sequence.attendedCount, modules)
+      #expect(largestDifference(result.sentence, sentence) < 4 * Self.tolerance)
+    }
+  }
+
+  @Test(arguments: sets)
+  func matchesReference(_ kernelSet: String) throws {
+    try check(TestModel(), kernelSet)
+  }
+
+  @Test(arguments: sets, ModelConfiguration.Activation.allCases)
+  func activations(_ kernelSet: String, _ activation: ModelConfiguration.Activation) throws {
+    try check(TestModel(activation: activation), kernelSet, lengths: [20])
+  }
+
+  /// Head sizes that are no power of two, widths that fill no panel, one block, one head.
+  @Test(
+    arguments: sets,
+    [(20, 4, 17, 2), (21, 3, 50, 1), (64, 1, 64, 2), (40, 2, 96, 1), (7, 7, 3, 2), (96, 2, 33, 1)])
+  func shapes(_ kernelSet: String, _ shape: (Int, Int, Int, Int)) throws {
+    let model = try TestModel(
+      hiddenSize: shape.0, headCount: shape.1, intermediateSize: shape.2, blockCount: shape.3)
+    try check(model, kernelSet, lengths: [5, 40])
+  }
+
+  @Test(arguments: SentenceModules.Pooling.allCases, [false, true])
+  func sentences(_ pooling: SentenceModules.Pooling, _ normalizes: Bool) throws {
+    try check(
+      TestModel(), Self.sets[0], pooling: pooling, normalizes: normalizes, lengths: [1, 9, 30])
+  }
+
+  /// What is asked for decides what is computed, never what comes out.
+  @Test(arguments: sets)
+  func selectionsChangeNoBit(_ kernelSet: String) throws {
+    let model = try TestModel(blockCount: 4)
+    var random = SeededGenerator(seed: 12)
+    for pooling in [SentenceModules.Pooling.mean, .cls] {
+      for laneCount in 1...2 {
+        let encoder = try model.encoder(
+          kernelSet, lanes: ComputeLanes(count: laneCount), sentence: Self.modules(pooling))
+        var selections: [OutputSelection] = []
+        for blocks in 0..<16 {
+          let set = BlockSet((0..<4).filter { blocks >> $0 & 1 == 1 })
+          for (pooled, sentence) in [(false, false), (true, false), (false, true), (true, true)] {
+            selections.append(OutputSelection(pooled: pooled, sentence: sentence, blocks: set))
+          }
+        }
+        selections.shuffle(using: &random)
+        let sequences = selections.map { _ in
+          let length = Int.random(in: 1...40, using: &random)
+          let attended = Int.random(in: 1...length, using: &random)
+          return TestModel.sequence(length, attended: attended, &random)
+        }
+        var everything = PackedBatch()
+        var mixed = PackedBatch()
+        let all = OutputSelection(pooled: true, sentence: true, blocks: BlockSet(0..<4))
+        for (sequence, selection) in zip(sequences, selections) {
+          everything.append(sequence, for: all)
+          mixed.append(sequence, for: selection)
+        }
+        let full = try encoder.encodeAndWait(everything)
+        let together = try encoder.encodeAndWait(mixed)
+        for index in sequences.indices {
+          var alone = PackedBatch()
+          alone.append(sequences[index], for: selections[index])
+          let single = try encoder.encodeAndWait(alone)[0]
+          Self.expectPart(together[index], of: full[index], selections[index])
+          Self.expectPart(single, of: full[index], selections[index])
+        }
+      }
+    }
+  }
+
+  static func expectPart(
+    _ part: EncodedSequence, of full: EncodedSequence, _ selection: OutputSelection
+  ) {
+    #expect(part.rowCount == full.rowCount)
+    #expect(isIdentical(part.pooled, selection.pooled ? full.pooled : []), "\(selection)")
+    #expect(isIdentical(part.sentence, selection.sentence ? full.sentence : []), "\(selection)")
+    #expect(part.blocks.count == selection.blocks.count)
+    for (index, values) in part.blocks {
+      #expect(isIdentical(values, full.blocks[index] ?? []), "block \(index), \(selection)")
+    }
+  }
+
+  @Test func refuses() throws {
+    let model = try TestModel(hasPooler: false)
+    let encoder = try model.encoder("scalar", lanes: ComputeLanes(count: 2), maxBatchRows: 100)
+    #expect(!encoder.hasPooler)
+    #expect(!encoder.hasSentence)
+    func refused(
+      _ ids: [Int32], types: [Int32]? = nil, _ selection: OutputSelection, _ word: String
+    ) {
+      var batch = PackedBatch()
+      batch.append(
+        TokenSequence(ids: ids, typeIDs: types ?? ids.map { _ in 0 }), for: selection)
+      #expect {
+        try encoder.encodeAndWait(batch)
+      } throws: { error in
+        guard case .unsupported(let message) = error as? EncodeError else { return false }
+        return message.contains(word)
+      }
+    }
+    let last = OutputSelection(blocks: BlockSet([2]))
+    refused([1, 50], last, "token ids")
+    refused([-1], last, "token ids")
+    refused([1], types: [2], last, "token types")
+    refused(Array(repeating: 1, count: 97), last, "96 tokens")
+    refused(Array(repeating: 1, count: 101), last, "100 tokens")
+    refused([1], OutputSelection(blocks: BlockSet([3])), "3 blocks")
+    refused([1], OutputSelection(pooled: true), "pooler")
+    refused([1], OutputSelection(sentence: true), "sentence-transformers")
+    var none = PackedBatch()
+    #expect(try encoder.encodeAndWait(none).isEmpty)
+    none.append(TokenSequence(ids: [1, 2], typeIDs: [0, 0]), for: OutputSelection())
+    #expect(try encoder.encodeAndWait(none).map(\.rowCount) == [2])
+    #expect(throws: BERTError.kernels(name: "mmx", available: Self.sets)) {
+      try model.encoder("mmx", lanes: ComputeLanes(count: 1))
+    }
+  }
+
+  @Test(arguments: sets)
+  func notFinite(_ kernelSet: String) throws {
+    for broken in [Float.nan, .infinity, 3e38] {
+      let model = try TestModel { weights in
+        weights["encoder.layer.1.output.dense.weight"]![7] = broken
+        weights["encoder.layer.1.output.dense.weight"]![8] = broken
+      }
+      let encoder = try model.encoder(
+        kernelSet, lanes: ComputeLanes(count: 2), sentence: Self.modules())
+      func encode(_ selection: OutputSelection) throws -> [EncodedSequence] {
+        var random = SeededGenerator(seed: 13)
+        var batch = PackedBatch()
+        for _ in 0..<3 { batch.append(TestModel.sequence(9, &random), for: selection) }
+        return try encoder.encodeAndWait(batch)
+      }
+      // The block before the broken weight is sound.
+      #expect(try encode(OutputSelection(blocks: BlockSet([0]))).count == 3)
+      func expectFailure(_ selection: OutputSelection, _ key: OutputKey) {
+        #expect(throws: EncodeError.notFinite(key: key), "\(broken)") { try encode(selection) }
+      }
+      expectFailure(OutputSelection(blocks: BlockSet([1])), .encoderOutputs)
+      expectFailure(OutputSelection(blocks: BlockSet([2])), .sequenceOutput)
+      expectFailure(OutputSelection(pooled: true), .pooledOutput)
+      expectFailure(OutputSelection(sentence: true), .sentenceEmbedding)
+    }
+  }
+}

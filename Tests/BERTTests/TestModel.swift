@@ -1,0 +1,97 @@
+import Checkpoints
+import Foundation
+import OutputMap
+
+@testable import BERT
+
+/// A small random model in a temporary folder, and its weights for the reference.
+final class TestModel {
+  var configuration: ModelConfiguration
+  let checkpoint: Checkpoint
+  let weights: [String: [Float]]
+  private let folder: URL
+
+  init(
+    hiddenSize: Int = 24, headCount: Int = 3, intermediateSize: Int = 40, blockCount: Int = 3,
+    activation: ModelConfiguration.Activation = .geluErf, hasPooler: Bool = true,
+    positionCount: Int = 96, seed: UInt64 = 1, change: (inout [String: [Float]]) -> Void = { _ in }
+  ) throws {
+    var configuration = ModelConfiguration(
+      vocabularySize: 50, hiddenSize: hiddenSize, blockCount: blockCount, headCount: headCount,
+      intermediateSize: intermediateSize)
+    configuration.positionCount = positionCount
+    configuration.activation = activation
+    self.configuration = configuration
+    let names = TensorNames(configuration)
+    var random = SeededGenerator(seed: seed)
+    var weights: [String: [Float]] = [:]
+    let specifications = names.required + (hasPooler ? names.pooler : [])
+    for specification in specifications {
+      let count = specification.shape.reduce(1, *)
+      // Wide enough that softmax and activations leave their linear parts.
+      let size = specification.shape.count == 2 ? 3 / Float(specification.shape[1]).squareRoot() : 1
+      weights[specification.name] = random.floats(count, in: -size...size)
+    }
+    change(&weights)
+    self.weights = weights
+
+    folder = FileManager.default.temporaryDirectory.appending(
+      component: "bert-tests-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let activationName =
+      switch activation {
+      case .geluErf: "gelu"
+      case .geluTanh: "gelu_new"
+      case .relu: "relu"
+      }
+    let config = """
+      {"model_type": "bert", "vocab_size": 50, "hidden_size": \(hiddenSize),
+       "num_hidden_layers": \(blockCount), "num_attention_heads": \(headCount),
+       "intermediate_size": \(intermediateSize), "max_position_embeddings": \(positionCount),
+       "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "\(activationName)"}
+      """
+    try Data(config.utf8).write(to: folder.appending(component: "config.json"))
+    var header: [String] = []
+    var data = Data()
+    for specification in specifications {
+      let values = weights[specification.name] ?? []
+      let start = data.count
+      for value in values {
+        for shift in stride(from: 0, to: 32, by: 8) {
+          data.append(UInt8(truncatingIfNeeded: value.bitPattern >> UInt32(shift)))
+        }
+      }
+      header.append(
+        "\"\(specification.name)\": {\"dtype\": \"F32\", \"shape\": \(specification.shape), "
+          + "\"data_offsets\": [\(start), \(data.count)]}")
+    }
+    let text = Data("{\(header.joined(separator: ", "))}".utf8)
+    var file = Data()
+    for shift in stride(from: 0, to: 64, by: 8) {
+      file.append(UInt8(truncatingIfNeeded: text.count >> shift))
+    }
+    file += text + data
+    try file.write(to: folder.appending(component: "model.safetensors"))
+    checkpoint = try Checkpoint(folder: folder.path)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
+
+  func encoder(
+    _ kernelSet: String, lanes: ComputeLanes, sentence: SentenceModules? = nil,
+    maxBatchRows: Int = 2_048
+  ) throws -> Encoder {
+    try Encoder(
+      checkpoint, sentence: sentence, lanes: lanes, kernelSet: kernelSet,
+      maxBatchRows: maxBatchRows)
+  }
+
+  /// Random tokens, the second half of another type, some of them padding.
+  static func sequence(
+    _ count: Int, attended: Int? = nil, _ random: inout SeededGenerator
+  ) -> TokenSequence {
+    TokenSequence(
+      ids: (0..<count).map { _ in Int32.random(in: 0..<50, using: &random) },
+      typeIDs: (0..<count).map { $0 < count / 2 ? 0 : 1 }, attendedCount: attended)
+  }
+}
