@@ -1,0 +1,89 @@
+import BERT
+import Checkpoints
+import Foundation
+import OutputMap
+import Testing
+
+enum DefaultModel {
+  static let folder = URL(filePath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "models/all-MiniLM-L6-v2").path
+  static let isPresent = FileManager.default.fileExists(atPath: "\(folder)/model.safetensors")
+}
+
+/// The default model, where `make` has fetched it.
+@Suite(
+  .enabled(
+    if: DefaultModel.isPresent,
+    "models/all-MiniLM-L6-v2 is not there; make fetches it"))
+struct MiniLMTests {
+  static let all = OutputSelection(pooled: true, sentence: true, blocks: BlockSet(0..<6))
+
+  static func encoder(_ kernelSet: String, laneCount: Int) throws -> Encoder {
+    guard case .supported(let modules) = try SentenceModules.read(folder: DefaultModel.folder) else {
+      throw CocoaError(.fileReadCorruptFile)
+    }
+    return try Encoder(
+      Checkpoint(folder: DefaultModel.folder), sentence: modules, lanes: ComputeLanes(count: laneCount),
+      kernelSet: kernelSet, maxBatchRows: 2_048)
+  }
+
+  static func tokens(_ count: Int, _ random: inout SeededGenerator) -> TokenSequence {
+    let words = (0..<(count - 2)).map { _ in Int32.random(in: 1_996..<29_612, using: &random) }
+    return TokenSequence(
+      ids: [101] + words + [102], typeIDs: Array(repeating: 0, count: count))
+  }
+
+  @Test(arguments: Encoder.availableKernelSets)
+  func matchesReference(_ kernelSet: String) throws {
+    let checkpoint = try Checkpoint(folder: DefaultModel.folder)
+    var weights: [String: [Float]] = [:]
+    for name in checkpoint.tensorNames {
+      weights[name] = checkpoint.tensor(name)?.withFloats { floats in
+        unsafe floats.withUnsafeBufferPointer { unsafe Array($0) }
+      }
+    }
+    let reference = Reference(checkpoint.configuration, weights)
+    // "[CLS] hello world! [SEP]"
+    let sequence = TokenSequence(
+      ids: [101, 7592, 2088, 999, 102], typeIDs: Array(repeating: 0, count: 5))
+    let expected = reference.blocks(sequence)
+    let encoder = try Self.encoder(kernelSet, laneCount: 2)
+    var batch = PackedBatch()
+    batch.append(sequence, for: Self.all)
+    let result = try encoder.encodeAndWait(batch)[0]
+    for index in 0..<6 {
+      let error = largestDifference(result.blocks[index] ?? [], expected[index].flatMap { $0 })
+      // PyTorch's float32 is up to 5.9e-6 off over 48 texts.
+      #expect(error < 5.9e-6, "block \(index)")
+    }
+    #expect(largestDifference(result.pooled, reference.pooled(expected[5])) < 1.7e-7)
+    let modules = try EncoderTests.modules()
+    let sentence = reference.sentence(expected[5], 5, modules)
+    #expect(largestDifference(result.sentence, sentence) < 1.7e-7)
+  }
+
+  @Test(arguments: Encoder.availableKernelSets)
+  func sameBitsInEveryBatch(_ kernelSet: String) throws {
+    let encoder = try Self.encoder(kernelSet, laneCount: 2)
+    var random = SeededGenerator(seed: 31)
+    let probe = Self.tokens(19, &random)
+    var batch = PackedBatch()
+    batch.append(probe, for: Self.all)
+    let alone = try encoder.encodeAndWait(batch, on: [1])[0]
+    let rounds = kernelSet == "scalar" ? 2 : 12
+    for round in 0..<rounds {
+      var batch = PackedBatch()
+      let count = round % 6 + 1
+      let place = Int.random(in: 0..<count, using: &random)
+      for index in 0..<count {
+        let length = Int.random(in: 3...120, using: &random)
+        batch.append(index == place ? probe : Self.tokens(length, &random), for: Self.all)
+      }
+      for lanes in [[0], [0, 1]] {
+        EncoderTests.expectPart(
+          try encoder.encodeAndWait(batch, on: lanes)[place], of: alone, Self.all)
+      }
+    }
+  }
+}
