@@ -27,9 +27,11 @@ extension Pass {
 
   /// Attention of some heads of one sequence.
   func attend(_ index: Int, _ block: Int, _ lane: LaneState) {
-    let item = plan.items[index], entry = plan.entries[item.entry]
+    let item = plan.items[index]
+    let entry = plan.entries[item.entry]
     if item.heads.lowerBound == 0, block > 0 { collectBlock(block - 1, entry, lane) }
-    let headSize = shape.configuration.headSize, hiddenSize = shape.configuration.hiddenSize
+    let headSize = shape.configuration.headSize
+    let hiddenSize = shape.configuration.hiddenSize
     let column = item.heads.lowerBound * headSize
     let projected = unsafe lane.lead.queryKeyValue
     let context = unsafe lane.lead.context
@@ -42,7 +44,8 @@ extension Pass {
     if isFirstRowOnly(entry, block) {
       // The row's query was not projected with the rest.
       let panels =
-        column / kernels.panelColumns..<kernels.panelCount(
+        column
+        / kernels.panelColumns..<kernels.panelCount(
           outputs: item.heads.upperBound * headSize)
       unsafe product(
         \.queryKeyValue, block, panels, rows: 1,
@@ -60,7 +63,8 @@ extension Pass {
   func transform(_ rows: Range<Int>, _ block: Int, _ lane: LaneState) {
     let configuration = shape.configuration
     let kernelSet = unsafe kernels.set
-    let context = unsafe lane.lead.context, attended = unsafe lane.own.attended
+    let context = unsafe lane.lead.context
+    let attended = unsafe lane.own.attended
     let sum = unsafe (isSharedByColumns ? lane.lead : lane.own).sum
     let intermediate = unsafe (isSharedByColumns ? lane.lead : lane.own).intermediate
     let narrow = panels(configuration.hiddenSize, lane)
@@ -120,10 +124,12 @@ extension Pass {
     let hiddenSize = shape.configuration.hiddenSize
     let isLast = block == shape.configuration.blockCount - 1
     let whole = isLast ? rows.clamped(to: 0..<plan.wholeRowCount) : rows
-    let rest = whole.upperBound < rows.upperBound
+    let rest =
+      whole.upperBound < rows.upperBound
       ? max(whole.upperBound, rows.lowerBound)..<rows.upperBound : rows.upperBound..<rows.upperBound
     let panelCount = kernels.panelCount(outputs: 3 * hiddenSize)
-    let hidden = unsafe hidden(before: block, lane), y = unsafe lane.lead.queryKeyValue
+    let hidden = unsafe hidden(before: block, lane)
+    let y = unsafe lane.lead.queryKeyValue
     for (rows, panels) in [
       (whole, 0..<panelCount), (rest, hiddenSize / kernels.panelColumns..<panelCount),
     ] where !rows.isEmpty {

@@ -1,7 +1,6 @@
 import CKernels
 import Checkpoints
 import OutputMap
-import Synchronization
 
 extension Pass {
   /// Takes a block's output for a sequence that asks for it and goes on to the next block.
@@ -12,7 +11,7 @@ extension Pass {
     let values = unsafe copy(
       rows: entry.rows.count, of: hidden.row(entry.rows.lowerBound), hidden.stride,
       as: isLast ? .sequenceOutput : .encoderOutputs)
-    results.withLock { $0.sequences[entry.sequence].blocks[block] = values }
+    updateResults { $0.sequences[entry.sequence].blocks[block] = values }
   }
 
   /// Takes everything that a sequence asks for of its deepest block.
@@ -22,11 +21,11 @@ extension Pass {
     if let place = entry.pooledPlace {
       let pooled = unsafe lane.lead.queryKeyValue
       let values = unsafe copy(rows: 1, of: pooled.row(place), pooled.stride, as: .pooledOutput)
-      results.withLock { $0.sequences[entry.sequence].pooled = values }
+      updateResults { $0.sequences[entry.sequence].pooled = values }
     }
     if entry.selection.sentence {
       let values = embedSentence(entry, lane)
-      results.withLock { $0.sequences[entry.sequence].sentence = values }
+      updateResults { $0.sequences[entry.sequence].sentence = values }
     }
   }
 
@@ -66,7 +65,7 @@ extension Pass {
     let columns = shape.configuration.hiddenSize
     return unsafe [Float](unsafeUninitializedCapacity: rows * columns) { values, count in
       if unsafe !copyFinite(rows, columns, source, stride, values.baseAddress!) {
-        results.withLock { $0.failure = .notFinite(key: key) }
+        updateResults { $0.failure = .notFinite(key: key) }
       }
       count = rows * columns
     }

@@ -1,7 +1,6 @@
 import CKernels
 import Checkpoints
 import OutputMap
-import Synchronization
 
 /// One batch on its way through the model, on some lanes.
 ///
@@ -17,7 +16,7 @@ import Synchronization
 ///
 /// `@unchecked Sendable`: the workspaces belong to the lanes, which the caller keeps for this
 /// pass; inside, shared matrices are written in disjoint parts between barriers. The rest is
-/// immutable, atomic or in a `Mutex`.
+/// immutable or atomic; `results` is touched only inside `monitor`.
 @safe
 final class Pass: @unchecked Sendable {
   struct Results {
@@ -35,7 +34,9 @@ final class Pass: @unchecked Sendable {
   let isSharedByColumns: Bool
   /// The most rows that a lane takes at once.
   let blockRows: Int
-  let results: Mutex<Results>
+  /// Guards `results`. Not a `Mutex`: the thread sanitizer does not see how that one works.
+  private let monitor = Monitor()
+  private var results: Results
   /// Of the current step and of the next one, in turns.
   let work = [SharedWork(), SharedWork()]
 
@@ -51,16 +52,17 @@ final class Pass: @unchecked Sendable {
     barrier = LaneBarrier(count: workspaces.count)
     isSharedByColumns = workspaces.count > 1 && plan.rowCount <= limits.sharedByColumns
     blockRows = limits.block
-    results = Mutex(Results(sequences: sequences))
+    results = Results(sequences: sequences)
   }
 }
 
 extension Pass {
-  /// What the pass gave; to be asked once, by the lead.
+  func updateResults(_ body: (inout Results) -> Void) {
+    monitor.change { body(&results) }
+  }
+
+  /// What the pass gave, when it has ended on the lead.
   func takeResults() -> Result<[EncodedSequence], EncodeError> {
-    results.withLock { results in
-      if let failure = results.failure { return .failure(failure) }
-      return .success(results.sequences)
-    }
+    monitor.wait { results.failure.map(Result.failure) ?? .success(results.sequences) }
   }
 }

@@ -12,7 +12,7 @@ extern const KernelSet avx2Kernels, avx512Kernels;
 enum {
   /// Terms that a product adds up before their sum joins the total. Shorter sums lose less to
   /// rounding; every one costs a trip of the tile to the cache.
-  PartialSumLength = 64,
+  PartialSumLength = 128,
 };
 
 /// log2(e): softmax and tanh are computed with powers of 2.

@@ -1,10 +1,11 @@
+import CKernels
+import Testing
+
 #if canImport(Glibc)
   import Glibc
 #else
   import Darwin
 #endif
-import CKernels
-import Testing
 
 /// Every kernel set that this CPU runs against the scalar one, on sizes around its tiles.
 struct KernelTests {
@@ -65,7 +66,8 @@ struct KernelTests {
     side: GuardedFloats.Side, panels: Range<Int>? = nil
   ) -> [Float] {
     let gap = 3
-    let ldx = layer.inputs + gap, ldy = layer.outputs + gap
+    let ldx = layer.inputs + gap
+    let ldy = layer.outputs + gap
     func spread(_ values: [Float], _ columns: Int, _ filler: Float) -> [Float] {
       var result: [Float] = []
       for row in 0..<rows {
@@ -185,9 +187,12 @@ struct KernelTests {
     var random = SeededGenerator(seed: 3)
     for headSize in [1, 5, 16, 20, 32, 48, 64, 80] {
       for (queries, keys) in [(1, 1), (1, 37), (7, 7), (15, 16), (33, 17), (40, 65)] {
-        let heads = 3, columns = heads * headSize, ld = columns + 5
+        let heads = 3
+        let columns = heads * headSize
+        let ld = columns + 5
         let rows = max(queries, keys)
-        let q = random.floats(rows * ld, in: -3...3), k = random.floats(rows * ld, in: -3...3)
+        let q = random.floats(rows * ld, in: -3...3)
+        let k = random.floats(rows * ld, in: -3...3)
         let v = random.floats(rows * ld)
         let y = Self.attend(set, q, k, v, ld, queries, keys, heads, headSize)
         let expected = Self.attend(Self.scalar, q, k, v, ld, queries, keys, heads, headSize)
@@ -227,7 +232,8 @@ struct KernelTests {
       let rows = 3
       // A mean far from 0 shows a variance that cancels.
       let x = random.floats(rows * columns, in: 99...101)
-      let scale = random.floats(columns), shift = random.floats(columns)
+      let scale = random.floats(columns)
+      let shift = random.floats(columns)
       func normalized(_ set: NamedSet) -> [Float] {
         let (scale, shift) = (
           GuardedFloats(scale, guarded: .after), GuardedFloats(shift, guarded: .after)
@@ -249,7 +255,9 @@ struct KernelTests {
     var random = SeededGenerator(seed: 5)
     for columns in [1, 7, 16, 31, 80, 384] {
       let tables = [9, 6, 2].map { random.floats($0 * columns) }
-      let ids: [Int32] = [8, 0, 3, 3], positions: [Int32] = [0, 5, 2, 1], types: [Int32] = [0, 1, 1, 0]
+      let ids: [Int32] = [8, 0, 3, 3]
+      let positions: [Int32] = [0, 5, 2, 1]
+      let types: [Int32] = [0, 1, 1, 0]
       func embedded(_ set: NamedSet) -> [Float] {
         let memory = tables.map { GuardedFloats($0, guarded: .after) }
         let ones = GuardedFloats(Array(repeating: 1, count: columns), guarded: .after)

@@ -20,11 +20,13 @@ struct MiniLMTests {
   static let all = OutputSelection(pooled: true, sentence: true, blocks: BlockSet(0..<6))
 
   static func encoder(_ kernelSet: String, laneCount: Int) throws -> Encoder {
-    guard case .supported(let modules) = try SentenceModules.read(folder: DefaultModel.folder) else {
+    guard case .supported(let modules) = try SentenceModules.read(folder: DefaultModel.folder)
+    else {
       throw CocoaError(.fileReadCorruptFile)
     }
     return try Encoder(
-      Checkpoint(folder: DefaultModel.folder), sentence: modules, lanes: ComputeLanes(count: laneCount),
+      Checkpoint(folder: DefaultModel.folder), sentence: modules,
+      lanes: ComputeLanes(count: laneCount),
       kernelSet: kernelSet, maxBatchRows: 2_048)
   }
 
