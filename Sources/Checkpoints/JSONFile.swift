@@ -3,7 +3,7 @@ import FoundationEssentials
 /// A small JSON file of a model folder: an object of settings.
 struct JSONFile {
   /// Configuration files take a few kilobytes; a tokenizer's with many added tokens some more.
-  static let maximumSize = 4 << 20
+  static let maximumSize = 1 << 20
 
   let path: String
   private let values: [String: JSONFileValue]

@@ -47,7 +47,8 @@ extension ModelConfiguration {
     case "relu": .relu
     default:
       throw .unsupported(
-        path: file.path, reason: "hidden_act \"\(name)\" is not supported; gelu, gelu_new, relu are")
+        path: file.path,
+        reason: "hidden_act \"\(name)\" is not supported; gelu, gelu_new and relu are")
     }
   }
 
@@ -61,7 +62,8 @@ extension ModelConfiguration {
       throw unsupported("model_type \"\(type)\" is not supported, only \"bert\" is")
     }
     if let kind = try file.string("position_embedding_type"), kind != "absolute" {
-      throw unsupported("position_embedding_type \"\(kind)\" is not supported, only \"absolute\" is")
+      throw unsupported(
+        "position_embedding_type \"\(kind)\" is not supported, only \"absolute\" is")
     }
     for key in ["is_decoder", "add_cross_attention"] where try file.boolean(key) == true {
       throw unsupported("\(key) is true: a decoder is not supported, only an encoder is")

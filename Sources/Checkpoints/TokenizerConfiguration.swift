@@ -36,6 +36,7 @@ extension TokenizerConfiguration {
     let path = Folder.path("tokenizer_config.json", in: folder)
     guard Folder.hasFile("tokenizer_config.json", in: folder) else { return }
     let file = try JSONFile(path: path)
+    try Self.refuseOtherTokenizers(file)
     lowercases = try file.boolean("do_lower_case") ?? lowercases
     stripsAccents = try file.boolean("strip_accents")
     splitsChineseCharacters =
@@ -46,6 +47,21 @@ extension TokenizerConfiguration {
     padToken = try Self.token("pad_token", file) ?? padToken
     classToken = try Self.token("cls_token", file) ?? classToken
     maskToken = try Self.token("mask_token", file) ?? maskToken
+  }
+
+  /// A BERT model may come with a tokenizer that splits text in another way altogether.
+  private static func refuseOtherTokenizers(_ file: JSONFile) throws(CheckpointError) {
+    // The last two are the general ones, which say nothing; then `tokenizer.json` decides.
+    let known = [
+      "BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "PreTrainedTokenizer",
+      "TokenizersBackend",
+    ]
+    guard let name = try file.string("tokenizer_class") else { return }
+    guard known.contains(name) || known.contains(where: { $0 + "Fast" == name }) else {
+      throw .unsupported(
+        path: file.path,
+        reason: "tokenizer_class \"\(name)\" is not supported, only BertTokenizer's kind is")
+    }
   }
 
   /// transformers writes int(1e30) for "no limit".

@@ -47,6 +47,6 @@ struct RealModelTests {
     let after = embeddings.withFloats { [$0[0], $0[101 * 384 + 7], $0[30522 * 384 - 1]] }
     #expect(before == after)
     let bits = before.map(\.bitPattern)
-    #expect(bits == [0xbca3c000, 0x3b9616a3, 0x3b95c079])
+    #expect(bits == [0xbca3_c000, 0x3b96_16a3, 0x3b95_c079])
   }
 }

@@ -1,0 +1,177 @@
+import FoundationEssentials
+import Testing
+
+@testable import Checkpoints
+
+struct ModelConfigurationTests {
+  static let minimal = """
+    "vocab_size": 100, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, \
+    "intermediate_size": 16
+    """
+
+  private func read(_ json: String) throws -> ModelConfiguration {
+    let folder = try TemporaryFolder()
+    return try ModelConfiguration.huggingFace(path: folder.write(json, to: "config.json"))
+  }
+
+  @Test func whatIsMissingHasBertConfigsDefaults() throws {
+    let configuration = try read("{\(Self.minimal)}")
+    var expected = ModelConfiguration(
+      vocabularySize: 100, hiddenSize: 8, blockCount: 2, headCount: 2, intermediateSize: 16)
+    expected.positionCount = 512
+    expected.typeCount = 2
+    expected.layerNormEpsilon = 1e-12
+    expected.activation = .geluErf
+    expected.padTokenID = 0
+    #expect(configuration == expected)
+    #expect(configuration.headSize == 4)
+  }
+
+  @Test func everyKeyIsRead() throws {
+    let configuration = try read(
+      """
+      {\(Self.minimal), "model_type": "bert", "max_position_embeddings": 77, "type_vocab_size": 1,
+       "layer_norm_eps": 1e-5, "hidden_act": "relu", "pad_token_id": 99, "is_decoder": false,
+       "position_embedding_type": "absolute", "pruned_heads": {}, "auto_map": null,
+       "architectures": ["BertModel"], "id2label": {"0": "A"}, "classifier_dropout": null}
+      """)
+    #expect(configuration.positionCount == 77)
+    #expect(configuration.typeCount == 1)
+    #expect(configuration.layerNormEpsilon == 1e-5)
+    #expect(configuration.activation == .relu)
+    #expect(configuration.padTokenID == 99)
+  }
+
+  @Test(arguments: [
+    ("gelu", ModelConfiguration.Activation.geluErf), ("gelu_python", .geluErf),
+    ("gelu_new", .geluTanh), ("gelu_fast", .geluTanh), ("gelu_pytorch_tanh", .geluTanh),
+    ("gelu_accurate", .geluTanh), ("gelu_python_tanh", .geluTanh), ("relu", .relu),
+  ])
+  func activationIsTakenLiterally(
+    _ name: String, _ expected: ModelConfiguration.Activation
+  ) throws {
+    #expect(try read("{\(Self.minimal), \"hidden_act\": \"\(name)\"}").activation == expected)
+  }
+
+  /// What is not plain BERT is refused by its name.
+  @Test(arguments: [
+    ("\"model_type\": \"roberta\"", "model_type \"roberta\""),
+    ("\"hidden_act\": \"silu\"", "hidden_act \"silu\""),
+    ("\"hidden_act\": \"gelu_10\"", "hidden_act \"gelu_10\""),
+    ("\"position_embedding_type\": \"relative_key\"", "position_embedding_type \"relative_key\""),
+    ("\"position_embedding_type\": \"alibi\"", "position_embedding_type \"alibi\""),
+    ("\"is_decoder\": true", "is_decoder"),
+    ("\"add_cross_attention\": true", "add_cross_attention"),
+    ("\"pruned_heads\": {\"0\": [1]}", "pruned_heads"),
+    ("\"quantization_config\": {\"bits\": 4}", "quantization_config"),
+    ("\"auto_map\": {\"AutoModel\": \"m.Model\"}", "auto_map"),
+  ])
+  func refusesOtherModels(_ member: String, _ named: String) throws {
+    let error = try #require(throws: CheckpointError.self) {
+      try read("{\(Self.minimal), \(member)}")
+    }
+    guard case .unsupported(let path, let reason) = error else {
+      Issue.record("\(error)")
+      return
+    }
+    #expect(path.hasSuffix("config.json"))
+    #expect(reason.contains(named))
+  }
+
+  /// A number that cannot be right is an error that names its key.
+  @Test(arguments: [
+    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+    "max_position_embeddings", "type_vocab_size",
+  ])
+  func refusesImpossibleSizes(_ key: String) throws {
+    for value in ["0", "-1", "1.5", "\"8\"", "true", "[]", "1e30", "9223372036854775808", "4e9"] {
+      // A later duplicate wins or loses: take the key out instead.
+      var members = Self.minimal.split(separator: ", ").filter { !$0.contains("\"\(key)\"") }
+        .map(String.init)
+      members.append("\"\(key)\": \(value)")
+      try expectInvalid(key, "{\(members.joined(separator: ","))}")
+    }
+  }
+
+  @Test func refusesImpossibleCombinations() throws {
+    for block in [65, 1 << 40] {
+      let many = Self.minimal.replacing("layers\": 2", with: "layers\": \(block)")
+      try expectInvalid("num_hidden_layers", "{\(many)}")
+    }
+    let odd = Self.minimal.replacing("heads\": 2", with: "heads\": 3")
+    try expectInvalid("num_attention_heads", "{\(odd)}")
+    for missing in ["vocab_size", "hidden_size"] {
+      let rest = Self.minimal.split(separator: ", ").filter { !$0.contains("\"\(missing)\"") }
+      try expectInvalid(missing, "{\(rest.joined(separator: ","))}")
+    }
+    for value in ["0", "0.0", "-1e-12", "1", "1.0", "\"1e-12\"", "false"] {
+      try expectInvalid("layer_norm_eps", "{\(Self.minimal), \"layer_norm_eps\": \(value)}")
+    }
+    for value in ["100", "-1", "0.5"] {
+      try expectInvalid("pad_token_id", "{\(Self.minimal), \"pad_token_id\": \(value)}")
+    }
+    try expectInvalid("hidden_act", "{\(Self.minimal), \"hidden_act\": 7}")
+    try expectInvalid("is_decoder", "{\(Self.minimal), \"is_decoder\": \"no\"}")
+  }
+
+  private func expectInvalid(_ key: String, _ json: String) throws {
+    let error = try #require(throws: CheckpointError.self) { try read(json) }
+    guard case .invalidValue(_, key, _) = error else {
+      Issue.record("\(error)")
+      return
+    }
+    #expect(error.message.contains("\"\(key)\""))
+  }
+
+  @Test func refusesWhatIsNotAnObject() throws {
+    let deep = String(repeating: "[", count: 100_000)
+    let deepValue = "{\(Self.minimal), \"x\": \(deep)}"
+    for json in ["[]", "7", "{", "nul", "{\"a\":}", "\u{0}", deep, deepValue] {
+      let error = try #require(throws: CheckpointError.self) { try read(json) }
+      guard case .file(_, let reason) = error else {
+        Issue.record("\(error)")
+        continue
+      }
+      #expect(reason.contains("JSON"))
+    }
+  }
+
+  @Test func refusesFilesThatAreTooLarge() throws {
+    let folder = try TemporaryFolder()
+    let spaces = Array(repeating: UInt8(ascii: " "), count: JSONFile.maximumSize)
+    let path = try folder.write("{}".utf8 + spaces, to: "config.json")
+    #expect(throws: CheckpointError.self) { try ModelConfiguration.huggingFace(path: path) }
+  }
+
+  @Test func survivesMutations() throws {
+    let folder = try TemporaryFolder()
+    let original = Array(
+      """
+      {\(Self.minimal), "model_type": "bert", "hidden_act": "gelu", "layer_norm_eps": 1e-12,
+       "pad_token_id": 0, "pruned_heads": {}, "is_decoder": false}
+      """.utf8)
+    let seed = UInt64.random(in: 0...(.max))
+    var generator = SeededGenerator(state: seed)
+    var read = 0
+    for round in 0..<5_000 {
+      var bytes = original
+      for _ in 0..<Int.random(in: 1...3, using: &generator) {
+        let position = Int.random(in: 0..<bytes.count, using: &generator)
+        switch Int.random(in: 0..<3, using: &generator) {
+        case 0: bytes[position] = UInt8.random(in: 0...255, using: &generator)
+        case 1 where bytes.count > 1: bytes.remove(at: position)
+        default: bytes.insert(original.randomElement(using: &generator)!, at: position)
+        }
+      }
+      let path = try folder.write(bytes, to: "config.json")
+      do {
+        let configuration = try ModelConfiguration.huggingFace(path: path)
+        #expect(configuration.headSize > 0, "seed \(seed), round \(round)")
+        read += 1
+      } catch {
+        #expect(error.message.contains(path), "seed \(seed), round \(round)")
+      }
+    }
+    #expect(read > 0, "seed \(seed): some mutations only change white space")
+  }
+}

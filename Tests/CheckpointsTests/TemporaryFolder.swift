@@ -1,0 +1,27 @@
+import FoundationEssentials
+
+/// A folder of its own, removed when the test lets go of it.
+final class TemporaryFolder {
+  let path: String
+
+  init() throws {
+    path = FileManager.default.temporaryDirectory.path + "/checkpoints-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  @discardableResult
+  func write(_ bytes: some Sequence<UInt8>, to name: String) throws -> String {
+    let file = "\(path)/\(name)"
+    let parent = file.split(separator: "/").dropLast().joined(separator: "/")
+    try FileManager.default.createDirectory(atPath: "/" + parent, withIntermediateDirectories: true)
+    try Data(bytes).write(to: URL(filePath: file))
+    return file
+  }
+
+  @discardableResult
+  func write(_ text: String, to name: String) throws -> String {
+    try write(text.utf8, to: name)
+  }
+}
