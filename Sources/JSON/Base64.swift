@@ -43,21 +43,29 @@ public enum Base64 {
       padding += 1
     }
     let digitCount = text.count - padding
-    var data: [UInt8] = []
-    data.reserveCapacity(text.count / 4 * 3)
-    var bits: UInt32 = 0
-    for index in 0..<digitCount {
-      let value = values[Int(text[index])]
-      guard value < 64 else { throw .invalidBase64(offset: index) }
-      bits = bits << 6 | UInt32(value)
-      // Of four digits, the second to fourth complete a byte each.
-      let spare = 6 - UInt32(index & 3) * 2
-      if index & 3 != 0 { data.append(UInt8(truncatingIfNeeded: bits >> spare)) }
+    var allBits: UInt8 = 0
+    var spareBits: UInt8 = 0
+    let data = [UInt8](capacity: text.count / 4 * 3) { data in
+      var offset = 0
+      while offset < digitCount {
+        let isLast = offset + 4 > digitCount
+        let a = values[Int(text[offset])]
+        let b = values[Int(text[offset + 1])]
+        let c = isLast && padding == 2 ? 0 : values[Int(text[offset + 2])]
+        let d = isLast ? 0 : values[Int(text[offset + 3])]
+        allBits |= a | b | c | d
+        data.append(a << 2 | b >> 4)
+        if !isLast || padding == 1 { data.append(b << 4 | c >> 2) }
+        if !isLast { data.append(c << 6 | d) }
+        if isLast { spareBits = padding == 1 ? c & 0b11 : b & 0b1111 }
+        offset += 4
+      }
     }
-    // One digit of padding leaves 2 bits over, two leave 4.
-    guard bits & (1 << UInt32(padding * 2) - 1) == 0 else {
-      throw .invalidBase64(offset: digitCount - 1)
+    guard allBits < 64 else {
+      let first = (0..<digitCount).first { values[Int(text[$0])] == 64 }
+      throw .invalidBase64(offset: first ?? 0)
     }
+    guard spareBits == 0 else { throw .invalidBase64(offset: digitCount - 1) }
     return data
   }
 

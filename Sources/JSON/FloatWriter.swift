@@ -15,7 +15,7 @@ public enum FloatWriter {
   /// - Parameter place: `maximumLength` bytes to write to; those behind the number are scratch.
   /// - Returns: the number's length in bytes.
   /// - Precondition: `value.isFinite`, for JSON has neither NaN nor infinity.
-  @unsafe
+  @unsafe @inline(__always)
   public static func write(_ value: Float, to place: UnsafeMutablePointer<UInt8>) -> Int {
     let magnitude = value.bitPattern & 0x7fff_ffff
     precondition(magnitude < 0x7f80_0000, "JSON has no NaN and no infinity")
@@ -112,32 +112,34 @@ public enum FloatWriter {
     // At a power of two the next lower number is only half as far.
     let isLowerCloser: UInt32 = fraction == 0 && biased > 1 ? 1 : 0
     let k = (q &* 1_262_611 &- (isLowerCloser == 1 ? 524_031 : 0)) >> 22
-    let h = UInt32(q &+ PowersOfTen.binaryExponent(-k) &+ 1)
+    let h = UInt32(truncatingIfNeeded: q &+ PowersOfTen.binaryExponent(-k) &+ 1)
     let power = PowersOfTen.significands[Int(-k) - PowersOfTen.minimumExponent]
 
     // The number and the ends of its interval, in units of 10^k / 4. Ties go to even numbers, so
     // those own the ends.
     let odd = c & 1
-    let lower = roundedToOdd(power, (4 &* c &- 2 &+ isLowerCloser) << h) &+ odd
-    let value = roundedToOdd(power, (4 &* c) << h)
-    let upper = roundedToOdd(power, (4 &* c &+ 2) << h) &- odd
+    let lower = roundedToOdd(power, (4 &* c &- 2 &+ isLowerCloser) &<< h) &+ odd
+    let value = roundedToOdd(power, (4 &* c) &<< h)
+    let upper = roundedToOdd(power, (4 &* c &+ 2) &<< h) &- odd
 
+    // One digit less, if just one of the two candidates lies in the interval; else the number
+    // rounded down or up. Which it is cannot be predicted: hence masks, not branches.
     let s = value / 4
     let tenth = s / 10
-    let belowFits = lower <= 40 &* tenth
-    let aboveFits = 40 &* tenth &+ 40 <= upper
-    if s >= 10, belowFits != aboveFits {
-      return (tenth &+ (aboveFits ? 1 : 0), Int(k) &+ 1)
-    }
-    let floorFits = lower <= 4 &* s
-    let ceilingFits = 4 &* s &+ 4 <= upper
-    if floorFits != ceilingFits {
-      return (s &+ (ceilingFits ? 1 : 0), Int(k))
-    }
-    let middle = 4 &* s &+ 2
-    let roundsUp = value > middle || (value == middle && s & 1 == 1)
-    return (s &+ (roundsUp ? 1 : 0), Int(k))
+    let tenthFits = bit(lower <= 40 &* tenth)
+    let tenthAboveFits = bit(40 &* tenth &+ 40 <= upper)
+    let isShorter = (tenthFits ^ tenthAboveFits) & bit(s >= 10)
+    let floorFits = bit(lower <= 4 &* s)
+    let ceilingFits = bit(4 &* s &+ 4 <= upper)
+    let isNearerUp = bit(value &+ (s & 1) > 4 &* s &+ 2)
+    let onlyOneFits = floorFits ^ ceilingFits
+    let long = s &+ (onlyOneFits & ceilingFits | (onlyOneFits ^ 1) & isNearerUp)
+    let short = tenth &+ tenthAboveFits
+    return (long ^ (long ^ short) & (0 &- isShorter), Int(k) &+ Int(isShorter))
   }
+
+  @inline(__always)
+  private static func bit(_ condition: Bool) -> UInt32 { condition ? 1 : 0 }
 
   /// power · c / 2^64, the lowest bit set if anything was cut off.
   @inline(__always)
