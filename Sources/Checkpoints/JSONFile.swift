@@ -37,9 +37,7 @@ struct JSONFile {
     }
   }
 
-  /// Whether the key is there with a value other than null.
-  func has(_ key: String) -> Bool { self[key] != .null }
-
+  /// The key's value; null if missing.
   subscript(key: String) -> JSONFileValue { values[key] ?? .null }
 
   /// An integer in a range; nil if missing or null.

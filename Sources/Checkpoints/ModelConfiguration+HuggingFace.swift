@@ -71,7 +71,7 @@ extension ModelConfiguration {
     if case .object(let heads) = file["pruned_heads"], !heads.isEmpty {
       throw unsupported("pruned_heads is not empty: pruned models are not supported")
     }
-    if file.has("quantization_config") {
+    if file["quantization_config"] != .null {
       throw unsupported("quantization_config: quantised weights are not supported")
     }
     if case .object(let map) = file["auto_map"], map["AutoModel"] != nil {

@@ -1,14 +1,14 @@
 /// A file of named tensors: an 8-byte length, a JSON header of that length, then the data.
 /// Source: https://github.com/huggingface/safetensors, "Format".
-public struct SafetensorsFile: Sendable {
+struct SafetensorsFile: Sendable {
   /// In the order of the data.
-  public let tensors: [Tensor]
+  let tensors: [Tensor]
 
   /// The format allows 100 MB; a large BERT's header takes 100 KB.
   static let maximumHeaderSize = 16 << 20
 
   /// Maps the file and checks all of its header; the data is not touched.
-  public init(path: String) throws(CheckpointError) {
+  init(path: String) throws(CheckpointError) {
     let file = try MappedFile(path: path)
     func malformed(_ reason: String, _ offset: Int, _ tensor: String? = nil) -> CheckpointError {
       .malformed(path: path, tensor: tensor, offset: offset, reason: reason)
