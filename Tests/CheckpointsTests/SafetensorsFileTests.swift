@@ -220,7 +220,7 @@ struct SafetensorsFileTests {
         }
         opened += 1
       } catch {
-        #expect(error.message.contains(path), "seed \(seed), round \(round)")
+        if !error.message.contains(path) { Issue.record("seed \(seed), round \(round): \(error)") }
       }
     }
     #expect(opened > 0, "seed \(seed): some mutations only change data")

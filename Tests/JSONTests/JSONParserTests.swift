@@ -283,7 +283,9 @@ struct JSONParserTests {
           switch Int.random(in: 0..<4, using: &generator) {
           case 0: bytes[position] = UInt8.random(in: 0...255, using: &generator)
           case 1 where bytes.count > 1: bytes.remove(at: position)
-          case 2: bytes.insert(Array("[]{}\",:\\0-eu".utf8).randomElement()!, at: position)
+          case 2:
+            bytes.insert(
+              Array("[]{}\",:\\0-eu".utf8).randomElement(using: &generator)!, at: position)
           default: bytes.removeLast(min(position, bytes.count - 1))
           }
         }
@@ -291,7 +293,9 @@ struct JSONParserTests {
           _ = try JSONParser.parse(bytes)
         } catch {
           refused += 1
-          #expect(0...bytes.count ~= error.offset, "seed \(seed), round \(round): \(error)")
+          if !(0...bytes.count ~= error.offset) {
+            Issue.record("seed \(seed), round \(round): \(error)")
+          }
         }
       }
     }
