@@ -14,8 +14,10 @@ final class TemporaryFolder {
   @discardableResult
   func write(_ bytes: some Sequence<UInt8>, to name: String) throws -> String {
     let file = "\(path)/\(name)"
-    let parent = file.split(separator: "/").dropLast().joined(separator: "/")
-    try FileManager.default.createDirectory(atPath: "/" + parent, withIntermediateDirectories: true)
+    if let slash = name.lastIndex(of: "/") {
+      try FileManager.default.createDirectory(
+        atPath: "\(path)/\(name[..<slash])", withIntermediateDirectories: true)
+    }
     try Data(bytes).write(to: URL(filePath: file))
     return file
   }
