@@ -9,7 +9,7 @@ struct HuggingFaceFolder {
   }
 
   init(_ folder: String) throws(CheckpointError) {
-    configuration = try .huggingFace(path: Folder.path("config.json", in: folder))
+    configuration = try .huggingFace(JSONFile(path: Folder.path("config.json", in: folder)))
     let path = Folder.path("model.safetensors", in: folder)
     var tensors: [String: Tensor] = [:]
     var twice: [String] = []

@@ -10,28 +10,38 @@ struct JSONFile {
 
   /// Reads a file whose top level is an object.
   init(path: String) throws(CheckpointError) {
-    try self.init(path: path, values: Self.decode([String: JSONFileValue].self, path))
+    try self.init(path: path, data: Self.data(path))
   }
 
-  init(path: String, values: [String: JSONFileValue]) {
+  /// - Parameter path: for the errors; it is not read.
+  init(path: String, data: Data) throws(CheckpointError) {
+    self.init(path: path, values: try Self.decode([String: JSONFileValue].self, data, path))
+  }
+
+  private init(path: String, values: [String: JSONFileValue]) {
     self.path = path
     self.values = values
   }
 
   /// Reads a file whose top level is an array of objects.
   static func array(path: String) throws(CheckpointError) -> [JSONFile] {
-    try decode([[String: JSONFileValue]].self, path).map { JSONFile(path: path, values: $0) }
+    try decode([[String: JSONFileValue]].self, data(path), path)
+      .map { JSONFile(path: path, values: $0) }
   }
 
-  private static func decode<Value: Decodable>(
-    _ type: Value.Type, _ path: String
-  ) throws(CheckpointError) -> Value {
+  private static func data(_ path: String) throws(CheckpointError) -> Data {
     let file = try MappedFile(path: path)
     guard file.size <= maximumSize else {
       throw .file(path: path, reason: "takes more than \(maximumSize) bytes")
     }
+    return unsafe Data(file.bytes)
+  }
+
+  private static func decode<Value: Decodable>(
+    _ type: Value.Type, _ data: Data, _ path: String
+  ) throws(CheckpointError) -> Value {
     do {
-      return try JSONDecoder().decode(type, from: unsafe Data(file.bytes))
+      return try JSONDecoder().decode(type, from: data)
     } catch {
       throw .file(path: path, reason: "is not JSON of the right form: \(error)")
     }

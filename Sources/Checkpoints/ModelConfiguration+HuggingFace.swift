@@ -3,8 +3,7 @@ extension ModelConfiguration {
   /// the sizes, which have none.
   ///
   /// Source: transformers `models/bert/configuration_bert.py`, `activations.py`.
-  static func huggingFace(path: String) throws(CheckpointError) -> ModelConfiguration {
-    let file = try JSONFile(path: path)
+  static func huggingFace(_ file: JSONFile) throws(CheckpointError) -> ModelConfiguration {
     try refuseOtherModels(file)
     var configuration = ModelConfiguration(
       vocabularySize: try file.requiredInteger("vocab_size", in: 1...(1 << 24)),

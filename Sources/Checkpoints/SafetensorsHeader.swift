@@ -34,12 +34,23 @@ struct SafetensorsHeader {
     self.start = start
   }
 
-  /// - Parameter start: bytes of the file before the text, for the offsets in errors.
+  /// The tensors in the order of their data, which they fill without holes and overlaps.
+  ///
+  /// - Parameters:
+  ///   - start: bytes of the file before the text, for the offsets in errors.
+  ///   - dataSize: bytes of the file behind the text.
   static func entries(
-    of text: [UInt8], path: String, start: Int
+    of text: [UInt8], path: String, start: Int, dataSize: Int
   ) throws(CheckpointError) -> [Entry] {
     var reader = SafetensorsHeader(path: path, text: text, start: start)
-    return try reader.entries()
+    var entries = try reader.entries()
+    // Empty tensors share their place with the one that follows them.
+    entries.sort {
+      ($0.dataOffsets.lowerBound, $0.dataOffsets.upperBound)
+        < ($1.dataOffsets.lowerBound, $1.dataOffsets.upperBound)
+    }
+    try reader.checkLayout(of: entries, dataSize: dataSize)
+    return entries
   }
 
   private mutating func entries() throws(CheckpointError) -> [Entry] {
@@ -67,6 +78,44 @@ struct SafetensorsHeader {
     skipSpace()
     guard cursor == text.count else { throw malformed("text after the header's last brace") }
     return entries
+  }
+
+  private mutating func checkLayout(
+    of entries: [Entry], dataSize: Int
+  ) throws(CheckpointError) {
+    var end = 0
+    for entry in entries {
+      tensor = entry.name
+      let range = entry.dataOffsets
+      guard range.upperBound <= dataSize else {
+        throw malformed(
+          "its data ends at \(range.upperBound) of \(dataSize); is the file cut short?",
+          at: entry.position)
+      }
+      guard range.lowerBound == end else {
+        throw malformed(
+          "its data begins at \(range.lowerBound), the one before it ends at \(end)",
+          at: entry.position)
+      }
+      var size = entry.elementType.size
+      for length in entry.shape {
+        let (product, overflow) = size.multipliedReportingOverflow(by: length)
+        guard !overflow else {
+          throw malformed("the shape \(entry.shape) overflows", at: entry.position)
+        }
+        size = product
+      }
+      guard size == range.count else {
+        throw malformed(
+          "\(entry.elementType.rawValue) \(entry.shape) takes \(size) bytes, has \(range.count)",
+          at: entry.position)
+      }
+      end = range.upperBound
+    }
+    tensor = nil
+    guard end == dataSize else {
+      throw malformed("\(dataSize - end) bytes belong to no tensor", at: text.count + end)
+    }
   }
 
   private mutating func entry(
