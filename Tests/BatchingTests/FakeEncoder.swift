@@ -1,0 +1,74 @@
+import Dispatch
+import OutputMap
+import Synchronization
+
+@testable import Batching
+
+/// An encoder that answers with the sum of a text's ids and takes as long as it is told.
+///
+/// Its lanes are real threads; it notes when two passes meet on one.
+final class FakeEncoder: BatchEncoder {
+  let laneCount: Int
+  /// What a pass does before it answers, on its lane's thread.
+  private let work: @Sendable (PackedBatch) -> EncodeError?
+  private let lanes: [DispatchQueue]
+  private let state = Mutex(State())
+
+  struct State {
+    var busy: Set<Int> = []
+    var overlaps = 0
+    var passes = 0
+    var sequences = 0
+  }
+
+  init(lanes: Int, work: @escaping @Sendable (PackedBatch) -> EncodeError? = { _ in nil }) {
+    laneCount = lanes
+    self.work = work
+    self.lanes = (0..<lanes).map { DispatchQueue(label: "lane \($0)") }
+  }
+
+  var seen: State { state.withLock { $0 } }
+
+  func encode(
+    _ batch: PackedBatch, on used: [Int],
+    completion: @escaping @Sendable (Result<[EncodedSequence], EncodeError>) -> Void
+  ) {
+    state.withLock { state in
+      state.overlaps += state.busy.intersection(used).count
+      state.busy.formUnion(used)
+      state.passes += 1
+      state.sequences += batch.count
+    }
+    lanes[used[0]].async { [self] in
+      let error = work(batch)
+      let results = (0..<batch.count).map { index in
+        var sequence = EncodedSequence(rowCount: batch.rows(of: index).count)
+        sequence.pooled = [Float(batch.ids[batch.rows(of: index)].reduce(0, +))]
+        return sequence
+      }
+      state.withLock { $0.busy.subtract(used) }
+      completion(error.map { .failure($0) } ?? .success(results))
+    }
+  }
+}
+
+/// A text of so many tokens whose ids add up to `sum`.
+func item(_ tokens: Int, sum: Int) -> BatchItem {
+  var ids = [Int32](repeating: 0, count: tokens)
+  ids[0] = Int32(sum)
+  return BatchItem(
+    TokenSequence(ids: ids, typeIDs: [Int32](repeating: 0, count: tokens)),
+    for: OutputSelection(pooled: true))
+}
+
+/// Holds a pass back until it is opened; further passes go through.
+final class Gate: Sendable {
+  private let semaphore = DispatchSemaphore(value: 0)
+
+  func open() { semaphore.signal() }
+
+  func pass() {
+    semaphore.wait()
+    semaphore.signal()
+  }
+}
