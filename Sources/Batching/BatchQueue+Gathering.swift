@@ -1,5 +1,3 @@
-import Synchronization
-
 extension BatchQueue {
   /// Queues a request's items and answers once, with all of them in order or with the failure.
   ///
@@ -22,24 +20,21 @@ extension BatchQueue {
 }
 
 /// A request's results as they come.
-private final class Gathering: Sendable {
-  private struct State {
-    var results: [EncodedResult?]
-    var missing: Int
-  }
-
-  private let state: Mutex<State>
+///
+/// `@unchecked Sendable`: a request hears its events one by one, on the queue of all listeners.
+private final class Gathering: @unchecked Sendable {
+  private var results: [EncodedResult?]
+  private var missing: Int
 
   init(count: Int) {
-    state = Mutex(State(results: Array(repeating: nil, count: count), missing: count))
+    results = Array(repeating: nil, count: count)
+    missing = count
   }
 
   /// All results, when this is the last.
   func add(_ result: EncodedResult, at index: Int) -> [EncodedResult]? {
-    state.withLock { state in
-      state.results[index] = result
-      state.missing -= 1
-      return state.missing == 0 ? state.results.compactMap(\.self) : nil
-    }
+    results[index] = result
+    missing -= 1
+    return missing == 0 ? results.compactMap(\.self) : nil
   }
 }

@@ -1,16 +1,19 @@
 import Dispatch
 public import OutputMap
-import Synchronization
 
-/// The queue before an encoder: `BatchScheduler` with a clock, a lock and somebody to tell.
+/// The queue before an encoder: `BatchScheduler` with a clock, a place and somebody to tell.
 ///
-/// Its state is behind a lock and not on a queue: a submit must answer at once whether there is
-/// room, and a lane that ends a pass picks up its next one itself, without waking a thread between.
-/// What the requests hear is told on one serial queue, so a lane never waits for a listener.
+/// Whoever has an event (a submit, a lane at the end of its pass) brings it to the state's queue
+/// itself with `sync` and acts on the outcome on its own thread: a submit knows at once whether
+/// there is room, and a lane picks up its next pass without waking a thread between. That costs
+/// 0.1 µs, some 5 µs when two meet; a `Mutex` costs 0.03 µs, but the thread sanitizer cannot see
+/// through it. What the requests hear is told on a second queue, so no lane waits for a listener.
 ///
 /// Each accepted request is kept until it has heard all or was cancelled, and each pass and timer
 /// keeps the queue: no answer is lost on the way.
-public final class BatchQueue: Sendable {
+///
+/// `@unchecked Sendable`: `state` is touched in `withState` only, on `stateQueue`.
+public final class BatchQueue: @unchecked Sendable {
   fileprivate struct State {
     var scheduler: BatchScheduler
     /// Requests that have not heard everything yet: the scheduler may be done with them before.
@@ -34,7 +37,7 @@ public final class BatchQueue: Sendable {
     let start: ContinuousClock.Instant
   }
 
-  /// What an event led to; done after the lock is free again.
+  /// What an event led to; done off the state's queue.
   fileprivate struct Work {
     var passes: [Pass] = []
     var failures: [(RequestID, BatchingError)] = []
@@ -43,14 +46,18 @@ public final class BatchQueue: Sendable {
   }
 
   private let encoder: any BatchEncoder
-  private let state: Mutex<State>
+  private var state: State
+  private let stateQueue = DispatchQueue(label: "bert-server.batching.state")
   /// All events and drain completions are called here.
   private let listeners = DispatchQueue(label: "bert-server.batching.listeners")
 
   public init(encoder: any BatchEncoder, limits: BatchLimits) {
     self.encoder = encoder
-    state = Mutex(
-      State(scheduler: BatchScheduler(laneCount: encoder.laneCount, limits: limits)))
+    state = State(scheduler: BatchScheduler(laneCount: encoder.laneCount, limits: limits))
+  }
+
+  private func withState<T>(_ body: (inout State) -> T) -> T {
+    stateQueue.sync { body(&state) }
   }
 
   // MARK: API
@@ -68,13 +75,15 @@ public final class BatchQueue: Sendable {
     onEvent: @escaping @Sendable (BatchEvent) -> Void
   ) throws(BatchingError) -> RequestID {
     let tokenCounts = items.map(\.sequence.count)
-    let (id, work) = try state.withLock { state throws(BatchingError) in
-      let now = ContinuousClock.now
-      let (id, actions) = try state.scheduler.submit(tokenCounts, deadline: deadline, at: now)
-      state.submissions[id] = Submission(
-        items: items, arrival: now, onEvent: onEvent, unheard: items.count)
-      return (id, state.work(for: actions, at: now))
-    }
+    let (id, work) = try withState { state in
+      Result { () throws(BatchingError) in
+        let now = ContinuousClock.now
+        let (id, actions) = try state.scheduler.submit(tokenCounts, deadline: deadline, at: now)
+        state.submissions[id] = Submission(
+          items: items, arrival: now, onEvent: onEvent, unheard: items.count)
+        return (id, state.work(for: actions, at: now))
+      }
+    }.get()
     perform(work)
     return id
   }
@@ -84,8 +93,8 @@ public final class BatchQueue: Sendable {
   /// A call that another thread is just making is not waited for. A request that is over, or
   /// cancelled before, is left as it is.
   public func cancel(_ id: RequestID) {
-    // What was removed is freed outside the lock: it may be large.
-    let (_, work) = state.withLock { state in
+    // What was removed is freed here and not on the state's queue: it may be large.
+    let (_, work) = withState { state in
       state.scheduler.cancel(id)
       let submission = state.submissions.removeValue(forKey: id)
       return (submission, state.work(for: [], at: .now))
@@ -97,7 +106,7 @@ public final class BatchQueue: Sendable {
   ///
   /// - Parameter completion: called once when each request has heard all and no pass runs.
   public func drain(_ completion: @escaping @Sendable () -> Void) {
-    let work = state.withLock { state in
+    let work = withState { state in
       let now = ContinuousClock.now
       state.whenDrained.append(completion)
       return state.work(for: state.scheduler.drain(at: now), at: now)
@@ -107,7 +116,7 @@ public final class BatchQueue: Sendable {
 
   /// - Complexity: O(requests).
   public var statistics: BatchStatistics {
-    state.withLock { $0.scheduler.statistics(at: .now) }
+    withState { $0.scheduler.statistics(at: .now) }
   }
 
   // MARK: Passes
@@ -118,7 +127,7 @@ public final class BatchQueue: Sendable {
     if work.failures.isEmpty && work.whenDrained.isEmpty { return }
     listeners.async { [self] in
       for (id, error) in work.failures {
-        let submission = state.withLock { $0.submissions.removeValue(forKey: id) }
+        let submission = withState { $0.submissions.removeValue(forKey: id) }
         submission?.onEvent(.failed(error))
       }
       for completion in work.whenDrained { completion() }
@@ -149,7 +158,7 @@ public final class BatchQueue: Sendable {
         .encoder(.unsupported("\(batch.count) sequences went in, \(sequences.count) came out"))
       case .failure(let error): .encoder(error)
       }
-    let work = state.withLock { state in
+    let work = withState { state in
       state.work(for: state.scheduler.finish(batch, error: error, at: end), at: end)
     }
     perform(work)
@@ -170,7 +179,7 @@ public final class BatchQueue: Sendable {
     }
     for ((id, index), sequence) in zip(members, sequences) {
       // Asked anew for each: a listener may have cancelled its own request.
-      guard let submission = state.withLock({ $0.hear(id) }) else { continue }
+      guard let submission = withState({ $0.hear(id) }) else { continue }
       let result = EncodedResult(
         sequence: sequence, queueTime: start - submission.arrival, encodeTime: encodeTime)
       submission.onEvent(.encoded(index: index, result))
@@ -179,7 +188,7 @@ public final class BatchQueue: Sendable {
   }
 
   private func tellIfDrained() {
-    for completion in state.withLock({ $0.takeDrained() }) { completion() }
+    for completion in withState({ $0.takeDrained() }) { completion() }
   }
 
   // MARK: Time
@@ -187,7 +196,7 @@ public final class BatchQueue: Sendable {
   private func wake(at instant: ContinuousClock.Instant) {
     let seconds = max(.zero, instant - .now) / .seconds(1)
     listeners.asyncAfter(deadline: .now() + seconds) { [self] in
-      let work = state.withLock { state in
+      let work = withState { state in
         let now = ContinuousClock.now
         if state.wakeUp == instant { state.wakeUp = nil }
         return state.work(for: state.scheduler.advance(to: now), at: now)

@@ -1,32 +1,31 @@
 import Dispatch
 import OutputMap
-import Synchronization
 import Testing
 
 @testable import Batching
 
 /// What a request hears, in order.
 private final class Ear: Sendable {
-  private let heard = Mutex<[BatchEvent]>([])
+  private let heard = Guarded<[BatchEvent]>([])
 
-  func hear(_ event: BatchEvent) { heard.withLock { $0.append(event) } }
+  func hear(_ event: BatchEvent) { heard.access { $0.append(event) } }
 
   /// Index → sum of ids.
   var sums: [Int: Int] {
     var sums: [Int: Int] = [:]
-    for case .encoded(let index, let result) in heard.withLock({ $0 }) {
+    for case .encoded(let index, let result) in heard.access({ $0 }) {
       sums[index] = Int(result.sequence.pooled[0])
     }
     return sums
   }
 
   var errors: [BatchingError] {
-    heard.withLock { $0 }.compactMap { event in
+    heard.access { $0 }.compactMap { event in
       if case .failed(let error) = event { error } else { nil }
     }
   }
 
-  var count: Int { heard.withLock { $0.count } }
+  var count: Int { heard.access { $0.count } }
 }
 
 extension BatchQueue {
@@ -184,15 +183,15 @@ extension BatchQueue {
   @Test func aListenerMayCancelItsOwnRequest() async throws {
     let queue = BatchQueue(encoder: FakeEncoder(lanes: 1), limits: BatchLimits())
     let ear = Ear()
-    let id = Mutex<RequestID?>(nil)
+    let id = Guarded<RequestID?>(nil)
     let known = DispatchSemaphore(value: 0)
     let request = try queue.submit((0..<10).map { item(3, sum: $0) }) { event in
       known.wait()
       ear.hear(event)
-      if ear.count == 4 { queue.cancel(id.withLock { $0! }) }
+      if ear.count == 4 { queue.cancel(id.access { $0! }) }
       known.signal()
     }
-    id.withLock { $0 = request }
+    id.access { $0 = request }
     known.signal()
     await queue.drained()
     #expect(ear.count == 4)
