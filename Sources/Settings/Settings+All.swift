@@ -1,0 +1,72 @@
+extension Settings {
+  /// Every setting, once; the README's table, the default file and the flags are made of this.
+  public static let all: [SettingDeclaration] = [
+    .models(
+      "model", \.models,
+      """
+      Model folder to serve, as DIR or NAME=DIR; without a name it is the folder's. Several are \
+      served under their names, the first is the default
+      """),
+    .choice("precision", \.precision, "Arithmetic of the matrix products"),
+    .text(
+      "kernels", \.kernels,
+      "Kernel set to use; auto is the fastest that this CPU has, an unknown name lists them"),
+    .integer(
+      "threads", \.threads, 1...1024, zero: "what cgroup quota and CPU affinity allow",
+      "Compute threads"),
+
+    .text("host", \.host, "Address to listen on; 0.0.0.0 is all IPv4 interfaces, :: all"),
+    .integer("port", \.port, 1...65_535, zero: "a free one, printed", "TCP port to listen on"),
+    .integer("io_queues", \.ioQueues, 1...64, "Queues that serve sockets"),
+
+    .integer(
+      "max_tokens", \.maxTokens, 2...1_048_576, zero: "the model folder's limit",
+      "Most tokens of a text, special ones included; a request's max_tokens goes before it"),
+    .integer("max_texts", \.maxTexts, 1...1_000_000, "Most texts of a request"),
+    .seconds(
+      "request_timeout_seconds", \.requestTimeout, 0.001...86_400,
+      "A request without timeout_ms is given up after this, 504"),
+
+    .integer(
+      "max_batch_tokens", \.maxBatchTokens, 2...1_048_576,
+      """
+      Most tokens that are encoded together; at least those of the longest text. More is not \
+      faster, and the next text waits longer
+      """),
+    .integer(
+      "max_queue_tokens", \.maxQueueTokens, 2...1_073_741_824,
+      "Most tokens that wait; a request that does not fit is refused, 429"),
+    .milliseconds(
+      "batch_max_wait_ms", \.batchMaxWait, 0...1000,
+      "How long a lone text waits for others to be encoded with"),
+
+    .integer("max_connections", \.maxConnections, 1...1_000_000, "Most open connections"),
+    .integer(
+      "max_header_bytes", \.maxHeaderBytes, 1024...16_777_216,
+      "Most bytes of a request's header, 431"),
+    .integer(
+      "max_body_bytes", \.maxBodyBytes, 1...1_099_511_627_776,
+      "Most bytes of a request's body, 413; decompressed ones too"),
+    .integer(
+      "max_output_bytes", \.maxOutputBytes, 1...1_099_511_627_776, "Most bytes of an answer, 413"),
+    .integer("max_json_depth", \.maxJSONDepth, 4...1000, "Deepest nesting of a JSON body"),
+    .seconds(
+      "header_timeout_seconds", \.headerTimeout, 0.001...86_400,
+      "A header that is not complete after this is answered 408"),
+    .seconds(
+      "body_timeout_seconds", \.bodyTimeout, 0.001...86_400,
+      "A body that is not complete after this is answered 408"),
+    .seconds(
+      "write_timeout_seconds", \.writeTimeout, 0.001...86_400,
+      "A client that takes nothing of its answer for this long is cut off"),
+    .seconds(
+      "idle_timeout_seconds", \.idleTimeout, 0.001...86_400,
+      "A connection without a request is closed after this"),
+
+    .seconds(
+      "drain_seconds", \.drainTime, 0...86_400,
+      "Most time from SIGTERM to the exit; keep it under the orchestrator's own grace period"),
+    .choice("log_level", \.logLevel, "Least level that is logged"),
+    .choice("log_format", \.logFormat, "Log lines for people or for machines"),
+  ]
+}

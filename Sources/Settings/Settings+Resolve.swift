@@ -1,0 +1,188 @@
+import FoundationEssentials
+
+extension Settings {
+  /// The variable that names the settings file, as `--config` does; it is no setting itself.
+  public static let fileVariable = SettingDeclaration.environmentPrefix + "CONFIG"
+
+  /// The settings, of the given sources and the defaults.
+  ///
+  /// - Parameters:
+  ///   - file: a JSON object of keys and values; members whose name starts with `//` are comments.
+  ///   - environment: the whole of it; what does not start with `BERT_SERVER_` is not looked at,
+  ///     and an empty value is none.
+  ///   - flags: those that were given, as `--name`, with their values.
+  /// - Throws: the first thing that is wrong.
+  public static func resolve(
+    file: (path: String, bytes: [UInt8])? = nil, environment: [String: String] = [:],
+    flags: [String: [String]] = [:]
+  ) throws(SettingsError) -> Settings {
+    var resolution = Resolution()
+    if let file { try resolution.take(file: file.path, bytes: file.bytes) }
+    try resolution.take(environment: environment)
+    try resolution.take(flags: flags)
+    return try resolution.checked()
+  }
+}
+
+/// Settings in the making.
+private struct Resolution {
+  private var settings = Settings()
+  /// Where each setting's value is from that is not the default.
+  private var sources: [String: SettingSource] = [:]
+
+  mutating func take(file path: String, bytes: [UInt8]) throws(SettingsError) {
+    for (key, value) in try members(of: bytes, path: path)
+    where !key.hasPrefix("//") {
+      let source = SettingSource.file(path: path, key: key)
+      let setting = try find(key, \.key, source)
+      let texts = value.texts(isNumber: setting.isNumber)
+      try set(setting, texts, source, shown: value.description)
+    }
+  }
+
+  mutating func take(environment: [String: String]) throws(SettingsError) {
+    for (variable, text) in environment.sorted(by: { $0.key < $1.key })
+    where variable.hasPrefix(SettingDeclaration.environmentPrefix)
+      && variable != Settings.fileVariable && !text.isEmpty
+      && !isServiceLink(variable, text)
+    {
+      let source = SettingSource.environment(variable: variable)
+      let setting = try find(variable, \.environmentVariable, source)
+      let texts = setting.isRepeatable ? text.split(separator: ",").map { String($0) } : [text]
+      try set(setting, texts, source, shown: text)
+    }
+  }
+
+  mutating func take(flags: [String: [String]]) throws(SettingsError) {
+    for (flag, texts) in flags.sorted(by: { $0.key < $1.key }) where !texts.isEmpty {
+      let source = SettingSource.flag(flag)
+      let setting = try find(flag, \.flag, source)
+      try set(setting, texts, source, shown: texts.joined(separator: ", "))
+    }
+  }
+
+  /// Settings that are possible each, but not together.
+  func checked() throws(SettingsError) -> Settings {
+    try check(
+      settings.maxTokens <= settings.maxBatchTokens, "max_tokens", "max_batch_tokens",
+      "a text of \(settings.maxTokens) tokens would not fit in a batch of "
+        + "\(settings.maxBatchTokens)")
+    try check(
+      settings.maxBatchTokens <= settings.maxQueueTokens, "max_batch_tokens", "max_queue_tokens",
+      "a queue of \(settings.maxQueueTokens) tokens would not fill a batch of "
+        + "\(settings.maxBatchTokens)")
+    return settings
+  }
+
+  private func check(
+    _ isPossible: Bool, _ first: String, _ second: String, _ reason: @autoclosure () -> String
+  ) throws(SettingsError) {
+    if isPossible { return }
+    let places = [first, second].map { sources[$0] ?? .default(key: $0) }
+    throw .conflict(places[0], places[1], reason: reason())
+  }
+
+  private mutating func set(
+    _ setting: SettingDeclaration, _ texts: [String], _ source: SettingSource, shown: String
+  ) throws(SettingsError) {
+    if texts.count > 1 && !setting.isRepeatable { throw .repeated(source, values: texts) }
+    guard setting.write(&settings, texts) else {
+      throw .impossible(source, value: shown, values: setting.values)
+    }
+    sources[setting.key] = source
+  }
+
+  private func find(
+    _ name: String, _ property: (SettingDeclaration) -> String, _ source: SettingSource
+  ) throws(SettingsError) -> SettingDeclaration {
+    if let setting = Settings.all.first(where: { property($0) == name }) { return setting }
+    let nearest = Settings.all.map { (property($0), editDistance(property($0), name)) }
+      .min { $0.1 < $1.1 }
+    throw .unknown(source, nearest: nearest.flatMap { $0.1 <= 3 ? $0.0 : nil })
+  }
+}
+
+/// Kubernetes puts such variables into every pod beside a Service that is called bert-server
+/// (documentation, "Accessing the Service", environment variables): its address, and
+/// `BERT_SERVER_PORT=tcp://10.0.0.1:80`. They are not meant for us.
+private func isServiceLink(_ variable: String, _ text: String) -> Bool {
+  let name = variable.dropFirst(SettingDeclaration.environmentPrefix.count)
+  return name == "SERVICE_HOST" || name.hasPrefix("SERVICE_PORT")
+    || name.hasPrefix("PORT_") || name == "PORT" && text.contains("://")
+}
+
+/// Letters to insert, remove or replace until one is the other (Levenshtein, 1966).
+private func editDistance(_ first: String, _ second: String) -> Int {
+  let second = Array(second)
+  var row = Array(0...second.count)
+  for (i, letter) in first.enumerated() {
+    var diagonal = row[0]
+    row[0] = i + 1
+    for (j, other) in second.enumerated() {
+      let replaced = diagonal + (letter == other ? 0 : 1)
+      diagonal = row[j + 1]
+      row[j + 1] = min(replaced, diagonal + 1, row[j] + 1)
+    }
+  }
+  return row[second.count]
+}
+
+// MARK: - The file
+
+private func members(
+  of bytes: [UInt8], path: String
+) throws(SettingsError) -> [(key: String, value: FileValue)] {
+  do {
+    return try JSONDecoder().decode([String: FileValue].self, from: Data(bytes))
+      .sorted { $0.key < $1.key }
+  } catch DecodingError.dataCorrupted {
+    throw .unreadable(
+      path: path, reason: "it is not valid JSON; python3 -m json.tool \(path) shows the place")
+  } catch {
+    throw .unreadable(path: path, reason: "it is not a JSON object")
+  }
+}
+
+/// A member's value.
+private enum FileValue: Decodable, CustomStringConvertible {
+  case text(String)
+  case number(String)
+  case list([String])
+  case other(String)
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    self =
+      if let text = try? container.decode(String.self) {
+        .text(text)
+      } else if let truth = try? container.decode(Bool.self) {
+        .other("\(truth)")
+      } else if let number = try? container.decode(Int.self) {
+        .number("\(number)")
+      } else if let number = try? container.decode(Double.self) {
+        .number("\(number)")
+      } else if let list = try? container.decode([String].self) {
+        .list(list)
+      } else {
+        .other(container.decodeNil() ? "null" : "a list or an object")
+      }
+  }
+
+  /// The values for a setting; none if they are of another kind.
+  func texts(isNumber: Bool) -> [String] {
+    switch self {
+    case .text(let text): isNumber ? [] : [text]
+    case .number(let text): isNumber ? [text] : []
+    case .list(let texts): isNumber ? [] : texts
+    case .other: []
+    }
+  }
+
+  var description: String {
+    switch self {
+    case .text(let text): "\"\(text)\""
+    case .number(let text), .other(let text): text
+    case .list(let texts): "\(texts)"
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/// How the server is to run: defaults < file < environment < flags.
+///
+/// A property's value here is the default. `all` has a row for each.
+public struct Settings: Sendable, Equatable {
+  // MARK: What is served
+  /// The first is the default model.
+  public var models = [ModelFolder(name: "all-MiniLM-L6-v2", path: "models/all-MiniLM-L6-v2")]
+  public var precision = Precision.float32
+  /// A kernel set by name, or `auto`.
+  public var kernels = "auto"
+  /// Compute threads; 0: as many as the cgroup quota and the affinity mask allow.
+  public var threads = 0
+
+  // MARK: Where
+  public var host = "127.0.0.1"
+  /// 0: a free one.
+  public var port = 8080
+  /// Dispatch queues that sockets are served on.
+  public var ioQueues = 2
+
+  // MARK: Requests
+  /// Tokens of a text, special ones included; 0: the model folder's own limit.
+  public var maxTokens = 0
+  public var maxTexts = 2048
+  /// For requests that bring no `timeout_ms`.
+  public var requestTimeout = Duration.seconds(60)
+
+  // MARK: Batches
+  public var maxBatchTokens = 1024
+  public var maxQueueTokens = 262_144
+  public var batchMaxWait = Duration.zero
+
+  // MARK: HTTP
+  public var maxConnections = 1024
+  public var maxHeaderBytes = 32_768
+  public var maxBodyBytes = 16 << 20
+  public var maxOutputBytes = 256 << 20
+  public var maxJSONDepth = 64
+  public var headerTimeout = Duration.seconds(10)
+  public var bodyTimeout = Duration.seconds(60)
+  public var writeTimeout = Duration.seconds(60)
+  public var idleTimeout = Duration.seconds(75)
+
+  // MARK: Operation
+  /// From the signal to the exit, at most.
+  public var drainTime = Duration.seconds(25)
+  public var logLevel = LogLevel.info
+  public var logFormat = LogFormat.text
+
+  public init() {}
+}
+
+/// A model folder and the name it is served under.
+public struct ModelFolder: Sendable, Equatable {
+  public var name: String
+  public var path: String
+
+  public init(name: String, path: String) {
+    self.name = name
+    self.path = path
+  }
+}
+
+/// The arithmetic of the products.
+public enum Precision: String, CaseIterable, Sendable {
+  case float32
+}
+
+/// swift-log's levels.
+public enum LogLevel: String, CaseIterable, Sendable {
+  case trace, debug, info, notice, warning, error, critical
+}
+
+public enum LogFormat: String, CaseIterable, Sendable {
+  /// A line for people.
+  case text
+  /// A JSON object a line.
+  case json
+}

@@ -1,0 +1,247 @@
+import FoundationEssentials
+import Testing
+
+@testable import Settings
+
+@Suite struct SettingsTests {
+  private func file(_ json: String) -> (path: String, bytes: [UInt8]) {
+    ("settings.json", Array(json.utf8))
+  }
+
+  private func refusal(
+    file json: String? = nil, environment: [String: String] = [:], flags: [String: [String]] = [:]
+  ) -> SettingsError? {
+    do throws(SettingsError) {
+      _ = try Settings.resolve(
+        file: json.map { file($0) }, environment: environment, flags: flags)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  // MARK: Order
+
+  @Test func nothingGivenIsTheDefaults() throws {
+    #expect(try Settings.resolve() == Settings())
+    #expect(try Settings.resolve(file: file("{}"), environment: ["PATH": "/bin"]) == Settings())
+  }
+
+  @Test func laterSourcesGoBefore() throws {
+    let json = #"{"port": 1, "threads": 1, "log_level": "debug"}"#
+    let environment = ["BERT_SERVER_PORT": "2", "BERT_SERVER_THREADS": "2"]
+    let settings = try Settings.resolve(
+      file: file(json), environment: environment, flags: ["--port": ["3"]])
+    #expect(settings.port == 3 && settings.threads == 2 && settings.logLevel == .debug)
+    #expect(settings.host == "127.0.0.1")
+  }
+
+  @Test func everySettingIsSetFromEverySource() throws {
+    let values = [
+      "model": "a", "precision": "float32", "kernels": "scalar", "host": "::", "log_level": "trace",
+      "log_format": "json", "max_tokens": "3", "max_queue_tokens": "9999",
+    ]
+    for setting in Settings.all {
+      let text = values[setting.key] ?? "7777"
+      let value = ["seconds", "ms", "json_depth", "io_queues", "threads"].reduce(text) {
+        text, end in
+        setting.key.hasSuffix(end) ? "7" : text
+      }
+      let json = setting.isNumber ? value : "\"\(value)\""
+      let fromFile = try Settings.resolve(file: file("{\"\(setting.key)\": \(json)}"))
+      #expect(setting.read(fromFile) == [value])
+      #expect(fromFile != Settings() || setting.key == "precision", "\(setting.key)")
+      #expect(
+        try Settings.resolve(environment: [setting.environmentVariable: value]) == fromFile)
+      #expect(try Settings.resolve(flags: [setting.flag: [value]]) == fromFile)
+    }
+  }
+
+  // MARK: Values
+
+  @Test func durationsMayBeFractions() throws {
+    let settings = try Settings.resolve(
+      file: file(#"{"idle_timeout_seconds": 0.25, "drain_seconds": 0}"#),
+      environment: ["BERT_SERVER_BATCH_MAX_WAIT_MS": "1.5"])
+    #expect(settings.idleTimeout == .milliseconds(250))
+    #expect(settings.drainTime == .zero)
+    #expect(settings.batchMaxWait == .microseconds(1500))
+  }
+
+  @Test func modelsHaveNames() throws {
+    let flags = ["--model": ["/models/minilm/", "base=/models/x=y", "./a=b"]]
+    #expect(
+      refusal(flags: flags)
+        == .impossible(
+          .flag("--model"), value: "/models/minilm/, base=/models/x=y, ./a=b",
+          values: Settings.all[0].values),
+      "a=b is no name for a URL")
+    let models = [
+      ModelFolder(name: "minilm", path: "/models/minilm/"),
+      ModelFolder(name: "base", path: "/models/x=y"),
+    ]
+    #expect(
+      try Settings.resolve(flags: ["--model": Array(flags["--model"]!.prefix(2))]).models == models)
+    #expect(
+      try Settings.resolve(
+        environment: ["BERT_SERVER_MODEL": "/models/minilm/,base=/models/x=y"]
+      ).models == models)
+    #expect(
+      try Settings.resolve(file: file(#"{"model": ["/models/minilm/", "base=/models/x=y"]}"#))
+        .models == models)
+    for texts in [["a", "b/a"], [""], ["/"], ["."], ["x="], ["é"], ["a b"], ["=x"], [".."]] {
+      #expect(refusal(flags: ["--model": texts]) != nil, "\(texts)")
+    }
+    #expect(refusal(file: #"{"model": []}"#) != nil)
+  }
+
+  @Test(arguments: [
+    ("port", "65536"), ("port", "-1"), ("port", "http"), ("port", "80.5"), ("port", ""),
+    ("threads", "1025"), ("threads", "99999999999999999999"), ("max_tokens", "1"),
+    ("idle_timeout_seconds", "nan"), ("idle_timeout_seconds", "inf"),
+    ("idle_timeout_seconds", "0"), ("idle_timeout_seconds", "1e9"), ("host", ""),
+    ("precision", "int8"), ("log_level", "INFO"), ("max_json_depth", "0"),
+  ])
+  func impossibleValuesAreRefused(key: String, value: String) throws {
+    let setting = try #require(Settings.all.first { $0.key == key })
+    let error = try #require(refusal(flags: [setting.flag: [value]]))
+    #expect(error == .impossible(.flag(setting.flag), value: value, values: setting.values))
+    #expect("\(error)".contains(setting.flag) && "\(error)".contains(setting.values))
+  }
+
+  @Test(arguments: [
+    #"{"port": "80"}"#, #"{"port": true}"#, #"{"port": null}"#, #"{"port": [80]}"#,
+    #"{"port": 80.5}"#, #"{"port": {}}"#, #"{"host": 127}"#, #"{"model": [1]}"#,
+    #"{"model": {"a": "b"}}"#,
+  ])
+  func valuesOfTheWrongKindAreRefused(json: String) throws {
+    guard case .impossible(.file("settings.json", let key), _, _) = refusal(file: json) else {
+      Issue.record("accepted, or refused for another reason")
+      return
+    }
+    #expect(json.contains("\"\(key)\""))
+  }
+
+  // MARK: Messages
+
+  @Test func messagesSayWhichWhereAndWhat() {
+    let cases: [(SettingsError?, String)] = [
+      (
+        refusal(file: #"{"max_body_byte": 1}"#),
+        #""max_body_byte" in settings.json is no setting; did you mean max_body_bytes?"#
+      ),
+      (
+        refusal(environment: ["BERT_SERVER_THREAD": "2"]),
+        "environment variable BERT_SERVER_THREAD is no setting; did you mean BERT_SERVER_THREADS?"
+      ),
+      (
+        refusal(flags: ["--workers": ["2"]]),
+        "flag --workers is no setting: remove it; the README lists all there are"
+      ),
+      (
+        refusal(environment: ["BERT_SERVER_LOG_FORMAT": "xml"]),
+        "environment variable BERT_SERVER_LOG_FORMAT cannot be xml: it must be text, json"
+      ),
+      (
+        refusal(file: #"{"port": "80"}"#),
+        #""port" in settings.json cannot be "80": it must be 1 to 65535, or 0: a free one, printed"#
+      ),
+      (
+        refusal(flags: ["--port": ["1", "2"]]),
+        "flag --port is given 2 times (1, 2): keep one"
+      ),
+      (
+        refusal(environment: ["BERT_SERVER_MAX_TOKENS": "2000"]),
+        "environment variable BERT_SERVER_MAX_TOKENS and the default of max_batch_tokens do not go "
+          + "together: a text of 2000 tokens would not fit in a batch of 1024"
+      ),
+      (
+        refusal(file: #"{"max_queue_tokens": 5}"#, flags: ["--max-batch-tokens": ["9"]]),
+        #"flag --max-batch-tokens and "max_queue_tokens" in settings.json do not go together: "#
+          + "a queue of 5 tokens would not fill a batch of 9"
+      ),
+      (
+        refusal(file: "[]"), "settings.json cannot be read as settings: it is not a JSON object"
+      ),
+    ]
+    for (error, message) in cases {
+      #expect(error.map { "\($0)" } == message)
+    }
+  }
+
+  @Test(arguments: [
+    "", "{", "{\"port\": 80,,}", "\u{FEFF}", "{\"port\": 80} x", "nonsense",
+    String(repeating: "[", count: 100_000),
+  ])
+  func brokenFilesAreRefused(text: String) {
+    #expect(
+      refusal(file: text).map { "\($0)" }
+        == "settings.json cannot be read as settings: it is not valid JSON; "
+        + "python3 -m json.tool settings.json shows the place")
+  }
+
+  @Test func randomBytesDoNotCrash() {
+    for length in 0..<200 {
+      let bytes = (0..<length).map { _ in UInt8.random(in: 0...255) }
+      #expect(throws: SettingsError.self, "\(bytes)") {
+        try Settings.resolve(file: ("noise", bytes))
+      }
+    }
+  }
+
+  // MARK: Environment
+
+  @Test func kubernetesServiceLinksAreNotSettings() throws {
+    let links = [
+      "BERT_SERVER_PORT": "tcp://10.96.0.7:80", "BERT_SERVER_SERVICE_HOST": "10.96.0.7",
+      "BERT_SERVER_SERVICE_PORT": "80", "BERT_SERVER_SERVICE_PORT_HTTP": "80",
+      "BERT_SERVER_PORT_80_TCP": "tcp://10.96.0.7:80", "BERT_SERVER_PORT_80_TCP_ADDR": "10.96.0.7",
+      "BERT_SERVER_PORT_80_TCP_PORT": "80", "BERT_SERVER_PORT_80_TCP_PROTO": "tcp",
+    ]
+    #expect(try Settings.resolve(environment: links) == Settings())
+  }
+
+  @Test func emptyVariablesAndTheFileVariableAreNoValues() throws {
+    let environment = ["BERT_SERVER_PORT": "", "BERT_SERVER_CONFIG": "a.json"]
+    #expect(try Settings.resolve(environment: environment) == Settings())
+  }
+
+  // MARK: The table
+
+  @Test func everyPropertyHasOneRow() {
+    #expect(Mirror(reflecting: Settings()).children.count == Settings.all.count)
+    #expect(Set(Settings.all.map(\.key)).count == Settings.all.count)
+    for setting in Settings.all {
+      #expect(setting.key.allSatisfy { $0 == "_" || ("a"..."z").contains($0) })
+      var settings = Settings()
+      let defaults = setting.defaultValues
+      #expect(setting.write(&settings, defaults) && settings == Settings(), "\(setting.key)")
+      let line = setting.documentation
+      #expect(!line.isEmpty && !line.contains("\n") && !line.contains("|") && line.last != ".")
+    }
+    let bodyLimit = Settings.all.first { $0.key == "max_body_bytes" }
+    #expect(bodyLimit?.flag == "--max-body-bytes")
+    #expect(bodyLimit?.environmentVariable == "BERT_SERVER_MAX_BODY_BYTES")
+  }
+
+  @Test func theTableHasARowForEach() {
+    let lines = Settings.markdownTable().split(separator: "\n")
+    #expect(lines.count == Settings.all.count + 2)
+    #expect(lines.allSatisfy { $0.count { $0 == "|" } == 7 })
+  }
+
+  @Test func theCommittedFileHasEveryDefault() throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let bytes = try Array(Data(contentsOf: root.appending(path: "config/bert-server.json")))
+    #expect(
+      String(decoding: bytes, as: UTF8.self) == Settings.defaultFile(),
+      "config/bert-server.json is to be what Settings.defaultFile() gives")
+    #expect(try Settings.resolve(file: ("config/bert-server.json", bytes)) == Settings())
+
+    struct AnyValue: Decodable { init(from decoder: any Decoder) {} }
+    let members = try JSONDecoder().decode([String: AnyValue].self, from: Data(bytes)).keys
+    #expect(Set(members.filter { !$0.hasPrefix("//") }) == Set(Settings.all.map(\.key)))
+    #expect(Set(members) == Set(Settings.all.flatMap { [$0.key, "//\($0.key)"] } + ["//"]))
+  }
+}
