@@ -1,0 +1,80 @@
+# `make` lists the targets.
+
+MODEL := models/all-MiniLM-L6-v2
+SERVER := .build/release/bert-server
+SOURCES := Package.swift Sources Tests
+PYTHON := .venv/bin/python
+# Flags for the server: make run ARGS='--port 9000 --threads 4'
+ARGS :=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build model format lint test-sanitize image clean system
+
+help: ## lists the targets
+	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 16
+
+run: build model ## serves the default model; ARGS='--port 9000' hands the server flags
+	@exec $(SERVER) serve $(ARGS)
+
+test: build model .venv/installed ## runs every test, end to end too
+	swift test
+	BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd
+
+build: system ## builds the server for use, in .build/release
+	swift build --configuration release --product bert-server
+
+model: system ## fetches the default model into models/ unless it is there
+	@python3 config/default-model/fetch.py $(MODEL)
+
+format: system ## formats the Swift in place
+	swift format --in-place --parallel --recursive $(SOURCES)
+
+lint: system ## says what `make format` would change, and breaches of style
+	swift format lint --strict --parallel --recursive $(SOURCES)
+
+test-sanitize: sanitize-thread sanitize-address ## every test again, with ThreadSanitizer and with Address- and UndefinedBehaviorSanitizer
+
+image: ## builds the container image bert-server
+	docker build --tag bert-server .
+
+clean: ## removes what was built; the model stays
+	rm -rf .build .build-thread .build-address .venv
+
+# The rest is not for calling by hand.
+
+# swiftc has no UndefinedBehaviorSanitizer on Linux: clang's traps watch over the C.
+sanitize-thread: export TSAN_OPTIONS := halt_on_error=1
+sanitize-address: FLAGS := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=undefined
+.PHONY: sanitize-thread sanitize-address
+sanitize-thread sanitize-address: sanitize-%: system model .venv/installed
+	swift test --sanitize $* --scratch-path .build-$* $(FLAGS)
+	swift build --sanitize $* --scratch-path .build-$* $(FLAGS) --product bert-server
+	BERT_SERVER=.build-$*/debug/bert-server $(PYTHON) -m pytest Tests/EndToEnd
+
+# The stamp comes last, so that an installation broken off is begun again.
+.venv/installed: Tests/EndToEnd/requirements.txt | system
+	python3 -m venv --clear .venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# What is needed of the system: the toolchain, OpenSSL's and zlib's headers, Python with venv.
+HAS_HEADER = printf '\#include <%s>\n' $(1) | clang -E -x c -o /dev/null - 2>/dev/null
+system:
+	@command -v swift >/dev/null || { \
+	  echo 'make: there is no swift in PATH: install Swift 6.2 or newer' \
+	    '(https://www.swift.org/install), then call make again' >&2; exit 1; }
+	@missing=; \
+	$(call HAS_HEADER,openssl/ssl.h) || missing="$$missing libssl-dev"; \
+	$(call HAS_HEADER,zlib.h) || missing="$$missing zlib1g-dev"; \
+	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing$$missing"; \
+	  apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	else \
+	  echo "make: install what is missing, then call make again:" >&2; \
+	  echo "  sudo apt-get install$$missing" >&2; \
+	  echo "(elsewhere the packages of the same libraries: openssl-devel, zlib-devel, python3)" >&2; \
+	  exit 1; \
+	fi

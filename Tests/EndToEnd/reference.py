@@ -1,0 +1,108 @@
+"""BERT's forward pass in float64, written from the formulas: what every answer is measured against.
+
+Shapes: S positions, H hidden size, A attention heads, L blocks, D sentence size (= H here).
+"""
+
+import json
+import pathlib
+
+import numpy as np
+from safetensors.numpy import load_file
+from scipy.special import erf
+
+
+class Reference:
+    """A Hugging Face folder's model; weights are widened to float64 once."""
+
+    def __init__(self, folder):
+        folder = pathlib.Path(folder)
+        configuration = json.loads((folder / "config.json").read_text())
+        assert configuration["hidden_act"] == "gelu", "only the erf form is written down here"
+        self.block_count = configuration["num_hidden_layers"]
+        self.head_count = configuration["num_attention_heads"]
+        self.epsilon = configuration["layer_norm_eps"]
+        self.positions = configuration["max_position_embeddings"]
+        self.weights = {
+            name: tensor.astype(np.float64)
+            for name, tensor in load_file(folder / "model.safetensors").items()
+            if tensor.dtype.kind == "f"
+        }
+
+    def encode(self, ids, type_ids, attended=None):
+        """The whole output map of one text.
+
+        ids, type_ids: S each. attended: positions that are no padding, all when None.
+        Returns encoder_outputs [L, S, H], sequence_output [S, H], pooled_output, default [H] and
+        sentence_embedding [D].
+        """
+        attended = len(ids) if attended is None else attended
+        embeddings = (
+            self.weights["embeddings.word_embeddings.weight"][np.asarray(ids)]
+            + self.weights["embeddings.position_embeddings.weight"][: len(ids)]
+            + self.weights["embeddings.token_type_embeddings.weight"][np.asarray(type_ids)]
+        )
+        hidden = self.layer_norm(embeddings, "embeddings.LayerNorm")
+        blocks = []
+        for block in range(self.block_count):
+            hidden = self.block(hidden, f"encoder.layer.{block}", attended)
+            blocks.append(hidden)
+        pooled = np.tanh(self.linear(hidden[0], "pooler.dense"))
+        mean = hidden[:attended].mean(axis=0)
+        return {
+            "encoder_outputs": np.stack(blocks),
+            "sequence_output": hidden,
+            "pooled_output": pooled,
+            "default": pooled,
+            "sentence_embedding": mean / np.linalg.norm(mean),
+        }
+
+    def block(self, hidden, name, attended):
+        attention = self.linear(self.attend(hidden, name, attended), f"{name}.attention.output.dense")
+        hidden = self.layer_norm(hidden + attention, f"{name}.attention.output.LayerNorm")
+        inner = self.linear(hidden, f"{name}.intermediate.dense")
+        inner = 0.5 * inner * (1 + erf(inner / np.sqrt(2)))
+        return self.layer_norm(
+            hidden + self.linear(inner, f"{name}.output.dense"), f"{name}.output.LayerNorm"
+        )
+
+    def attend(self, hidden, name, attended):
+        """[S, H]: every head's mix of the values of the attended positions."""
+        count, size = hidden.shape
+
+        def heads(part):  # [A, S, H / A]
+            rows = self.linear(hidden, f"{name}.attention.self.{part}")
+            return rows.reshape(count, self.head_count, -1).swapaxes(0, 1)
+
+        keys, values = heads("key")[:, :attended], heads("value")[:, :attended]
+        scores = heads("query") @ keys.swapaxes(1, 2) / np.sqrt(size // self.head_count)
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        weights /= weights.sum(axis=-1, keepdims=True)
+        return (weights @ values).swapaxes(0, 1).reshape(count, size)
+
+    def linear(self, rows, name):
+        return rows @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+
+    def layer_norm(self, rows, name):
+        centred = rows - rows.mean(axis=-1, keepdims=True)
+        deviation = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + self.epsilon)
+        scaled = centred / deviation * self.weights[f"{name}.weight"]
+        return scaled + self.weights[f"{name}.bias"]
+
+
+def worst_errors(results, reference):
+    """Largest |difference| per key; each block of encoder_outputs is a key of its own."""
+    errors = {}
+    for key, exact in reference.items():
+        if key == "encoder_outputs":
+            for block, rows in enumerate(exact):
+                errors[f"encoder_outputs[{block}]"] = difference(results[key][block], rows)
+        else:
+            errors[key] = difference(results[key], exact)
+    return errors
+
+
+def difference(result, exact):
+    result = np.asarray(result)
+    assert result.shape == exact.shape, f"shape {result.shape}, expected {exact.shape}"
+    assert np.isfinite(result).all(), "not a finite number"
+    return float(np.abs(result.astype(np.float64) - exact).max())
