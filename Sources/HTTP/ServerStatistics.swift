@@ -17,6 +17,8 @@ public struct ServerStatistics: Equatable, Sendable {
   public var cancelled = 0
   public var bytesReceived = 0
   public var bytesSent = 0
+
+  public init() {}
 }
 
 /// The same, counted by one I/O queue each, so that queues do not share a cache line.

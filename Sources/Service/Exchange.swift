@@ -1,0 +1,114 @@
+import HTTP
+import HTTPTypes
+
+/// What became of one request, for the log and the metrics.
+public struct RequestRecord: Sendable {
+  public var id: String
+  public var method: String
+  /// The route's path, not the request's: paths a client makes up are not kept.
+  public var route: String
+  public var status: Int
+  public var remoteAddress: String
+  public var texts = 0
+  public var tokens = 0
+  public var truncated = 0
+  public var stages = Stages()
+
+  /// Where the time of a request went; zero for a stage that it did not pass.
+  public struct Stages: Sendable {
+    public var tokenize: Duration = .zero
+    public var queue: Duration = .zero
+    public var encode: Duration = .zero
+    public var serialize: Duration = .zero
+    public var total: Duration = .zero
+  }
+}
+
+/// One request on its way through the routes: answered once, and recorded when it is.
+final class Exchange: Sendable {
+  let request: Request
+  let id: String
+  private let responder: Responder
+  private let record: Locked<RequestRecord>
+  private let finished: @Sendable (RequestRecord) -> Void
+
+  init(
+    _ request: Request, _ responder: Responder, route: String,
+    finished: @escaping @Sendable (RequestRecord) -> Void
+  ) {
+    self.request = request
+    self.responder = responder
+    self.finished = finished
+    id = Self.id(request.head.headerFields[.requestID])
+    record = Locked(
+      RequestRecord(
+        id: id, method: request.head.method.rawValue, route: route, status: 0,
+        remoteAddress: request.remoteAddress))
+  }
+
+  /// Notes what is known by now; nothing once the answer is on its way.
+  func note(_ change: (inout RequestRecord) -> Void) {
+    record.withLock { change(&$0) }
+  }
+
+  var isCancelled: Bool { responder.isCancelled }
+
+  func onCancel(_ action: @escaping @Sendable () -> Void) { responder.onCancel(action) }
+
+  func answer(_ response: Response) {
+    var response = response
+    let record = record.withLock { record in
+      record.status = response.status.code
+      record.stages.total = ContinuousClock.now - request.receivedAt
+      return record
+    }
+    response.fields[.requestID] = id
+    if record.texts > 0 { response.fields[.serverTiming] = record.stages.serverTiming }
+    responder.respond(response)
+    finished(record)
+  }
+
+  func fail(_ error: ServiceError) { answer(error.response) }
+
+  /// The client's own id if it is short and plain, else a random one.
+  private static func id(_ given: String?) -> String {
+    if let given, (1...128).contains(given.utf8.count),
+      given.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+    {
+      return given
+    }
+    return String(UInt64.random(in: UInt64(1) << 60 ... .max), radix: 16)
+  }
+}
+
+extension RequestRecord.Stages {
+  /// The Server-Timing field (W3C Server Timing): milliseconds by stage.
+  var serverTiming: String {
+    [
+      ("tokenize", tokenize), ("queue", queue), ("encode", encode), ("serialize", serialize),
+      ("total", total),
+    ]
+    .map { "\($0.0);dur=\($0.1.millisecondsText)" }
+    .joined(separator: ", ")
+  }
+}
+
+extension Duration {
+  /// Seconds.
+  public var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+
+  /// Milliseconds with three decimals.
+  var millisecondsText: String {
+    let microseconds = components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
+    let thousandths = String(microseconds % 1000)
+    return "\(microseconds / 1000)." + String(repeating: "0", count: 3 - thousandths.count)
+      + thousandths
+  }
+}
+
+extension HTTPField.Name {
+  static let requestID = Self("x-request-id")!
+  static let serverTiming = Self("server-timing")!
+}

@@ -1,0 +1,24 @@
+import Dispatch
+import HTTP
+
+/// Rendering of answers, off the I/O and compute threads.
+let serializeQueue = DispatchQueue(label: "bert-server.serialize", attributes: .concurrent)
+
+/// A large answer, rendered a piece at a time as the client takes it.
+final class AnswerSource: BodySource {
+  private let cursor: Locked<AnswerCursor>
+
+  init(_ cursor: AnswerCursor) { self.cursor = Locked(cursor) }
+
+  func next(_ deliver: @escaping @Sendable (BodyPiece) -> Void) {
+    serializeQueue.async { [self] in
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(EncodeAnswer.pieceSize + EncodeAnswer.pieceSize / 8)
+      cursor.withLock { $0.write(into: &bytes, until: EncodeAnswer.pieceSize) }
+      deliver(bytes.isEmpty ? .end : .bytes(bytes))
+    }
+  }
+
+  /// Nothing runs ahead of the client.
+  func abandon() {}
+}

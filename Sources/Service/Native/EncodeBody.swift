@@ -1,0 +1,182 @@
+import JSON
+import WordPiece
+
+/// The texts of a request to `/encode`, and the parameters that stand beside them in its object.
+struct EncodeBody {
+  typealias Text = TokenizerInput
+
+  var texts: [Text]
+  var parameters: EncodeParameters.Given
+
+  /// - Throws: `invalid` with the offset or the line of what does not parse.
+  init(
+    _ bytes: [UInt8], _ type: ContentType, jsonLimits: JSONParser.Limits
+  ) throws(ServiceError) {
+    switch type {
+    case .text: self.init(texts: [.single(try Self.text(bytes))])
+    case .json: try self.init(json: try Self.value(bytes, jsonLimits))
+    case .ndjson: self.init(texts: try Self.lines(bytes, jsonLimits))
+    case .unstated:
+      let first = bytes.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
+      if let first, [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "\"")].contains(first),
+        let value = try? Self.value(bytes, jsonLimits)
+      {
+        try self.init(json: value)
+      } else {
+        self.init(texts: [.single(try Self.text(bytes))])
+      }
+    }
+  }
+
+  private init(texts: [Text], parameters: EncodeParameters.Given = [:]) {
+    self.texts = texts
+    self.parameters = parameters
+  }
+
+  private init(json: JSONValue) throws(ServiceError) {
+    guard case .object(let members) = json else {
+      self.init(texts: try Self.texts(json, at: "the body", tokenized: false))
+      return
+    }
+    var inputs: (name: String, value: JSONValue)?
+    var tokenized = false
+    var parameters: EncodeParameters.Given = [:]
+    for (name, value) in members.sorted(by: { $0.key < $1.key }) {
+      switch name {
+      case "inputs", "text", "texts", "instances":
+        if let inputs {
+          throw .invalid("give the texts once: both '\(inputs.name)' and '\(name)' are there")
+        }
+        inputs = (name, value)
+      case "is_tokenized":
+        guard case .boolean(let flag) = value else {
+          throw .invalid("is_tokenized is true or false")
+        }
+        tokenized = flag
+      case _ where EncodeParameters.names.contains(name):
+        parameters[name] = try Self.parameter(name, value)
+      default:
+        let unknown = members.keys.sorted().filter {
+          !Self.members.contains($0) && !EncodeParameters.names.contains($0)
+        }
+        throw .invalid(
+          "unknown member \(unknown.map { "'\($0)'" }.joined(separator: ", ")); there are "
+            + (Self.members + EncodeParameters.names).joined(separator: ", "))
+      }
+    }
+    guard let inputs else {
+      throw .invalid("the texts are missing; give them as 'inputs'")
+    }
+    self.init(
+      texts: try Self.texts(inputs.value, at: "'\(inputs.name)'", tokenized: tokenized),
+      parameters: parameters)
+  }
+
+  private static let members = ["inputs", "text", "texts", "instances", "is_tokenized"]
+
+  /// A member as it would stand in the query.
+  private static func parameter(
+    _ name: String, _ value: JSONValue
+  ) throws(ServiceError) -> [String]? {
+    switch value {
+    case .null: return nil
+    case .string(let text): return [text]
+    case .boolean(let flag): return [flag ? "true" : "false"]
+    case .integer(let number): return [String(number)]
+    case .array(let items) where name == "output_key" || name == "layers":
+      var values: [String] = []
+      for item in items {
+        guard case .array = item else {
+          values += try parameter(name, item) ?? []
+          continue
+        }
+        throw .invalid("\(name) is a list of values, not of lists")
+      }
+      return values
+    default:
+      throw .invalid("\(name) has a value that it does not take")
+    }
+  }
+
+  private static func texts(
+    _ value: JSONValue, at place: String, tokenized: Bool
+  ) throws(ServiceError) -> [Text] {
+    switch value {
+    case .string where !tokenized: return [try item(value, at: place, tokenized: false)]
+    case .array(let items):
+      var texts: [Text] = []
+      texts.reserveCapacity(items.count)
+      for (index, value) in items.enumerated() {
+        texts.append(try item(value, at: "item \(index) of \(place)", tokenized: tokenized))
+      }
+      return texts
+    default:
+      throw .invalid("\(place) is neither a text nor a list of texts")
+    }
+  }
+
+  private static func item(
+    _ value: JSONValue, at place: String, tokenized: Bool
+  ) throws(ServiceError) -> Text {
+    if case .string(let text) = value, !tokenized { return .single(text) }
+    if case .array(let parts) = value {
+      var words: [String] = []
+      words.reserveCapacity(parts.count)
+      for part in parts {
+        guard case .string(let word) = part else {
+          throw .invalid("\(place) has a part that is no string")
+        }
+        words.append(word)
+      }
+      if tokenized { return .words(words) }
+      if words.count == 2 { return .pair(words[0], words[1]) }
+    }
+    throw .invalid(
+      tokenized
+        ? "\(place) is no list of words, which is_tokenized asks for"
+        : "\(place) is neither a text nor a pair of two texts")
+  }
+
+  /// A JSON text, or pair, a line; empty lines are passed over.
+  private static func lines(
+    _ bytes: [UInt8], _ limits: JSONParser.Limits
+  ) throws(ServiceError) -> [Text] {
+    var texts: [Text] = []
+    var start = 0
+    var number = 0
+    while start < bytes.count {
+      number += 1
+      let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
+      let line = bytes[start..<end]
+      if line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) {
+        let value: JSONValue
+        do {
+          value = try JSONParser.parse(Array(line), limits: limits)
+        } catch {
+          throw .invalid("line \(number): \(error.message)")
+        }
+        texts.append(try item(value, at: "line \(number)", tokenized: false))
+      }
+      start = end + 1
+    }
+    return texts
+  }
+
+  private static func value(
+    _ bytes: [UInt8], _ limits: JSONParser.Limits
+  ) throws(ServiceError) -> JSONValue {
+    do {
+      return try JSONParser.parse(bytes, limits: limits)
+    } catch {
+      throw .invalid(error.message)
+    }
+  }
+
+  /// Unicode's replacement characters would be a silent change of the text: bad UTF-8 is refused.
+  private static func text(_ bytes: [UInt8]) throws(ServiceError) -> String {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw .invalid("the text is not valid UTF-8; send it in that encoding")
+    }
+    return text
+  }
+}

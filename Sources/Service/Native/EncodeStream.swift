@@ -1,0 +1,208 @@
+import Batching
+import Dispatch
+import HTTP
+import HTTPTypes
+import OutputMap
+import WordPiece
+
+/// The answer to an NDJSON body: a line a text, each what `/encode` answers for that text alone, in
+/// order, as results come and as the client takes them.
+///
+/// Only a window of texts is queued or waiting to be taken at any time, so that memory does not
+/// grow with the body and one request does not fill the queue.
+final class EncodeStream: BodySource {
+  /// Tokens that are queued, or encoded and not yet taken.
+  private static let windowTokens = 8192
+  /// Numbers of encoded texts that are not yet taken: 64 MiB.
+  private static let windowNumbers = 16 << 20
+  /// How long to wait when a later window finds the queue full.
+  private static let retryDelay = DispatchTimeInterval.milliseconds(50)
+
+  private struct State {
+    var submitted = 0
+    var written = 0
+    var tokensAhead = 0
+    var results: [Int: EncodedSequence] = [:]
+    var requests: [RequestID] = []
+    var waiting: (@Sendable (BodyPiece) -> Void)?
+    /// The response's head is out; until then a failure is an answer of its own.
+    var isAnswered = false
+    var hasFailed = false
+  }
+
+  private let exchange: Exchange
+  private let model: ServedModel
+  private let parameters: EncodeParameters
+  private let texts: [Tokenization]
+  private let deadline: ContinuousClock.Instant?
+  private let windowTimeout: Duration
+  private let state = Locked(State())
+
+  static func start(
+    _ exchange: Exchange, _ model: ServedModel, _ parameters: EncodeParameters,
+    _ texts: [Tokenization], deadline: ContinuousClock.Instant?, windowTimeout: Duration
+  ) throws(ServiceError) {
+    let stream = EncodeStream(
+      exchange, model, parameters, texts, deadline: deadline, windowTimeout: windowTimeout)
+    do {
+      try stream.submitWindow()
+    } catch {
+      throw ServiceError(error)
+    }
+    exchange.onCancel { [weak stream] in stream?.abandon() }
+  }
+
+  private init(
+    _ exchange: Exchange, _ model: ServedModel, _ parameters: EncodeParameters,
+    _ texts: [Tokenization], deadline: ContinuousClock.Instant?, windowTimeout: Duration
+  ) {
+    self.exchange = exchange
+    self.model = model
+    self.parameters = parameters
+    self.texts = texts
+    self.deadline = deadline
+    self.windowTimeout = windowTimeout
+  }
+
+  /// The client is gone: what is queued for it is dropped.
+  func abandon() {
+    let requests = state.withLock { state in
+      state.hasFailed = true
+      return state.requests
+    }
+    for id in requests { model.queue.cancel(id) }
+  }
+
+  // MARK: - Into the queue
+
+  /// Submits texts until a window of them is ahead of the client.
+  private func submitWindow() throws(BatchingError) {
+    let numbersPerToken = EncodeAnswer.numberCount(
+      of: parameters, model.shape, texts: 0, tokens: 1)
+    let window = min(Self.windowTokens, max(1, Self.windowNumbers / max(numbersPerToken, 1)))
+    let (first, count) = state.withLock { state in
+      let first = state.submitted
+      while state.submitted < texts.count, !state.hasFailed,
+        state.tokensAhead == 0
+          || state.tokensAhead + texts[state.submitted].sequence.count <= window
+      {
+        state.tokensAhead += texts[state.submitted].sequence.count
+        state.submitted += 1
+      }
+      return (first, state.submitted - first)
+    }
+    guard count > 0 else { return }
+    let selection = parameters.selection(of: model.shape)
+    do {
+      let id = try model.queue.submit(
+        texts[first..<first + count].map { BatchItem($0.sequence, for: selection) },
+        deadline: deadline ?? (ContinuousClock.now + windowTimeout)
+      ) { [self] event in
+        switch event {
+        case .encoded(let index, let result): receive(first + index, result)
+        case .failed(let error): fail(error)
+        }
+      }
+      state.withLock { $0.requests.append(id) }
+    } catch {
+      state.withLock { state in
+        for text in first..<first + count { state.tokensAhead -= texts[text].sequence.count }
+        state.submitted = first
+      }
+      throw error
+    }
+  }
+
+  private func submitMore() {
+    do throws(BatchingError) {
+      try submitWindow()
+    } catch .queueFull {
+      serializeQueue.asyncAfter(deadline: .now() + Self.retryDelay) { [weak self] in
+        self?.submitMore()
+      }
+    } catch {
+      fail(error)
+    }
+  }
+
+  // MARK: - Out to the client
+
+  private func receive(_ index: Int, _ result: EncodedResult) {
+    let (begins, deliver) = state.withLock { state in
+      state.results[index] = result.sequence
+      let begins = !state.isAnswered && !state.hasFailed
+      state.isAnswered = true
+      var deliver: (@Sendable (BodyPiece) -> Void)?
+      if state.results[state.written] != nil { swap(&deliver, &state.waiting) }
+      return (begins, deliver)
+    }
+    if begins {
+      exchange.note { record in
+        record.stages.queue = result.queueTime
+        record.stages.encode = result.encodeTime
+      }
+      exchange.answer(
+        Response(
+          status: .ok, fields: [.contentType: "application/x-ndjson"],
+          body: .stream(self, length: nil)))
+    }
+    if let deliver { serializeQueue.async { [self] in write(deliver) } }
+  }
+
+  func next(_ deliver: @escaping @Sendable (BodyPiece) -> Void) {
+    enum Step { case write, wait, end, fail }
+    let step = state.withLock { state -> Step in
+      if state.hasFailed { return .fail }
+      if state.written == texts.count { return .end }
+      if state.results[state.written] != nil { return .write }
+      state.waiting = deliver
+      return .wait
+    }
+    switch step {
+    case .write: serializeQueue.async { [self] in write(deliver) }
+    case .wait: break
+    case .end: deliver(.end)
+    case .fail: deliver(.failed)
+    }
+  }
+
+  /// Renders the lines that are ready, up to a piece's size.
+  private func write(_ deliver: @Sendable (BodyPiece) -> Void) {
+    var bytes: [UInt8] = []
+    while bytes.count < EncodeAnswer.pieceSize {
+      let line = state.withLock { state -> (Tokenization, EncodedSequence)? in
+        guard let result = state.results.removeValue(forKey: state.written) else { return nil }
+        let text = texts[state.written]
+        state.written += 1
+        state.tokensAhead -= text.sequence.count
+        return (text, result)
+      }
+      guard let (text, result) = line else { break }
+      let answer = EncodeAnswer(
+        model: model, parameters: parameters, texts: [text], results: [result])
+      var cursor = AnswerCursor(
+        answer.objectPieces(),
+        parameters.format == .base64 ? .base64(parameters.elements) : .json)
+      cursor.write(into: &bytes, until: .max)
+      bytes.append(UInt8(ascii: "\n"))
+    }
+    deliver(.bytes(bytes))
+    submitMore()
+  }
+
+  private func fail(_ error: BatchingError) {
+    let (isFirst, isAnswered, deliver) = state.withLock { state in
+      var deliver: (@Sendable (BodyPiece) -> Void)?
+      swap(&deliver, &state.waiting)
+      let isFirst = !state.hasFailed
+      state.hasFailed = true
+      return (isFirst, state.isAnswered, deliver)
+    }
+    guard isFirst else { return }
+    if isAnswered {
+      deliver?(.failed)
+    } else {
+      exchange.fail(ServiceError(error))
+    }
+  }
+}

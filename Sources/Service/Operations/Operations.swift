@@ -1,0 +1,89 @@
+import HTTP
+import HTTPTypes
+import JSON
+import OutputMap
+import WordPiece
+
+extension Service {
+  /// `GET /health/live`: the process listens.
+  func live(_ exchange: Exchange) {
+    exchange.answer(.json(Self.status("live")))
+  }
+
+  /// `GET /health/ready` and `/health`: texts are encoded.
+  func health(_ exchange: Exchange) {
+    switch currentPhase {
+    case .loading:
+      exchange.answer(
+        .json(
+          Self.status("loading"), status: .serviceUnavailable,
+          fields: ServiceError.loading.fields))
+    case .draining:
+      exchange.answer(
+        .json(
+          Self.status("draining"), status: .serviceUnavailable,
+          fields: ServiceError.draining.fields))
+    case .ready(let model):
+      exchange.answer(.json(Self.status("ready", model: model.name)))
+    }
+  }
+
+  private static func status(_ status: String, model: String? = nil) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.key("status")
+    writer.string(status)
+    if let model {
+      writer.key("model")
+      writer.string(model)
+    }
+    writer.endObject()
+    return writer.bytes
+  }
+
+  /// `GET /info`.
+  func info(_ exchange: Exchange) {
+    do throws(ServiceError) {
+      let model = try model()
+      var writer = JSONWriter()
+      writer.beginObject()
+      writer.key("model")
+      writer.string(model.name)
+      writer.key("version")
+      writer.string(process.version)
+      writer.key("output_keys")
+      writer.beginArray()
+      for key in model.shape.keys { writer.string(key.rawValue) }
+      writer.endArray()
+      writer.key("shape")
+      writer.beginObject()
+      let sizes: KeyValuePairs<String, Int?> = [
+        "hidden_size": model.shape.hiddenSize, "blocks": model.shape.blockCount,
+        "positions": model.shape.positionCount, "sentence_size": model.shape.sentenceSize,
+        "vocabulary_size": model.tokenizer.vocabulary.count,
+      ]
+      for (name, size) in sizes {
+        writer.key(name)
+        if let size { writer.integer(size) } else { writer.null() }
+      }
+      writer.endObject()
+      for (name, value) in model.facts {
+        writer.key(name)
+        if let number = Int(value) { writer.integer(number) } else { writer.string(value) }
+      }
+      writer.key("limits")
+      writer.beginObject()
+      writer.key("max_tokens")
+      writer.integer(model.defaultMaxTokens)
+      for (name, value) in process.limits {
+        writer.key(name)
+        writer.integer(value)
+      }
+      writer.endObject()
+      writer.endObject()
+      exchange.answer(.json(writer.bytes))
+    } catch {
+      exchange.fail(error)
+    }
+  }
+}

@@ -1,0 +1,121 @@
+public import HTTP
+public import HTTPTypes
+import OutputMap
+
+/// Limits of the routes; those of bytes on the wire are the HTTP room's.
+public struct ServiceLimits: Sendable {
+  /// Texts of one request.
+  public var texts = 10_000
+  /// Bytes of one answer, as estimated before anything is encoded.
+  public var outputBytes = 256 << 20
+  public var jsonDepth = 64
+  /// How long a request that names no time of its own may take.
+  public var requestTimeout: Duration = .seconds(60)
+
+  public init() {}
+}
+
+/// Takes a request, finds its route, and answers it.
+public final class Service: RequestHandler {
+  /// Where the process is in its life.
+  enum Phase {
+    case loading
+    case ready(ServedModel)
+    case draining(ServedModel?)
+  }
+
+  let limits: ServiceLimits
+  let metrics = Metrics()
+  /// What the process tells of itself: names and gauges that no room here knows.
+  let process: ProcessFacts
+  private let phase = Locked(Phase.loading)
+  private let log: @Sendable (RequestRecord) -> Void
+
+  public init(
+    limits: ServiceLimits, process: ProcessFacts,
+    log: @escaping @Sendable (RequestRecord) -> Void
+  ) {
+    self.limits = limits
+    self.process = process
+    self.log = log
+  }
+
+  /// The model is loaded and warm: from now on texts are encoded.
+  public func ready(_ model: ServedModel) {
+    phase.withLock { if case .loading = $0 { $0 = .ready(model) } }
+  }
+
+  /// `/health/ready` answers 503 from now on; requests are still served.
+  public func beginDraining() {
+    phase.withLock { phase in
+      if case .ready(let model) = phase {
+        phase = .draining(model)
+      } else {
+        phase = .draining(nil)
+      }
+    }
+  }
+
+  var currentPhase: Phase { phase.withLock { $0 } }
+
+  /// The model that answers; one that is draining still does.
+  func model(named name: String? = nil) throws(ServiceError) -> ServedModel {
+    let model: ServedModel
+    switch currentPhase {
+    case .ready(let served), .draining(let served?): model = served
+    case .loading: throw .loading
+    case .draining(nil): throw .draining
+    }
+    guard name == nil || name == model.name else {
+      throw .unknownModel(name: name ?? "", served: model.name)
+    }
+    return model
+  }
+
+  // MARK: - RequestHandler
+
+  public func refuse(_ head: HTTPRequest) -> Response? {
+    do throws(ServiceError) {
+      let route = try Route.find(head)
+      guard route.takesBody else { return nil }
+      if let coding = head.headerFields[.contentEncoding], coding.lowercased() != "identity" {
+        throw .unsupportedContentCoding(coding)
+      }
+      if let type = head.headerFields[.contentType], ContentType(field: type) == nil {
+        throw .unsupportedContentType(type)
+      }
+      _ = try model()
+      return nil
+    } catch {
+      count(refused: head, error)
+      return error.response
+    }
+  }
+
+  public func handle(_ request: Request, _ responder: Responder) {
+    do throws(ServiceError) {
+      let route = try Route.find(request.head)
+      let exchange = Exchange(request, responder, route: route.path) { [self] record in
+        metrics.record(record)
+        log(record)
+      }
+      route.answer(self, exchange)
+    } catch {
+      responder.respond(error.response)
+    }
+  }
+
+  public func malformed(_ failure: HTTPFailure, path: String?) -> Response {
+    metrics.countMalformed(status: failure.status.code)
+    return ServiceError.response(
+      status: failure.status, type: "Validation", message: failure.message)
+  }
+
+  private func count(refused head: HTTPRequest, _ error: ServiceError) {
+    let route = (try? Route.find(head))?.path ?? "none"
+    metrics.record(
+      RequestRecord(
+        id: "", method: Route.knownMethod(head.method), route: route, status: error.status.code,
+        remoteAddress: ""))
+  }
+}

@@ -1,0 +1,128 @@
+public import HTTP
+public import HTTPTypes
+import JSON
+
+/// Everything that a route may answer instead of its result, with the one table from failure to
+/// status.
+public enum ServiceError: Error, Equatable, Sendable {
+  /// The request is malformed: a bad parameter, key or body.
+  case invalid(String)
+  /// Well-formed, but more, less or longer than the model or a limit takes.
+  case unprocessable(String)
+  /// No texts at all.
+  case empty(String)
+  case unknownRoute(path: String)
+  case unknownModel(name: String, served: String)
+  case methodNotAllowed(method: String, allowed: [HTTPRequest.Method])
+  case unsupportedContentType(String)
+  case unsupportedContentCoding(String)
+  case answerTooLarge(String)
+  case overloaded(retryAfter: Int)
+  case loading
+  case draining
+  case deadlinePassed
+  case backend(String)
+
+  public var status: HTTPResponse.Status {
+    switch self {
+    case .invalid: .badRequest
+    case .unprocessable, .empty: .unprocessableContent
+    case .unknownRoute, .unknownModel: .notFound
+    case .methodNotAllowed: .methodNotAllowed
+    case .unsupportedContentType, .unsupportedContentCoding: .unsupportedMediaType
+    case .answerTooLarge: .contentTooLarge
+    case .overloaded: .tooManyRequests
+    case .loading, .draining: .serviceUnavailable
+    case .deadlinePassed: .gatewayTimeout
+    case .backend: .internalServerError
+    }
+  }
+
+  /// `error_type` of the answer; text-embeddings-inference's names where the meaning is the same.
+  public var type: String {
+    switch self {
+    case .invalid, .unprocessable, .answerTooLarge: "Validation"
+    case .empty: "Empty"
+    case .unknownRoute, .unknownModel: "NotFound"
+    case .methodNotAllowed: "MethodNotAllowed"
+    case .unsupportedContentType, .unsupportedContentCoding: "UnsupportedMediaType"
+    case .overloaded: "Overloaded"
+    case .loading, .draining: "Unhealthy"
+    case .deadlinePassed: "Timeout"
+    case .backend: "Backend"
+    }
+  }
+
+  /// What happened and what to change.
+  public var message: String {
+    switch self {
+    case .invalid(let message), .unprocessable(let message), .empty(let message),
+      .answerTooLarge(let message), .backend(let message):
+      message
+    case .unknownRoute(let path):
+      "there is no route \(path); see /info and the README for those there are"
+    case .unknownModel(let name, let served):
+      "there is no model '\(name)'; this server has '\(served)'"
+    case .methodNotAllowed(let method, let allowed):
+      "\(method) is not allowed here; use \(Self.list(allowed))"
+    case .unsupportedContentType(let type):
+      "the content type '\(type)' is not understood; send \(ContentType.accepted), in UTF-8"
+    case .unsupportedContentCoding(let coding):
+      "the content coding '\(coding)' is not understood; send the body as it is"
+    case .overloaded(let retryAfter):
+      "the queue is full; try again in \(retryAfter) s, or send fewer or shorter texts at once"
+    case .loading: "the model is being loaded; try again in a moment"
+    case .draining: "the server is stopping; send the request to another one"
+    case .deadlinePassed:
+      "the request's deadline passed before its answer was ready and its work was dropped; "
+        + "give a longer timeout_ms or send fewer texts"
+    }
+  }
+
+  /// Fields that the status asks for (RFC 9110 §10.2.1, §10.2.3, §12.5).
+  var fields: HTTPFields {
+    var fields = HTTPFields()
+    switch self {
+    case .methodNotAllowed(_, let allowed): fields[.allow] = Self.list(allowed)
+    case .unsupportedContentType: fields[.accept] = ContentType.accepted
+    case .unsupportedContentCoding: fields[.acceptEncoding] = "identity"
+    case .overloaded(let retryAfter): fields[.retryAfter] = String(retryAfter)
+    case .loading: fields[.retryAfter] = "1"
+    case .draining: fields[.retryAfter] = "5"
+    default: break
+    }
+    return fields
+  }
+
+  public var response: Response {
+    Self.response(status: status, type: type, message: message, fields: fields)
+  }
+
+  /// The shape of every error on the service's own routes.
+  static func response(
+    status: HTTPResponse.Status, type: String, message: String, fields: HTTPFields = [:]
+  ) -> Response {
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.key("error")
+    writer.string(message)
+    writer.key("error_type")
+    writer.string(type)
+    writer.endObject()
+    return .json(writer.bytes, status: status, fields: fields)
+  }
+
+  private static func list(_ methods: [HTTPRequest.Method]) -> String {
+    methods.map(\.rawValue).joined(separator: ", ")
+  }
+}
+
+extension Response {
+  static func json(
+    _ bytes: [UInt8], status: HTTPResponse.Status = .ok, fields: HTTPFields = [:]
+  ) -> Response {
+    var fields = fields
+    fields[.contentType] = "application/json"
+    return Response(status: status, fields: fields, body: .bytes(bytes))
+  }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import BERT
+import Checkpoints
+import WordPiece
+
+/// What a model folder holds, or why it is refused.
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Tells what a model folder holds; exits with 1 if it would be refused.")
+
+  @Argument(help: "The model folder.")
+  var folder: String
+
+  func run() throws {
+    do {
+      let model = try ModelFiles(folder)
+      let configuration = model.checkpoint.configuration
+      // What is not served is refused here for the same reason.
+      let encoder = try Encoder(model.checkpoint, lanes: ComputeLanes(count: 1), maxBatchRows: 1)
+      let tokenizer = try model.tokenizer()
+      line("format", model.checkpoint.format.rawValue)
+      line("model type", configuration.modelType)
+      line("blocks", "\(configuration.blockCount)")
+      line("hidden size", "\(configuration.hiddenSize)")
+      line("attention heads", "\(configuration.headCount) of \(configuration.headSize)")
+      line("feed-forward size", "\(configuration.intermediateSize)")
+      line("activation", configuration.activation.rawValue)
+      line("layer norm epsilon", "\(configuration.layerNormEpsilon)")
+      line("positions", "\(configuration.positionCount)")
+      line("vocabulary", "\(tokenizer.vocabulary.count) tokens")
+      line(
+        "tokenizer",
+        "WordPiece, Hugging Face's rules, "
+          + (model.tokenizerFiles.lowercases ? "uncased" : "cased"))
+      line("tokens of a text", "at most \(model.maxTokens)")
+      line("pooler", encoder.hasPooler ? "yes" : "no: neither default nor pooled_output")
+      switch model.sentence {
+      case .absent: line("sentence embedding", "no: there is no modules.json")
+      case .unsupported(let reason): line("sentence embedding", "refused: \(reason)")
+      case .supported(let modules):
+        line(
+          "sentence embedding",
+          modules.pooling.rawValue + (modules.normalizes ? ", normalised" : ""))
+      }
+    } catch {
+      printError("\(folder) is refused: \(error)")
+      throw ExitCode(1)
+    }
+  }
+
+  private func line(_ name: String, _ value: String) {
+    print("\(name):" + String(repeating: " ", count: max(1, 20 - name.count)) + value)
+  }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import HTTP
+import Logging
+import Service
+import Settings
+
+/// The process's log on standard error: swift-log's levels, as text or as a JSON object a line.
+struct Log: Sendable {
+  private let logger: Logger
+
+  init(_ settings: Settings) {
+    let format = settings.logFormat
+    LoggingSystem.bootstrap { label in
+      switch format {
+      case .text: StreamLogHandler.standardError(label: label)
+      case .json: JSONLogHandler(label: label)
+      }
+    }
+    var logger = Logger(label: "bert-server")
+    logger.logLevel = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
+    self.logger = logger
+  }
+
+  func info(_ message: String) { logger.info("\(message)") }
+
+  /// Clients' mistakes are no operator's business; our own are.
+  func event(_ event: ServerEvent) {
+    switch event {
+    case .malformed: logger.debug("\(event.description)")
+    case .acceptFailed: logger.warning("\(event.description)")
+    case .unanswered, .unfinished: logger.error("\(event.description)")
+    }
+  }
+
+  /// One line a request, with sizes and times and never the text.
+  func request(_ record: RequestRecord) {
+    let level: Logger.Level = record.status >= 500 && record.status != 503 ? .error : .debug
+    guard logger.logLevel <= level else { return }
+    let stages = record.stages
+    logger.log(
+      level: level, "request",
+      metadata: [
+        "id": "\(record.id)", "method": "\(record.method)", "route": "\(record.route)",
+        "status": "\(record.status)", "remote": "\(record.remoteAddress)",
+        "texts": "\(record.texts)", "tokens": "\(record.tokens)",
+        "truncated": "\(record.truncated)", "tokenize_us": "\(stages.tokenize.microseconds)",
+        "queue_us": "\(stages.queue.microseconds)", "encode_us": "\(stages.encode.microseconds)",
+        "serialize_us": "\(stages.serialize.microseconds)",
+        "total_us": "\(stages.total.microseconds)",
+      ])
+  }
+}
+
+extension Duration {
+  fileprivate var microseconds: Int { Int(seconds * 1e6) }
+}

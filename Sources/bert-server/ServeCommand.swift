@@ -1,0 +1,88 @@
+import ArgumentParser
+import BERT
+import CPlatform
+import Foundation
+import HTTP
+import Logging
+import Service
+import Settings
+
+/// The service, wired up in the order in which a request passes.
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve", abstract: "Serves a model over HTTP.")
+
+  @OptionGroup var flags: SettingFlags
+
+  func run() throws {
+    Signals.block()
+    let settings: Settings
+    let model: ModelFolder
+    do {
+      settings = try flags.resolve(environment: Environment.all)
+      model = try Self.onlyModel(settings)
+    } catch {
+      printError("\(error)")
+      throw ExitCode(2)
+    }
+    let log = Log(settings)
+    // A connection is a descriptor: the soft limit of many systems is 1024.
+    platform_raise_open_file_limit()
+
+    let statistics = StatisticsSource()
+    let service = Service(
+      limits: settings.serviceLimits,
+      process: ProcessFacts(
+        version: version, limits: settings.publishedLimits,
+        measurements: statistics.measurements),
+      log: { log.request($0) })
+    let server = Server(
+      host: settings.host, port: settings.port, limits: settings.serverLimits,
+      ioQueueCount: settings.ioQueues, handler: service, log: { log.event($0) })
+    statistics.watch(server)
+
+    // The port opens before the model loads, so that whoever waits can ask how far it is.
+    do {
+      let address = try server.start()
+      let host = address.host.contains(":") ? "[\(address.host)]" : address.host
+      FileHandle.standardOutput.write(Data("listening on http://\(host):\(address.port)\n".utf8))
+    } catch {
+      printError("\(error)")
+      throw ExitCode(1)
+    }
+    Thread.detachNewThread {
+      do {
+        service.ready(
+          try ModelLoader.load(model, settings, threads: ThreadCount(setting: settings.threads)))
+        log.info("\(model.name) is ready")
+      } catch {
+        printError("\(model.path) cannot be served: \(error)")
+        Foundation.exit(1)
+      }
+    }
+
+    Signals.wait()
+    log.info("stopping: what was accepted is answered; a second signal ends it at once")
+    Thread.detachNewThread {
+      Signals.wait()
+      Foundation.exit(130)
+    }
+    let shutdown = Shutdown(service: service, server: server, limit: settings.drainTime)
+    guard shutdown.run() else {
+      printError(
+        "stopped after drain_seconds with \(server.statistics.requestsInFlight) requests unanswered"
+      )
+      throw ExitCode(1)
+    }
+    log.info("stopped")
+  }
+
+  private static func onlyModel(_ settings: Settings) throws -> ModelFolder {
+    guard settings.models.count == 1 else {
+      throw LoadingError(
+        "one process serves one model, and --model is given \(settings.models.count) times; start "
+          + "a process for each")
+    }
+    return settings.models[0]
+  }
+}

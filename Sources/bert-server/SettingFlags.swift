@@ -1,0 +1,138 @@
+import ArgumentParser
+import Foundation
+import Settings
+
+/// The flags of `serve`: one for each row of the settings table, which has their meanings, values
+/// and defaults. They are kept as they were typed: the table reads them.
+struct SettingFlags: ParsableArguments {
+  @Option(help: "File of settings; BERT_SERVER_CONFIG when not given.")
+  var config: String?
+
+  @Option(help: help("model"))
+  var model: [String] = []
+
+  @Option(help: help("precision"))
+  var precision: [String] = []
+
+  @Option(help: help("kernels"))
+  var kernels: [String] = []
+
+  @Option(help: help("threads"))
+  var threads: [String] = []
+
+  @Option(help: help("host"))
+  var host: [String] = []
+
+  @Option(help: help("port"))
+  var port: [String] = []
+
+  @Option(help: help("io_queues"))
+  var ioQueues: [String] = []
+
+  @Option(help: help("max_tokens"))
+  var maxTokens: [String] = []
+
+  @Option(help: help("max_texts"))
+  var maxTexts: [String] = []
+
+  @Option(help: help("request_timeout_seconds"))
+  var requestTimeoutSeconds: [String] = []
+
+  @Option(help: help("max_batch_tokens"))
+  var maxBatchTokens: [String] = []
+
+  @Option(help: help("max_queue_tokens"))
+  var maxQueueTokens: [String] = []
+
+  @Option(help: help("batch_max_wait_ms"))
+  var batchMaxWaitMs: [String] = []
+
+  @Option(help: help("max_connections"))
+  var maxConnections: [String] = []
+
+  @Option(help: help("max_header_bytes"))
+  var maxHeaderBytes: [String] = []
+
+  @Option(help: help("max_body_bytes"))
+  var maxBodyBytes: [String] = []
+
+  @Option(help: help("max_output_bytes"))
+  var maxOutputBytes: [String] = []
+
+  @Option(help: help("max_json_depth"))
+  var maxJsonDepth: [String] = []
+
+  @Option(help: help("header_timeout_seconds"))
+  var headerTimeoutSeconds: [String] = []
+
+  @Option(help: help("body_timeout_seconds"))
+  var bodyTimeoutSeconds: [String] = []
+
+  @Option(help: help("write_timeout_seconds"))
+  var writeTimeoutSeconds: [String] = []
+
+  @Option(help: help("idle_timeout_seconds"))
+  var idleTimeoutSeconds: [String] = []
+
+  @Option(help: help("drain_seconds"))
+  var drainSeconds: [String] = []
+
+  @Option(help: help("log_level"))
+  var logLevel: [String] = []
+
+  @Option(help: help("log_format"))
+  var logFormat: [String] = []
+
+  /// Flags as typed, by name; the settings table holds the same names.
+  var given: [String: [String]] {
+    [
+      "--model": model,
+      "--precision": precision,
+      "--kernels": kernels,
+      "--threads": threads,
+      "--host": host,
+      "--port": port,
+      "--io-queues": ioQueues,
+      "--max-tokens": maxTokens,
+      "--max-texts": maxTexts,
+      "--request-timeout-seconds": requestTimeoutSeconds,
+      "--max-batch-tokens": maxBatchTokens,
+      "--max-queue-tokens": maxQueueTokens,
+      "--batch-max-wait-ms": batchMaxWaitMs,
+      "--max-connections": maxConnections,
+      "--max-header-bytes": maxHeaderBytes,
+      "--max-body-bytes": maxBodyBytes,
+      "--max-output-bytes": maxOutputBytes,
+      "--max-json-depth": maxJsonDepth,
+      "--header-timeout-seconds": headerTimeoutSeconds,
+      "--body-timeout-seconds": bodyTimeoutSeconds,
+      "--write-timeout-seconds": writeTimeoutSeconds,
+      "--idle-timeout-seconds": idleTimeoutSeconds,
+      "--drain-seconds": drainSeconds,
+      "--log-level": logLevel,
+      "--log-format": logFormat,
+    ]
+  }
+
+  /// - Throws: `SettingsError`, or `LoadingError` if the file cannot be read.
+  func resolve(environment: [String: String]) throws -> Settings {
+    var file: (path: String, bytes: [UInt8])?
+    if let path = config ?? environment[Settings.fileVariable] {
+      guard let bytes = FileManager.default.contents(atPath: path) else {
+        throw LoadingError("the settings file \(path) cannot be read")
+      }
+      file = (path, Array(bytes))
+    }
+    return try Settings.resolve(file: file, environment: environment, flags: given)
+  }
+}
+
+private func help(_ key: String) -> ArgumentHelp {
+  guard let setting = Settings.all.first(where: { $0.key == key }) else {
+    preconditionFailure("there is no setting \(key)")
+  }
+  let defaults = setting.defaultValues.joined(separator: ",")
+  return ArgumentHelp(
+    "\(setting.documentation). Values: \(setting.values). Default: \(defaults)",
+    valueName: setting.isRepeatable ? "name=dir" : "value")
+}

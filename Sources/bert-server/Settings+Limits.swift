@@ -1,0 +1,37 @@
+import HTTP
+import Service
+import Settings
+
+/// The settings as the rooms know them.
+extension Settings {
+  var serviceLimits: ServiceLimits {
+    var limits = ServiceLimits()
+    limits.texts = maxTexts
+    limits.outputBytes = maxOutputBytes
+    limits.jsonDepth = maxJSONDepth
+    limits.requestTimeout = requestTimeout
+    return limits
+  }
+
+  var serverLimits: ServerLimits {
+    var limits = ServerLimits()
+    limits.maxConnections = maxConnections
+    limits.maxHeaderBytes = maxHeaderBytes
+    limits.maxFieldBytes = min(limits.maxFieldBytes, maxHeaderBytes)
+    limits.maxBodyBytes = maxBodyBytes
+    limits.headerTimeout = headerTimeout
+    limits.bodyTimeout = bodyTimeout
+    limits.writeTimeout = writeTimeout
+    limits.idleTimeout = idleTimeout
+    return limits
+  }
+
+  /// What `/info` tells of them.
+  var publishedLimits: [(name: String, value: Int)] {
+    [
+      ("max_texts", maxTexts), ("max_batch_tokens", maxBatchTokens),
+      ("max_queue_tokens", maxQueueTokens), ("max_body_bytes", maxBodyBytes),
+      ("max_output_bytes", maxOutputBytes), ("max_connections", maxConnections),
+    ]
+  }
+}

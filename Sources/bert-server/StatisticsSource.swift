@@ -1,0 +1,48 @@
+import CPlatform
+import Foundation
+import HTTP
+import Service
+
+/// Gauges of the process and of its server for `/metrics`. The server is made after the service
+/// that shows them, so it is handed in later.
+///
+/// `@unchecked Sendable`: `server` is written once, before the server listens.
+final class StatisticsSource: @unchecked Sendable {
+  private weak var server: Server?
+
+  func watch(_ server: Server) { self.server = server }
+
+  var measurements: [ProcessFacts.Measurement] {
+    typealias Measurement = ProcessFacts.Measurement
+    func server(_ value: @escaping @Sendable (ServerStatistics) -> Int) -> @Sendable () -> Double {
+      { [self] in Double(value(self.server?.statistics ?? ServerStatistics())) }
+    }
+    let start = Date().timeIntervalSince1970
+    return [
+      Measurement(
+        "bert_open_connections", .gauge, help: "Open connections.",
+        value: server(\.openConnections)),
+      Measurement(
+        "bert_requests_in_flight", .gauge, help: "Requests that are not answered yet.",
+        value: server(\.requestsInFlight)),
+      Measurement(
+        "bert_connections_total", .counter, help: "Accepted connections.",
+        value: server(\.acceptedConnections)),
+      Measurement(
+        "bert_rejected_connections_total", .counter, help: "Connections over the limit.",
+        value: server(\.rejectedConnections)),
+      Measurement(
+        "bert_received_bytes_total", .counter, help: "Bytes read from clients.",
+        value: server(\.bytesReceived)),
+      Measurement(
+        "bert_sent_bytes_total", .counter, help: "Bytes written to clients.",
+        value: server(\.bytesSent)),
+      Measurement(
+        "process_resident_memory_bytes", .gauge, help: "Resident memory."
+      ) { Double(platform_resident_bytes()) },
+      Measurement(
+        "process_start_time_seconds", .gauge, help: "When the process started, Unix time."
+      ) { start },
+    ]
+  }
+}

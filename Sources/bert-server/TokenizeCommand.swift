@@ -1,0 +1,59 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import OutputMap
+import WordPiece
+
+/// Tokens, ids and offsets of a text.
+struct TokenizeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tokenize",
+    abstract: "Prints a text's tokens: id, token, and its bytes in the text.")
+
+  @Option(help: "The model folder.")
+  var model: String
+
+  @Option(help: "Most tokens, special ones included; the folder's limit when not given.")
+  var maxTokens: Int?
+
+  @Argument(help: "The text; standard input when not given.")
+  var text: String?
+
+  @Argument(help: "The second text of a pair.")
+  var second: String?
+
+  func run() throws {
+    do {
+      let folder = try ModelFiles(model)
+      let tokenizer = try folder.tokenizer()
+      let input = try text ?? Self.standardInput()
+      let positions = folder.checkpoint.configuration.positionCount
+      if let maxTokens, !(2...positions).contains(maxTokens) {
+        throw ValidationError("--max-tokens is 2 to \(positions)")
+      }
+      let tokenized = try tokenizer.tokenize(
+        second.map { .pair(input, $0) } ?? .single(input),
+        maxTokens: maxTokens ?? folder.maxTokens, withSources: true)
+      for (id, source) in zip(tokenized.sequence.ids, tokenized.sources) {
+        let place = source.map { "\($0.bytes.lowerBound)..<\($0.bytes.upperBound)" } ?? "-"
+        print("\(id)\t\(tokenizer.vocabulary.token(id) ?? "")\t\(place)")
+      }
+      if tokenized.truncated {
+        printError("the text was cut to \(tokenized.sequence.count) tokens")
+      }
+    } catch let error as ValidationError {
+      throw error
+    } catch {
+      printError("\(error)")
+      throw ExitCode(1)
+    }
+  }
+
+  private static func standardInput() throws -> String {
+    let bytes = FileHandle.standardInput.readDataToEndOfFile()
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw LoadingError("the text on standard input is not valid UTF-8")
+    }
+    return text
+  }
+}
