@@ -1,0 +1,45 @@
+"""A text's answer does not depend on its company or on the threads: the same bytes."""
+
+import random
+
+import pytest
+
+from server import Server
+from texts import TEXTS
+
+NAMES = [
+    "sentence_0", "empty", "character_3", "language_0", "language_7", "symbol_5", "invisible_6",
+    "special_1", "code_1", "pair_0", "words_1", "words_4", "words_7", "words_9", "words_12",
+    "words_14", "words_17", "unicode_3",
+]  # fmt: skip
+KEYS = "pooled_output,sentence_embedding,sequence_output,encoder_outputs"
+
+
+def per_text(answer):
+    """The base64 strings of each text of an answer."""
+    outputs = answer["outputs"]
+    blocks = zip(*outputs["encoder_outputs"], strict=True)
+    keys = [outputs[key] for key in KEYS.split(",")[:-1]]
+    return list(zip(*keys, blocks, strict=True))
+
+
+def encode(server, names):
+    texts = [TEXTS[name] for name in names]
+    return per_text(
+        server.encode(texts, output_key=KEYS, layers="0,3,-1", format="base64", max_tokens=512)
+    )
+
+
+@pytest.fixture(scope="module")
+def alone(server):
+    return {name: encode(server, [name])[0] for name in NAMES}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_random_batches(alone, log, threads):
+    generator = random.Random(threads)
+    with Server("--threads", threads, log=log) as server:
+        for _ in range(50):
+            names = generator.choices(NAMES, k=generator.randint(1, 16))
+            for name, found in zip(names, encode(server, names), strict=True):
+                assert found == alone[name], f"{name} among {names}"

@@ -1,0 +1,111 @@
+"""Many clients at once: every answer is the one that the request gets when it is alone."""
+
+import http.client
+import json
+import os
+import random
+import signal
+import threading
+import time
+
+from server import PATIENCE, Server
+from texts import TEXTS
+
+CLIENTS = 64
+SECONDS = float(os.environ.get("BERT_LOAD_SECONDS", "20"))
+NAMES = [name for name in TEXTS if not name.startswith("word_length")]
+QUERIES = [
+    "",
+    "?output_key=pooled_output&format=base64",
+    "?output_key=sentence_embedding",
+    "?output_key=sequence_output&format=base64",
+    "?output_key=sequence_output&seq_length=64&format=npy",
+    "?output_key=encoder_outputs&layers=0,-1&format=base64",
+    "?output_key=all&seq_length=32&format=safetensors",
+    "?output_key=default&tokens=true",
+]
+
+
+def make_work(generator, count=150):
+    """(path, body) of requests with 1 to 6 texts."""
+    for number in range(count):
+        texts = [TEXTS[name] for name in generator.choices(NAMES, k=generator.choice([1, 1, 2, 6]))]
+        yield "/encode" + QUERIES[number % len(QUERIES)], json.dumps(texts).encode()
+
+
+class Client(threading.Thread):
+    """Asks over one keep-alive connection until `until` is set or the server says goodbye."""
+
+    def __init__(self, server, work, seed, until):
+        super().__init__()
+        self.server, self.work, self.until = server, work, until
+        self.generator = random.Random(seed)
+        self.answered, self.failures = 0, []
+
+    def run(self):
+        connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=PATIENCE)
+        try:
+            while not self.until.is_set() and self.ask(connection):
+                pass
+        except (OSError, http.client.HTTPException) as error:
+            self.failures.append(f"no answer: {error!r}")
+        finally:
+            connection.close()
+
+    def ask(self, connection):
+        """False when the server closes the connection after its answer."""
+        (path, body), expected = self.generator.choice(self.work)
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        content = response.read()
+        self.answered += 1
+        if (response.status, content) != (200, expected):
+            self.failures.append(f"{path}: {response.status} {content[:200]}")
+        return not response.will_close
+
+
+def alone(server, work):
+    for path, body in work:
+        response = server.post(body, path=path)
+        assert response.status_code == 200, response.text
+        yield (path, body), response.content
+
+
+def start(server, work, until):
+    clients = [Client(server, work, seed, until) for seed in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    return clients
+
+
+def finish(clients):
+    for client in clients:
+        client.join()
+    assert [failure for client in clients for failure in client.failures] == []
+    return sum(client.answered for client in clients)
+
+
+def test_load_then_sigterm_in_the_middle(log, capsys):
+    """The clients go on past the signal, each until it is told that its connection closes."""
+    with Server("--drain-seconds", 1, log=log) as server:
+        work = list(alone(server, make_work(random.Random(64))))
+        stop, never = threading.Event(), threading.Event()
+
+        began = time.monotonic()
+        clients = start(server, work, stop)
+        time.sleep(SECONDS)
+        stop.set()
+        answered = finish(clients)
+        seconds = time.monotonic() - began
+
+        clients = start(server, work, never)
+        time.sleep(min(2, SECONDS))
+        server.process.send_signal(signal.SIGTERM)
+        answered_at_the_end = finish(clients)
+        assert server.process.wait(PATIENCE) == 0
+    with capsys.disabled():
+        print(
+            f"\n{CLIENTS} clients, {answered} requests in {seconds:.0f} s, then"
+            f" {answered_at_the_end} round a SIGTERM: every answer right, none lost"
+        )
+    assert answered > CLIENTS and answered_at_the_end > CLIENTS

@@ -1,0 +1,238 @@
+"""Health, information, metrics, commands, settings, signals."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+import tokens
+from server import BINARY, BLOCKS, HIDDEN_SIZE, MODEL, PATIENCE, Server, run
+from texts import SEED
+
+# Routes
+
+
+def test_first_line_names_the_port(server):
+    assert server.first_line == f"listening on http://127.0.0.1:{server.port}\n"
+    assert server.port != 0
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/health"])
+def test_health(server, path):
+    response = server.get(path)
+    assert response.status_code == 200
+    if path != "/health/live":
+        assert response.json()["status"] == "ready"
+    head = server.session.head(server.url + path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == response.headers["Content-Length"]
+
+
+def test_health_while_draining(log):
+    """Live and still serving, but not ready; the connection is told to close; exit status 0."""
+    with Server("--drain-seconds", 2, log=log) as server:
+        server.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE
+        while (response := server.get("/health/ready")).status_code == 200:
+            assert time.monotonic() < deadline
+        assert response.status_code == 503
+        assert response.json()["status"] == "draining"
+        assert server.get("/health/live").status_code == 200
+        served = server.post([SEED])
+        assert served.status_code == 200
+        assert served.headers["Connection"].lower() == "close"
+        assert server.process.wait(PATIENCE) == 0
+
+
+def test_info(server):
+    text = server.get("/info").text
+    information = json.loads(text)
+    for word in ["all-MiniLM-L6-v2", "float32", '"version"', "kernel", "threads", "limit"]:
+        assert word in text
+    numbers = set(numbers_in(information))
+    assert {BLOCKS, HIDDEN_SIZE, 512, 256} <= numbers
+
+
+def numbers_in(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [number for each in value for number in numbers_in(each)]
+    return [value] if isinstance(value, int) else []
+
+
+def metrics(server):
+    response = server.get("/metrics")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("text/plain")
+    return list(text_string_to_metric_families(response.text))
+
+
+def test_metrics(server):
+    families = metrics(server)
+    assert families
+    for family in families:
+        assert family.name.startswith(("te_", "bert_", "process_")), family.name
+        assert family.documentation, family.name
+        assert family.type != "unknown", family.name
+    before = total(families)
+    for _ in range(5):
+        server.encode([SEED])
+    after = total(metrics(server))
+    assert sum(after.get(name, 0) >= before.get(name, 0) + 5 for name in after) >= 1
+
+
+def total(families):
+    """Every counter's sum over its labels."""
+    return {
+        sample.name: sum(each.value for each in family.samples if each.name == sample.name)
+        for family in families
+        for sample in family.samples
+        if sample.name.endswith(("_total", "_count"))
+    }
+
+
+# Commands
+
+
+def test_healthcheck(server):
+    there = run("healthcheck", environment={"BERT_SERVER_PORT": str(server.port)})
+    assert there.returncode == 0, there.stderr
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        gone = run("healthcheck", environment={"BERT_SERVER_PORT": str(free.getsockname()[1])})
+    assert gone.returncode != 0
+
+
+def test_inspect():
+    shown = run("inspect", MODEL)
+    assert shown.returncode == 0, shown.stderr
+    for word in ["384", "512", "30522", "pooled_output", "sentence_embedding", "safetensors"]:
+        assert word in shown.stdout
+
+
+def test_tokenize(tokenizer):
+    text = "Goldfish ride bicycles, unbelievably! 中"
+    shown = run("tokenize", "--model", MODEL, text)
+    assert shown.returncode == 0, shown.stderr
+    encoding = tokens.encode(tokenizer, text)
+    lines = shown.stdout.splitlines()
+    assert len(lines) >= len(encoding)
+    for identifier, token in zip(encoding.ids, encoding.tokens, strict=True):
+        assert any(str(identifier) in line and token in line for line in lines)
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["inspect"], ["tokenize"], ["healthcheck"]])
+def test_help(command):
+    shown = run(*command, "--help")
+    assert shown.returncode == 0
+    assert "USAGE" in shown.stdout
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "words"),
+    [
+        (["--prot", "9000"], {}, ["prot"]),
+        (["--port", "99999"], {}, ["port", "99999"]),
+        (["--threads", "many"], {}, ["threads", "many"]),
+        (["--kernels", "abacus"], {}, ["abacus", "scalar"]),
+        (["--precision", "int3"], {}, ["precision", "int3", "float32"]),
+        ([], {"BERT_SERVER_PROT": "9000"}, ["BERT_SERVER_PROT"]),
+        ([], {"BERT_SERVER_MAX_TEXTS": "-1"}, ["BERT_SERVER_MAX_TEXTS", "-1"]),
+        (["--config", "/nowhere/settings.json"], {}, ["/nowhere/settings.json"]),
+    ],
+)
+def test_bad_settings_stop_the_start(flags, environment, words):
+    ended = run("serve", "--port", "0", *flags, environment=environment)
+    assert ended.returncode not in (0, None) and ended.returncode > 0
+    assert "listening" not in ended.stdout
+    for word in words:
+        assert word in ended.stderr
+
+
+def test_bad_file(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text('{"prot": 9000}')
+    ended = run("serve", "--config", path)
+    assert ended.returncode > 0
+    assert "prot" in ended.stderr and str(path) in ended.stderr
+
+
+def test_file_under_environment_under_flags(tmp_path, log):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({"max_texts": 2, "max_tokens": 5, "threads": 1}))
+    environment = {"BERT_SERVER_MAX_TOKENS": "6", "BERT_SERVER_MAX_TEXTS": "3"}
+    flags = ["--config", path, "--max-texts", 4]
+    with Server(*flags, environment=environment, log=log) as server:
+        assert server.encode([SEED] * 4)["lengths"] == [6] * 4
+        assert server.post([SEED] * 5).status_code == 422
+
+
+# Models
+
+
+def test_no_model(tmp_path):
+    ended = run("serve", "--port", "0", "--model", tmp_path / "nothing")
+    assert ended.returncode > 0
+    assert str(tmp_path / "nothing") in ended.stderr
+
+
+@pytest.mark.parametrize("file", ["config.json", "vocab.txt", "model.safetensors"])
+def test_broken_model(tmp_path, file):
+    """Cut in the middle: the start ends with a message that names the file."""
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL, folder)
+    # Without tokenizer.json the vocabulary is vocab.txt's.
+    (folder / "tokenizer.json").unlink()
+    whole = (folder / file).read_bytes()
+    (folder / file).write_bytes(whole[: len(whole) // 2])
+    for command in (["serve", "--port", "0", "--model", folder], ["inspect", folder]):
+        ended = run(*command)
+        assert ended.returncode > 0, ended.stdout
+        assert file in ended.stderr or "vocabulary" in ended.stderr
+        assert "Fatal error" not in ended.stderr
+
+
+# Signals
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+def test_one_signal_ends_it_in_peace(first, log):
+    with Server(log=log) as server:
+        server.process.send_signal(first)
+        assert server.process.wait(PATIENCE) == 0
+
+
+def test_a_second_signal_ends_it_at_once(log):
+    with Server("--drain-seconds", 600, log=log) as server:
+        server.process.send_signal(signal.SIGTERM)
+        while server.get("/health/ready").status_code == 200:
+            pass
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) != 0
+
+
+def test_port_in_use(server):
+    ended = run("serve", "--model", MODEL, "--port", server.port)
+    assert ended.returncode > 0
+    assert str(server.port) in ended.stderr
+
+
+def test_linkage(capsys):
+    """Foundation's ICU is 40 MB: whatever is linked statically must not bring it along."""
+    libraries = subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=True).stdout
+    is_static = "libswiftCore" not in libraries
+    size = BINARY.stat().st_size / 1e6
+    with capsys.disabled():
+        print(f"\n{BINARY.name}: {size:.1f} MB, Swift {'inside' if is_static else 'beside it'}")
+    if is_static:
+        assert "ICU" not in libraries
+        assert b"icudt" not in BINARY.read_bytes()

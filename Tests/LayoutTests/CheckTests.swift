@@ -1,0 +1,90 @@
+import Testing
+
+/// Each check fails when it is shown something bad.
+@Suite struct CheckTests {
+  func file(_ room: String, _ text: String) -> SourceFile {
+    SourceFile("Sources/\(room)/File.swift", text)
+  }
+
+  @Test(arguments: [
+    "import Service", "public import HTTP", "@preconcurrency import Dispatch", "  import Glibc",
+    "@testable internal import BERT", "import struct Foundation.Date", "import Foundation // why",
+  ])
+  func anImportOffTheTable(line: String) {
+    #expect(Checks.imports(of: file("WordPiece", "import OutputMap\n" + line)).count == 1)
+  }
+
+  @Test(arguments: [
+    "// import Service", "public import OutputMap", "let imported = import0",
+    "#if canImport(Glibc)", "",
+  ])
+  func noImportOffTheTable(line: String) {
+    #expect(Checks.imports(of: file("WordPiece", line)) == [])
+  }
+
+  @Test func aRoomOffTheTable() {
+    #expect(Checks.imports(of: file("Cellar", "")).count == 1)
+  }
+
+  @Test func dependenciesAreRead() {
+    let manifest = SourceFile(
+      "Package.swift",
+      """
+      dependencies: [.package(url: "a", from: "1.0.0")],
+      targets: [
+        .target(name: "JSON", swiftSettings: [.define("dependencies")]),
+        // .target(name: "Gone"),
+        .target(
+          name: "HTTP",
+          dependencies: ["CPlatform", .product(name: "HTTPTypes", package: "swift-http-types")]),
+        .executableTarget(name: "Cellar", dependencies: ["JSON"]),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+      ]
+      """)
+    #expect(
+      Checks.targets(of: manifest)
+        == ["JSON": [], "HTTP": ["CPlatform", "HTTPTypes"], "Cellar": ["JSON"]])
+    let wrong = Checks.dependencies(of: manifest)
+    #expect(wrong.contains("the table has no room Cellar"))
+    #expect(wrong.contains("there is no target BERT"))
+    #expect(!wrong.contains { $0.hasPrefix("HTTP") || $0.hasPrefix("JSON") })
+  }
+
+  @Test func aDependencyTooMany() {
+    let manifest = SourceFile(
+      "Package.swift", #".target(name: "JSON", dependencies: ["HTTP"]),"#)
+    #expect(Checks.dependencies(of: manifest).contains { $0.hasPrefix("JSON depends on") })
+  }
+
+  @Test(arguments: House.bannedWords.keys.sorted())
+  func aBannedWord(word: String) {
+    #expect(Checks.bannedWords(in: file("HTTP", "let x = \(word) y")).count == 1)
+    #expect(Checks.bannedWords(in: file("HTTP", "// not \(word) here")) == [])
+  }
+
+  @Test func aSharingMarkWithoutItsReason() {
+    let silent = "final class A: @unchecked Sendable {"
+    #expect(Checks.sharing(in: file("HTTP", silent)).count == 1)
+    #expect(Checks.sharing(in: file("HTTP", "/// A class.\n" + silent)).count == 1)
+    #expect(Checks.sharing(in: file("HTTP", "/// Changes on `queue` only.\n" + silent)) == [])
+    #expect(Checks.sharing(in: file("HTTP", "nonisolated(unsafe) var a = 0")).count == 1)
+    #expect(
+      Checks.sharing(in: file("HTTP", "nonisolated(unsafe) var a = 0  // behind `lock`")) == [])
+  }
+
+  @Test func dispatchSourceInCode() {
+    #expect(Checks.namesDispatchSource(file("HTTP", "DispatchSource.makeReadSource()")))
+    #expect(!Checks.namesDispatchSource(file("HTTP", "/// Why no `DispatchSource`.")))
+  }
+
+  @Test func aLongFile() {
+    let lines = String(repeating: "\n", count: House.mostLines + 1)
+    #expect(Checks.length(of: file("HTTP", lines)).count == 1)
+    #expect(Checks.length(of: file("HTTP", "// \(House.generatedMark) a.py\n" + lines)) == [])
+    #expect(Checks.length(of: file("HTTP", String(lines.dropLast()))) == [])
+  }
+
+  @Test func aStrangerAtTheTopLevel() {
+    #expect(Checks.topLevel(["notes.md", ".swift-format", "Sources", "models"]).count == 1)
+  }
+}

@@ -1,0 +1,83 @@
+/// Each check takes what it looks at and returns what is wrong with it, so that a test can show
+/// it something bad.
+enum Checks {
+  static func imports(of file: SourceFile) -> [String] {
+    guard let room = House.importTable[file.room] else {
+      return ["\(file.path): the import table has no room \(file.room)"]
+    }
+    return file.imports.filter { !room.dependencies.union(room.toolchain).contains($0) }
+      .map { "\(file.path): \(file.room) may not import \($0)" }
+  }
+
+  /// Package.swift's targets against the table, both ways.
+  static func dependencies(of manifest: SourceFile) -> [String] {
+    let declared = targets(of: manifest)
+    let wrong = declared.sorted { $0.key < $1.key }.compactMap { name, dependencies in
+      guard let room = House.importTable[name] else { return "the table has no room \(name)" }
+      return dependencies == room.dependencies
+        ? nil : "\(name) depends on \(dependencies.sorted()), not \(room.dependencies.sorted())"
+    }
+    let missing = House.importTable.keys.filter { declared[$0] == nil }.sorted()
+    return wrong + missing.map { "there is no target \($0)" }
+  }
+
+  /// Name → dependencies, of every target that is no test.
+  static func targets(of manifest: SourceFile) -> [String: Set<String>] {
+    let text = manifest.code.joined(separator: "\n")
+    var targets: [String: Set<String>] = [:]
+    for match in text.matches(of: /\.(?:target|executableTarget)\(\s*name:\s*"([^"]+)"/) {
+      let rest = text[match.range.upperBound...]
+      // A target's arguments end where the next target begins.
+      let end = rest.firstRange(of: /\.(?:target|executableTarget|testTarget)\(/)?.lowerBound
+      let arguments = rest[..<(end ?? rest.endIndex)]
+      var names: Set<String> = []
+      if let list = arguments.firstMatch(of: /dependencies:\s*\[([^\]]*)\]/)?.1 {
+        let withoutPackages = list.replacing(/package:\s*"[^"]*"/, with: "")
+        names = Set(withoutPackages.matches(of: /"([^"]+)"/).map { String($0.1) })
+      }
+      targets[String(match.1)] = names
+    }
+    return targets
+  }
+
+  static func bannedWords(in file: SourceFile) -> [String] {
+    file.code.enumerated().flatMap { number, line in
+      House.bannedWords.filter { line.contains($0.key) }
+        .map { "\(file.path):\(number + 1): \($0.key) \($0.value)" }
+    }
+  }
+
+  static func namesDispatchSource(_ file: SourceFile) -> Bool {
+    file.code.contains { $0.contains("DispatchSource") }
+  }
+
+  /// A mark that turns the compiler's check off has a comment beside it or in the eight lines
+  /// above it that names what guards the sharing.
+  static func sharing(in file: SourceFile) -> [String] {
+    let lines = file.lines
+    return file.code.enumerated().compactMap { number, line in
+      guard House.sharingMarks.contains(where: { line.contains($0) }) else { return nil }
+      let comments = lines[max(0, number - 8)...number].compactMap { line in
+        line.firstRange(of: "//").map { line[$0.upperBound...].lowercased() }
+      }
+      let isExplained = comments.contains { comment in
+        House.guards.contains { comment.contains($0) }
+      }
+      return isExplained ? nil : "\(file.path):\(number + 1): say which queue or lock guards it"
+    }
+  }
+
+  static func length(of file: SourceFile) -> [String] {
+    let count = file.text.utf8.count { $0 == UInt8(ascii: "\n") }
+    let isGenerated = file.lines.prefix(5).contains { $0.contains(House.generatedMark) }
+    return count <= House.mostLines || isGenerated
+      ? [] : ["\(file.path): \(count) lines, over \(House.mostLines)"]
+  }
+
+  static func topLevel(_ names: [String]) -> [String] {
+    names.filter {
+      !$0.hasPrefix(".") && !House.topLevel.contains($0) && !House.topLevelMade.contains($0)
+    }
+    .map { "\($0) does not belong at the top level" }
+  }
+}
