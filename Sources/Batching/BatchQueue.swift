@@ -5,9 +5,9 @@ public import OutputMap
 ///
 /// Whoever has an event (a submit, a lane at the end of its pass) brings it to the state's queue
 /// itself with `sync` and acts on the outcome on its own thread: a submit knows at once whether
-/// there is room, and a lane picks up its next pass without waking a thread between. That costs
-/// 0.1 µs, some 5 µs when two meet; a `Mutex` costs 0.03 µs, but the thread sanitizer cannot see
-/// through it. What the requests hear is told on a second queue, so no lane waits for a listener.
+/// there is room, and a lane picks up its next pass without waking a thread between. A submit takes
+/// some 1.2 µs so and 0.8 µs with a `Mutex` in the queue's place, which the thread sanitizer cannot
+/// see through. What the requests hear is told on a second queue: no lane waits for a listener.
 ///
 /// Each accepted request is kept until it has heard all or was cancelled, and each pass and timer
 /// keeps the queue: no answer is lost on the way.

@@ -28,7 +28,6 @@ extension BatchScheduler {
     fill(&batch, upTo: min(share, limits.maxBatchTokens))
 
     idleLanes.removeFirst(laneCount)
-    if counters.queuedTokens == 0 { waitingSince = nil }
     counters.runningBatches += 1
     counters.runningRows += batch.rows
     drainRate.started(at: now)

@@ -51,7 +51,7 @@ struct BatchScheduler {
   var deadlines = DeadlineHeap()
   /// In rising order, so that a pass gets neighbours.
   var idleLanes: [Int]
-  /// When the first of what waits now found nothing waiting.
+  /// When the queue was last empty and something came.
   var waitingSince: Instant?
   var drainRate = DrainRate()
   var counters = BatchStatistics()
@@ -167,7 +167,8 @@ struct BatchScheduler {
   var wakeUp: Instant? {
     mutating get {
       while let first = deadlines.first, requests[first.request] == nil { deadlines.removeFirst() }
-      let startsAt = idleLanes.isEmpty ? nil : waitingSince?.advanced(by: limits.maxWait)
+      let isHeldBack = !idleLanes.isEmpty && counters.queuedTokens > 0
+      let startsAt = isHeldBack ? waitingSince?.advanced(by: limits.maxWait) : nil
       guard let deadline = deadlines.first?.deadline, let startsAt else {
         return startsAt ?? deadlines.first?.deadline
       }
@@ -200,7 +201,6 @@ struct BatchScheduler {
       counters.queuedTokens -= request.queuedTokens
       counters.sequencesDropped += request.queuedSequences
       counters.tokensDropped += request.queuedTokens
-      if counters.queuedTokens == 0 { waitingSince = nil }
     }
     return true
   }

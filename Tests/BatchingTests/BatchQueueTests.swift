@@ -123,6 +123,29 @@ extension BatchQueue {
     #expect(encoder.seen.sequences == 1)
   }
 
+  @Test func eachDeadlineIsKept() async throws {
+    let gate = Gate()
+    let encoder = FakeEncoder(lanes: 1) { _ in
+      gate.pass()
+      return nil
+    }
+    let queue = BatchQueue(encoder: encoder, limits: BatchLimits())
+    await withTaskGroup { group in
+      for timeout in [30, 10, 50] {
+        group.addTask {
+          await withCheckedContinuation { done in
+            _ = try? queue.submit(
+              [item(6, sum: 1)], deadline: .now + .milliseconds(timeout)
+            ) { _ in done.resume() }
+          }
+        }
+      }
+    }
+    #expect(queue.statistics.requestsExpired == 3)
+    gate.open()
+    await queue.drained()
+  }
+
   @Test func aLateRequestInAPassIsToldAtOnce() async throws {
     let gate = Gate()
     let encoder = FakeEncoder(lanes: 1) { _ in
@@ -208,6 +231,19 @@ extension BatchQueue {
     await queue.drained()
     #expect(broken.errors == [.encoder(error)] && broken.count == 1)
     #expect(whole.sums == [0: 1])
+  }
+
+  @Test func drainingEndsWhenAllIsHeard() async throws {
+    for _ in 0..<20 {
+      let queue = BatchQueue(
+        encoder: FakeEncoder(lanes: 2), limits: BatchLimits(maxBatchTokens: 10))
+      let ear = Ear()
+      _ = try queue.submit((0..<8).map { item(8, sum: $0) }, onEvent: ear.hear)
+      let heard = await withCheckedContinuation { done in
+        queue.drain { done.resume(returning: ear.count) }
+      }
+      #expect(heard == 8)
+    }
   }
 
   @Test func drainingTwiceCompletesTwice() async throws {

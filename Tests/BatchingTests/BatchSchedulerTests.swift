@@ -50,6 +50,14 @@ import Testing
     #expect(simulation.violations == [])
   }
 
+  @Test func aPassGetsNeighbouringLanes() throws {
+    var simulation = Simulation(lanes: 4, limits: BatchLimits(maxBatchTokens: 100))
+    _ = try simulation.submit(Array(repeating: 100, count: 4))
+    for n in [2, 0, 1, 0] { simulation.finish(n) }
+    _ = try simulation.submit([10])
+    #expect(simulation.started.last?.lanes == [0, 1, 2, 3])
+  }
+
   @Test func oneIdleLaneTakesUpToTheBudget() throws {
     var simulation = Simulation(lanes: 2, limits: BatchLimits(maxBatchTokens: 100))
     _ = try simulation.submit(Array(repeating: 30, count: 20))
@@ -129,6 +137,20 @@ import Testing
     simulation.advance(.milliseconds(1))
     #expect(simulation.started.map(\.count) == [2])
     #expect(simulation.scheduler.wakeUp == nil)
+  }
+
+  @Test func aHeldBackRequestMayExpireOrGo() throws {
+    var simulation = Simulation(lanes: 1, limits: BatchLimits(maxWait: .milliseconds(5)))
+    let late = try simulation.submit([10], timeout: .milliseconds(3))
+    #expect(simulation.scheduler.wakeUp == simulation.now + .milliseconds(3))
+    simulation.advance(.milliseconds(3))
+    #expect(simulation.failures == [late: .expired])
+    #expect(simulation.scheduler.wakeUp == nil)
+    simulation.cancel(try simulation.submit([10], timeout: .seconds(1)))
+    #expect(simulation.scheduler.wakeUp == nil)
+    _ = try simulation.submit([10], timeout: .seconds(1))
+    #expect(simulation.scheduler.wakeUp == simulation.now + .milliseconds(5))
+    #expect(simulation.started.isEmpty)
   }
 
   @Test func aFullPassWaitsForNobody() throws {
