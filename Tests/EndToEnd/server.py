@@ -43,7 +43,7 @@ class Server:
     """`bert-server serve` on a free port; a context that ends with SIGTERM and an exit status of 0."""
 
     def __init__(self, *flags, environment=None, model=MODEL, log=None):
-        flags = ["--model", model, "--port", "0", "--drain-seconds", "0", *flags]
+        flags = ["--model", model, "--port", "0", *flags]
         self.process = subprocess.Popen(
             [BINARY, "serve", *map(str, flags)],
             cwd=ROOT,
@@ -68,7 +68,6 @@ class Server:
         return self
 
     def __exit__(self, *failure):
-        self.session.close()
         if self.process.poll() is None and failure[0] is None:
             self.stop()
         else:
@@ -83,6 +82,7 @@ class Server:
             time.sleep(0.02)
 
     def stop(self):
+        self.session.close()  # an open connection may still bring a request: it is waited for
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(PATIENCE) == 0
 

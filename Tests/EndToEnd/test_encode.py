@@ -9,7 +9,7 @@ import safetensors
 
 import tokens
 from server import BLOCKS, HIDDEN_SIZE, MODEL, bits, from_base64, from_npy, to_bfloat16
-from texts import SEED, TEXTS
+from texts import SEED, SEED_TOKENS, TEXTS
 
 LONG = TEXTS["words_19"]  # 600 words
 
@@ -117,7 +117,7 @@ def test_answer(server):
     assert list(answer["outputs"]) == ["default"]
     assert np.shape(answer["outputs"]["default"]) == (2, HIDDEN_SIZE)
     assert answer["shapes"] == {"default": [2, HIDDEN_SIZE]}
-    assert answer["lengths"] == [17, 3]
+    assert answer["lengths"] == [SEED_TOKENS, 3]
     assert answer["truncated"] == [False, False]
     assert response.headers["X-Request-ID"] == "mine-7"
     timing = response.headers["Server-Timing"]
@@ -133,8 +133,8 @@ def test_shapes(server, seed):
     assert {key: rows.shape for key, rows in seed.items()} == {
         "default": (1, HIDDEN_SIZE),
         "pooled_output": (1, HIDDEN_SIZE),
-        "sequence_output": (1, 17, HIDDEN_SIZE),
-        "encoder_outputs": (BLOCKS, 1, 17, HIDDEN_SIZE),
+        "sequence_output": (1, SEED_TOKENS, HIDDEN_SIZE),
+        "encoder_outputs": (BLOCKS, 1, SEED_TOKENS, HIDDEN_SIZE),
         "sentence_embedding": (1, HIDDEN_SIZE),
     }
     answer = server.encode([SEED, "short"], output_key="all")
@@ -145,9 +145,9 @@ def test_shapes(server, seed):
         "encoder_outputs": [BLOCKS, 2, None, HIDDEN_SIZE],
         "sentence_embedding": [2, HIDDEN_SIZE],
     }
-    assert [len(rows) for rows in answer["outputs"]["sequence_output"]] == [17, 3]
+    assert [len(rows) for rows in answer["outputs"]["sequence_output"]] == [SEED_TOKENS, 3]
     assert [[len(rows) for rows in block] for block in answer["outputs"]["encoder_outputs"]] == [
-        [17, 3]
+        [SEED_TOKENS, 3]
     ] * BLOCKS
 
 
@@ -202,7 +202,7 @@ def test_members_instead_of_parameters(server, seed):
     answer = server.encode(body)
     assert equal(answer["outputs"]["sequence_output"], seed["sequence_output"])
     assert equal(answer["outputs"]["encoder_outputs"], seed["encoder_outputs"][[0, 5]])
-    assert len(answer["tokens"][0]) == 17
+    assert len(answer["tokens"][0]) == SEED_TOKENS
     as_text = {"inputs": [SEED], "output_key": "encoder_outputs", "layers": "0,-1"}
     assert equal(
         server.encode(as_text)["outputs"]["encoder_outputs"], seed["encoder_outputs"][[0, 5]]
@@ -212,7 +212,7 @@ def test_members_instead_of_parameters(server, seed):
 
 
 def test_model_by_name(server):
-    assert server.encode([SEED], model="all-MiniLM-L6-v2")["lengths"] == [17]
+    assert server.encode([SEED], model="all-MiniLM-L6-v2")["lengths"] == [SEED_TOKENS]
 
 
 # Lengths
@@ -228,7 +228,10 @@ def test_padding_rows_are_in_the_answer(server, tokenizer, exact):
         for key, rows in expected.items():
             mine = found[key][:, number] if key == "encoder_outputs" else found[key][number]
             assert mine.shape == rows.shape
-            assert np.abs(mine - rows).max() < 2e-5, key
+            # Rounding grows in padding rows: PyTorch's own float32 is 9e-5 off in these.
+            error = np.abs(mine - rows)
+            assert error.max() < 2e-4, key
+            assert (error[..., : len(ids), :] if rows.ndim > 1 else error).max() < 1e-5, key
 
 
 def test_seq_length_cuts(server):
@@ -239,8 +242,8 @@ def test_seq_length_cuts(server):
 
 def test_seq_length_longest(server):
     answer = server.encode([SEED, "short"], seq_length="longest", output_key="sequence_output")
-    assert answer["shapes"]["sequence_output"] == [2, 17, HIDDEN_SIZE]
-    assert np.shape(answer["outputs"]["sequence_output"]) == (2, 17, HIDDEN_SIZE)
+    assert answer["shapes"]["sequence_output"] == [2, SEED_TOKENS, HIDDEN_SIZE]
+    assert np.shape(answer["outputs"]["sequence_output"]) == (2, SEED_TOKENS, HIDDEN_SIZE)
 
 
 def test_the_folders_own_limit(server):
@@ -251,7 +254,7 @@ def test_the_folders_own_limit(server):
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
-@pytest.mark.parametrize("max_tokens", [2, 3, 10, 17, 18])
+@pytest.mark.parametrize("max_tokens", [2, 3, 10, 15, 16])
 def test_truncation(server, tokenizer, side, max_tokens):
     whole = tokenizer.encode(SEED).ids
     kept = max_tokens - 2
@@ -301,7 +304,7 @@ def test_base64(server, seed):
     texts = [SEED, "short"]
     answer = server.encode(texts, output_key="all", format="base64")
     short = server.tensors(["short"], output_key="all")
-    for number, (each, length) in enumerate([(seed, 17), (short, 3)]):
+    for number, (each, length) in enumerate([(seed, SEED_TOKENS), (short, 3)]):
         for key in ["default", "pooled_output", "sentence_embedding"]:
             assert equal(from_base64(answer["outputs"][key][number], HIDDEN_SIZE), each[key][0])
         rows = from_base64(answer["outputs"]["sequence_output"][number], (length, HIDDEN_SIZE))
@@ -323,7 +326,7 @@ def test_npy(server, seed, key):
 def test_binary_formats_of_several_texts(server):
     texts = [SEED, "short", ""]
     found = server.tensors(texts, output_key="all", seq_length="longest")
-    assert found["encoder_outputs"].shape == (BLOCKS, 3, 17, HIDDEN_SIZE)
+    assert found["encoder_outputs"].shape == (BLOCKS, 3, SEED_TOKENS, HIDDEN_SIZE)
     written = server.encode(texts, output_key="all", seq_length="longest")["outputs"]
     assert all(equal(found[key], written[key]) for key in written)
 
@@ -383,4 +386,4 @@ def test_http_1_0_gets_no_chunks(server):
     status, headers, body = server.raw_response(request % (len(SEED), SEED.encode()))
     assert status == 200
     assert "Transfer-Encoding" not in headers
-    assert np.shape(json.loads(body)["outputs"]["encoder_outputs"]) == (BLOCKS, 1, 17, HIDDEN_SIZE)
+    assert np.shape(json.loads(body)["outputs"]["encoder_outputs"]) == (BLOCKS, 1, SEED_TOKENS, HIDDEN_SIZE)

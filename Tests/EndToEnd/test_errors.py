@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from server import PATIENCE, Server
-from texts import SEED, TEXTS
+from texts import SEED, SEED_TOKENS, TEXTS
 
 LONG = TEXTS["words_19"]
 
@@ -124,7 +124,7 @@ def test_parameters(server, parameters, words):
 
 def test_ragged_rectangles(server):
     response = server.post([SEED, "short"], output_key="sequence_output", format="npy")
-    check(response, 400, "seq_length")
+    check(response, 422, "seq_length")
 
 
 def test_members(server):
@@ -240,7 +240,7 @@ def test_full_queue(log):
             if response[0] == 429:
                 check(response, 429)
                 assert int(response[1]["Retry-After"]) >= 1
-        assert server.encode([SEED])["lengths"] == [17]
+        assert server.encode([SEED])["lengths"] == [SEED_TOKENS]
 
 
 def test_loading(log):
@@ -259,7 +259,7 @@ def test_loading(log):
 
 def test_deadline(server):
     check(server.post([LONG] * 200, timeout_ms=1), 504, "timeout_ms|deadline")
-    assert server.encode([SEED], timeout_ms=60_000)["lengths"] == [17]
+    assert server.encode([SEED], timeout_ms=60_000)["lengths"] == [SEED_TOKENS]
 
 
 def test_the_server_lives_on_after_a_client_is_gone(server):
@@ -270,4 +270,4 @@ def test_the_server_lives_on_after_a_client_is_gone(server):
                 b"POST /encode?output_key=encoder_outputs HTTP/1.1\r\nHost: a\r\n"
                 b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
             )
-    assert server.encode([SEED])["lengths"] == [17]
+    assert server.encode([SEED])["lengths"] == [SEED_TOKENS]

@@ -87,7 +87,7 @@ def finish(clients):
 
 def test_load_then_sigterm_in_the_middle(log, capsys):
     """The clients go on past the signal, each until it is told that its connection closes."""
-    with Server("--drain-seconds", 1, log=log) as server:
+    with Server(log=log) as server:
         work = list(alone(server, make_work(random.Random(64))))
         stop, never = threading.Event(), threading.Event()
 

@@ -1,6 +1,7 @@
 """Health, information, metrics, commands, settings, signals."""
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -35,7 +36,7 @@ def test_health(server, path):
 
 def test_health_while_draining(log):
     """Live and still serving, but not ready; the connection is told to close; exit status 0."""
-    with Server("--drain-seconds", 2, log=log) as server:
+    with Server(log=log) as server:
         server.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE
         while (response := server.get("/health/ready")).status_code == 200:
@@ -185,19 +186,20 @@ def test_no_model(tmp_path):
     assert str(tmp_path / "nothing") in ended.stderr
 
 
-@pytest.mark.parametrize("file", ["config.json", "vocab.txt", "model.safetensors"])
-def test_broken_model(tmp_path, file):
-    """Cut in the middle: the start ends with a message that names the file."""
+@pytest.mark.parametrize(
+    ("file", "bytes_kept"), [("config.json", 300), ("vocab.txt", 300), ("model.safetensors", 10**7)]
+)
+def test_broken_model(tmp_path, file, bytes_kept):
+    """Cut off in the middle: the start ends with a message that names the file."""
     folder = tmp_path / "model"
     shutil.copytree(MODEL, folder)
     # Without tokenizer.json the vocabulary is vocab.txt's.
     (folder / "tokenizer.json").unlink()
-    whole = (folder / file).read_bytes()
-    (folder / file).write_bytes(whole[: len(whole) // 2])
+    os.truncate(folder / file, bytes_kept)
     for command in (["serve", "--port", "0", "--model", folder], ["inspect", folder]):
         ended = run(*command)
         assert ended.returncode > 0, ended.stdout
-        assert file in ended.stderr or "vocabulary" in ended.stderr
+        assert file in ended.stderr
         assert "Fatal error" not in ended.stderr
 
 
@@ -212,12 +214,16 @@ def test_one_signal_ends_it_in_peace(first, log):
 
 
 def test_a_second_signal_ends_it_at_once(log):
-    with Server("--drain-seconds", 600, log=log) as server:
+    with (
+        Server("--header-timeout-seconds", 600, "--drain-seconds", 600, log=log) as server,
+        socket.create_connection((server.host, server.port)) as connection,
+    ):
+        connection.sendall(b"GET /health HTTP/1.1\r\n")  # half a request keeps it waiting
         server.process.send_signal(signal.SIGTERM)
         while server.get("/health/ready").status_code == 200:
             pass
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(PATIENCE) != 0
+        assert server.process.wait(PATIENCE) > 0
 
 
 def test_port_in_use(server):

@@ -6,6 +6,7 @@
 import random
 
 SEED = "Improve the physical fitness of your goldfish by getting him a bicycle"
+SEED_TOKENS = 15
 
 WORDS = (
     "the a of to and in that it is was for on with as at by from harbour bicycle goldfish window "
