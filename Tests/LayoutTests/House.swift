@@ -27,14 +27,14 @@ enum House {
     "Batching": Room(dependencies: ["OutputMap"], toolchain: ["Dispatch", "Synchronization"]),
     "HTTP": Room(
       dependencies: ["CPlatform", "HTTPTypes"],
-      toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
+      toolchain: c.union(["Dispatch", "Synchronization"])),
     "Service": Room(
       dependencies: ["HTTP", "JSON", "WordPiece", "Batching", "OutputMap", "HTTPTypes"],
-      toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
+      toolchain: c.union(["Dispatch", "Foundation", "Synchronization"])),
     "Settings": Room(dependencies: [], toolchain: ["FoundationEssentials"]),
     "bert-server": Room(
       dependencies: rooms.union(["ArgumentParser", "HTTPTypes", "Logging"]),
-      toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
+      toolchain: c.union(["Dispatch", "Foundation", "Synchronization"])),
   ]
 
   /// What stands in no source, each with the reason.
@@ -55,7 +55,8 @@ enum House {
   /// What must be said where the compiler's check of sharing is turned off: who guards it.
   static let sharingMarks = ["@unchecked Sendable", "nonisolated(unsafe)"]
   static let guards = [
-    "queue", "lock", "mutex", "atomic", "immutable", "read-only", "change", "written",
+    "atomic", "change", "constant", "immutable", "lane", "lock", "monitor", "mutex", "queue",
+    "read-only", "written",
   ]
 
   static let topLevel: Set = [
