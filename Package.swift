@@ -69,7 +69,8 @@ let package = Package(
     .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swiftSettings),
     .testTarget(
       name: "WordPieceTests", dependencies: ["WordPiece", "OutputMap"],
-      swiftSettings: swiftSettings),
+      // Goldens, and the scripts that made them.
+      exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints"], swiftSettings: swiftSettings),
     .testTarget(

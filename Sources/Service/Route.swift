@@ -32,13 +32,13 @@ struct Route: Sendable {
   static func find(_ head: HTTPRequest) throws(ServiceError) -> Route {
     let target = head.path ?? "/"
     let path = target.firstIndex(of: "?").map { String(target[..<$0]) } ?? target
-    if path == "*", head.method == .options { return optionsRoute }
+    if path == "*", head.method == .options { return options }
     guard let routes = byPath[path] else {
       throw .unknownRoute(path: path)
     }
     let method = head.method == .head ? .get : head.method
     if let route = routes.first(where: { $0.method == method }) { return route }
-    if method == .options { return optionsRoute }
+    if method == .options { return options }
     throw .methodNotAllowed(method: head.method.rawValue, allowed: allowed(routes))
   }
 
@@ -47,7 +47,7 @@ struct Route: Sendable {
   }
 
   /// What may be asked of a path, or of the server by `OPTIONS *` (RFC 9110 §9.3.7).
-  private static let optionsRoute = Route(method: .options, path: "*") { _, exchange in
+  private static let options = Route(method: .options, path: "*") { _, exchange in
     let target = exchange.request.head.path ?? "*"
     let path = target.firstIndex(of: "?").map { String(target[..<$0]) } ?? target
     let methods = byPath[path].map(allowed) ?? [.get, .head, .post, .options]

@@ -3,10 +3,7 @@ extension Settings {
   public static let all: [SettingDeclaration] = [
     .models(
       "model", \.models,
-      """
-      Model folder to serve, as DIR or NAME=DIR; without a name it is the folder's. Several are \
-      served under their names, the first is the default
-      """),
+      "Model folder to serve, as DIR or NAME=DIR; without a name it is the folder's"),
     .choice("precision", \.precision, "Arithmetic of the matrix products"),
     .text(
       "kernels", \.kernels,
@@ -65,7 +62,10 @@ extension Settings {
 
     .seconds(
       "drain_seconds", \.drainTime, 0...86_400,
-      "Most time from SIGTERM to the exit; keep it under the orchestrator's own grace period"),
+      """
+      How long new connections are still served after SIGTERM; then what is in flight is finished. \
+      Longer than the load balancer needs to learn of the stop
+      """),
     .choice("log_level", \.logLevel, "Least level that is logged"),
     .choice("log_format", \.logFormat, "Log lines for people or for machines"),
   ]

@@ -3,7 +3,7 @@
 /// A property's value here is the default. `all` has a row for each.
 public struct Settings: Sendable, Equatable {
   // MARK: What is served
-  /// The first is the default model.
+  /// One folder; the list is as long as there were flags.
   public var models = [ModelFolder(name: "all-MiniLM-L6-v2", path: "models/all-MiniLM-L6-v2")]
   public var precision = Precision.float32
   /// A kernel set by name, or `auto`.
@@ -42,8 +42,8 @@ public struct Settings: Sendable, Equatable {
   public var idleTimeout = Duration.seconds(75)
 
   // MARK: Operation
-  /// From the signal to the exit, at most.
-  public var drainTime = Duration.seconds(25)
+  /// From the signal to the end of listening.
+  public var drainTime = Duration.seconds(3)
   public var logLevel = LogLevel.info
   public var logFormat = LogFormat.text
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BERT
 import Checkpoints
+import OutputMap
 import WordPiece
 
 /// What a model folder holds, or why it is refused.
@@ -19,7 +20,8 @@ struct InspectCommand: ParsableCommand {
       // What is not served is refused here for the same reason.
       let encoder = try Encoder(model.checkpoint, lanes: ComputeLanes(count: 1), maxBatchRows: 1)
       let tokenizer = try model.tokenizer()
-      line("format", model.checkpoint.format.rawValue)
+      line("format", "Hugging Face: config.json, model.safetensors, vocab.txt")
+      line("output keys", keys(encoder, model).joined(separator: ", "))
       line("model type", configuration.modelType)
       line("blocks", "\(configuration.blockCount)")
       line("hidden size", "\(configuration.hiddenSize)")
@@ -47,6 +49,16 @@ struct InspectCommand: ParsableCommand {
       printError("\(folder) is refused: \(error)")
       throw ExitCode(1)
     }
+  }
+
+  private func keys(_ encoder: Encoder, _ model: ModelFiles) -> [String] {
+    OutputKey.allCases.filter { key in
+      switch key {
+      case .default, .pooledOutput: encoder.hasPooler
+      case .sequenceOutput, .encoderOutputs: true
+      case .sentenceEmbedding: model.sentenceModules != nil
+      }
+    }.map(\.rawValue)
   }
 
   private func line(_ name: String, _ value: String) {

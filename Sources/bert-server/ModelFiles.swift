@@ -40,15 +40,37 @@ struct ModelFiles {
         "\(path) has \(vocabulary.count) tokens and the word embeddings have \(rows) rows: they are "
           + "of different models")
     }
-    return WordPieceTokenizer(vocabulary: vocabulary, options: tokenizerOptions)
+    // Rows are often padded to a round number, but not by more than this.
+    guard vocabulary.count > rows - 1024 else {
+      throw LoadingError(
+        "\(path) has \(vocabulary.count) tokens and the word embeddings have \(rows) rows: the file "
+          + "is cut off, or of another model")
+    }
+    try checkTokenizer()
+    return WordPieceTokenizer(
+      vocabulary: vocabulary,
+      options: WordPieceOptions(
+        lowercase: tokenizerFiles.lowercases, stripAccents: tokenizerFiles.stripsAccents,
+        spacesAroundCJK: tokenizerFiles.splitsChineseCharacters))
   }
 
-  private var tokenizerOptions: WordPieceOptions {
-    var options = WordPieceOptions()
-    options.lowercase = tokenizerFiles.lowercases || sentenceModules?.lowercases == true
-    options.stripAccents = tokenizerFiles.stripsAccents
-    options.spacesAroundCJK = tokenizerFiles.splitsChineseCharacters
-    return options
+  /// What the tokenizer would not do exactly is refused.
+  private func checkTokenizer() throws {
+    let files = tokenizerFiles
+    let names = [
+      (files.padToken, "[PAD]"), (files.unknownToken, "[UNK]"), (files.classToken, "[CLS]"),
+      (files.separatorToken, "[SEP]"), (files.maskToken, "[MASK]"),
+    ]
+    if let (name, expected) = names.first(where: { $0 != $1 }) {
+      throw LoadingError(
+        "\(path)/tokenizer_config.json names a special token '\(name)'; only BERT's own names are "
+          + "supported, here \(expected)")
+    }
+    if sentenceModules?.lowercases == true, !files.lowercases {
+      throw LoadingError(
+        "\(path)/sentence_bert_config.json asks for lower-casing before a cased tokenizer, which "
+          + "is not supported")
+    }
   }
 }
 

@@ -20,7 +20,7 @@ struct ServeCommand: ParsableCommand {
     let model: ModelFolder
     do {
       settings = try flags.resolve(environment: Environment.all)
-      model = try Self.onlyModel(settings)
+      model = try Self.check(settings)
     } catch {
       printError("\(error)")
       throw ExitCode(2)
@@ -67,21 +67,29 @@ struct ServeCommand: ParsableCommand {
       Signals.wait()
       Foundation.exit(130)
     }
-    let shutdown = Shutdown(service: service, server: server, limit: settings.drainTime)
+    // An honest request that is half sent has until its body's deadline, and then until its own.
+    let shutdown = Shutdown(
+      service: service, server: server, grace: settings.drainTime,
+      patience: settings.bodyTimeout + settings.requestTimeout + settings.writeTimeout)
     guard shutdown.run() else {
-      printError(
-        "stopped after drain_seconds with \(server.statistics.requestsInFlight) requests unanswered"
-      )
+      printError("stopped with \(server.statistics.requestsInFlight) requests unanswered")
       throw ExitCode(1)
     }
     log.info("stopped")
   }
 
-  private static func onlyModel(_ settings: Settings) throws -> ModelFolder {
+  /// What no table of settings can know: the models served at once, this CPU's kernel sets.
+  private static func check(_ settings: Settings) throws -> ModelFolder {
     guard settings.models.count == 1 else {
       throw LoadingError(
         "one process serves one model, and --model is given \(settings.models.count) times; start "
           + "a process for each")
+    }
+    let kernels = Encoder.availableKernelSets
+    guard settings.kernels == "auto" || kernels.contains(settings.kernels) else {
+      throw LoadingError(
+        "there is no kernel set '\(settings.kernels)' on this CPU; there is auto, "
+          + kernels.joined(separator: ", "))
     }
     return settings.models[0]
   }
