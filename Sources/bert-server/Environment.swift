@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// The process's environment.
 enum Environment {
@@ -9,5 +10,13 @@ enum Environment {
 
 /// Says why a command cannot go on.
 func printError(_ message: String) {
-  FileHandle.standardError.write(Data("bert-server: \(message)\n".utf8))
+  write("bert-server: \(message)\n", to: STDERR_FILENO)
+}
+
+/// Writes the whole text at once, past any buffer of the C library's.
+func write(_ text: String, to descriptor: Int32) {
+  let bytes = Array(text.utf8)
+  unsafe bytes.withUnsafeBytes { bytes in
+    _ = unsafe Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+  }
 }

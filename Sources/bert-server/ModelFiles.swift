@@ -1,5 +1,5 @@
 import Checkpoints
-import Foundation
+import FoundationEssentials
 import WordPiece
 
 /// What a model folder holds, opened but not yet computed with.
@@ -33,7 +33,7 @@ struct ModelFiles {
     guard let path = tokenizerFiles.vocabularyPath else {
       throw LoadingError("\(path) has no vocab.txt, which the tokenizer is made of")
     }
-    let vocabulary = try Vocabulary(lines: Array(Data(contentsOf: URL(fileURLWithPath: path))))
+    let vocabulary = try Vocabulary(lines: Array(Data(contentsOf: URL(filePath: path))))
     let rows = checkpoint.configuration.vocabularySize
     guard vocabulary.count <= rows else {
       throw LoadingError(

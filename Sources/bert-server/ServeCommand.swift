@@ -1,7 +1,8 @@
 import ArgumentParser
 import BERT
 import CPlatform
-import Foundation
+import Dispatch
+import Glibc
 import HTTP
 import Logging
 import Service
@@ -45,27 +46,28 @@ struct ServeCommand: ParsableCommand {
     do {
       let address = try server.start()
       let host = address.host.contains(":") ? "[\(address.host)]" : address.host
-      FileHandle.standardOutput.write(Data("listening on http://\(host):\(address.port)\n".utf8))
+      write("listening on http://\(host):\(address.port)\n", to: STDOUT_FILENO)
     } catch {
       printError("\(error)")
       throw ExitCode(1)
     }
-    Thread.detachNewThread {
+    // A serial queue may block: it has a thread of its own while it runs.
+    DispatchQueue(label: "bert-server.load").async {
       do {
         service.ready(
           try ModelLoader.load(model, settings, threads: ThreadCount(setting: settings.threads)))
         log.info("\(model.name) is ready")
       } catch {
         printError("\(model.path) cannot be served: \(error)")
-        Foundation.exit(1)
+        Glibc.exit(1)
       }
     }
 
     Signals.wait()
     log.info("stopping: what was accepted is answered; a second signal ends it at once")
-    Thread.detachNewThread {
+    DispatchQueue(label: "bert-server.second-signal").async {
       Signals.wait()
-      Foundation.exit(130)
+      Glibc.exit(130)
     }
     // An honest request that is half sent has until its body's deadline, and then until its own.
     let shutdown = Shutdown(

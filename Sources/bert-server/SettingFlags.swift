@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import Settings
 
 /// The flags of `serve`: one for each row of the settings table, which has their meanings, values

@@ -1,4 +1,4 @@
-import Foundation
+import Dispatch
 import HTTP
 import Service
 
@@ -16,8 +16,8 @@ struct Shutdown {
   func run() -> Bool {
     service.beginDraining()
     server.beginDrain()
-    Thread.sleep(forTimeInterval: grace.seconds)
     let isStopped = DispatchSemaphore(value: 0)
+    _ = isStopped.wait(timeout: .now() + grace.seconds)
     server.stop { isStopped.signal() }
     return isStopped.wait(timeout: .now() + patience.seconds) == .success
   }

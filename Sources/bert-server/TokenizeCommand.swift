@@ -1,6 +1,6 @@
 import ArgumentParser
 import Checkpoints
-import Foundation
+import Glibc
 import OutputMap
 import WordPiece
 
@@ -50,7 +50,14 @@ struct TokenizeCommand: ParsableCommand {
   }
 
   private static func standardInput() throws -> String {
-    let bytes = FileHandle.standardInput.readDataToEndOfFile()
+    var bytes: [UInt8] = []
+    var piece: [UInt8]
+    repeat {
+      piece = unsafe [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, count in
+        count = unsafe max(0, read(STDIN_FILENO, buffer.baseAddress, buffer.count))
+      }
+      bytes += piece
+    } while !piece.isEmpty
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw LoadingError("the text on standard input is not valid UTF-8")
     }

@@ -26,13 +26,13 @@ BLOCKS = 6
 PATIENCE = 120
 
 
-def run(*arguments, environment=None, timeout=PATIENCE):
+def run(*arguments, environment=None, standard_input="", timeout=PATIENCE):
     """A command of the server's binary, to its end."""
     return subprocess.run(
         [BINARY, *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
+        input=standard_input,
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -42,8 +42,8 @@ def run(*arguments, environment=None, timeout=PATIENCE):
 class Server:
     """`bert-server serve` on a free port; a context that ends with SIGTERM and an exit status of 0."""
 
-    def __init__(self, *flags, environment=None, model=MODEL, log=None):
-        flags = ["--model", model, "--port", "0", *flags]
+    def __init__(self, *flags, drain_seconds=0, environment=None, log=None):
+        flags = ["--model", MODEL, "--port", 0, "--drain-seconds", drain_seconds, *flags]
         self.process = subprocess.Popen(
             [BINARY, "serve", *map(str, flags)],
             cwd=ROOT,
@@ -82,7 +82,6 @@ class Server:
             time.sleep(0.02)
 
     def stop(self):
-        self.session.close()  # an open connection may still bring a request: it is waited for
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(PATIENCE) == 0
 

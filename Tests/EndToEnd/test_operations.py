@@ -36,7 +36,7 @@ def test_health(server, path):
 
 def test_health_while_draining(log):
     """Live and still serving, but not ready; the connection is told to close; exit status 0."""
-    with Server(log=log) as server:
+    with Server(drain_seconds=2, log=log) as server:
         server.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE
         while (response := server.get("/health/ready")).status_code == 200:
@@ -121,6 +121,7 @@ def test_tokenize(tokenizer):
     text = "Goldfish ride bicycles, unbelievably! 中"
     shown = run("tokenize", "--model", MODEL, text)
     assert shown.returncode == 0, shown.stderr
+    assert run("tokenize", "--model", MODEL, standard_input=text).stdout == shown.stdout
     encoding = tokens.encode(tokenizer, text)
     lines = shown.stdout.splitlines()
     assert len(lines) >= len(encoding)
@@ -215,7 +216,7 @@ def test_one_signal_ends_it_in_peace(first, log):
 
 def test_a_second_signal_ends_it_at_once(log):
     with (
-        Server("--header-timeout-seconds", 600, "--drain-seconds", 600, log=log) as server,
+        Server("--header-timeout-seconds", 600, drain_seconds=600, log=log) as server,
         socket.create_connection((server.host, server.port)) as connection,
     ):
         connection.sendall(b"GET /health HTTP/1.1\r\n")  # half a request keeps it waiting
