@@ -71,7 +71,7 @@ final class Exchange: Sendable {
   func fail(_ error: ServiceError) { answer(error.response) }
 
   /// The client's own id if it is short and plain, else a random one.
-  private static func id(_ given: String?) -> String {
+  static func id(_ given: String?) -> String {
     if let given, (1...128).contains(given.utf8.count),
       given.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
     {

@@ -1,8 +1,7 @@
 import HTTP
 import HTTPTypes
 
-/// One entry of the routing table: a path as it is written (no second spelling leads to it) and a
-/// method; GET routes answer HEAD too.
+/// One entry of the routing table: a path and a method; GET routes answer HEAD too.
 struct Route: Sendable {
   var method: HTTPRequest.Method
   var path: String
@@ -33,7 +32,8 @@ struct Route: Sendable {
     let target = head.path ?? "/"
     let path = target.firstIndex(of: "?").map { String(target[..<$0]) } ?? target
     if path == "*", head.method == .options { return options }
-    guard let routes = byPath[path] else {
+    // Nearly all paths come as they are written; others are read by the one rule for paths.
+    guard let routes = byPath[path] ?? (try? RequestTarget(path)).flatMap({ byPath[$0.path] }) else {
       throw .unknownRoute(path: path)
     }
     let method = head.method == .head ? .get : head.method

@@ -88,7 +88,9 @@ public final class Service: RequestHandler {
       return nil
     } catch {
       count(refused: head, error)
-      return error.response
+      var response = error.response
+      response.fields[.requestID] = Exchange.id(head.headerFields[.requestID])
+      return response
     }
   }
 
