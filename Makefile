@@ -57,7 +57,8 @@ sanitize-thread sanitize-address: sanitize-%: system model .venv/installed
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-# What is needed of the system: the toolchain, OpenSSL's and zlib's headers, Python with venv.
+# What is needed of the system: the toolchain, OpenSSL's and zlib's headers, Python with venv, and
+# curl, with which the README's examples are tried.
 HAS_HEADER = printf '\#include <%s>\n' $(1) | clang -E -x c -o /dev/null - 2>/dev/null
 system:
 	@command -v swift >/dev/null || { \
@@ -67,6 +68,7 @@ system:
 	$(call HAS_HEADER,openssl/ssl.h) || missing="$$missing libssl-dev"; \
 	$(call HAS_HEADER,zlib.h) || missing="$$missing zlib1g-dev"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	command -v curl >/dev/null || missing="$$missing curl"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing$$missing"; \

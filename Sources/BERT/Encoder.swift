@@ -11,8 +11,8 @@ public final class Encoder: BatchEncoder {
   /// Rows of the largest batch that a pass takes.
   public let maxBatchRows: Int
 
-  private let lanes: ComputeLanes
-  private let kernels: Kernels
+  let lanes: ComputeLanes
+  let kernels: Kernels
   private let weights: ModelWeights
   private let shape: ModelShape
   private let limits: RowLimits

@@ -33,7 +33,8 @@ struct Route: Sendable {
     let path = target.firstIndex(of: "?").map { String(target[..<$0]) } ?? target
     if path == "*", head.method == .options { return options }
     // Nearly all paths come as they are written; others are read by the one rule for paths.
-    guard let routes = byPath[path] ?? (try? RequestTarget(path)).flatMap({ byPath[$0.path] }) else {
+    guard let routes = byPath[path] ?? (try? RequestTarget(path)).flatMap({ byPath[$0.path] })
+    else {
       throw .unknownRoute(path: path)
     }
     let method = head.method == .head ? .get : head.method

@@ -11,7 +11,7 @@ struct BertServer: ParsableCommand {
     version: version,
     subcommands: [
       ServeCommand.self, InspectCommand.self, TokenizeCommand.self, HealthcheckCommand.self,
-      SettingsCommand.self,
+      BenchCommand.self, SettingsCommand.self,
     ],
     defaultSubcommand: ServeCommand.self)
 }

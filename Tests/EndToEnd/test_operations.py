@@ -136,6 +136,16 @@ def test_help(command):
     assert "USAGE" in shown.stdout
 
 
+def test_bench():
+    shown = run("bench", "--model", MODEL, "--rounds", 1, "--json", timeout=10 * PATIENCE)
+    assert shown.returncode == 0, shown.stderr
+    speeds = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert len(speeds) == 5
+    for speed in speeds:
+        assert speed["tokens_per_second"] * speed["seconds"] == pytest.approx(speed["tokens"])
+        assert speed["flops"] / speed["peak_flops"] == pytest.approx(speed["share"])
+
+
 # Settings
 
 

@@ -91,6 +91,7 @@ VECTOR void vtranspose(vec rows[LANES]) {
 #include "../shared/product.h"
 #include "../shared/attention.h"
 #include "../shared/normalization.h"
+#include "../shared/peak.h"
 #include "../shared/set.h"
 
 #pragma clang attribute pop

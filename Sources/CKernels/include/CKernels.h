@@ -122,6 +122,11 @@ typedef struct KernelSet {
   /// layerNorm(word + type + position). y: [R, norm.columns]
   void (*_Nonnull embed)(const EmbeddingInput *_Nonnull input, const LayerNorm *_Nonnull norm,
                          size_t rows, float *_Nonnull y, size_t ldy);
+
+  /// Multiply-adds on registers alone, which nothing but the core's units holds up.
+  void (*_Nonnull peak)(size_t steps);
+  /// Floating-point operations of one step of it, two a multiply-add.
+  double peakOperations;
 } KernelSet;
 
 /// Kernel sets built into this binary, fastest first; null past the last.

@@ -13,4 +13,6 @@
       .attentionScratch = attentionScratch, \
       .layerNorm = layerNorm,               \
       .embed = embed,                       \
+      .peak = peak,                         \
+      .peakOperations = 2 * LANES * PeakChains, \
   }

@@ -1,0 +1,36 @@
+import CKernels
+import Checkpoints
+public import OutputMap
+
+/// What a pass costs, and what the machine could do at most.
+extension Encoder {
+  /// Floating-point operations of a batch that is encoded through all blocks, all rows: those of
+  /// the products, two a multiply-add. Padding would not count.
+  public func operations(of batch: PackedBatch) -> Double {
+    let hidden = Double(configuration.hiddenSize)
+    let intermediate = Double(configuration.intermediateSize)
+    let weights = 4 * hidden * hidden + 2 * hidden * intermediate
+    let perBlock = (0..<batch.count).reduce(0.0) { sum, sequence in
+      let rows = Double(batch.rows(of: sequence).count)
+      return sum + 2 * weights * rows + 4 * hidden * rows * rows
+    }
+    return Double(configuration.blockCount) * perBlock
+  }
+
+  /// Floating-point operations a second of all lanes together, by multiply-adds on registers alone,
+  /// measured now for about `duration`. Not to be called on a lane, nor while one is busy.
+  public func measurePeak(for duration: Duration = .milliseconds(20)) -> Double {
+    let steps = 2_000_000
+    let kernels = kernels
+    var calls = 0
+    let start = ContinuousClock.now
+    var time = Duration.zero
+    repeat {
+      lanes.runOnAll { _ in unsafe kernels.set.peak(steps) }
+      calls += 1
+      time = .now - start
+    } while time < duration
+    let operations = unsafe kernels.set.peakOperations * Double(steps * calls * lanes.count)
+    return operations / (time / .seconds(1))
+  }
+}

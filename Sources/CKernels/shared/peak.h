@@ -1,0 +1,20 @@
+// The machine's limit, in this set's instructions: what products are measured against.
+
+// Enough independent sums to keep every multiply-add unit busy through its latency.
+enum { PeakChains = 12 };
+
+static void peak(size_t steps) {
+  vec sums[PeakChains];
+  const vec factor = vset(0.999f), term = vset(1e-3f);
+  UNROLL
+  for (int i = 0; i < PeakChains; i++) sums[i] = vset((float)i);
+  for (size_t step = 0; step < steps; step++) {
+    UNROLL
+    for (int i = 0; i < PeakChains; i++) sums[i] = vfma(sums[i], factor, term);
+  }
+  vec total = sums[0];
+  for (int i = 1; i < PeakChains; i++) total += sums[i];
+  // A result that somebody might read, so that the work is not left out.
+  volatile float sink = vsum(total);
+  (void)sink;
+}

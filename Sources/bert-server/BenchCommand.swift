@@ -1,0 +1,99 @@
+import ArgumentParser
+import BERT
+import Checkpoints
+import Foundation
+import JSON
+import OutputMap
+import WordPiece
+
+/// The encoder's speed on this machine, as a share of the machine's peak.
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Measures the encoder beside the machine's peak, in turns, in one run.")
+
+  @Option(help: "The model folder.")
+  var model = "models/all-MiniLM-L6-v2"
+
+  @Option(help: "Compute threads; 0 for as many as the process may use.")
+  var threads = 0
+
+  @Option(help: "Kernel set; auto for the fastest.")
+  var kernels = "auto"
+
+  @Option(help: "Pairs of peak and passes that are measured of each shape.")
+  var rounds = 9
+
+  @Option(help: "File of texts, one a line, to be measured as one more shape.")
+  var texts: String?
+
+  @Flag(help: "JSON lines instead of a table.")
+  var json = false
+
+  func run() throws {
+    do {
+      let files = try ModelFiles(model)
+      let configuration = files.checkpoint.configuration
+      let positions = configuration.positionCount
+      var shapes = BenchShape.fixed(
+        positions: positions, vocabulary: configuration.vocabularySize)
+      if let texts { shapes.append(try fileShape(texts, files)) }
+      let encoder = try Encoder(
+        files.checkpoint, lanes: ComputeLanes(count: ThreadCount(setting: threads).count),
+        kernelSet: kernels == "auto" ? nil : kernels,
+        maxBatchRows: max(positions, BenchShape.batchRows))
+      if !json {
+        print("\(model), \(encoder.kernelSet), \(encoder.laneCount) threads, float32")
+        print(row(["shape", "tokens/s", "ms", "GFLOP/s", "peak", "share (least to most)"]))
+      }
+      for shape in shapes {
+        let speed = try measure(shape, encoder)
+        print(json ? speed.json(encoder) : row(speed.cells))
+      }
+    } catch {
+      printError("\(error)")
+      throw ExitCode(1)
+    }
+  }
+
+  private func measure(_ shape: BenchShape, _ encoder: Encoder) throws -> BenchSpeed {
+    let batches = shape.batches(for: encoder)
+    let operations = batches.reduce(0) { $0 + encoder.operations(of: $1) }
+    func runOnce() throws -> Double {
+      let start = ContinuousClock.now
+      for batch in batches { _ = try encoder.encodeAndWait(batch) }
+      return (ContinuousClock.now - start) / .seconds(1)
+    }
+    for _ in 0..<3 { _ = try runOnce() }
+    var speed = BenchSpeed(
+      name: shape.name, tokens: batches.reduce(0) { $0 + $1.rowCount }, operations: operations)
+    for _ in 0..<max(1, rounds) {
+      speed.peaks.append(encoder.measurePeak())
+      // Short passes are too short to be timed alone.
+      var times: [Double] = []
+      repeat { times.append(try runOnce()) } while times.reduce(0, +) < 0.05
+      speed.times.append(times.median)
+    }
+    return speed
+  }
+
+  private func fileShape(_ path: String, _ files: ModelFiles) throws -> BenchShape {
+    guard let bytes = FileManager.default.contents(atPath: path) else {
+      throw LoadingError("\(path) cannot be read")
+    }
+    let tokenizer = try files.tokenizer()
+    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+    guard !lines.isEmpty else { throw LoadingError("\(path) has no lines") }
+    let sequences = try lines.map {
+      try tokenizer.tokenize(.single(String($0)), maxTokens: files.maxTokens).sequence
+    }
+    return BenchShape(name: "\(lines.count) lines of the file", sequences: sequences)
+  }
+
+  private func row(_ cells: [String]) -> String {
+    let widths = [28, 10, 9, 9, 9, 0]
+    return zip(cells, widths).map { cell, width in
+      cell + String(repeating: " ", count: max(1, width - cell.count))
+    }.joined()
+  }
+}
