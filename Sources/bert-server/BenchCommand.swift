@@ -1,7 +1,7 @@
 import ArgumentParser
 import BERT
 import Checkpoints
-import Foundation
+import FoundationEssentials
 import JSON
 import OutputMap
 import WordPiece
