@@ -34,16 +34,21 @@ def test_health(server, path):
     assert head.headers["Content-Length"] == response.headers["Content-Length"]
 
 
+# A server that stops closes idle connections: the next request goes over a new one.
+ALONE = {"Connection": "close"}
+
+
 def test_health_while_draining(log):
     """Live and still serving, but not ready; the connection is told to close; exit status 0."""
     with Server(drain_seconds=2, log=log) as server:
+        server.session.close()
         server.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE
-        while (response := server.get("/health/ready")).status_code == 200:
+        while (response := server.get("/health/ready", headers=ALONE)).status_code == 200:
             assert time.monotonic() < deadline
         assert response.status_code == 503
         assert response.json()["status"] == "draining"
-        assert server.get("/health/live").status_code == 200
+        assert server.get("/health/live", headers=ALONE).status_code == 200
         served = server.post([SEED])
         assert served.status_code == 200
         assert served.headers["Connection"].lower() == "close"
@@ -230,8 +235,9 @@ def test_a_second_signal_ends_it_at_once(log):
         socket.create_connection((server.host, server.port)) as connection,
     ):
         connection.sendall(b"GET /health HTTP/1.1\r\n")  # half a request keeps it waiting
+        server.session.close()
         server.process.send_signal(signal.SIGTERM)
-        while server.get("/health/ready").status_code == 200:
+        while server.get("/health/ready", headers=ALONE).status_code == 200:
             pass
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE) > 0
