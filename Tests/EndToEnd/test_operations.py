@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import tokens
 from server import BINARY, BLOCKS, HIDDEN_SIZE, MODEL, PATIENCE, Server, run
-from texts import SEED
+from texts import SEED, SEED_TOKENS
 
 # Routes
 
@@ -173,6 +174,16 @@ def test_bad_settings_stop_the_start(flags, environment, words):
     assert "listening" not in ended.stdout
     for word in words:
         assert word in ended.stderr
+
+
+def test_every_setting_is_a_flag(log):
+    """Each row of the table, given as a flag with its default, starts the server."""
+    rows = re.findall(r"^\| `\w+` \| `(--[a-z-]+)` \| `\w+` \| `(.*?)` \|", run("settings", "--markdown").stdout, re.M)
+    assert len(rows) > 20
+    given = {flag: value for flag, value in rows if flag not in ("--port", "--drain-seconds", "--model")}
+    assert len(given) == len(rows) - 3
+    with Server(*(word for pair in given.items() for word in pair), log=log) as server:
+        assert server.encode([SEED])["lengths"] == [SEED_TOKENS]
 
 
 def test_bad_file(tmp_path):

@@ -20,6 +20,8 @@ final class EncodeStream: BodySource {
 
   private struct State {
     var submitted = 0
+    /// A window is being handed to the queue, which may refuse it: another one has to wait.
+    var isSubmitting = false
     var written = 0
     var tokensAhead = 0
     var results: [Int: EncodedSequence] = [:]
@@ -82,6 +84,7 @@ final class EncodeStream: BodySource {
     let window = min(Self.windowTokens, max(1, Self.windowNumbers / max(numbersPerToken, 1)))
     let (first, count) = state.withLock { state in
       let first = state.submitted
+      if state.isSubmitting { return (first, 0) }
       while state.submitted < texts.count, !state.hasFailed,
         state.tokensAhead == 0
           || state.tokensAhead + texts[state.submitted].sequence.count <= window
@@ -89,6 +92,7 @@ final class EncodeStream: BodySource {
         state.tokensAhead += texts[state.submitted].sequence.count
         state.submitted += 1
       }
+      state.isSubmitting = state.submitted > first
       return (first, state.submitted - first)
     }
     guard count > 0 else { return }
@@ -103,11 +107,17 @@ final class EncodeStream: BodySource {
         case .failed(let error): fail(error)
         }
       }
-      state.withLock { $0.requests.append(id) }
+      let isAbandoned = state.withLock { state in
+        state.requests.append(id)
+        state.isSubmitting = false
+        return state.hasFailed
+      }
+      if isAbandoned { model.queue.cancel(id) }
     } catch {
       state.withLock { state in
         for text in first..<first + count { state.tokensAhead -= texts[text].sequence.count }
         state.submitted = first
+        state.isSubmitting = false
       }
       throw error
     }
