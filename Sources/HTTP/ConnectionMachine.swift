@@ -8,29 +8,6 @@ import HTTPTypes
 struct ConnectionMachine {
   typealias Instant = ContinuousClock.Instant
 
-  enum Action {
-    case wait
-    /// Read once; report `received`, `readWouldBlock`, `endOfInput` or `broke`.
-    case read
-    /// Write `output` once; report `sent` or `broke`.
-    case send
-    /// Ask the handler; report `proceed` or `refuse`.
-    case examine(HTTPRequest)
-    /// Give to the handler; report `respond` when it answers.
-    case handle(Request)
-    /// Have the failure worded; report `explain`.
-    case word(HTTPFailure, path: String?)
-    /// Ask for a piece; report `deliver`.
-    case pull(any BodySource)
-    /// The client is gone: tell whoever works on its request.
-    case cancel
-    case abandon(any BodySource)
-    /// Send FIN.
-    case endOutput
-    /// Close the socket; abruptly: with RST. Nothing follows.
-    case close(abruptly: Bool)
-  }
-
   private enum Phase {
     /// Between requests or inside one.
     case reading
@@ -101,11 +78,6 @@ struct ConnectionMachine {
     headStartedAt = now
     headEndedAt = now
     writingSince = now
-  }
-
-  var isClosed: Bool {
-    if case .closed = phase { return true }
-    return false
   }
 
   // MARK: What to do
@@ -401,41 +373,25 @@ struct ConnectionMachine {
   private mutating func answer(
     _ response: Response, closing: Bool, _ dateLine: [UInt8], at now: Instant
   ) {
-    let isHead = (head?.request.method ?? parser.method) == .head
-    let isVersion10 = head?.isVersion10 ?? false
-    var closes = closing || isDraining || !(head?.keepsAlive ?? false)
-    response.fields[.connection].map { value in
-      Array(value.utf8).span.forEachListElement { option in
-        if option.equalsIgnoringCase("close") { closes = true }
-      }
-    }
-    var framing = ResponseHead.Framing.none
-    let code = response.status.code
-    let hasNoBody = code < 200 || code == 204 || code == 304
-    if !hasNoBody {
-      switch response.body {
-      case .bytes(let bytes): framing = .length(bytes.count)
-      case .stream(_, let length?): framing = .length(length)
-      case .stream(_, nil): framing = isVersion10 ? .untilClose : .chunked
-      }
-    }
-    if case .untilClose = framing { closes = true }
-    closesAfterAnswer = closes
+    let plan = AnswerPlan(
+      response, isHead: (head?.request.method ?? parser.method) == .head,
+      isVersion10: head?.isVersion10 ?? false,
+      closing: closing || isDraining || !(head?.keepsAlive ?? false))
+    closesAfterAnswer = plan.closes
     let hasStarted = hasProbed
     write(at: now) { output in
       if !hasStarted { output.append(ResponseHead.start) }
       ResponseHead.write(
-        response, framing: framing,
-        persistence: closes ? .close : isVersion10 ? .keepAlive : .unsaid,
-        dateLine: dateLine, to: &output)
+        response, framing: plan.framing, persistence: plan.persistence, dateLine: dateLine,
+        to: &output)
     }
     hasProbed = false
     switch response.body {
     case .bytes(let bytes):
-      if !hasNoBody, !isHead { write(at: now) { $0.append(bytes) } }
+      if plan.sendsBody { write(at: now) { $0.append(bytes) } }
     case .stream(let source, _):
-      guard hasNoBody || isHead else {
-        phase = .streaming(source, Streaming(framing: framing))
+      if plan.sendsBody {
+        phase = .streaming(source, Streaming(framing: plan.framing))
         return
       }
       pending.append(.abandon(source))

@@ -1,0 +1,27 @@
+import HTTPTypes
+
+extension ConnectionMachine {
+  /// What the shell is to do next.
+  enum Action {
+    case wait
+    /// Read once; report `received`, `readWouldBlock`, `endOfInput` or `broke`.
+    case read
+    /// Write `output` once; report `sent` or `broke`.
+    case send
+    /// Ask the handler; report `proceed` or `refuse`.
+    case examine(HTTPRequest)
+    /// Give to the handler; report `respond` when it answers.
+    case handle(Request)
+    /// Have the failure worded; report `explain`.
+    case word(HTTPFailure, path: String?)
+    /// Ask for a piece; report `deliver`.
+    case pull(any BodySource)
+    /// The client is gone: tell whoever works on its request.
+    case cancel
+    case abandon(any BodySource)
+    /// Send FIN.
+    case endOutput
+    /// Close the socket; abruptly: with RST. Nothing follows.
+    case close(abruptly: Bool)
+  }
+}
