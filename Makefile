@@ -17,7 +17,7 @@ run: build model ## serves the default model; ARGS='--port 9000' hands the serve
 	@exec $(SERVER) serve $(ARGS)
 
 test: build model .venv/installed ## runs every test, end to end too
-	swift test
+	swift test --disable-xctest
 	BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd
 
 build: system ## builds the server for use, in .build/release
@@ -44,10 +44,10 @@ clean: ## removes what was built; the model stays
 
 # swiftc has no UndefinedBehaviorSanitizer on Linux: clang's traps watch over the C.
 sanitize-thread: export TSAN_OPTIONS := halt_on_error=1
-sanitize-address: FLAGS := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=undefined
+sanitize-address: FLAGS := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=undefined -Xswiftc -use-ld=lld
 .PHONY: sanitize-thread sanitize-address
 sanitize-thread sanitize-address: sanitize-%: system model .venv/installed
-	swift test --sanitize $* --scratch-path .build-$* $(FLAGS)
+	swift test --disable-xctest --sanitize $* --scratch-path .build-$* $(FLAGS)
 	swift build --sanitize $* --scratch-path .build-$* $(FLAGS) --product bert-server
 	BERT_SERVER=.build-$*/debug/bert-server $(PYTHON) -m pytest Tests/EndToEnd
 
