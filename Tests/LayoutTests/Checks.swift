@@ -75,9 +75,7 @@ enum Checks {
   }
 
   static func topLevel(_ names: [String]) -> [String] {
-    names.filter {
-      !$0.hasPrefix(".") && !House.topLevel.contains($0) && !House.topLevelMade.contains($0)
-    }
-    .map { "\($0) does not belong at the top level" }
+    names.filter { !$0.hasPrefix(".") && !House.topLevel.contains($0) }
+      .map { "\($0) does not belong at the top level" }
   }
 }

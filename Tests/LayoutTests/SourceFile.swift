@@ -21,6 +21,20 @@ struct SourceFile {
     }
   }
 
+  /// Every file that git knows; none without git.
+  static let committedPaths: [String] = {
+    let git = Process()
+    let output = Pipe()
+    git.executableURL = URL(filePath: "/usr/bin/env")
+    git.arguments = ["git", "-C", root.path, "ls-files"]
+    git.standardOutput = output
+    git.standardError = FileHandle.nullDevice
+    guard (try? git.run()) != nil else { return [] }
+    let listed = output.fileHandleForReading.readDataToEndOfFile()
+    git.waitUntilExit()
+    return String(decoding: listed, as: UTF8.self).split(separator: "\n").map { String($0) }
+  }()
+
   init(at path: String) throws {
     self.init(
       path, try String(contentsOf: Self.root.appending(path: path), encoding: .utf8))
