@@ -39,12 +39,15 @@ static void pack(const float *weights, size_t outputs, size_t inputs, size_t fir
   }
 }
 
+// Shorter than the others' PartialSumLength: without fused multiply-adds each term is rounded too.
+enum { SumLength = 32 };
+
 // Up to TileRows rows of x times a panel.
 static void tile(size_t rows, size_t inputs, const float *x, size_t ldx, const float *panel,
                  float total[TileRows][PanelColumns]) {
   memset(total, 0, sizeof(float[TileRows][PanelColumns]));
-  for (size_t start = 0; start < inputs; start += PartialSumLength) {
-    const size_t end = inputs - start < PartialSumLength ? inputs : start + PartialSumLength;
+  for (size_t start = 0; start < inputs; start += SumLength) {
+    const size_t end = inputs - start < SumLength ? inputs : start + SumLength;
     float sums[TileRows][PanelColumns] = {0};
     for (size_t k = start; k < end; k++) {
       for (size_t r = 0; r < rows; r++) {
