@@ -28,14 +28,16 @@ public final class Service: RequestHandler {
   let metrics = Metrics()
   /// What the process tells of itself: names and gauges that no room here knows.
   let process: ProcessFacts
+  private let keys: APIKeys?
   private let phase = Locked(Phase.loading)
   private let log: @Sendable (RequestRecord) -> Void
 
   public init(
-    limits: ServiceLimits, process: ProcessFacts,
+    limits: ServiceLimits, keys: APIKeys? = nil, process: ProcessFacts,
     log: @escaping @Sendable (RequestRecord) -> Void
   ) {
     self.limits = limits
+    self.keys = keys
     self.process = process
     self.log = log
   }
@@ -77,6 +79,9 @@ public final class Service: RequestHandler {
   public func refuse(_ head: HTTPRequest) -> Response? {
     do throws(ServiceError) {
       let route = try Route.find(head)
+      if let keys, !route.isOpen, !keys.allow(head.headerFields[.authorization]) {
+        throw .unauthorized
+      }
       guard route.takesBody else { return nil }
       if let coding = head.headerFields[.contentEncoding], coding.lowercased() != "identity" {
         throw .unsupportedContentCoding(coding)

@@ -11,6 +11,8 @@ public enum ServiceError: Error, Equatable, Sendable {
   case unprocessable(String)
   /// No texts at all.
   case empty(String)
+  /// API keys are set and the request brings none of them.
+  case unauthorized
   case unknownRoute(path: String)
   case unknownModel(name: String, served: String)
   case methodNotAllowed(method: String, allowed: [HTTPRequest.Method])
@@ -27,6 +29,7 @@ public enum ServiceError: Error, Equatable, Sendable {
     switch self {
     case .invalid: .badRequest
     case .unprocessable, .empty: .unprocessableContent
+    case .unauthorized: .unauthorized
     case .unknownRoute, .unknownModel: .notFound
     case .methodNotAllowed: .methodNotAllowed
     case .unsupportedContentType, .unsupportedContentCoding: .unsupportedMediaType
@@ -43,6 +46,7 @@ public enum ServiceError: Error, Equatable, Sendable {
     switch self {
     case .invalid, .unprocessable, .answerTooLarge: "Validation"
     case .empty: "Empty"
+    case .unauthorized: "Unauthorized"
     case .unknownRoute, .unknownModel: "NotFound"
     case .methodNotAllowed: "MethodNotAllowed"
     case .unsupportedContentType, .unsupportedContentCoding: "UnsupportedMediaType"
@@ -59,6 +63,7 @@ public enum ServiceError: Error, Equatable, Sendable {
     case .invalid(let message), .unprocessable(let message), .empty(let message),
       .answerTooLarge(let message), .backend(let message):
       message
+    case .unauthorized: "an API key is needed; send it as Authorization: Bearer KEY"
     case .unknownRoute(let path):
       "there is no route \(path); see /info and the README for those there are"
     case .unknownModel(let name, let served):
@@ -83,6 +88,7 @@ public enum ServiceError: Error, Equatable, Sendable {
   var fields: HTTPFields {
     var fields = HTTPFields()
     switch self {
+    case .unauthorized: fields[.wwwAuthenticate] = "Bearer"
     case .methodNotAllowed(_, let allowed): fields[.allow] = Self.list(allowed)
     case .unsupportedContentType: fields[.accept] = ContentType.accepted
     case .unsupportedContentCoding: fields[.acceptEncoding] = "identity"

@@ -99,15 +99,17 @@ extension SettingDeclaration {
     }
   }
 
+  /// - Parameter empty: what an empty text means, if it is possible.
   static func text(
-    _ key: String, _ property: Property<String>,
-    _ documentation: String
+    _ key: String, _ property: Property<String>, empty: String? = nil, _ documentation: String
   ) -> Self {
-    single(key, documentation, values: "a text, not empty") {
+    single(
+      key, documentation, values: empty.map { "a text, or empty: \($0)" } ?? "a text, not empty"
+    ) {
       $0[keyPath: property]
     } write: { settings, text in
       settings[keyPath: property] = text
-      return !text.isEmpty
+      return !text.isEmpty || empty != nil
     }
   }
 

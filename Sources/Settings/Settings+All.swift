@@ -15,6 +15,9 @@ extension Settings {
     .text("host", \.host, "Address to listen on; 0.0.0.0 is all IPv4 interfaces, :: all"),
     .integer("port", \.port, 1...65_535, zero: "a free one, printed", "TCP port to listen on"),
     .integer("io_queues", \.ioQueues, 1...64, "Queues that serve sockets"),
+    .text(
+      "api_key_file", \.apiKeyFile, empty: "no keys are asked for",
+      "File of API keys, one a line, # starts a comment; all routes but /health ask for one, 401"),
 
     .integer(
       "max_tokens", \.maxTokens, 2...1_048_576, zero: "the model folder's limit",

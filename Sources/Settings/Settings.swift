@@ -18,6 +18,9 @@ public struct Settings: Sendable, Equatable {
   /// Dispatch queues that sockets are served on.
   public var ioQueues = 2
 
+  /// File of API keys; empty: none are asked for.
+  public var apiKeyFile = ""
+
   // MARK: Requests
   /// Tokens of a text, special ones included; 0: the model folder's own limit.
   public var maxTokens = 0

@@ -2,6 +2,7 @@ import ArgumentParser
 import BERT
 import CPlatform
 import Dispatch
+import FoundationEssentials
 import Glibc
 import HTTP
 import Logging
@@ -19,9 +20,11 @@ struct ServeCommand: ParsableCommand {
     Signals.block()
     let settings: Settings
     let model: ModelFolder
+    let keys: APIKeys?
     do {
       settings = try flags.resolve(environment: Environment.all)
       model = try Self.check(settings)
+      keys = try Self.keys(settings.apiKeyFile)
     } catch {
       printError("\(error)")
       throw ExitCode(2)
@@ -32,7 +35,7 @@ struct ServeCommand: ParsableCommand {
 
     let statistics = StatisticsSource()
     let service = Service(
-      limits: settings.serviceLimits,
+      limits: settings.serviceLimits, keys: keys,
       process: ProcessFacts(
         version: version, limits: settings.publishedLimits,
         measurements: statistics.measurements),
@@ -78,6 +81,18 @@ struct ServeCommand: ParsableCommand {
       throw ExitCode(1)
     }
     log.info("stopped")
+  }
+
+  private static func keys(_ path: String) throws -> APIKeys? {
+    if path.isEmpty { return nil }
+    guard let bytes = FileManager.default.contents(atPath: path) else {
+      throw LoadingError("the file of API keys \(path) cannot be read")
+    }
+    do {
+      return try APIKeys(file: Array(bytes))
+    } catch {
+      throw LoadingError("the file of API keys \(path) cannot be used: \(error)")
+    }
   }
 
   /// What no table of settings can know: the models served at once, this CPU's kernel sets.

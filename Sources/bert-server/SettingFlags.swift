@@ -29,6 +29,9 @@ struct SettingFlags: ParsableArguments {
   @Option(help: help("io_queues"))
   var ioQueues: [String] = []
 
+  @Option(help: help("api_key_file"))
+  var apiKeyFile: [String] = []
+
   @Option(help: help("max_tokens"))
   var maxTokens: [String] = []
 
@@ -93,6 +96,7 @@ struct SettingFlags: ParsableArguments {
       "--host": host,
       "--port": port,
       "--io-queues": ioQueues,
+      "--api-key-file": apiKeyFile,
       "--max-tokens": maxTokens,
       "--max-texts": maxTexts,
       "--request-timeout-seconds": requestTimeoutSeconds,

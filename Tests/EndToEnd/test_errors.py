@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from server import PATIENCE, Server
+from server import PATIENCE, Server, run
 from texts import SEED, SEED_TOKENS, TEXTS
 
 LONG = TEXTS["words_19"]
@@ -134,6 +134,39 @@ def test_members(server):
 
 def test_target_escapes(server):
     check(server.raw_response(b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n"), 400)
+
+
+# 401
+
+
+def test_api_keys(tmp_path, log):
+    keys = tmp_path / "keys"
+    keys.write_text("# of the tests\n\nfirst-key-1\r\nsecond-key\n")
+    with Server("--api-key-file", keys, log=log) as server:
+        for given in [None, "Bearer first-key", "Bearer first-key-11", "Bearer ", "Basic first-key-1"]:
+            headers = {"Authorization": given} if given else {}
+            for response in (
+                server.post([SEED], headers=headers),
+                server.get("/info", headers=headers),
+                server.get("/metrics", headers=headers),
+            ):
+                check(response, 401, "API key")
+                assert response.headers["WWW-Authenticate"] == "Bearer"
+        for key in ["first-key-1", "second-key"]:
+            headers = {"Authorization": f"Bearer {key}"}
+            assert server.post([SEED], headers=headers).status_code == 200
+            assert server.get("/info", headers=headers).status_code == 200
+        for path in ["/health", "/health/live", "/health/ready"]:
+            assert server.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("content", ["", "# none\n", "short\n", "with a space\n"])
+def test_unusable_file_of_keys_stops_the_start(tmp_path, content):
+    keys = tmp_path / "keys"
+    keys.write_text(content)
+    ended = run("serve", "--port", "0", "--api-key-file", keys)
+    assert ended.returncode > 0
+    assert str(keys) in ended.stderr
 
 
 # 404, 405

@@ -1,0 +1,51 @@
+/// The keys of which a request must bring one, as `Authorization: Bearer KEY` (RFC 6750 section 2.1).
+public struct APIKeys: Sendable {
+  private let keys: [[UInt8]]
+
+  /// - Parameter file: a key a line; empty lines and those that start with `#` are passed over.
+  /// - Throws: what is wrong with the file; never a key.
+  public init(file: [UInt8]) throws(APIKeysError) {
+    var keys: [[UInt8]] = []
+    for (index, line) in file.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated()
+    {
+      var key = Array(line)
+      while let last = key.last, last == 0x0D || last == 0x20 || last == 0x09 { key.removeLast() }
+      guard let first = key.first, first != UInt8(ascii: "#") else { continue }
+      guard key.count >= 8, key.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+        throw .unusable(line: index + 1)
+      }
+      keys.append(key)
+    }
+    guard !keys.isEmpty else { throw .none }
+    self.keys = keys
+  }
+
+  /// Whether an Authorization field brings one of the keys. The time does not tell how much of a
+  /// wrong one is right.
+  func allow(_ field: String?) -> Bool {
+    guard let field, field.utf8.count > 7, field.prefix(7).lowercased() == "bearer " else {
+      return false
+    }
+    let given = Array(field.utf8.dropFirst(7))
+    var isAllowed = false
+    for key in keys {
+      var difference = UInt8(given.count == key.count ? 0 : 1)
+      for index in key.indices { difference |= key[index] ^ given[index % given.count] }
+      isAllowed = isAllowed || difference == 0
+    }
+    return isAllowed
+  }
+}
+
+public enum APIKeysError: Error, Equatable, Sendable, CustomStringConvertible {
+  case none
+  case unusable(line: Int)
+
+  public var description: String {
+    switch self {
+    case .none: "it has no key: write one a line"
+    case .unusable(let line):
+      "line \(line) is no key: a key is 8 or more visible ASCII characters without spaces"
+    }
+  }
+}
