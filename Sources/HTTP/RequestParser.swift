@@ -113,7 +113,8 @@ struct RequestParser {
     _ input: ByteSpan, _ position: inout Int, limit: Int, overflow: HTTPFailure
   ) throws(HTTPFailure) -> Line {
     let start = position
-    if partialLine.last == 0x0D, start < input.count {
+    if start == input.count { return .incomplete }
+    if partialLine.last == 0x0D {
       guard input[start] == 0x0A else { throw .malformed("a CR in the head needs an LF after it") }
       partialLine.removeLast()
       position = start + 1

@@ -55,6 +55,18 @@ import Testing
     }
   }
 
+  /// Being asked again with nothing new changes nothing, at any byte of the longest lines.
+  @Test func askingTwiceChangesNothing() {
+    let field = "X: " + String(repeating: "v", count: ServerLimits().maxFieldBytes - 3)
+    let bytes = Array("GET /health HTTP/1.1\r\nHost: a\r\n\(field)\r\n\r\n".utf8)
+    var harness = MachineHarness()
+    for byte in bytes {
+      harness.feed([byte])
+      harness.ready(readable: true)
+    }
+    #expect(harness.responses().map(\.status) == [200])
+  }
+
   /// Changed bytes never crash, and whatever comes out is whole answers.
   @Test func changedBytesAreAnswered() {
     let seed = UInt64.random(in: 0 ... .max)

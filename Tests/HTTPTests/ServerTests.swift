@@ -65,7 +65,8 @@ import Testing
     let isCancelled = try await blocking {
       do {
         let client = test.connect()
-        client.send(Self.slow + (pipelines ? String(repeating: Self.get, count: 5000) : ""))
+        // No more than the socket buffers hold: FIN waits behind what the server does not read.
+        client.send(Self.slow + (pipelines ? String(repeating: Self.get, count: 1000) : ""))
         guard eventually({ test.server.statistics.requestsInFlight == 1 }) else { return false }
         if resets { client.resetOnClose() }
       }
