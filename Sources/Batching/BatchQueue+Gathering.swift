@@ -1,14 +1,14 @@
 extension BatchQueue {
   /// Queues a request's items and answers once, with all of them in order or with the failure.
   ///
-  /// - Parameter completion: called once, under the conditions of `submit(_:deadline:onEvent:)`;
+  /// - Parameter completion: called once, under the conditions of `submit(_:to:deadline:onEvent:)`;
   ///   never if the request is cancelled first.
   public func encode(
-    _ items: [BatchItem], deadline: ContinuousClock.Instant? = nil,
+    _ items: [BatchItem], to encoder: Int = 0, deadline: ContinuousClock.Instant? = nil,
     completion: @escaping @Sendable (Result<[EncodedResult], BatchingError>) -> Void
   ) throws(BatchingError) -> RequestID {
     let gathering = Gathering(count: items.count)
-    return try submit(items, deadline: deadline) { event in
+    return try submit(items, to: encoder, deadline: deadline) { event in
       switch event {
       case .failed(let error): completion(.failure(error))
       case .encoded(let index, let result):

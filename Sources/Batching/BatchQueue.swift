@@ -1,7 +1,7 @@
 import Dispatch
 public import OutputMap
 
-/// The queue before an encoder: `BatchScheduler` with a clock, a place and somebody to tell.
+/// The queue before the encoders: `BatchScheduler` with a clock, a place and somebody to tell.
 ///
 /// Whoever has an event (a submit, a lane at the end of its pass) brings it to the state's queue
 /// itself with `sync` and acts on the outcome on its own thread: a submit knows at once whether
@@ -45,15 +45,18 @@ public final class BatchQueue: @unchecked Sendable {
     var whenDrained: [@Sendable () -> Void] = []
   }
 
-  private let encoder: any BatchEncoder
+  private let encoders: [any BatchEncoder]
   private var state: State
   private let stateQueue = DispatchQueue(label: "bert-server.batching.state")
   /// All events and drain completions are called here.
   private let listeners = DispatchQueue(label: "bert-server.batching.listeners")
 
-  public init(encoder: any BatchEncoder, limits: BatchLimits) {
-    self.encoder = encoder
-    state = State(scheduler: BatchScheduler(laneCount: encoder.laneCount, limits: limits))
+  /// - Parameter encoders: at least one; all run on the same lanes.
+  public init(encoders: [any BatchEncoder], limits: BatchLimits) {
+    self.encoders = encoders
+    state = State(
+      scheduler: BatchScheduler(
+        encoderCount: encoders.count, laneCount: encoders[0].laneCount, limits: limits))
   }
 
   private func withState<T>(_ body: (inout State) -> T) -> T {
@@ -65,20 +68,22 @@ public final class BatchQueue: @unchecked Sendable {
   /// Queues a request's items; returns at once.
   ///
   /// - Parameters:
+  ///   - encoder: index of the one that encodes them.
   ///   - deadline: when the request as a whole fails as `expired`, whatever of it is done by then.
   ///   - onEvent: hears of each item, or of a failure: see `BatchEvent`. Called on one serial queue
   ///     for all requests, so it must not block; possibly before `submit` returns.
   /// - Throws: `empty`, `sequenceTooLong`, `tooLarge`, `queueFull` or `draining`; `onEvent` is then
   ///   never called.
   public func submit(
-    _ items: [BatchItem], deadline: ContinuousClock.Instant? = nil,
+    _ items: [BatchItem], to encoder: Int = 0, deadline: ContinuousClock.Instant? = nil,
     onEvent: @escaping @Sendable (BatchEvent) -> Void
   ) throws(BatchingError) -> RequestID {
     let tokenCounts = items.map(\.sequence.count)
     let (id, work) = try withState { state in
       Result { () throws(BatchingError) in
         let now = ContinuousClock.now
-        let (id, actions) = try state.scheduler.submit(tokenCounts, deadline: deadline, at: now)
+        let (id, actions) = try state.scheduler.submit(
+          tokenCounts, to: encoder, deadline: deadline, at: now)
         state.submissions[id] = Submission(
           items: items, arrival: now, onEvent: onEvent, unheard: items.count)
         return (id, state.work(for: actions, at: now))
@@ -140,7 +145,7 @@ public final class BatchQueue: @unchecked Sendable {
     for items in pass.items {
       for item in items { packed.append(item.sequence, for: item.selection) }
     }
-    encoder.encode(packed, on: pass.batch.lanes) { [self] result in
+    encoders[pass.batch.encoder].encode(packed, on: pass.batch.lanes) { [self] result in
       finish(pass.batch, startedAt: pass.start, with: result)
     }
   }
@@ -159,7 +164,9 @@ public final class BatchQueue: @unchecked Sendable {
       case .failure(let error): .encoder(error)
       }
     let work = withState { state in
-      state.work(for: state.scheduler.finish(batch, error: error, at: end), at: end)
+      // Not `end`: what came in since then may be in the next pass, and time must not run back.
+      let now = ContinuousClock.now
+      return state.work(for: state.scheduler.finish(batch, error: error, at: now), at: now)
     }
     perform(work)
     guard case .success(let sequences) = result, error == nil else { return }

@@ -4,13 +4,14 @@ extension BatchScheduler {
   /// A few texts: a request of thousands never keeps a pass to itself while others wait. It need
   /// not reach the longest sequence: a request saves up over turns, as in "Efficient Fair Queuing
   /// Using Deficit Round Robin" (Shreedhar and Varghese, 1995).
-  static let turn = 128
+  static let turnTokens = 128
 
   /// Takes a pass out of the queue; nil when no lane is idle, nothing waits, or it may yet grow.
   ///
-  /// Work that fills `minBatchRows` for several idle lanes is shared out in equal passes, each on
-  /// an equal part of them: threads that need not wait for each other are the fastest way through
-  /// a queue. Work that does not is one pass on all idle lanes: the fastest way to one answer.
+  /// Encoders take turns, a pass each. Work that fills `minBatchRows` for several idle lanes is
+  /// shared out in equal passes, each on an equal part of them: threads that need not wait for each
+  /// other are the fastest way through a queue. Work that does not is one pass on all idle lanes:
+  /// the fastest way to one answer.
   mutating func nextBatch(at now: Instant) -> Batch? {
     guard !idleLanes.isEmpty, counters.queuedTokens > 0 else { return nil }
     if !isDraining, counters.queuedTokens < limits.maxBatchTokens, let waitingSince,
@@ -18,15 +19,17 @@ extension BatchScheduler {
     {
       return nil
     }
+    while lines[turn].tokens == 0 { turn = (turn + 1) % lines.count }
+    let line = lines[turn]
+    let others = lines.count { $0.tokens > 0 } - 1
     let passes = max(
-      1,
-      min(
-        idleLanes.count, counters.queuedSequences, counters.queuedTokens / limits.minBatchRows))
-    let laneCount = (idleLanes.count + passes - 1) / passes
-    let share = (counters.queuedTokens + passes - 1) / passes
-    var batch = Batch(lanes: Array(idleLanes.prefix(laneCount)))
+      1, min(idleLanes.count - others, line.sequences, line.tokens / limits.minBatchRows))
+    let laneCount = (idleLanes.count + passes + others - 1) / (passes + others)
+    let share = (line.tokens + passes - 1) / passes
+    var batch = Batch(encoder: turn, lanes: Array(idleLanes.prefix(laneCount)))
     fill(&batch, upTo: min(share, limits.maxBatchTokens))
 
+    turn = (turn + 1) % lines.count
     idleLanes.removeFirst(laneCount)
     counters.runningBatches += 1
     counters.runningRows += batch.rows
@@ -40,9 +43,10 @@ extension BatchScheduler {
   ///
   /// - Complexity: O(sequences taken + rows taken / turn × requests).
   private mutating func fill(_ batch: inout Batch, upTo rowLimit: Int) {
-    while let id = ring.first {
+    let line = batch.encoder
+    while let id = lines[line].ring.first {
       guard var request = requests[id] else {
-        ring.removeFirst()
+        lines[line].ring.removeFirst()
         continue
       }
       let start = request.next
@@ -64,14 +68,16 @@ extension BatchScheduler {
         request: id, indices: start..<request.next, rows: batch.rows - rowsBefore)
       if !slice.indices.isEmpty { batch.append(slice) }
       request.queuedTokens -= slice.rows
+      lines[line].tokens -= slice.rows
+      lines[line].sequences -= slice.indices.count
       counters.queuedTokens -= slice.rows
       counters.queuedSequences -= slice.indices.count
       if request.queuedSequences == 0 {
         counters.queuedRequests -= 1
-        ring.removeFirst()
+        lines[line].ring.removeFirst()
       } else if !isFull {
-        request.credit += Self.turn
-        ring.rotate()
+        request.credit += Self.turnTokens
+        lines[line].ring.rotate()
       }
       requests[id] = request
       if isFull { return }

@@ -14,6 +14,7 @@ struct BatchScheduler {
 
   /// A pass. Its lanes are busy until it is handed back to `finish`.
   struct Batch: Equatable {
+    var encoder = 0
     let lanes: [Int]
     var slices: [Slice] = []
     var count = 0
@@ -29,6 +30,7 @@ struct BatchScheduler {
   }
 
   struct Request {
+    let encoder: Int
     let tokenCounts: [Int]
     let arrival: Instant
     /// Tokens it may put into passes before the next request's turn.
@@ -42,11 +44,21 @@ struct BatchScheduler {
     var queuedSequences: Int { tokenCounts.count - next }
   }
 
+  /// What waits for one encoder.
+  struct Line {
+    /// Each request with waiting sequences, once; and some that are gone.
+    var ring = RequestRing()
+    var tokens = 0
+    var sequences = 0
+  }
+
   let limits: BatchLimits
   /// Requests with sequences that wait or are in a pass.
   var requests: [RequestID: Request] = [:]
-  /// Each request with waiting sequences, once; and some that are gone.
-  var ring = RequestRing()
+  /// One per encoder.
+  var lines: [Line]
+  /// The encoder whose turn it is, if anything waits for it.
+  var turn = 0
   /// The deadlines of requests that have one; and of some that are gone.
   var deadlines = DeadlineHeap()
   /// In rising order, so that a pass gets neighbours.
@@ -58,9 +70,10 @@ struct BatchScheduler {
   private(set) var isDraining = false
   private var lastNumber: UInt64 = 0
 
-  init(laneCount: Int, limits: BatchLimits) {
-    precondition(laneCount > 0, "an encoder has at least one lane")
+  init(encoderCount: Int = 1, laneCount: Int, limits: BatchLimits) {
+    precondition(encoderCount > 0 && laneCount > 0, "there is an encoder, and a lane to run it")
     self.limits = limits
+    lines = Array(repeating: Line(), count: encoderCount)
     idleLanes = Array(0..<laneCount)
   }
 
@@ -70,7 +83,7 @@ struct BatchScheduler {
   ///
   /// - Parameter tokenCounts: of each sequence, at least 1.
   mutating func submit(
-    _ tokenCounts: [Int], deadline: Instant?, at now: Instant
+    _ tokenCounts: [Int], to encoder: Int = 0, deadline: Instant?, at now: Instant
   ) throws(BatchingError) -> (RequestID, [Action]) {
     let tokens = tokenCounts.reduce(0, +)
     if isDraining { throw .draining }
@@ -91,10 +104,12 @@ struct BatchScheduler {
     lastNumber += 1
     let id = RequestID(number: lastNumber)
     requests[id] = Request(
-      tokenCounts: tokenCounts, arrival: now, credit: Self.turn, queuedTokens: tokens,
-      unfinished: tokenCounts.count)
-    tidy()
-    ring.append(id)
+      encoder: encoder, tokenCounts: tokenCounts, arrival: now, credit: Self.turnTokens,
+      queuedTokens: tokens, unfinished: tokenCounts.count)
+    tidy(encoder)
+    lines[encoder].ring.append(id)
+    lines[encoder].tokens += tokens
+    lines[encoder].sequences += tokenCounts.count
     if let deadline { deadlines.insert(.init(deadline: deadline, request: id)) }
     if counters.queuedTokens == 0 { waitingSince = now }
     counters.queuedTokens += tokens
@@ -196,6 +211,8 @@ struct BatchScheduler {
   private mutating func remove(_ id: RequestID) -> Bool {
     guard let request = requests.removeValue(forKey: id) else { return false }
     if request.queuedSequences > 0 {
+      lines[request.encoder].tokens -= request.queuedTokens
+      lines[request.encoder].sequences -= request.queuedSequences
       counters.queuedRequests -= 1
       counters.queuedSequences -= request.queuedSequences
       counters.queuedTokens -= request.queuedTokens
@@ -205,10 +222,10 @@ struct BatchScheduler {
     return true
   }
 
-  /// Clears the ring and the deadlines of requests that are gone when most are: O(1) amortised.
-  private mutating func tidy() {
-    if ring.count > 2 * counters.queuedRequests + 64 {
-      ring.keep { requests[$0] != nil }
+  /// Clears a ring and the deadlines of requests that are gone when most are: O(1) amortised.
+  private mutating func tidy(_ encoder: Int) {
+    if lines[encoder].ring.count > 2 * counters.queuedRequests + 64 {
+      lines[encoder].ring.keep { requests[$0] != nil }
     }
     if deadlines.count > 2 * requests.count + 64 {
       deadlines.keep { requests[$0] != nil }

@@ -99,9 +99,10 @@ extension Duration {
     Double(components.seconds) + Double(components.attoseconds) * 1e-18
   }
 
-  /// Milliseconds with three decimals.
+  /// Milliseconds with three decimals; 0 for a negative duration.
   var millisecondsText: String {
-    let microseconds = components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000
+    let microseconds = max(
+      0, components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000)
     let thousandths = String(microseconds % 1000)
     return "\(microseconds / 1000)." + String(repeating: "0", count: 3 - thousandths.count)
       + thousandths

@@ -44,19 +44,23 @@ public struct ServedModel: Sendable {
   /// The most tokens of a text where the request names no limit.
   public var defaultMaxTokens: Int
   public var tokenizer: WordPieceTokenizer
+  /// Shared by all models.
   public var queue: BatchQueue
+  /// Index of its encoder in the queue.
+  public var encoder: Int
   /// What `/info` tells besides the shape: precision, kernel set, threads and why that many.
   public var facts: [(name: String, value: String)]
 
   public init(
     name: String, shape: Shape, defaultMaxTokens: Int, tokenizer: WordPieceTokenizer,
-    queue: BatchQueue, facts: [(name: String, value: String)]
+    queue: BatchQueue, encoder: Int, facts: [(name: String, value: String)]
   ) {
     self.name = name
     self.shape = shape
     self.defaultMaxTokens = defaultMaxTokens
     self.tokenizer = tokenizer
     self.queue = queue
+    self.encoder = encoder
     self.facts = facts
   }
 }

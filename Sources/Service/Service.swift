@@ -20,8 +20,10 @@ public final class Service: RequestHandler {
   /// Where the process is in its life.
   enum Phase {
     case loading
-    case ready(ServedModel)
-    case draining(ServedModel?)
+    /// The first is the default.
+    case ready([ServedModel])
+    /// Empty if the stop came before the models.
+    case draining([ServedModel])
   }
 
   let limits: ServiceLimits
@@ -42,34 +44,42 @@ public final class Service: RequestHandler {
     self.log = log
   }
 
-  /// The model is loaded and warm: from now on texts are encoded.
-  public func ready(_ model: ServedModel) {
-    phase.withLock { if case .loading = $0 { $0 = .ready(model) } }
+  /// The models are loaded and warm: from now on texts are encoded.
+  ///
+  /// - Parameter models: at least one; the first answers where no name is given.
+  public func ready(_ models: [ServedModel]) {
+    phase.withLock { if case .loading = $0 { $0 = .ready(models) } }
   }
 
   /// `/health/ready` answers 503 from now on; requests are still served.
   public func beginDraining() {
     phase.withLock { phase in
-      if case .ready(let model) = phase {
-        phase = .draining(model)
+      if case .ready(let models) = phase {
+        phase = .draining(models)
       } else {
-        phase = .draining(nil)
+        phase = .draining([])
       }
     }
   }
 
   var currentPhase: Phase { phase.withLock { $0 } }
 
-  /// The model that answers; one that is draining still does.
-  func model(named name: String? = nil) throws(ServiceError) -> ServedModel {
-    let model: ServedModel
+  /// The models that answer, the default first; those that are draining still do.
+  func models() throws(ServiceError) -> [ServedModel] {
     switch currentPhase {
-    case .ready(let served), .draining(let served?): model = served
+    case .ready(let models): return models
+    case .draining(let models) where !models.isEmpty: return models
     case .loading: throw .loading
-    case .draining(nil): throw .draining
+    case .draining: throw .draining
     }
-    guard name == nil || name == model.name else {
-      throw .unknownModel(name: name ?? "", served: model.name)
+  }
+
+  /// The model of that name, or the default.
+  func model(named name: String? = nil) throws(ServiceError) -> ServedModel {
+    let models = try models()
+    guard let model = models.first(where: { name == nil || $0.name == name }) else {
+      throw .unknownModel(
+        name: name ?? "", served: models.map(\.name).joined(separator: ", "))
     }
     return model
   }
@@ -89,7 +99,7 @@ public final class Service: RequestHandler {
       if let type = head.headerFields[.contentType], ContentType(field: type) == nil {
         throw .unsupportedContentType(type)
       }
-      _ = try model()
+      _ = try models()
       return nil
     } catch {
       count(refused: head, error)

@@ -67,7 +67,7 @@ public enum ServiceError: Error, Equatable, Sendable {
     case .unknownRoute(let path):
       "there is no route \(path); see /info and the README for those there are"
     case .unknownModel(let name, let served):
-      "there is no model '\(name)'; this server has '\(served)'"
+      "there is no model '\(name)'; this server has \(served)"
     case .methodNotAllowed(let method, let allowed):
       "\(method) is not allowed here; use \(Self.list(allowed))"
     case .unsupportedContentType(let type):

@@ -7,46 +7,74 @@ import Service
 import Settings
 import WordPiece
 
-/// Makes a model folder ready to serve.
+/// Makes model folders ready to serve.
 enum ModelLoader {
-  /// Maps and packs the weights, reads the tokenizer, and runs one warm-up pass.
+  /// Maps and packs the weights, reads the tokenizers, and runs a warm-up pass of each model. All
+  /// models share the compute threads and the queue before them.
   static func load(
-    _ folder: ModelFolder, _ settings: Settings, threads: ThreadCount
-  ) throws -> ServedModel {
-    let files = try ModelFiles(folder.path)
-    let configuration = files.checkpoint.configuration
-    let positions = configuration.positionCount
-    guard settings.maxTokens <= positions else {
-      throw LoadingError(
-        "max_tokens is \(settings.maxTokens) and \(folder.path) has \(positions) positions")
+    _ folders: [ModelFolder], _ settings: Settings, threads: ThreadCount
+  ) throws -> [ServedModel] {
+    let lanes = ComputeLanes(count: threads.count)
+    let files = try folders.map { folder in
+      try of(folder) { try ModelFiles(folder.path) }
     }
-    let tokenizer = try files.tokenizer()
     // A batch has to hold the longest text there may be.
-    let batchTokens = max(settings.maxBatchTokens, positions)
-    let encoder = try Encoder(
-      files.checkpoint, sentence: files.sentenceModules,
-      lanes: ComputeLanes(count: threads.count),
-      kernelSet: settings.kernels == "auto" ? nil : settings.kernels, maxBatchRows: batchTokens)
-    let model = ServedModel(
-      name: folder.name,
+    let batchTokens = files.map(\.checkpoint.configuration.positionCount)
+      .reduce(settings.maxBatchTokens, max)
+    let encoders = try zip(folders, files).map { folder, files in
+      try of(folder) {
+        try Encoder(
+          files.checkpoint, sentence: files.sentenceModules, lanes: lanes,
+          kernelSet: settings.kernels == "auto" ? nil : settings.kernels,
+          maxBatchRows: batchTokens)
+      }
+    }
+    let queue = BatchQueue(
+      encoders: encoders,
+      limits: BatchLimits(
+        maxBatchTokens: batchTokens, maxQueueTokens: max(settings.maxQueueTokens, batchTokens),
+        maxWait: settings.batchMaxWait))
+    return try folders.indices.map { index in
+      try of(folders[index]) {
+        let model = try serve(
+          folders[index].name, files[index], encoders[index], index, queue, settings,
+          facts: [
+            ("precision", settings.precision.rawValue), ("kernels", encoders[index].kernelSet),
+            ("threads", String(threads.count)), ("threads_because", threads.reason),
+          ])
+        try warmUp(model)
+        return model
+      }
+    }
+  }
+
+  private static func serve(
+    _ name: String, _ files: ModelFiles, _ encoder: Encoder, _ index: Int, _ queue: BatchQueue,
+    _ settings: Settings, facts: [(name: String, value: String)]
+  ) throws -> ServedModel {
+    let configuration = files.checkpoint.configuration
+    guard settings.maxTokens <= configuration.positionCount else {
+      throw LoadingError(
+        "max_tokens is \(settings.maxTokens) and the model has \(configuration.positionCount) "
+          + "positions")
+    }
+    return ServedModel(
+      name: name,
       shape: ServedModel.Shape(
         hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
-        positionCount: positions, hasPooler: encoder.hasPooler,
+        positionCount: configuration.positionCount, hasPooler: encoder.hasPooler,
         sentenceSize: encoder.hasSentence ? configuration.hiddenSize : nil),
       defaultMaxTokens: settings.maxTokens > 0 ? settings.maxTokens : files.maxTokens,
-      tokenizer: tokenizer,
-      queue: BatchQueue(
-        encoder: encoder,
-        limits: BatchLimits(
-          maxBatchTokens: batchTokens,
-          maxQueueTokens: max(settings.maxQueueTokens, batchTokens),
-          maxWait: settings.batchMaxWait)),
-      facts: [
-        ("precision", settings.precision.rawValue), ("kernels", encoder.kernelSet),
-        ("threads", String(threads.count)), ("threads_because", threads.reason),
-      ])
-    try warmUp(model)
-    return model
+      tokenizer: try files.tokenizer(), queue: queue, encoder: index, facts: facts)
+  }
+
+  /// Says of which folder a failure is.
+  private static func of<T>(_ folder: ModelFolder, _ body: () throws -> T) throws -> T {
+    do {
+      return try body()
+    } catch {
+      throw LoadingError("\(folder.path) cannot be served: \(error)")
+    }
   }
 
   /// One pass through every block: page faults, lazy tables and broken weights come to light here
@@ -58,7 +86,9 @@ enum ModelLoader {
       .single("warm up"), maxTokens: model.defaultMaxTokens)
     let isDone = DispatchSemaphore(value: 0)
     let outcome = Outcome<Result<[EncodedResult], BatchingError>>()
-    _ = try model.queue.encode([BatchItem(text.sequence, for: selection)]) { result in
+    _ = try model.queue.encode(
+      [BatchItem(text.sequence, for: selection)], to: model.encoder
+    ) { result in
       outcome.value = result
       isDone.signal()
     }

@@ -19,11 +19,10 @@ struct ServeCommand: ParsableCommand {
   func run() throws {
     Signals.block()
     let settings: Settings
-    let model: ModelFolder
     let keys: APIKeys?
     do {
       settings = try flags.resolve(environment: Environment.all)
-      model = try Self.check(settings)
+      try Self.check(settings)
       keys = try Self.keys(settings.apiKeyFile)
     } catch {
       printError("\(error)")
@@ -57,11 +56,12 @@ struct ServeCommand: ParsableCommand {
     // A serial queue may block: it has a thread of its own while it runs.
     DispatchQueue(label: "bert-server.load").async {
       do {
-        service.ready(
-          try ModelLoader.load(model, settings, threads: ThreadCount(setting: settings.threads)))
-        log.info("\(model.name) is ready")
+        let models = try ModelLoader.load(
+          settings.models, settings, threads: ThreadCount(setting: settings.threads))
+        service.ready(models)
+        log.info("\(models.map(\.name).joined(separator: ", ")) ready")
       } catch {
-        printError("\(model.path) cannot be served: \(error)")
+        printError("\(error)")
         Glibc.exit(1)
       }
     }
@@ -95,19 +95,13 @@ struct ServeCommand: ParsableCommand {
     }
   }
 
-  /// What no table of settings can know: the models served at once, this CPU's kernel sets.
-  private static func check(_ settings: Settings) throws -> ModelFolder {
-    guard settings.models.count == 1 else {
-      throw LoadingError(
-        "one process serves one model, and --model is given \(settings.models.count) times; start "
-          + "a process for each")
-    }
+  /// What no table of settings can know: this CPU's kernel sets.
+  private static func check(_ settings: Settings) throws {
     let kernels = Encoder.availableKernelSets
     guard settings.kernels == "auto" || kernels.contains(settings.kernels) else {
       throw LoadingError(
         "there is no kernel set '\(settings.kernels)' on this CPU; there is auto, "
           + kernels.joined(separator: ", "))
     }
-    return settings.models[0]
   }
 }

@@ -37,7 +37,7 @@ extension BatchQueue {
 @Suite struct BatchQueueTests {
   @Test func eachTextGetsItsOwnAnswer() async throws {
     let encoder = FakeEncoder(lanes: 2)
-    let queue = BatchQueue(encoder: encoder, limits: BatchLimits(maxBatchTokens: 50))
+    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits(maxBatchTokens: 50))
     let ears = (0..<20).map { _ in Ear() }
     for (request, ear) in ears.enumerated() {
       let items = (0..<30).map { item($0 % 10 + 1, sum: request * 100 + $0) }
@@ -55,8 +55,30 @@ extension BatchQueue {
     #expect(try #require(statistics.tokensPerSecond) > 0)
   }
 
+  /// Texts come in just as passes end and start: their clock must not run back.
+  @Test func noTextWaitsForLessThanNoTime() async throws {
+    let queue = BatchQueue(encoders: [FakeEncoder(lanes: 2)], limits: BatchLimits())
+    let shortest = Guarded(Duration.seconds(1))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          for _ in 0..<2000 {
+            _ = try queue.submit([item(1, sum: 1)]) { event in
+              guard case .encoded(_, let result) = event else { return }
+              shortest.access { $0 = min($0, result.queueTime, result.encodeTime) }
+            }
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    await queue.drained()
+    #expect(shortest.access { $0 } >= .zero)
+  }
+
   @Test func gatheredAnswersComeInOrder() async throws {
-    let queue = BatchQueue(encoder: FakeEncoder(lanes: 2), limits: BatchLimits(maxBatchTokens: 20))
+    let queue = BatchQueue(
+      encoders: [FakeEncoder(lanes: 2)], limits: BatchLimits(maxBatchTokens: 20))
     let results = try await withCheckedThrowingContinuation { done in
       do {
         _ = try queue.encode((0..<40).map { item(7, sum: $0) }) { done.resume(with: $0) }
@@ -76,7 +98,7 @@ extension BatchQueue {
       return nil
     }
     let limits = BatchLimits(maxBatchTokens: 10, maxQueueTokens: 20)
-    let queue = BatchQueue(encoder: encoder, limits: limits)
+    let queue = BatchQueue(encoders: [encoder], limits: limits)
     let ear = Ear()
     let refused = Ear()
     for sum in 0..<3 { _ = try queue.submit([item(10, sum: sum)], onEvent: ear.hear) }
@@ -102,7 +124,7 @@ extension BatchQueue {
       gate.pass()
       return nil
     }
-    let queue = BatchQueue(encoder: encoder, limits: BatchLimits(maxBatchTokens: 10))
+    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits(maxBatchTokens: 10))
     let patient = Ear()
     let running = Ear()
     _ = try queue.submit([item(5, sum: 0)], deadline: .now + .seconds(1 << 40)) {
@@ -129,7 +151,7 @@ extension BatchQueue {
       gate.pass()
       return nil
     }
-    let queue = BatchQueue(encoder: encoder, limits: BatchLimits())
+    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits())
     await withTaskGroup { group in
       for timeout in [30, 10, 50] {
         group.addTask {
@@ -152,7 +174,7 @@ extension BatchQueue {
       gate.pass()
       return nil
     }
-    let queue = BatchQueue(encoder: encoder, limits: BatchLimits())
+    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits())
     let ear = Ear()
     await withCheckedContinuation { done in
       _ = try? queue.submit([item(6, sum: 1)], deadline: .now + .milliseconds(10)) { event in
@@ -169,7 +191,7 @@ extension BatchQueue {
   @Test func maxWaitEndsByItself() async throws {
     let encoder = FakeEncoder(lanes: 1)
     let queue = BatchQueue(
-      encoder: encoder, limits: BatchLimits(maxWait: .milliseconds(30)))
+      encoders: [encoder], limits: BatchLimits(maxWait: .milliseconds(30)))
     await withTaskGroup { group in
       for sum in 0..<3 {
         group.addTask {
@@ -188,7 +210,7 @@ extension BatchQueue {
       gate.pass()
       return nil
     }
-    let queue = BatchQueue(encoder: encoder, limits: BatchLimits(maxBatchTokens: 10))
+    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits(maxBatchTokens: 10))
     let ear = Ear()
     let inPass = try queue.submit([item(10, sum: 0)], onEvent: ear.hear)
     let waiting = try queue.submit([item(10, sum: 0)], onEvent: ear.hear)
@@ -204,7 +226,7 @@ extension BatchQueue {
   }
 
   @Test func aListenerMayCancelItsOwnRequest() async throws {
-    let queue = BatchQueue(encoder: FakeEncoder(lanes: 1), limits: BatchLimits())
+    let queue = BatchQueue(encoders: [FakeEncoder(lanes: 1)], limits: BatchLimits())
     let ear = Ear()
     let id = Guarded<RequestID?>(nil)
     let known = DispatchSemaphore(value: 0)
@@ -223,7 +245,7 @@ extension BatchQueue {
   @Test func aBrokenPassFailsItsRequestsOnce() async throws {
     let error = EncodeError.notFinite(key: .pooledOutput)
     let encoder = FakeEncoder(lanes: 2) { $0.ids.contains(666) ? error : nil }
-    let queue = BatchQueue(encoder: encoder, limits: BatchLimits(maxBatchTokens: 64))
+    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits(maxBatchTokens: 64))
     let broken = Ear()
     let whole = Ear()
     _ = try queue.submit((0..<20).map { _ in item(20, sum: 666) }, onEvent: broken.hear)
@@ -236,7 +258,7 @@ extension BatchQueue {
   @Test func drainingEndsWhenAllIsHeard() async throws {
     for _ in 0..<20 {
       let queue = BatchQueue(
-        encoder: FakeEncoder(lanes: 2), limits: BatchLimits(maxBatchTokens: 10))
+        encoders: [FakeEncoder(lanes: 2)], limits: BatchLimits(maxBatchTokens: 10))
       let ear = Ear()
       _ = try queue.submit((0..<8).map { item(8, sum: $0) }, onEvent: ear.hear)
       let heard = await withCheckedContinuation { done in
@@ -247,7 +269,7 @@ extension BatchQueue {
   }
 
   @Test func drainingTwiceCompletesTwice() async throws {
-    let queue = BatchQueue(encoder: FakeEncoder(lanes: 1), limits: BatchLimits())
+    let queue = BatchQueue(encoders: [FakeEncoder(lanes: 1)], limits: BatchLimits())
     let ear = Ear()
     _ = try queue.submit([item(3, sum: 9)], onEvent: ear.hear)
     async let first: Void = queue.drained()
@@ -267,7 +289,7 @@ extension BatchQueue {
     }
     let encoder = FakeEncoder(lanes: 3)
     let limits = BatchLimits(maxBatchTokens: 60, maxQueueTokens: 2000, minBatchRows: 8)
-    let queue = BatchQueue(encoder: encoder, limits: limits)
+    let queue = BatchQueue(encoders: [encoder], limits: limits)
     let seed = UInt64.random(in: 0...UInt64.max)
     let all = await withTaskGroup(of: [Sent].self) { group in
       for task in 0..<6 {

@@ -15,7 +15,9 @@ import Testing
       maxQueueTokens: .random(in: 20...3000, using: &random),
       maxWait: Bool.random(using: &random) ? .zero : .milliseconds(3),
       minBatchRows: .random(in: 1...64, using: &random))
-    var simulation = Simulation(lanes: .random(in: 1...5, using: &random), limits: limits)
+    let encoders = Int.random(in: 1...3, using: &random)
+    var simulation = Simulation(
+      encoders: encoders, lanes: .random(in: 1...5, using: &random), limits: limits)
     var refused = 0
 
     for _ in 0..<1500 {
@@ -27,7 +29,8 @@ import Testing
         let timeout: Duration? =
           Bool.random(using: &random) ? nil : .milliseconds(.random(in: 0...40, using: &random))
         do throws(BatchingError) {
-          _ = try simulation.submit(counts, timeout: timeout)
+          _ = try simulation.submit(
+            counts, to: .random(in: 0..<encoders, using: &random), timeout: timeout)
         } catch {
           refused += 1
           let tokens = counts.reduce(0, +)
@@ -131,6 +134,6 @@ import Testing
     for _ in 0..<10_000 {
       scheduler.cancel(try scheduler.submit([10], deadline: now + .seconds(60), at: now).0)
     }
-    #expect(scheduler.ring.count <= 65 && scheduler.deadlines.count <= 65)
+    #expect(scheduler.lines[0].ring.count <= 65 && scheduler.deadlines.count <= 65)
   }
 }

@@ -50,6 +50,28 @@ import Testing
     #expect(simulation.violations == [])
   }
 
+  @Test func encodersTakeTurns() throws {
+    var simulation = Simulation(
+      encoders: 2, lanes: 1, limits: BatchLimits(maxBatchTokens: 100))
+    _ = try simulation.submit(Array(repeating: 100, count: 4), to: 0)
+    _ = try simulation.submit(Array(repeating: 50, count: 4), to: 1)
+    simulation.finishAll()
+    #expect(simulation.started.map(\.encoder) == [0, 1, 0, 1, 0, 0])
+    #expect(simulation.started.map(\.rows) == [100, 100, 100, 100, 100, 100])
+    #expect(simulation.violations == [])
+  }
+
+  @Test func encodersShareIdleLanes() throws {
+    var simulation = Simulation(encoders: 2, lanes: 4, limits: BatchLimits(maxBatchTokens: 512))
+    _ = try simulation.submit([512])
+    _ = try simulation.submit(Array(repeating: 16, count: 20), to: 1)
+    _ = try simulation.submit([16])
+    simulation.finish()
+    #expect(simulation.started.map(\.encoder) == [0, 1, 0, 1])
+    #expect(simulation.started.map(\.lanes.count) == [4, 1, 2, 1])
+    #expect(simulation.violations == [])
+  }
+
   @Test func aPassGetsNeighbouringLanes() throws {
     var simulation = Simulation(lanes: 4, limits: BatchLimits(maxBatchTokens: 100))
     _ = try simulation.submit(Array(repeating: 100, count: 4))
@@ -79,7 +101,7 @@ import Testing
     simulation.finish()
     let next = try #require(simulation.started.last)
     #expect(next.slices.map(\.request) == [large, small, large])
-    #expect(next.slices[0].rows <= BatchScheduler.turn)
+    #expect(next.slices[0].rows <= BatchScheduler.turnTokens)
     simulation.finishAll()
     #expect(simulation.violations == [])
   }
@@ -92,7 +114,7 @@ import Testing
     while simulation.requests[small]!.next == 0 { simulation.finish() }
     let rows = simulation.started[passesBefore...].reduce(0) { $0 + $1.rows }
     // 500 tokens are saved up in four turns; nobody may put in more than a turn and a text each.
-    #expect(rows <= 4 * 20 * BatchScheduler.turn + 20 * 50 + 500)
+    #expect(rows <= 4 * 20 * BatchScheduler.turnTokens + 20 * 50 + 500)
     #expect(simulation.violations == [])
   }
 
@@ -104,7 +126,7 @@ import Testing
     let encoded = [long, short].map { id in
       simulation.started.flatMap(\.slices).filter { $0.request == id }.reduce(0) { $0 + $1.rows }
     }
-    #expect(abs(encoded[0] - encoded[1]) <= 2 * (500 + BatchScheduler.turn + 600))
+    #expect(abs(encoded[0] - encoded[1]) <= 2 * (500 + BatchScheduler.turnTokens + 600))
     #expect(encoded[0] + encoded[1] > 40 * 300)
     #expect(simulation.violations == [])
   }

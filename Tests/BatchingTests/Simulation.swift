@@ -7,6 +7,7 @@ struct Simulation {
   typealias Instant = ContinuousClock.Instant
 
   struct Request {
+    let encoder: Int
     let tokenCounts: [Int]
     let deadline: Instant?
     /// The first sequence that no pass has taken.
@@ -27,21 +28,22 @@ struct Simulation {
   var failures: [RequestID: BatchingError] = [:]
   var violations: [String] = []
 
-  init(lanes: Int, limits: BatchLimits) {
+  init(encoders: Int = 1, lanes: Int, limits: BatchLimits) {
     laneCount = lanes
-    scheduler = BatchScheduler(laneCount: lanes, limits: limits)
+    scheduler = BatchScheduler(encoderCount: encoders, laneCount: lanes, limits: limits)
   }
 
   var statistics: BatchStatistics { scheduler.statistics(at: now) }
 
   // MARK: Events
 
-  mutating func submit(_ tokenCounts: [Int], timeout: Duration? = nil) throws(BatchingError)
-    -> RequestID
-  {
+  mutating func submit(
+    _ tokenCounts: [Int], to encoder: Int = 0, timeout: Duration? = nil
+  ) throws(BatchingError) -> RequestID {
     let deadline = timeout.map { now + $0 }
-    let (id, actions) = try scheduler.submit(tokenCounts, deadline: deadline, at: now)
-    requests[id] = Request(tokenCounts: tokenCounts, deadline: deadline)
+    let (id, actions) = try scheduler.submit(
+      tokenCounts, to: encoder, deadline: deadline, at: now)
+    requests[id] = Request(encoder: encoder, tokenCounts: tokenCounts, deadline: deadline)
     take(actions)
     return id
   }
@@ -106,6 +108,7 @@ struct Simulation {
     var lengths: [Int] = []
     for slice in batch.slices {
       var request = requests[slice.request]!
+      check(request.encoder == batch.encoder, "\(slice.request) is encoded by another model")
       check(!request.isGone, "\(slice.request) is encoded though it is gone")
       check(request.deadline.map { $0 > now } ?? true, "\(slice.request) is encoded too late")
       check(slice.indices.lowerBound == request.next, "\(slice.indices) after \(request.next)")

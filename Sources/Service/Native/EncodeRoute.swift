@@ -37,7 +37,8 @@ extension Service {
     guard let type = ContentType(field: fields[.contentType]) else {
       throw .unsupportedContentType(fields[.contentType] ?? "")
     }
-    var given = try queryParameters(request.head.path ?? "/")
+    var given = try Self.parameters(
+      request.head.path ?? "/", known: EncodeParameters.names)
     var jsonLimits = JSONParser.Limits()
     jsonLimits.depth = limits.jsonDepth
     let body = try EncodeBody(request.body, type, jsonLimits: jsonLimits)
@@ -82,7 +83,12 @@ extension Service {
     }
   }
 
-  private func queryParameters(_ target: String) throws(ServiceError) -> EncodeParameters.Given {
+  /// The query's parameters.
+  ///
+  /// - Parameter known: any other is refused.
+  static func parameters(
+    _ target: String, known: [String]
+  ) throws(ServiceError) -> EncodeParameters.Given {
     var given: EncodeParameters.Given = [:]
     let items: [RequestTarget.QueryItem]
     do {
@@ -91,10 +97,9 @@ extension Service {
       throw .invalid("the query does not parse: \(error.message)")
     }
     for item in items {
-      guard EncodeParameters.names.contains(item.name) else {
+      guard known.contains(item.name) else {
         throw .invalid(
-          "there is no parameter '\(item.name)'; there are "
-            + EncodeParameters.names.joined(separator: ", "))
+          "there is no parameter '\(item.name)'; there are \(known.joined(separator: ", "))")
       }
       given[item.name, default: []].append(item.value)
     }
@@ -160,7 +165,8 @@ private struct EncodeJob: Sendable {
     let id: RequestID
     do {
       id = try model.queue.encode(
-        texts.map { BatchItem($0.sequence, for: selection) }, deadline: deadline
+        texts.map { BatchItem($0.sequence, for: selection) }, to: model.encoder,
+        deadline: deadline
       ) { result in
         serializeQueue.async { answer(result) }
       }

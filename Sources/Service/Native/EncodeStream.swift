@@ -100,7 +100,7 @@ final class EncodeStream: BodySource {
     do {
       let id = try model.queue.submit(
         texts[first..<first + count].map { BatchItem($0.sequence, for: selection) },
-        deadline: deadline ?? (ContinuousClock.now + windowTimeout)
+        to: model.encoder, deadline: deadline ?? (ContinuousClock.now + windowTimeout)
       ) { [self] event in
         switch event {
         case .encoded(let index, let result): receive(first + index, result)

@@ -68,16 +68,18 @@ extension Service {
   func answerMetrics(_ exchange: Exchange) {
     var text = MetricsText()
     writeRequests(metrics.snapshot, to: &text)
-    if let model = try? model() {
-      writeQueue(model.queue.statistics, to: &text)
-      text.family("bert_model_info", "gauge", help: "The model and how it is computed.")
-      let facts = Dictionary(model.facts.map { ($0.name, $0.value) }) { $1 }
-      text.sample(
-        "bert_model_info",
-        [
-          "model": model.name, "kernels": facts["kernels"] ?? "",
-          "precision": facts["precision"] ?? "", "version": process.version,
-        ], 1)
+    if let models = try? models() {
+      writeQueue(models[0].queue.statistics, to: &text)
+      text.family("bert_model_info", "gauge", help: "The models and how they are computed.")
+      for model in models {
+        let facts = Dictionary(model.facts.map { ($0.name, $0.value) }) { $1 }
+        text.sample(
+          "bert_model_info",
+          [
+            "model": model.name, "kernels": facts["kernels"] ?? "",
+            "precision": facts["precision"] ?? "", "version": process.version,
+          ], 1)
+      }
     }
     for measurement in process.measurements {
       text.single(

@@ -23,8 +23,8 @@ extension Service {
         .json(
           Self.status("draining"), status: .serviceUnavailable,
           fields: ServiceError.draining.fields))
-    case .ready(let model):
-      exchange.answer(.json(Self.status("ready", model: model.name)))
+    case .ready(let models):
+      exchange.answer(.json(Self.status("ready", model: models[0].name)))
     }
   }
 
@@ -41,16 +41,21 @@ extension Service {
     return writer.bytes
   }
 
-  /// `GET /info`.
+  /// `GET /info`: of the default model, or with `?model=NAME` of another one.
   func info(_ exchange: Exchange) {
     do throws(ServiceError) {
-      let model = try model()
+      let given = try Self.parameters(exchange.request.head.path ?? "/", known: ["model"])
+      let model = try model(named: EncodeParameters.single("model", given))
       var writer = JSONWriter()
       writer.beginObject()
       writer.key("model")
       writer.string(model.name)
       writer.key("version")
       writer.string(process.version)
+      writer.key("models")
+      writer.beginArray()
+      for model in try models() { writer.string(model.name) }
+      writer.endArray()
       writer.key("output_keys")
       writer.beginArray()
       for key in model.shape.keys { writer.string(key.rawValue) }
