@@ -87,7 +87,11 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "ServiceTests", dependencies: ["Service", "OutputMap", "JSON"],
+      name: "ServiceTests",
+      dependencies: [
+        "Service", "HTTP", "JSON", "OutputMap", "WordPiece",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
       swiftSettings: swiftSettings),
     .testTarget(name: "LayoutTests", swiftSettings: swiftSettings),
   ],

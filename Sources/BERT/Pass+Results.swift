@@ -50,7 +50,9 @@ extension Pass {
       case .meanSqrtLength: pool(PoolingMeanSqrtLength)
       case .weightedMean: pool(PoolingWeightedMean)
       }
-      if modules.normalizes { unsafe normalizeLength(columns, place) }
+      if modules.normalizes, entry.selection.normalizesSentence {
+        unsafe normalizeLength(columns, place)
+      }
       count = columns
     }
     return unsafe vector.withUnsafeBufferPointer { values in

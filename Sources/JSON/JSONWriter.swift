@@ -64,6 +64,31 @@ public struct JSONWriter: Sendable {
     bytes += (value ? "true" : "false").utf8
   }
 
+  /// Any value, members by name; a number as it was read.
+  public mutating func value(_ value: JSONValue) {
+    switch value {
+    case .null: null()
+    case .boolean(let value): boolean(value)
+    case .integer(let value): integer(value)
+    case .double(let value): double(value)
+    case .largeNumber(let text):
+      separate()
+      bytes += text.utf8
+    case .string(let value): string(value)
+    case .array(let items):
+      beginArray()
+      for item in items { self.value(item) }
+      endArray()
+    case .object(let members):
+      beginObject()
+      for (name, member) in members.sorted(by: { $0.key < $1.key }) {
+        key(name)
+        self.value(member)
+      }
+      endObject()
+    }
+  }
+
   public mutating func null() {
     separate()
     bytes += "null".utf8

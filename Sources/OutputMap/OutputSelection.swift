@@ -26,6 +26,8 @@ public struct OutputSelection: Hashable, Sendable {
   public var pooled: Bool
   /// The sentence-transformers vector (`sentence_embedding`).
   public var sentence: Bool
+  /// Whether that vector is divided by its length, for a folder that has the Normalize module.
+  public var normalizesSentence = true
   /// The blocks whose outputs are wanted, all rows of each.
   public var blocks: BlockSet
 

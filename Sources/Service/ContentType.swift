@@ -1,12 +1,22 @@
-/// The kinds of body that `/encode` reads.
-enum ContentType: Equatable {
+/// The kinds of body that routes read.
+enum ContentType: Equatable, Sendable {
   /// No type, or what `curl -d` says of any body: JSON if it parses as such, else text.
   case unstated
   case text
   case json
   case ndjson
+  /// KServe's JSON with tensors behind it.
+  case binary
 
-  static let accepted = "text/plain, application/json, application/x-ndjson"
+  var name: String {
+    switch self {
+    case .unstated: "application/x-www-form-urlencoded"
+    case .text: "text/plain"
+    case .json: "application/json"
+    case .ndjson: "application/x-ndjson"
+    case .binary: "application/octet-stream"
+    }
+  }
 
   /// Reads a Content-Type field (RFC 9110 §8.3); nil if the type, or its charset, is none of ours.
   init?(field: String?) {
@@ -28,6 +38,7 @@ enum ContentType: Equatable {
     case "text/plain": self = .text
     case "application/json": self = .json
     case "application/x-ndjson", "application/ndjson", "application/jsonl": self = .ndjson
+    case "application/octet-stream": self = .binary
     default: return nil
     }
   }

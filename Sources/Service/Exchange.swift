@@ -9,6 +9,10 @@ public struct RequestRecord: Sendable {
   public var route: String
   public var status: Int
   public var remoteAddress: String
+  /// The caller's trace, if it sent one that is well-formed.
+  public var trace: TraceParent?
+  /// Empty for what concerns no model.
+  public var model = ""
   public var texts = 0
   public var tokens = 0
   public var truncated = 0
@@ -21,6 +25,8 @@ public struct RequestRecord: Sendable {
     public var encode: Duration = .zero
     public var serialize: Duration = .zero
     public var total: Duration = .zero
+    /// When the parsing began.
+    var tokenizeBegan = ContinuousClock.now
   }
 }
 
@@ -28,22 +34,28 @@ public struct RequestRecord: Sendable {
 final class Exchange: Sendable {
   let request: Request
   let id: String
+  /// What stands in the places of the route's path.
+  let parameters: [String: String]
+  private let errors: ErrorShape
   private let responder: Responder
   private let record: Locked<RequestRecord>
   private let finished: @Sendable (RequestRecord) -> Void
 
   init(
-    _ request: Request, _ responder: Responder, route: String,
+    _ request: Request, _ responder: Responder, _ match: Route.Match,
     finished: @escaping @Sendable (RequestRecord) -> Void
   ) {
     self.request = request
     self.responder = responder
     self.finished = finished
+    parameters = match.parameters
+    errors = match.route.errors
     id = Self.id(request.head.headerFields[.requestID])
     record = Locked(
       RequestRecord(
-        id: id, method: request.head.method.rawValue, route: route, status: 0,
-        remoteAddress: request.remoteAddress))
+        id: id, method: request.head.method.rawValue, route: match.route.path, status: 0,
+        remoteAddress: request.remoteAddress,
+        trace: request.head.headerFields[.traceParent].flatMap(TraceParent.init)))
   }
 
   /// Notes what is known by now; nothing once the answer is on its way.
@@ -63,12 +75,16 @@ final class Exchange: Sendable {
       return record
     }
     response.fields[.requestID] = id
-    if record.texts > 0 { response.fields[.serverTiming] = record.stages.serverTiming }
+    response.fields[.traceParent] = record.trace?.field
+    if record.texts > 0 {
+      response.fields[.serverTiming] = record.stages.serverTiming
+      if case .tei = errors { response.fields.append(contentsOf: record.computeFields) }
+    }
     responder.respond(response)
     finished(record)
   }
 
-  func fail(_ error: ServiceError) { answer(error.response) }
+  func fail(_ error: ServiceError) { answer(errors.response(error)) }
 
   /// The client's own id if it is short and plain, else a random one.
   static func id(_ given: String?) -> String {
@@ -112,4 +128,5 @@ extension Duration {
 extension HTTPField.Name {
   static let requestID = Self("x-request-id")!
   static let serverTiming = Self("server-timing")!
+  static let traceParent = Self("traceparent")!
 }

@@ -4,15 +4,22 @@ import HTTPTypes
 /// One entry of the routing table: a path and a method; GET routes answer HEAD too.
 struct Route: Sendable {
   var method: HTTPRequest.Method
+  /// A part may be a name in braces, with something fixed behind it: `/v1/models/{model}:predict`.
   var path: String
+  /// How its failures are written.
+  var errors = ErrorShape.native
+  /// What a body may be; one without a type is taken for any of them.
+  var accepts: [ContentType] = []
   /// Nothing about the model or its texts: whoever watches the process has no key.
   var isOpen = false
   var answer: @Sendable (Service, Exchange) -> Void
 
   var takesBody: Bool { method == .post }
 
-  static let all: [Route] = [
-    Route(method: .post, path: "/encode") { $0.encode($1) },
+  static let all: [Route] = native + openAI + tei
+
+  private static let native: [Route] = [
+    Route(method: .post, path: "/encode", accepts: [.text, .json, .ndjson]) { $0.encode($1) },
     Route(method: .get, path: "/health/live", isOpen: true) { $0.live($1) },
     Route(method: .get, path: "/health/ready", isOpen: true) { $0.health($1) },
     Route(method: .get, path: "/health", isOpen: true) { $0.health($1) },
@@ -20,7 +27,19 @@ struct Route: Sendable {
     Route(method: .get, path: "/metrics") { $0.answerMetrics($1) },
   ]
 
+  // MARK: - Finding one
+
+  /// A route with what stands in its path's places.
+  struct Match {
+    var route: Route
+    var parameters: [String: String] = [:]
+  }
+
   private static let byPath = Dictionary(grouping: all, by: \.path)
+  /// Paths with places in them, the more particular first.
+  private static let templates = byPath.filter { $0.key.contains("{") }
+    .map { (template: PathTemplate($0.key), routes: $0.value) }
+    .sorted { $0.template.fixedLength > $1.template.fixedLength }
   private static let knownMethods = Set(
     ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"])
 
@@ -30,19 +49,32 @@ struct Route: Sendable {
   }
 
   /// - Throws: `unknownRoute`, `methodNotAllowed`.
-  static func find(_ head: HTTPRequest) throws(ServiceError) -> Route {
-    let target = head.path ?? "/"
-    let path = target.firstIndex(of: "?").map { String(target[..<$0]) } ?? target
-    if path == "*", head.method == .options { return options }
-    // Nearly all paths come as they are written; others are read by the one rule for paths.
-    guard let routes = byPath[path] ?? (try? RequestTarget(path)).flatMap({ byPath[$0.path] })
-    else {
-      throw .unknownRoute(path: path)
-    }
+  static func find(_ head: HTTPRequest) throws(ServiceError) -> Match {
+    let path = Self.path(head)
+    if path == "*", head.method == .options { return Match(route: options) }
+    guard let (routes, parameters) = routes(at: path) else { throw .unknownRoute(path: path) }
     let method = head.method == .head ? .get : head.method
-    if let route = routes.first(where: { $0.method == method }) { return route }
-    if method == .options { return options }
+    if let route = routes.first(where: { $0.method == method }) {
+      return Match(route: route, parameters: parameters)
+    }
+    if method == .options { return Match(route: options) }
     throw .methodNotAllowed(method: head.method.rawValue, allowed: allowed(routes))
+  }
+
+  private static func routes(at path: String) -> (routes: [Route], parameters: [String: String])? {
+    // Nearly all paths come as they are written; others are read by the one rule for paths.
+    if let routes = byPath[path] { return (routes, [:]) }
+    guard let target = try? RequestTarget(path) else { return nil }
+    if let routes = byPath[target.path] { return (routes, [:]) }
+    for (template, routes) in templates {
+      if let parameters = template.match(target.components) { return (routes, parameters) }
+    }
+    return nil
+  }
+
+  private static func path(_ head: HTTPRequest) -> String {
+    let target = head.path ?? "/"
+    return target.firstIndex(of: "?").map { String(target[..<$0]) } ?? target
   }
 
   private static func allowed(_ routes: [Route]) -> [HTTPRequest.Method] {
@@ -51,12 +83,56 @@ struct Route: Sendable {
 
   /// What may be asked of a path, or of the server by `OPTIONS *` (RFC 9110 §9.3.7).
   private static let options = Route(method: .options, path: "*") { _, exchange in
-    let target = exchange.request.head.path ?? "*"
-    let path = target.firstIndex(of: "?").map { String(target[..<$0]) } ?? target
-    let methods = byPath[path].map(allowed) ?? [.get, .head, .post, .options]
+    let methods =
+      routes(at: path(exchange.request.head)).map { allowed($0.routes) }
+      ?? [.get, .head, .post, .options]
     exchange.answer(
       Response(
         status: .noContent,
         fields: [.allow: methods.map(\.rawValue).joined(separator: ", ")], body: .bytes([])))
+  }
+}
+
+/// A route's path, part by part.
+struct PathTemplate {
+  private enum Part {
+    case fixed(String)
+    /// Any text but none, with `suffix` behind it.
+    case place(name: String, suffix: String)
+  }
+
+  private let parts: [Part]
+  /// Characters that are not in places.
+  let fixedLength: Int
+
+  init(_ path: String) {
+    parts = path.split(separator: "/").map { part in
+      guard part.hasPrefix("{"), let end = part.firstIndex(of: "}") else {
+        return .fixed(String(part))
+      }
+      return .place(
+        name: String(part.dropFirst()[..<end]), suffix: String(part[part.index(after: end)...]))
+    }
+    fixedLength = parts.reduce(0) { length, part in
+      switch part {
+      case .fixed(let text): length + text.count
+      case .place(_, let suffix): length + suffix.count
+      }
+    }
+  }
+
+  /// What stands in the places; nil if this is another path.
+  func match(_ components: [String]) -> [String: String]? {
+    guard components.count == parts.count else { return nil }
+    var parameters: [String: String] = [:]
+    for (part, component) in zip(parts, components) {
+      switch part {
+      case .fixed(let text): guard component == text else { return nil }
+      case .place(let name, let suffix):
+        guard component.hasSuffix(suffix), component.count > suffix.count else { return nil }
+        parameters[name] = String(component.dropLast(suffix.count))
+      }
+    }
+    return parameters
   }
 }

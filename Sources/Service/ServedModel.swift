@@ -39,8 +39,34 @@ public struct ServedModel: Sendable {
     }
   }
 
+  /// What the folder's sentence-transformers modules say, besides the vector's size.
+  public struct Sentence: Sendable, Equatable {
+    /// How tokens become one vector, as the library names it.
+    public var pooling: String
+    /// Whether the vector has length 1.
+    public var normalizes: Bool
+    /// Texts to put before the input, by the name that asks for them.
+    public var prompts: [String: String]
+    /// Whether the tokens of a prompt take part in the pooling.
+    public var poolsPrompt: Bool
+
+    public init(
+      pooling: String, normalizes: Bool, prompts: [String: String], poolsPrompt: Bool
+    ) {
+      self.pooling = pooling
+      self.normalizes = normalizes
+      self.prompts = prompts
+      self.poolsPrompt = poolsPrompt
+    }
+  }
+
+  /// Of the protocols that have versions of a model; there is one.
+  static let version = "1"
+
   public var name: String
   public var shape: Shape
+  /// Nil if and only if there is no `sentence_embedding`.
+  public var sentence: Sentence?
   /// The most tokens of a text where the request names no limit.
   public var defaultMaxTokens: Int
   public var tokenizer: WordPieceTokenizer
@@ -52,15 +78,32 @@ public struct ServedModel: Sendable {
   public var facts: [(name: String, value: String)]
 
   public init(
-    name: String, shape: Shape, defaultMaxTokens: Int, tokenizer: WordPieceTokenizer,
-    queue: BatchQueue, encoder: Int, facts: [(name: String, value: String)]
+    name: String, shape: Shape, sentence: Sentence?, defaultMaxTokens: Int,
+    tokenizer: WordPieceTokenizer, queue: BatchQueue, encoder: Int,
+    facts: [(name: String, value: String)]
   ) {
     self.name = name
     self.shape = shape
+    self.sentence = sentence
     self.defaultMaxTokens = defaultMaxTokens
     self.tokenizer = tokenizer
     self.queue = queue
     self.encoder = encoder
     self.facts = facts
   }
+
+  /// The entry that protocols answer with that know one vector a text: `sentence_embedding`, which
+  /// is made to compare texts by, else `pooled_output`.
+  func vectorKey() throws(ServiceError) -> OutputKey {
+    if shape.sentenceSize != nil { return .sentenceEmbedding }
+    guard shape.hasPooler else {
+      throw .invalid(
+        "this model has neither sentence-transformers modules nor a pooler, so no vector of a "
+          + "text; ask /encode for its sequence_output")
+    }
+    return .pooledOutput
+  }
+
+  /// Elements of a text's vector.
+  var vectorSize: Int { shape.sentenceSize ?? shape.hiddenSize }
 }

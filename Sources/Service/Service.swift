@@ -1,3 +1,4 @@
+import FoundationEssentials
 public import HTTP
 public import HTTPTypes
 import OutputMap
@@ -28,6 +29,8 @@ public final class Service: RequestHandler {
 
   let limits: ServiceLimits
   let metrics = Metrics()
+  /// Unix time, seconds.
+  let startedAt = Int(Date().timeIntervalSince1970)
   /// What the process tells of itself: names and gauges that no room here knows.
   let process: ProcessFacts
   private let keys: APIKeys?
@@ -87,8 +90,10 @@ public final class Service: RequestHandler {
   // MARK: - RequestHandler
 
   public func refuse(_ head: HTTPRequest) -> Response? {
+    var match: Route.Match?
     do throws(ServiceError) {
-      let route = try Route.find(head)
+      match = try Route.find(head)
+      guard let route = match?.route else { return nil }
       if let keys, !route.isOpen, !keys.allow(head.headerFields[.authorization]) {
         throw .unauthorized
       }
@@ -96,43 +101,43 @@ public final class Service: RequestHandler {
       if let coding = head.headerFields[.contentEncoding], coding.lowercased() != "identity" {
         throw .unsupportedContentCoding(coding)
       }
-      if let type = head.headerFields[.contentType], ContentType(field: type) == nil {
-        throw .unsupportedContentType(type)
+      if let type = head.headerFields[.contentType] {
+        let known = ContentType(field: type)
+        guard let known, known == .unstated || route.accepts.contains(known) else {
+          throw .unsupportedContentType(
+            type, accepted: route.accepts.map(\.name).joined(separator: ", "))
+        }
       }
       _ = try models()
       return nil
     } catch {
-      count(refused: head, error)
-      var response = error.response
+      let errors = match?.route.errors ?? ErrorShape(path: head.path ?? "/")
+      var response = errors.response(error)
       response.fields[.requestID] = Exchange.id(head.headerFields[.requestID])
+      metrics.record(
+        RequestRecord(
+          id: "", method: Route.knownMethod(head.method), route: match?.route.path ?? "none",
+          status: response.status.code, remoteAddress: ""))
       return response
     }
   }
 
   public func handle(_ request: Request, _ responder: Responder) {
     do throws(ServiceError) {
-      let route = try Route.find(request.head)
-      let exchange = Exchange(request, responder, route: route.path) { [self] record in
+      let match = try Route.find(request.head)
+      let exchange = Exchange(request, responder, match) { [self] record in
         metrics.record(record)
         log(record)
       }
-      route.answer(self, exchange)
+      match.route.answer(self, exchange)
     } catch {
-      responder.respond(error.response)
+      responder.respond(ErrorShape(path: request.head.path ?? "/").response(error))
     }
   }
 
   public func malformed(_ failure: HTTPFailure, path: String?) -> Response {
     metrics.countMalformed(status: failure.status.code)
-    return ServiceError.response(
+    return ErrorShape(path: path ?? "/").response(
       status: failure.status, type: "Validation", message: failure.message)
-  }
-
-  private func count(refused head: HTTPRequest, _ error: ServiceError) {
-    let route = (try? Route.find(head))?.path ?? "none"
-    metrics.record(
-      RequestRecord(
-        id: "", method: Route.knownMethod(head.method), route: route, status: error.status.code,
-        remoteAddress: ""))
   }
 }

@@ -1,12 +1,12 @@
-public import HTTP
+import HTTP
 public import HTTPTypes
-import JSON
 
 /// Everything that a route may answer instead of its result, with the one table from failure to
 /// status.
 public enum ServiceError: Error, Equatable, Sendable {
-  /// The request is malformed: a bad parameter, key or body.
-  case invalid(String)
+  /// The request is malformed: a bad parameter, key or body. The parameter is the member of the
+  /// body that is to blame, where a protocol tells it.
+  case invalid(String, parameter: String? = nil)
   /// Well-formed, but more, less or longer than the model or a limit takes.
   case unprocessable(String)
   /// No texts at all.
@@ -16,7 +16,7 @@ public enum ServiceError: Error, Equatable, Sendable {
   case unknownRoute(path: String)
   case unknownModel(name: String, served: String)
   case methodNotAllowed(method: String, allowed: [HTTPRequest.Method])
-  case unsupportedContentType(String)
+  case unsupportedContentType(String, accepted: String)
   case unsupportedContentCoding(String)
   case answerTooLarge(String)
   case overloaded(retryAfter: Int)
@@ -60,7 +60,7 @@ public enum ServiceError: Error, Equatable, Sendable {
   /// What happened and what to change.
   public var message: String {
     switch self {
-    case .invalid(let message), .unprocessable(let message), .empty(let message),
+    case .invalid(let message, _), .unprocessable(let message), .empty(let message),
       .answerTooLarge(let message), .backend(let message):
       message
     case .unauthorized: "an API key is needed; send it as Authorization: Bearer KEY"
@@ -70,8 +70,8 @@ public enum ServiceError: Error, Equatable, Sendable {
       "there is no model '\(name)'; this server has \(served)"
     case .methodNotAllowed(let method, let allowed):
       "\(method) is not allowed here; use \(Self.list(allowed))"
-    case .unsupportedContentType(let type):
-      "the content type '\(type)' is not understood; send \(ContentType.accepted), in UTF-8"
+    case .unsupportedContentType(let type, let accepted):
+      "the content type '\(type)' is not understood; send \(accepted), in UTF-8"
     case .unsupportedContentCoding(let coding):
       "the content coding '\(coding)' is not understood; send the body as it is"
     case .overloaded(let retryAfter):
@@ -90,7 +90,7 @@ public enum ServiceError: Error, Equatable, Sendable {
     switch self {
     case .unauthorized: fields[.wwwAuthenticate] = "Bearer"
     case .methodNotAllowed(_, let allowed): fields[.allow] = Self.list(allowed)
-    case .unsupportedContentType: fields[.accept] = ContentType.accepted
+    case .unsupportedContentType(_, let accepted): fields[.accept] = accepted
     case .unsupportedContentCoding: fields[.acceptEncoding] = "identity"
     case .overloaded(let retryAfter): fields[.retryAfter] = String(retryAfter)
     case .loading: fields[.retryAfter] = "1"
@@ -100,22 +100,9 @@ public enum ServiceError: Error, Equatable, Sendable {
     return fields
   }
 
-  public var response: Response {
-    Self.response(status: status, type: type, message: message, fields: fields)
-  }
-
-  /// The shape of every error on the service's own routes.
-  static func response(
-    status: HTTPResponse.Status, type: String, message: String, fields: HTTPFields = [:]
-  ) -> Response {
-    var writer = JSONWriter()
-    writer.beginObject()
-    writer.key("error")
-    writer.string(message)
-    writer.key("error_type")
-    writer.string(type)
-    writer.endObject()
-    return .json(writer.bytes, status: status, fields: fields)
+  /// The member of the body that is to blame, where that is known.
+  var parameter: String? {
+    if case .invalid(_, let parameter) = self { parameter } else { nil }
   }
 
   private static func list(_ methods: [HTTPRequest.Method]) -> String {

@@ -43,4 +43,10 @@ public struct Tokenization: Equatable, Sendable {
   public var sources: [TokenSource?]
   /// Whether tokens were dropped to keep to the limit.
   public var truncated: Bool
+
+  public init(sequence: TokenSequence, sources: [TokenSource?] = [], truncated: Bool = false) {
+    self.sequence = sequence
+    self.sources = sources
+    self.truncated = truncated
+  }
 }

@@ -36,17 +36,22 @@ struct Log: Sendable {
     let level: Logger.Level = record.status >= 500 && record.status != 503 ? .error : .debug
     guard logger.logLevel <= level else { return }
     let stages = record.stages
-    logger.log(
-      level: level, "request",
-      metadata: [
-        "id": "\(record.id)", "method": "\(record.method)", "route": "\(record.route)",
-        "status": "\(record.status)", "remote": "\(record.remoteAddress)",
-        "texts": "\(record.texts)", "tokens": "\(record.tokens)",
-        "truncated": "\(record.truncated)", "tokenize_us": "\(stages.tokenize.microseconds)",
-        "queue_us": "\(stages.queue.microseconds)", "encode_us": "\(stages.encode.microseconds)",
-        "serialize_us": "\(stages.serialize.microseconds)",
-        "total_us": "\(stages.total.microseconds)",
-      ])
+    var metadata: Logger.Metadata = [
+      "id": "\(record.id)", "method": "\(record.method)", "route": "\(record.route)",
+      "status": "\(record.status)", "remote": "\(record.remoteAddress)",
+      "texts": "\(record.texts)", "tokens": "\(record.tokens)",
+      "truncated": "\(record.truncated)", "tokenize_us": "\(stages.tokenize.microseconds)",
+      "queue_us": "\(stages.queue.microseconds)", "encode_us": "\(stages.encode.microseconds)",
+      "serialize_us": "\(stages.serialize.microseconds)",
+      "total_us": "\(stages.total.microseconds)",
+    ]
+    if !record.model.isEmpty { metadata["model"] = "\(record.model)" }
+    if let trace = record.trace {
+      metadata["trace_id"] = "\(trace.traceID)"
+      metadata["span_id"] = "\(trace.spanID)"
+      metadata["parent_span_id"] = "\(trace.parentID)"
+    }
+    logger.log(level: level, "request", metadata: metadata)
   }
 }
 

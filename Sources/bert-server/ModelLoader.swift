@@ -64,6 +64,11 @@ enum ModelLoader {
         hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
         positionCount: configuration.positionCount, hasPooler: encoder.hasPooler,
         sentenceSize: encoder.hasSentence ? configuration.hiddenSize : nil),
+      sentence: files.sentenceModules.map {
+        ServedModel.Sentence(
+          pooling: $0.pooling.rawValue, normalizes: $0.normalizes, prompts: $0.prompts,
+          poolsPrompt: $0.poolsPrompt)
+      },
       defaultMaxTokens: settings.maxTokens > 0 ? settings.maxTokens : files.maxTokens,
       tokenizer: try files.tokenizer(), queue: queue, encoder: index, facts: facts)
   }

@@ -6,7 +6,9 @@ struct EncodeBody {
   typealias Text = TokenizerInput
 
   var texts: [Text]
-  var parameters: EncodeParameters.Given
+  var parameters: GivenParameters
+  /// A bert-as-service client's, to be answered with.
+  var id: JSONValue?
 
   /// - Throws: `invalid` with the offset or the line of what does not parse.
   init(
@@ -16,7 +18,7 @@ struct EncodeBody {
     case .text: self.init(texts: [.single(try Self.text(bytes))])
     case .json: try self.init(json: try Self.value(bytes, jsonLimits))
     case .ndjson: self.init(texts: try Self.lines(bytes, jsonLimits))
-    case .unstated:
+    case .unstated, .binary:
       let first = bytes.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
       if let first, [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "\"")].contains(first),
         let value = try? Self.value(bytes, jsonLimits)
@@ -28,9 +30,10 @@ struct EncodeBody {
     }
   }
 
-  private init(texts: [Text], parameters: EncodeParameters.Given = [:]) {
+  private init(texts: [Text], parameters: GivenParameters = [:], id: JSONValue? = nil) {
     self.texts = texts
     self.parameters = parameters
+    self.id = id
   }
 
   private init(json: JSONValue) throws(ServiceError) {
@@ -40,7 +43,8 @@ struct EncodeBody {
     }
     var inputs: (name: String, value: JSONValue)?
     var tokenized = false
-    var parameters: EncodeParameters.Given = [:]
+    var id: JSONValue?
+    var parameters: GivenParameters = [:]
     for (name, value) in members.sorted(by: { $0.key < $1.key }) {
       switch name {
       case "inputs", "text", "texts", "instances":
@@ -53,6 +57,7 @@ struct EncodeBody {
           throw .invalid("is_tokenized is true or false")
         }
         tokenized = flag
+      case "id": id = value
       case _ where EncodeParameters.names.contains(name):
         parameters[name] = try Self.parameter(name, value)
       default:
@@ -69,10 +74,10 @@ struct EncodeBody {
     }
     self.init(
       texts: try Self.texts(inputs.value, at: "'\(inputs.name)'", tokenized: tokenized),
-      parameters: parameters)
+      parameters: parameters, id: id)
   }
 
-  private static let members = ["inputs", "text", "texts", "instances", "is_tokenized"]
+  private static let members = ["inputs", "text", "texts", "instances", "is_tokenized", "id"]
 
   /// A member as it would stand in the query.
   private static func parameter(

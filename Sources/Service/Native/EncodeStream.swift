@@ -33,7 +33,6 @@ final class EncodeStream: BodySource {
   }
 
   private let exchange: Exchange
-  private let model: ServedModel
   private let parameters: EncodeParameters
   private let texts: [Tokenization]
   private let deadline: ContinuousClock.Instant?
@@ -41,11 +40,11 @@ final class EncodeStream: BodySource {
   private let state = Locked(State())
 
   static func start(
-    _ exchange: Exchange, _ model: ServedModel, _ parameters: EncodeParameters,
-    _ texts: [Tokenization], deadline: ContinuousClock.Instant?, windowTimeout: Duration
+    _ exchange: Exchange, _ parameters: EncodeParameters, _ texts: [Tokenization],
+    deadline: ContinuousClock.Instant?, windowTimeout: Duration
   ) throws(ServiceError) {
     let stream = EncodeStream(
-      exchange, model, parameters, texts, deadline: deadline, windowTimeout: windowTimeout)
+      exchange, parameters, texts, deadline: deadline, windowTimeout: windowTimeout)
     do {
       try stream.submitWindow()
     } catch {
@@ -55,11 +54,10 @@ final class EncodeStream: BodySource {
   }
 
   private init(
-    _ exchange: Exchange, _ model: ServedModel, _ parameters: EncodeParameters,
-    _ texts: [Tokenization], deadline: ContinuousClock.Instant?, windowTimeout: Duration
+    _ exchange: Exchange, _ parameters: EncodeParameters, _ texts: [Tokenization],
+    deadline: ContinuousClock.Instant?, windowTimeout: Duration
   ) {
     self.exchange = exchange
-    self.model = model
     self.parameters = parameters
     self.texts = texts
     self.deadline = deadline
@@ -75,12 +73,13 @@ final class EncodeStream: BodySource {
     for id in requests { model.queue.cancel(id) }
   }
 
+  private var model: ServedModel { parameters.map.model }
+
   // MARK: - Into the queue
 
   /// Submits texts until a window of them is ahead of the client.
   private func submitWindow() throws(BatchingError) {
-    let numbersPerToken = EncodeAnswer.numberCount(
-      of: parameters, model.shape, texts: 0, tokens: 1)
+    let numbersPerToken = parameters.map.numberCount(texts: 0, tokens: 1)
     let window = min(Self.windowTokens, max(1, Self.windowNumbers / max(numbersPerToken, 1)))
     let (first, count) = state.withLock { state in
       let first = state.submitted
@@ -96,7 +95,7 @@ final class EncodeStream: BodySource {
       return (first, state.submitted - first)
     }
     guard count > 0 else { return }
-    let selection = parameters.selection(of: model.shape)
+    let selection = parameters.map.selection
     do {
       let id = try model.queue.submit(
         texts[first..<first + count].map { BatchItem($0.sequence, for: selection) },
@@ -179,7 +178,7 @@ final class EncodeStream: BodySource {
   /// Renders the lines that are ready, up to a piece's size.
   private func write(_ deliver: @Sendable (BodyPiece) -> Void) {
     var bytes: [UInt8] = []
-    while bytes.count < EncodeAnswer.pieceSize {
+    while bytes.count < AnswerSource.pieceSize {
       let line = state.withLock { state -> (Tokenization, EncodedSequence)? in
         guard let result = state.results.removeValue(forKey: state.written) else { return nil }
         let text = texts[state.written]
@@ -189,10 +188,8 @@ final class EncodeStream: BodySource {
       }
       guard let (text, result) = line else { break }
       let answer = EncodeAnswer(
-        model: model, parameters: parameters, texts: [text], results: [result])
-      var cursor = AnswerCursor(
-        answer.objectPieces(),
-        parameters.format == .base64 ? .base64(parameters.elements) : .json)
+        MapAnswer(request: parameters.map, texts: [text], results: [result]), parameters)
+      var cursor = AnswerCursor(answer.objectPieces(), parameters.coding)
       cursor.write(into: &bytes, until: .max)
       bytes.append(UInt8(ascii: "\n"))
     }

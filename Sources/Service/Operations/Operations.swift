@@ -45,7 +45,7 @@ extension Service {
   func info(_ exchange: Exchange) {
     do throws(ServiceError) {
       let given = try Self.parameters(exchange.request.head.path ?? "/", known: ["model"])
-      let model = try model(named: EncodeParameters.single("model", given))
+      let model = try model(named: given.single("model"))
       var writer = JSONWriter()
       writer.beginObject()
       writer.key("model")
@@ -76,6 +76,7 @@ extension Service {
         writer.key(name)
         if let number = Int(value) { writer.integer(number) } else { writer.string(value) }
       }
+      try writeTEI(model, to: &writer)
       writer.key("limits")
       writer.beginObject()
       writer.key("max_tokens")
@@ -89,6 +90,47 @@ extension Service {
       exchange.answer(.json(writer.bytes))
     } catch {
       exchange.fail(error)
+    }
+  }
+
+  /// text-embeddings-inference's members, by its names.
+  private func writeTEI(_ model: ServedModel, to writer: inout JSONWriter) throws(ServiceError) {
+    let limits = Dictionary(process.limits.map { ($0.name, $0.value) }) { $1 }
+    for name in ["model_id", "served_model_name"] {
+      writer.key(name)
+      writer.string(model.name)
+    }
+    writer.key("model_sha")
+    writer.null()
+    writer.key("model_dtype")
+    writer.string(model.facts.first { $0.name == "precision" }?.value ?? "float32")
+    writer.key("model_type")
+    writer.beginObject()
+    writer.key("embedding")
+    writer.beginObject()
+    writer.key("pooling")
+    writer.string(model.sentence?.pooling ?? "cls")
+    writer.endObject()
+    writer.endObject()
+    let numbers: KeyValuePairs<String, Int?> = [
+      "max_concurrent_requests": limits["max_connections"],
+      "max_input_length": model.defaultMaxTokens, "max_batch_tokens": limits["max_batch_tokens"],
+      "max_batch_requests": nil, "max_client_batch_size": limits["max_texts"],
+      "tokenization_workers": model.facts.first { $0.name == "threads" }.flatMap { Int($0.value) },
+    ]
+    for (name, number) in numbers {
+      writer.key(name)
+      if let number { writer.integer(number) } else { writer.null() }
+    }
+    writer.key("auto_truncate")
+    writer.boolean(true)
+    writer.key("prompts")
+    writer.beginArray()
+    for name in (model.sentence?.prompts ?? [:]).keys.sorted() { writer.string(name) }
+    writer.endArray()
+    for name in ["sha", "docker_label"] {
+      writer.key(name)
+      writer.null()
     }
   }
 }

@@ -1,7 +1,9 @@
+import HTTP
+import HTTPTypes
 import JSON
 
 /// A run of numbers in an answer, with the bytes around it: one text's entry, or one block of it.
-struct AnswerPiece {
+struct AnswerPiece: Sendable {
   var prefix: [UInt8] = []
   /// [rows, width], or [width] if there are no rows.
   var values: [Float] = []
@@ -12,13 +14,26 @@ struct AnswerPiece {
 
 /// Writes pieces in order, stopping at any size, so that an answer of any length passes through a
 /// buffer of a fixed one.
-struct AnswerCursor {
-  enum Coding {
+struct AnswerCursor: Sendable {
+  enum Coding: Sendable {
+    /// Nested as the shape is.
     case json
+    /// A piece's numbers with commas between them and no brackets, row-major: its prefix ends with
+    /// the `[` or `,` before them.
+    case flat
     /// A string a piece: base64 of its little-endian elements.
     case base64(ElementFormat)
     /// The little-endian elements themselves.
     case raw(ElementFormat)
+
+    /// About how many bytes that many numbers take: a JSON number is some 12 characters.
+    func byteCount(ofNumbers count: Int) -> Int {
+      switch self {
+      case .json, .flat: count * 12
+      case .base64(let elements): count * elements.size * 4 / 3
+      case .raw(let elements): count * elements.size
+      }
+    }
   }
 
   private let pieces: [AnswerPiece]
@@ -39,7 +54,7 @@ struct AnswerCursor {
       let current = pieces[piece]
       if row == 0 { bytes += current.prefix }
       switch coding {
-      case .json: writeRows(of: current, into: &bytes, until: size)
+      case .json, .flat: writeRows(of: current, into: &bytes, until: size)
       case .base64(let format):
         var elements: [UInt8] = []
         format.append(current.values.span, to: &elements)
@@ -64,14 +79,43 @@ struct AnswerCursor {
   ) {
     let rows = piece.width == 0 ? 0 : piece.values.count / piece.width
     if rows == 0 { return }
-    if row == 0, piece.isMatrix { bytes.append(UInt8(ascii: "[")) }
+    let isFlat = if case .flat = coding { true } else { false }
+    if row == 0, piece.isMatrix, !isFlat { bytes.append(UInt8(ascii: "[")) }
     repeat {
       if row > 0 { bytes.append(UInt8(ascii: ",")) }
       let start = row * piece.width
-      FloatWriter.appendArray(
-        piece.values.span.extracting(start..<start + piece.width), to: &bytes)
+      let values = piece.values.span.extracting(start..<start + piece.width)
+      if isFlat {
+        // The separator takes the place of the row's own bracket.
+        let separator = bytes.removeLast()
+        let place = bytes.count
+        FloatWriter.appendArray(values, to: &bytes)
+        bytes[place] = separator
+        bytes.removeLast()
+      } else {
+        FloatWriter.appendArray(values, to: &bytes)
+      }
       row += 1
     } while row < rows && bytes.count < size
-    if row == rows, piece.isMatrix { bytes.append(UInt8(ascii: "]")) }
+    if row == rows, piece.isMatrix, !isFlat { bytes.append(UInt8(ascii: "]")) }
+  }
+}
+
+extension AnswerCursor {
+  /// Answers of more numbers than this are streamed piece by piece.
+  private static let bufferedNumbers = 16_384
+
+  /// - Parameters:
+  ///   - numbers: how many there are in all pieces.
+  ///   - length: bytes of the whole body, if that is known.
+  consuming func response(numbers: Int, fields: HTTPFields, length: Int? = nil) -> Response {
+    if numbers > Self.bufferedNumbers {
+      return Response(
+        status: .ok, fields: fields, body: .stream(AnswerSource(self), length: length))
+    }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(length ?? (coding.byteCount(ofNumbers: numbers) + 512))
+    write(into: &bytes, until: .max)
+    return Response(status: .ok, fields: fields, body: .bytes(bytes))
   }
 }

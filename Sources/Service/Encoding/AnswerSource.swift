@@ -6,6 +6,9 @@ let serializeQueue = DispatchQueue(label: "bert-server.serialize", attributes: .
 
 /// A large answer, rendered a piece at a time as the client takes it.
 final class AnswerSource: BodySource {
+  /// Bytes of one piece.
+  static let pieceSize = 128 << 10
+
   private let cursor: Locked<AnswerCursor>
 
   init(_ cursor: AnswerCursor) { self.cursor = Locked(cursor) }
@@ -13,8 +16,8 @@ final class AnswerSource: BodySource {
   func next(_ deliver: @escaping @Sendable (BodyPiece) -> Void) {
     serializeQueue.async { [self] in
       var bytes: [UInt8] = []
-      bytes.reserveCapacity(EncodeAnswer.pieceSize + EncodeAnswer.pieceSize / 8)
-      cursor.withLock { $0.write(into: &bytes, until: EncodeAnswer.pieceSize) }
+      bytes.reserveCapacity(Self.pieceSize + Self.pieceSize / 8)
+      cursor.withLock { $0.write(into: &bytes, until: Self.pieceSize) }
       deliver(bytes.isEmpty ? .end : .bytes(bytes))
     }
   }

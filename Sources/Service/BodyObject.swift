@@ -1,0 +1,73 @@
+import JSON
+
+/// A request's body as one JSON object, read member by member; null counts as absent.
+struct BodyObject {
+  let members: [String: JSONValue]
+  /// Whether a member of the wrong kind counts as well-formed: 422, not 400.
+  private let mismatchIsUnprocessable: Bool
+
+  init(
+    _ bytes: [UInt8], limits: JSONParser.Limits, mismatchIsUnprocessable: Bool = false
+  ) throws(ServiceError) {
+    let value: JSONValue
+    do {
+      value = try JSONParser.parse(bytes, limits: limits)
+    } catch {
+      throw .invalid(error.message)
+    }
+    self.mismatchIsUnprocessable = mismatchIsUnprocessable
+    guard case .object(let members) = value else {
+      let message = "the body is \(value.kind); send a JSON object"
+      throw mismatchIsUnprocessable ? .unprocessable(message) : .invalid(message)
+    }
+    self.members = members
+  }
+
+  /// An object in an object; empty if it is absent.
+  init(member name: String, of body: BodyObject) throws(ServiceError) {
+    mismatchIsUnprocessable = body.mismatchIsUnprocessable
+    switch body[name] {
+    case nil: members = [:]
+    case .object(let members): self.members = members
+    case let value?: throw body.error(name, "'\(name)' is \(value.kind); it is an object")
+    }
+  }
+
+  subscript(name: String) -> JSONValue? {
+    if case .null = members[name] { nil } else { members[name] }
+  }
+
+  func required(_ name: String) throws(ServiceError) -> JSONValue {
+    guard let value = self[name] else { throw error(name, "'\(name)' is missing") }
+    return value
+  }
+
+  func string(_ name: String) throws(ServiceError) -> String? {
+    switch self[name] {
+    case nil: return nil
+    case .string(let text): return text
+    case let value?: throw error(name, "'\(name)' is \(value.kind); it is a string")
+    }
+  }
+
+  func boolean(_ name: String, default: Bool) throws(ServiceError) -> Bool {
+    switch self[name] {
+    case nil: return `default`
+    case .boolean(let flag): return flag
+    case let value?: throw error(name, "'\(name)' is \(value.kind); it is true or false")
+    }
+  }
+
+  func integer(_ name: String, in range: ClosedRange<Int>) throws(ServiceError) -> Int? {
+    guard let value = self[name] else { return nil }
+    guard case .integer(let number) = value, range.contains(Int(number)) else {
+      throw error(
+        name, "'\(name)' is a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return Int(number)
+  }
+
+  func error(_ name: String, _ message: String) -> ServiceError {
+    mismatchIsUnprocessable ? .unprocessable(message) : .invalid(message, parameter: name)
+  }
+}

@@ -1,0 +1,53 @@
+import OutputMap
+import WordPiece
+
+/// The entries asked for, of all texts of a request.
+struct MapAnswer: Sendable {
+  let request: MapRequest
+  let texts: [Tokenization]
+  let results: [EncodedSequence]
+
+  var model: ServedModel { request.model }
+
+  /// S if all texts have the same number of positions.
+  var rowCount: Int? {
+    let count = texts.first?.sequence.count
+    return texts.allSatisfy { $0.sequence.count == count } ? count : nil
+  }
+
+  var numberCount: Int {
+    request.numberCount(
+      texts: texts.count, tokens: texts.reduce(0) { $0 + $1.sequence.count })
+  }
+
+  /// [B, H], [B, S, H] or [L, B, S, H]; nil for a size that differs from text to text.
+  func shape(of key: OutputKey) -> [Int?] {
+    let (count, hidden) = (texts.count, model.shape.hiddenSize)
+    switch key {
+    case .default, .pooledOutput: return [count, hidden]
+    case .sentenceEmbedding: return [count, model.shape.sentenceSize ?? 0]
+    case .sequenceOutput: return [count, rowCount, hidden]
+    case .encoderOutputs: return [request.layers.count, count, rowCount, hidden]
+    }
+  }
+
+  /// A piece a text, and for `encoder_outputs` a block of them after another; without brackets
+  /// round them.
+  func pieces(of key: OutputKey) -> [AnswerPiece] {
+    let hidden = model.shape.hiddenSize
+    switch key {
+    case .default, .pooledOutput:
+      return results.map { AnswerPiece(values: $0.pooled, width: hidden) }
+    case .sentenceEmbedding:
+      return results.map { AnswerPiece(values: $0.sentence, width: $0.sentence.count) }
+    case .sequenceOutput: return pieces(ofBlock: model.shape.blockCount - 1)
+    case .encoderOutputs: return request.layers.flatMap(pieces(ofBlock:))
+    }
+  }
+
+  func pieces(ofBlock block: Int) -> [AnswerPiece] {
+    results.map {
+      AnswerPiece(values: $0.blocks[block] ?? [], width: model.shape.hiddenSize, isMatrix: true)
+    }
+  }
+}

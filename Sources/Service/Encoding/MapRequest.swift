@@ -1,0 +1,62 @@
+import OutputMap
+import WordPiece
+
+/// What is asked of a model's map, and how texts become tokens for it: the same for all protocols.
+struct MapRequest: Sendable {
+  enum Padding: Equatable {
+    case none
+    case to(Int)
+    case longest
+  }
+
+  let model: ServedModel
+  /// Without duplicates, in the order asked for.
+  var keys: [OutputKey]
+  /// Indices of the blocks in the `encoder_outputs` entry, in the order asked for.
+  var layers: [Int]
+  var padding = Padding.none
+  /// Special tokens included.
+  var maxTokens: Int
+  var truncation = Truncation.right
+  /// Whether the answer tells where each token comes from.
+  var wantsTokens = false
+  /// Whether a Normalize module of the folder is applied to `sentence_embedding`.
+  var normalizesSentence = true
+  var timeout: Duration?
+
+  /// The model's own way with texts.
+  init(_ model: ServedModel, keys: [OutputKey]) {
+    self.model = model
+    self.keys = keys
+    layers = Array(0..<model.shape.blockCount)
+    maxTokens = model.defaultMaxTokens
+  }
+
+  /// What one text's pass has to produce.
+  var selection: OutputSelection {
+    var selection = OutputSelection()
+    for key in keys {
+      switch key {
+      case .default, .pooledOutput: selection.pooled = true
+      case .sentenceEmbedding: selection.sentence = true
+      case .sequenceOutput: selection.blocks.insert(model.shape.blockCount - 1)
+      case .encoderOutputs: for layer in layers { selection.blocks.insert(layer) }
+      }
+    }
+    selection.normalizesSentence = normalizesSentence
+    return selection
+  }
+
+  /// Numbers of the whole answer, known before anything is encoded.
+  func numberCount(texts: Int, tokens: Int) -> Int {
+    let shape = model.shape
+    return keys.reduce(0) { sum, key in
+      switch key {
+      case .default, .pooledOutput: sum + texts * shape.hiddenSize
+      case .sentenceEmbedding: sum + texts * (shape.sentenceSize ?? 0)
+      case .sequenceOutput: sum + tokens * shape.hiddenSize
+      case .encoderOutputs: sum + tokens * shape.hiddenSize * layers.count
+      }
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import HTTP
+import JSON
+
+/// `/v1/models` and `/v1/models/{model}`: claimed by OpenAI, KServe v1 and TensorFlow Serving. Each
+/// reads its own members of one object.
+extension Service {
+  /// `GET /v1/models`.
+  func listModels(_ exchange: Exchange) {
+    do throws(ServiceError) {
+      let models = try models()
+      var writer = JSONWriter()
+      writer.beginObject()
+      writer.key("object")
+      writer.string("list")
+      writer.key("data")
+      writer.beginArray()
+      for model in models { writer.model(model, since: startedAt) }
+      writer.endArray()
+      writer.key("models")
+      writer.beginArray()
+      for model in models { writer.string(model.name) }
+      writer.endArray()
+      writer.endObject()
+      exchange.answer(.json(writer.bytes))
+    } catch {
+      exchange.fail(error)
+    }
+  }
+
+  /// `GET /v1/models/{model}`.
+  func describeModel(_ exchange: Exchange) {
+    do throws(ServiceError) {
+      let model = try model(named: exchange.parameters["model"])
+      var writer = JSONWriter()
+      writer.model(model, since: startedAt)
+      exchange.answer(.json(writer.bytes))
+    } catch {
+      exchange.fail(error)
+    }
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func model(_ model: ServedModel, since created: Int) {
+    beginObject()
+    key("id")
+    string(model.name)
+    key("object")
+    string("model")
+    key("created")
+    integer(created)
+    key("owned_by")
+    string("bert-server")
+    key("name")
+    string(model.name)
+    key("ready")
+    boolean(true)
+    modelVersionStatus()
+    endObject()
+  }
+
+  /// TensorFlow Serving's GetModelStatusResponse.
+  mutating func modelVersionStatus() {
+    key("model_version_status")
+    beginArray()
+    beginObject()
+    key("version")
+    string(ServedModel.version)
+    key("state")
+    string("AVAILABLE")
+    key("status")
+    beginObject()
+    key("error_code")
+    string("OK")
+    key("error_message")
+    string("")
+    endObject()
+    endObject()
+    endArray()
+  }
+}

@@ -1,0 +1,107 @@
+import JSON
+import OutputMap
+import WordPiece
+
+/// What a text-embeddings-inference client's body says besides its texts. Members that are not
+/// known are passed over, as there.
+struct TEIOptions {
+  var truncation: Truncation
+  /// Put before every text.
+  var prompt: String?
+  var normalizes: Bool
+  /// Components to keep; all when nil.
+  var dimensions: Int?
+
+  init(_ body: BodyObject, _ model: ServedModel) throws(ServiceError) {
+    truncation = .error
+    if try body.boolean("truncate", default: true) {
+      switch try body.string("truncation_direction")?.lowercased() {
+      case nil, "right": truncation = .right
+      case "left": truncation = .left
+      case let other?:
+        throw .unprocessable("'truncation_direction' is left or right; it was '\(other)'")
+      }
+    }
+    normalizes = try body.boolean("normalize", default: true)
+    dimensions = try body.integer("dimensions", in: 1...model.vectorSize)
+    if let name = try body.string("prompt_name") {
+      let prompts = model.sentence?.prompts ?? [:]
+      guard let prompt = prompts[name] else {
+        let known = prompts.keys.sorted().joined(separator: ", ")
+        throw .unprocessable(
+          "there is no prompt '\(name)'; this model has \(known.isEmpty ? "none" : known)")
+      }
+      guard model.sentence?.poolsPrompt == true else {
+        throw .unprocessable("this model leaves prompts out of its pooling, which is not supported")
+      }
+      self.prompt = prompt
+    }
+  }
+
+  func request(_ model: ServedModel, _ key: OutputKey) -> MapRequest {
+    var request = MapRequest(model, keys: [key])
+    request.truncation = truncation
+    return request
+  }
+
+  func single(_ text: String) -> TokenizerInput { .single((prompt ?? "") + text) }
+}
+
+extension TEIOptions {
+  /// `inputs`: a text, a list of texts, the token ids of a text, or a list of those.
+  func inputs(
+    _ body: BodyObject, _ model: ServedModel
+  ) throws(ServiceError) -> [MapInput] {
+    let value = try body.required("inputs")
+    guard case .array(let items) = value else { return [try input(value, model)] }
+    if case .integer? = items.first { return [try input(value, model)] }
+    var inputs: [MapInput] = []
+    inputs.reserveCapacity(items.count)
+    for item in items { inputs.append(try input(item, model)) }
+    return inputs
+  }
+
+  private func input(_ value: JSONValue, _ model: ServedModel) throws(ServiceError) -> MapInput {
+    switch value {
+    case .string(let text): return .text(single(text))
+    case .array(let items):
+      guard prompt == nil else {
+        throw .unprocessable("'prompt_name' is for texts; token ids are taken as they stand")
+      }
+      return .tokens(try sequence(try model.ids(items), limit: model.defaultMaxTokens))
+    default:
+      throw .unprocessable("'inputs' has \(value.kind); it holds texts, or token ids of a text")
+    }
+  }
+
+  private func sequence(_ ids: [Int32], limit: Int) throws(ServiceError) -> TokenSequence {
+    var ids = ids[...]
+    if ids.count > limit {
+      switch truncation {
+      case .right: ids = ids.prefix(limit)
+      case .left: ids = ids.suffix(limit)
+      case .error:
+        throw .unprocessable("there are \(ids.count) token ids and the limit is \(limit)")
+      }
+    }
+    return TokenSequence(ids: Array(ids), typeIDs: Array(repeating: 0, count: ids.count))
+  }
+}
+
+extension ServedModel {
+  /// Token ids of one text, each checked against the vocabulary.
+  func ids(_ items: [JSONValue]) throws(ServiceError) -> [Int32] {
+    guard !items.isEmpty else { throw .unprocessable("a list of token ids is empty") }
+    var ids: [Int32] = []
+    ids.reserveCapacity(items.count)
+    for item in items {
+      guard case .integer(let id) = item, (0..<Int64(tokenizer.vocabulary.count)).contains(id)
+      else {
+        throw .unprocessable(
+          "a token id is a whole number from 0 to \(tokenizer.vocabulary.count - 1)")
+      }
+      ids.append(Int32(id))
+    }
+    return ids
+  }
+}

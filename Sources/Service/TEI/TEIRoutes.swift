@@ -1,0 +1,240 @@
+import HTTP
+import HTTPTypes
+import JSON
+import OutputMap
+import WordPiece
+
+extension Route {
+  /// text-embeddings-inference's API; its /info, /health and /metrics are the service's own.
+  static let tei: [Route] = [
+    Route(method: .post, path: "/embed", errors: .tei, accepts: [.json]) { $0.embed($1) },
+    Route(method: .post, path: "/", errors: .tei, accepts: [.json]) { $0.embed($1) },
+    Route(method: .post, path: "/embed_all", errors: .tei, accepts: [.json]) { $0.embedAll($1) },
+    Route(method: .post, path: "/similarity", errors: .tei, accepts: [.json]) { $0.similarity($1) },
+    Route(method: .post, path: "/tokenize", errors: .tei, accepts: [.json]) { $0.tokenize($1) },
+    Route(method: .post, path: "/decode", errors: .tei, accepts: [.json]) { $0.decode($1) },
+  ]
+}
+
+extension Service {
+  /// `POST /embed`, `POST /`: a vector a text.
+  func embed(_ exchange: Exchange) {
+    workTEI(exchange) { [self] (body, model) throws(ServiceError) in
+      let options = try TEIOptions(body, model)
+      try run(
+        vectorJob(options, try options.inputs(body, model), model) { answer, vectors in
+          Self.lists(
+            zip(answer.results.indices, vectors).map { index, vector in
+              AnswerPiece(values: vector, width: vector.count)
+            })
+        }, for: exchange)
+    }
+  }
+
+  /// `POST /embed_all`: a vector a token.
+  func embedAll(_ exchange: Exchange) {
+    workTEI(exchange) { [self] (body, model) throws(ServiceError) in
+      let options = try TEIOptions(body, model)
+      try run(
+        MapJob(
+          request: options.request(model, .sequenceOutput),
+          inputs: try options.inputs(body, model), coding: .json
+        ) { Self.lists($0.pieces(of: .sequenceOutput)) }, for: exchange)
+    }
+  }
+
+  /// `POST /similarity`: the cosine of a sentence's vector with each of the others'.
+  func similarity(_ exchange: Exchange) {
+    workTEI(exchange) { [self] (body, model) throws(ServiceError) in
+      guard case .object(let members) = try body.required("inputs"),
+        case .string(let source)? = members["source_sentence"],
+        case .array(let items)? = members["sentences"]
+      else {
+        throw .unprocessable(
+          "'inputs' is an object of 'source_sentence', a text, and 'sentences', a list of texts")
+      }
+      var inputs = [source]
+      for item in items {
+        guard case .string(let sentence) = item else {
+          throw .unprocessable("'sentences' has \(item.kind); it holds texts")
+        }
+        inputs.append(sentence)
+      }
+      guard inputs.count > 1 else { throw .empty("'sentences' is empty") }
+      let parameters = try BodyObject(member: "parameters", of: body)
+      var options = try TEIOptions(parameters, model)
+      options.normalizes = true
+      options.dimensions = nil
+      let texts = inputs.map { [options] in MapInput.text(options.single($0)) }
+      try run(
+        vectorJob(options, texts, model) { _, vectors in
+          var writer = JSONWriter()
+          let cosines = vectors.dropFirst().map { vector in
+            zip(vectors[0], vector).reduce(Float(0)) { $0 + $1.0 * $1.1 }
+          }
+          writer.floats(cosines.span)
+          return .json(writer.bytes)
+        }, for: exchange)
+    }
+  }
+
+  /// The vectors of texts as the options want them.
+  private func vectorJob(
+    _ options: TEIOptions, _ inputs: [MapInput], _ model: ServedModel,
+    render: @escaping @Sendable (MapAnswer, [[Float]]) -> Response
+  ) throws(ServiceError) -> MapJob {
+    let key = try model.vectorKey()
+    var request = options.request(model, key)
+    request.normalizesSentence = options.normalizes
+    // What the folder's own module has normalised is left as it is, to the last bit.
+    let isDone = key == .sentenceEmbedding && model.sentence?.normalizes == true
+    let normalizes = options.normalizes && !(isDone && options.dimensions == nil)
+    let size = options.dimensions ?? model.vectorSize
+    return MapJob(request: request, inputs: inputs, coding: .json) { answer in
+      render(
+        answer, answer.pieces(of: key).map { $0.values.cut(to: size, normalizes: normalizes) })
+    }
+  }
+
+  /// Pieces as one JSON list.
+  private static func lists(_ pieces: [AnswerPiece]) -> Response {
+    var pieces = pieces
+    for index in pieces.indices { pieces[index].prefix = [UInt8(ascii: index == 0 ? "[" : ",")] }
+    pieces[pieces.count - 1].suffix = [UInt8(ascii: "]")]
+    return AnswerCursor(pieces, .json).response(
+      numbers: pieces.reduce(0) { $0 + $1.values.count },
+      fields: [.contentType: "application/json"])
+  }
+
+  private func workTEI(
+    _ exchange: Exchange,
+    _ body: @escaping @Sendable (BodyObject, ServedModel) throws(ServiceError) -> Void
+  ) {
+    work(exchange) { [self] () throws(ServiceError) in
+      let given = try Self.parameters(exchange.request.head.path ?? "/", known: ["model"])
+      let model = try model(named: given.single("model"))
+      try body(
+        BodyObject(exchange.request.body, limits: jsonLimits, mismatchIsUnprocessable: true), model)
+    }
+  }
+
+  // MARK: - Tokens
+
+  /// About how many bytes a token takes in the answer.
+  private static let bytesOfToken = 96
+
+  /// `POST /tokenize`.
+  func tokenize(_ exchange: Exchange) {
+    workTEI(exchange) { [self] (body, model) throws(ServiceError) in
+      let options = try TEIOptions(body, model)
+      let hasSpecialTokens = try body.boolean("add_special_tokens", default: true)
+      let inputs = try options.inputs(body, model)
+      guard !inputs.isEmpty else { throw .empty("'inputs' is empty") }
+      guard inputs.count <= limits.texts else {
+        throw .unprocessable("there are \(inputs.count) texts and the limit is \(limits.texts)")
+      }
+      var writer = JSONWriter()
+      writer.beginArray()
+      var room = limits.outputBytes / Self.bytesOfToken
+      for input in inputs {
+        guard case .text(.single(let text)) = input else {
+          throw .unprocessable("'inputs' has token ids; send texts, or ask /decode")
+        }
+        let tokens: Tokenization
+        do {
+          tokens = try model.tokenizer.tokenize(
+            .single(text), maxTokens: max(room, 2), truncation: .error, withSources: true)
+        } catch {
+          throw .answerTooLarge(
+            "the answer would be over the limit of \(limits.outputBytes) bytes; send less text")
+        }
+        room -= tokens.sequence.count
+        writer.tokens(tokens, of: text, model.tokenizer.vocabulary, hasSpecialTokens)
+      }
+      writer.endArray()
+      exchange.answer(.json(writer.bytes))
+    }
+  }
+
+  /// `POST /decode`.
+  func decode(_ exchange: Exchange) {
+    workTEI(exchange) { (body, model) throws(ServiceError) in
+      guard case .array(let items) = try body.required("ids"), !items.isEmpty else {
+        throw .unprocessable("'ids' is a list of token ids, or a list of such lists")
+      }
+      let skipsSpecialTokens = try body.boolean("skip_special_tokens", default: true)
+      var lists = [items]
+      if case .array? = items.first {
+        lists = []
+        for item in items {
+          guard case .array(let ids) = item else {
+            throw .unprocessable("'ids' has lists and others; it is a list of one kind")
+          }
+          lists.append(ids)
+        }
+      }
+      var writer = JSONWriter()
+      writer.beginArray()
+      for list in lists {
+        writer.string(
+          model.tokenizer.decode(
+            try model.ids(list), skipSpecialTokens: skipsSpecialTokens))
+      }
+      writer.endArray()
+      exchange.answer(.json(writer.bytes))
+    }
+  }
+}
+
+extension JSONWriter {
+  /// `[{"id","text","special","start","stop"}, …]`; the text is the token's part of the input, its
+  /// place in UTF-8 bytes.
+  fileprivate mutating func tokens(
+    _ tokens: Tokenization, of text: String, _ vocabulary: Vocabulary, _ hasSpecialTokens: Bool
+  ) {
+    let bytes = Array(text.utf8)
+    beginArray()
+    for (id, source) in zip(tokens.sequence.ids, tokens.sources) {
+      guard let source else {
+        if hasSpecialTokens { token(id, vocabulary.token(id) ?? "", nil) }
+        continue
+      }
+      token(id, String(decoding: bytes[source.bytes], as: UTF8.self), source.bytes)
+    }
+    endArray()
+  }
+
+  private mutating func token(_ id: Int32, _ text: String, _ place: Range<Int>?) {
+    beginObject()
+    key("id")
+    integer(id)
+    key("text")
+    string(text)
+    key("special")
+    boolean(place == nil)
+    key("start")
+    if let place { integer(place.lowerBound) } else { null() }
+    key("stop")
+    if let place { integer(place.upperBound) } else { null() }
+    endObject()
+  }
+}
+
+extension RequestRecord {
+  /// text-embeddings-inference's account of a request's time, milliseconds.
+  var computeFields: HTTPFields {
+    let fields: KeyValuePairs<String, String> = [
+      "x-compute-type": "cpu", "x-compute-tokens": String(tokens),
+      "x-compute-time": stages.total.millisecondsText,
+      "x-total-time": stages.total.millisecondsText,
+      "x-tokenization-time": stages.tokenize.millisecondsText,
+      "x-queue-time": stages.queue.millisecondsText,
+      "x-inference-time": stages.encode.millisecondsText,
+    ]
+    var result = HTTPFields()
+    for (name, value) in fields {
+      if let name = HTTPField.Name(name) { result[name] = value }
+    }
+    return result
+  }
+}

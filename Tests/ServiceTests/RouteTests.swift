@@ -1,0 +1,67 @@
+import HTTPTypes
+import Testing
+
+@testable import Service
+
+@Suite struct RouteTests {
+  private func find(_ method: HTTPRequest.Method, _ path: String) throws -> Route.Match {
+    try Route.find(HTTPRequest(method: method, scheme: "http", authority: "a", path: path))
+  }
+
+  @Test func noTwoRoutesAreTheSame() {
+    let names = Route.all.map { "\($0.method.rawValue) \($0.path)" }
+    #expect(Set(names).count == names.count)
+  }
+
+  @Test func everyRouteFindsItself() throws {
+    for route in Route.all {
+      let path = route.path.replacing("{", with: "a-").replacing("}", with: ".b")
+      let match = try find(route.method, path)
+      #expect(match.route.path == route.path)
+      #expect(match.parameters.allSatisfy { $0.value == "a-\($0.key).b" })
+    }
+  }
+
+  @Test func placesAreRead() throws {
+    #expect(try find(.get, "/v1/models/little?a=b").parameters == ["model": "little"])
+    #expect(try find(.head, "/v1//models/l%69ttle/").parameters == ["model": "little"])
+    #expect(throws: ServiceError.self) { try find(.get, "/v1/models/a/b/c") }
+    #expect(throws: ServiceError.self) { try find(.delete, "/v1/models/a") }
+  }
+
+  @Test func templates() {
+    let template = PathTemplate("/v1/models/{model}/versions/{version}:predict")
+    #expect(
+      template.match(["v1", "models", "a", "versions", "1:predict"]) == [
+        "model": "a", "version": "1",
+      ])
+    for other in [
+      ["v1", "models", "a", "versions", "1"], ["v1", "models", "a", "versions", ":predict"],
+      ["v1", "models", "a"], ["v2", "models", "a", "versions", "1:predict"],
+    ] {
+      #expect(template.match(other) == nil)
+    }
+  }
+
+  @Test func optionsTellTheMethods() throws {
+    #expect(try find(.options, "/encode").route.method == .options)
+    #expect(try find(.options, "*").route.method == .options)
+  }
+
+  @Test func traces() throws {
+    let field = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    let trace = try #require(TraceParent(field))
+    #expect(trace.traceID == "0af7651916cd43dd8448eb211c80319c")
+    #expect(trace.parentID == "b7ad6b7169203331")
+    #expect(trace.field == "00-\(trace.traceID)-\(trace.spanID)-01")
+    #expect(trace.spanID.count == 16)
+    #expect(TraceParent("cc" + field.dropFirst(2) + "-of-a-later-version") != nil)
+    for wrong in [
+      "", "ff" + field.dropFirst(2), field + "-more", field.uppercased(),
+      "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+      "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", String(field.dropLast()),
+    ] {
+      #expect(TraceParent(wrong) == nil, "\(wrong)")
+    }
+  }
+}
