@@ -23,6 +23,15 @@ struct BodyObject {
     self.members = members
   }
 
+  /// An object in a list.
+  init(_ value: JSONValue, _ name: String) throws(ServiceError) {
+    guard case .object(let members) = value else {
+      throw .invalid("\(name) is \(value.kind); it is an object")
+    }
+    self.members = members
+    mismatchIsUnprocessable = false
+  }
+
   /// An object in an object; empty if it is absent.
   init(member name: String, of body: BodyObject) throws(ServiceError) {
     mismatchIsUnprocessable = body.mismatchIsUnprocessable

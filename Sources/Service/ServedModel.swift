@@ -12,17 +12,21 @@ public struct ServedModel: Sendable {
     public var blockCount: Int
     /// The most positions of one text, special tokens included.
     public var positionCount: Int
+    /// Segments of a text: 2 if there are pairs.
+    public var typeCount: Int
     /// Without one there is no `pooled_output` and no `default`.
     public var hasPooler: Bool
     /// D; nil without sentence-transformers modules.
     public var sentenceSize: Int?
 
     public init(
-      hiddenSize: Int, blockCount: Int, positionCount: Int, hasPooler: Bool, sentenceSize: Int?
+      hiddenSize: Int, blockCount: Int, positionCount: Int, typeCount: Int = 2, hasPooler: Bool,
+      sentenceSize: Int?
     ) {
       self.hiddenSize = hiddenSize
       self.blockCount = blockCount
       self.positionCount = positionCount
+      self.typeCount = typeCount
       self.hasPooler = hasPooler
       self.sentenceSize = sentenceSize
     }

@@ -15,6 +15,8 @@ public enum ServiceError: Error, Equatable, Sendable {
   case unauthorized
   case unknownRoute(path: String)
   case unknownModel(name: String, served: String)
+  /// Something else that the path names, in the words of its protocol.
+  case notFound(String)
   case methodNotAllowed(method: String, allowed: [HTTPRequest.Method])
   case unsupportedContentType(String, accepted: String)
   case unsupportedContentCoding(String)
@@ -30,7 +32,7 @@ public enum ServiceError: Error, Equatable, Sendable {
     case .invalid: .badRequest
     case .unprocessable, .empty: .unprocessableContent
     case .unauthorized: .unauthorized
-    case .unknownRoute, .unknownModel: .notFound
+    case .unknownRoute, .unknownModel, .notFound: .notFound
     case .methodNotAllowed: .methodNotAllowed
     case .unsupportedContentType, .unsupportedContentCoding: .unsupportedMediaType
     case .answerTooLarge: .contentTooLarge
@@ -47,7 +49,7 @@ public enum ServiceError: Error, Equatable, Sendable {
     case .invalid, .unprocessable, .answerTooLarge: "Validation"
     case .empty: "Empty"
     case .unauthorized: "Unauthorized"
-    case .unknownRoute, .unknownModel: "NotFound"
+    case .unknownRoute, .unknownModel, .notFound: "NotFound"
     case .methodNotAllowed: "MethodNotAllowed"
     case .unsupportedContentType, .unsupportedContentCoding: "UnsupportedMediaType"
     case .overloaded: "Overloaded"
@@ -61,7 +63,7 @@ public enum ServiceError: Error, Equatable, Sendable {
   public var message: String {
     switch self {
     case .invalid(let message, _), .unprocessable(let message), .empty(let message),
-      .answerTooLarge(let message), .backend(let message):
+      .answerTooLarge(let message), .backend(let message), .notFound(let message):
       message
     case .unauthorized: "an API key is needed; send it as Authorization: Bearer KEY"
     case .unknownRoute(let path):

@@ -62,7 +62,8 @@ enum ModelLoader {
       name: name,
       shape: ServedModel.Shape(
         hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
-        positionCount: configuration.positionCount, hasPooler: encoder.hasPooler,
+        positionCount: configuration.positionCount, typeCount: configuration.typeCount,
+        hasPooler: encoder.hasPooler,
         sentenceSize: encoder.hasSentence ? configuration.hiddenSize : nil),
       sentence: files.sentenceModules.map {
         ServedModel.Sentence(

@@ -109,6 +109,7 @@ extension Service {
         "there are \(job.inputs.count) texts and the limit is \(limits.texts); send them in parts")
     }
     let tokenized = try job.request.tokenize(job.inputs)
+    metrics.observe(lengths: tokenized.lazy.map(\.sequence.count))
     exchange.note { record in
       record.model = job.request.model.name
       record.texts = tokenized.count
@@ -142,6 +143,9 @@ extension MapRequest {
     switch inputs[index] {
     case .tokens(let sequence): return Tokenization(sequence: sequence)
     case .text(let text):
+      if case .pair = text, model.shape.typeCount < 2 {
+        throw .unprocessable("this model has one segment type, so it takes no pairs")
+      }
       do {
         return try model.tokenizer.tokenize(
           text, maxTokens: maxTokens, truncation: truncation, padTo: padTo,

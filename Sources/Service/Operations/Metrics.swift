@@ -1,3 +1,5 @@
+import FoundationEssentials
+
 /// Counts of what the routes did. One lock a request: it is held for some adds.
 final class Metrics: Sendable {
   /// Bounds of the duration buckets, seconds: text-embeddings-inference's, 15 µs · 1.5ⁿ.
@@ -11,16 +13,37 @@ final class Metrics: Sendable {
     return bounds
   }()
 
-  struct Histogram {
-    /// Observations up to each bound and past the last.
-    var counts = [Int](repeating: 0, count: Metrics.durationBounds.count + 1)
-    var sum = 0.0
+  /// Bounds of the buckets of lengths, tokens.
+  static let lengthBounds: [Double] = (0...12).map { Double(1 << $0) }
 
-    mutating func observe(_ duration: Duration) {
-      let seconds = duration.seconds
-      counts[Metrics.durationBounds.firstIndex { seconds <= $0 } ?? counts.count - 1] += 1
-      sum += seconds
+  struct Histogram {
+    let bounds: [Double]
+    /// Observations up to each bound and past the last.
+    private(set) var counts: [Int]
+    private(set) var sum = 0.0
+
+    init(_ bounds: [Double]) {
+      self.bounds = bounds
+      counts = Array(repeating: 0, count: bounds.count + 1)
     }
+
+    mutating func observe(_ value: Double) {
+      counts[bounds.firstIndex { value <= $0 } ?? counts.count - 1] += 1
+      sum += value
+    }
+  }
+
+  /// What one model did.
+  struct ModelCounts {
+    /// Requests.
+    var answered = 0
+    var failed = 0
+    /// Of answered requests.
+    var texts = 0
+    /// Unix time of the last answer, milliseconds; 0 before the first.
+    var lastAnswer = 0
+    /// Of answered requests, all together.
+    var stages = RequestRecord.Stages()
   }
 
   struct RequestKey: Hashable {
@@ -42,7 +65,13 @@ final class Metrics: Sendable {
     var texts = 0
     var tokens = 0
     var truncated = 0
-    var stages = [Histogram](repeating: Histogram(), count: Stage.allCases.count)
+    /// Requests with texts that failed, by status.
+    var failures: [Int: Int] = [:]
+    /// Tokens of a text.
+    var lengths = Histogram(Metrics.lengthBounds)
+    var stages = [Histogram](
+      repeating: Histogram(Metrics.durationBounds), count: Stage.allCases.count)
+    var models: [String: ModelCounts] = [:]
   }
 
   private let state = Locked(Snapshot())
@@ -51,31 +80,59 @@ final class Metrics: Sendable {
 
   func record(_ record: RequestRecord) {
     let key = RequestKey(method: record.method, route: record.route, status: record.status)
+    let now = Int(Date().timeIntervalSince1970 * 1000)
     state.withLock { state in
       state.requests[key, default: 0] += 1
       guard record.texts > 0 else { return }
-      let answered = record.status == 200 ? 1 : 0
+      let isAnswered = record.status == 200
       if record.texts == 1 {
         state.single.asked += 1
-        state.single.answered += answered
+        state.single.answered += isAnswered ? 1 : 0
       } else {
         state.batch.asked += 1
-        state.batch.answered += answered
+        state.batch.answered += isAnswered ? 1 : 0
       }
       state.texts += record.texts
       state.tokens += record.tokens
       state.truncated += record.truncated
-      guard answered == 1 else { return }
+      guard isAnswered else {
+        state.failures[record.status, default: 0] += 1
+        state.models[record.model, default: ModelCounts()].failed += 1
+        return
+      }
       let stages = record.stages
+      state.models[record.model, default: ModelCounts()].add(record, at: now)
       let durations = [
         stages.total, stages.tokenize, stages.queue, stages.encode, stages.serialize,
       ]
-      for (index, duration) in durations.enumerated() { state.stages[index].observe(duration) }
+      for (index, duration) in durations.enumerated() {
+        state.stages[index].observe(duration.seconds)
+      }
+    }
+  }
+
+  /// - Parameter lengths: tokens of each text of a request.
+  func observe(lengths: some Sequence<Int>) {
+    state.withLock { state in
+      for length in lengths { state.lengths.observe(Double(length)) }
     }
   }
 
   /// A request that never became one: bad framing, a deadline while it was read.
   func countMalformed(status: Int) {
     state.withLock { $0.malformed[status, default: 0] += 1 }
+  }
+}
+
+extension Metrics.ModelCounts {
+  fileprivate mutating func add(_ record: RequestRecord, at now: Int) {
+    answered += 1
+    texts += record.texts
+    lastAnswer = now
+    stages.tokenize += record.stages.tokenize
+    stages.queue += record.stages.queue
+    stages.encode += record.stages.encode
+    stages.serialize += record.stages.serialize
+    stages.total += record.stages.total
   }
 }

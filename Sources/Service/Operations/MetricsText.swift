@@ -28,7 +28,7 @@ struct MetricsText {
   }
 
   mutating func histogram(_ name: String, help: String, _ histogram: Metrics.Histogram) {
-    buckets(name, help: help, Metrics.durationBounds, histogram.counts)
+    buckets(name, help: help, histogram.bounds, histogram.counts)
     sample("\(name)_sum", histogram.sum)
   }
 
@@ -68,6 +68,8 @@ extension Service {
   func answerMetrics(_ exchange: Exchange) {
     var text = MetricsText()
     writeRequests(metrics.snapshot, to: &text)
+    text.family("bert_build_info", "gauge", help: "The program.")
+    text.sample("bert_build_info", ["version": process.version], 1)
     if let models = try? models() {
       writeQueue(models[0].queue.statistics, to: &text)
       text.family("bert_model_info", "gauge", help: "The models and how they are computed.")
@@ -91,6 +93,18 @@ extension Service {
         body: .bytes(Array(text.text.utf8))))
   }
 
+  /// text-embeddings-inference's word for a failure after the texts were read.
+  private static func failure(_ status: Int) -> String {
+    switch status {
+    case 429: "overloaded"
+    case 413: "batch_size"
+    case 400, 422: "validation"
+    case 504: "timeout"
+    case 503: "unhealthy"
+    default: "inference"
+    }
+  }
+
   private func writeRequests(_ snapshot: Metrics.Snapshot, to text: inout MetricsText) {
     text.family("te_request_count", "counter", help: "Requests for vectors.")
     text.sample("te_request_count", ["method": "single"], Double(snapshot.single.asked))
@@ -107,6 +121,14 @@ extension Service {
     ]
     for ((name, help), histogram) in zip(stages, snapshot.stages) {
       text.histogram(name, help: help, histogram)
+    }
+    text.histogram(
+      "te_request_input_length", help: "Tokens of a text, padding included.", snapshot.lengths)
+    text.family("te_request_failure", "counter", help: "Requests for vectors that failed.")
+    let failures = Dictionary(
+      snapshot.failures.map { (Self.failure($0.key), $0.value) }, uniquingKeysWith: +)
+    for (failure, count) in failures.sorted(by: { $0.key < $1.key }) {
+      text.sample("te_request_failure", ["err": failure], Double(count))
     }
     text.family("bert_http_requests_total", "counter", help: "Requests by route and status.")
     for (key, count) in snapshot.requests.sorted(by: { "\($0.key)" < "\($1.key)" }) {

@@ -87,21 +87,3 @@ extension TEIOptions {
     return TokenSequence(ids: Array(ids), typeIDs: Array(repeating: 0, count: ids.count))
   }
 }
-
-extension ServedModel {
-  /// Token ids of one text, each checked against the vocabulary.
-  func ids(_ items: [JSONValue]) throws(ServiceError) -> [Int32] {
-    guard !items.isEmpty else { throw .unprocessable("a list of token ids is empty") }
-    var ids: [Int32] = []
-    ids.reserveCapacity(items.count)
-    for item in items {
-      guard case .integer(let id) = item, (0..<Int64(tokenizer.vocabulary.count)).contains(id)
-      else {
-        throw .unprocessable(
-          "a token id is a whole number from 0 to \(tokenizer.vocabulary.count - 1)")
-      }
-      ids.append(Int32(id))
-    }
-    return ids
-  }
-}

@@ -1,0 +1,67 @@
+import HTTP
+import HTTPTypes
+import JSON
+import OutputMap
+
+extension Service {
+  /// `POST /v2/models/{model}[/versions/{version}]/infer`.
+  func infer(_ exchange: Exchange) {
+    work(exchange) { [self] () throws(ServiceError) in
+      let model = try kserveModel(exchange)
+      let body = try InferRequest(
+        exchange.request.body, headerLength: Self.headerLength(exchange), limits: jsonLimits,
+        model: model.name)
+      let given = try body.given()
+      var request = try MapRequest(given, keys: [.encoderOutputs], for: model)
+      request.timeout = try body.timeout() ?? request.timeout
+      let outputs = try InferOutputs(
+        body.outputs, layers: request.layers, isBinary: body.isBinary, of: model)
+      outputs.complete(&request)
+      let isBinary = outputs.tensors.allSatisfy(\.isBinary)
+      try run(
+        MapJob(
+          request: request, inputs: try body.inputs(of: model),
+          coding: isBinary ? .raw(.float32) : .flat
+        ) { answer in
+          InferAnswer(
+            answer: answer, outputs: outputs, id: body.id, parameters: body.parameters
+          ).response()
+        }, for: exchange)
+    }
+  }
+
+  /// Bytes of the JSON at the body's beginning; nil if all of it is.
+  private static func headerLength(_ exchange: Exchange) throws(ServiceError) -> Int? {
+    guard let field = exchange.request.head.headerFields[.inferenceHeaderLength] else { return nil }
+    guard let length = Int(field), length >= 0 else {
+      throw .invalid("Inference-Header-Content-Length is a number of bytes; it was '\(field)'")
+    }
+    return length
+  }
+}
+
+extension InferRequest {
+  /// The request's parameters that say how texts become tokens; others are the client's own.
+  fileprivate func given() throws(ServiceError) -> GivenParameters {
+    var given: GivenParameters = [:]
+    for name in MapRequest.tokenNames + ["layers"] {
+      switch parameters[name] {
+      case nil, .null: break
+      case .string(let text): given[name] = [text]
+      case .integer(let number): given[name] = [String(number)]
+      default: throw .invalid("parameter '\(name)' is a text or a whole number")
+      }
+    }
+    return given
+  }
+
+  /// The protocol's own, microseconds; 0 is none.
+  fileprivate func timeout() throws(ServiceError) -> Duration? {
+    switch parameters["timeout"] {
+    case nil, .null, .integer(0): return nil
+    case .integer(let microseconds) where (1...86_400_000_000).contains(microseconds):
+      return .microseconds(microseconds)
+    default: throw .invalid("parameter 'timeout' is microseconds, up to 86400000000, a day")
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import JSON
+
+/// An input tensor of an infer request, its elements in row-major order.
+struct InferTensor {
+  enum Elements {
+    case texts([String])
+    case integers([Int64])
+  }
+
+  let name: String
+  let shape: [Int]
+  let elements: Elements
+
+  /// - Parameter binary: the bytes of a tensor that is not in the JSON.
+  init(_ body: BodyObject, binary: ArraySlice<UInt8>?) throws(ServiceError) {
+    guard let name = try body.string("name") else { throw .invalid("an input has no 'name'") }
+    self.name = name
+    let (shape, count) = try Self.shape(body, of: name)
+    self.shape = shape
+    let datatype = try body.string("datatype") ?? ""
+    let size = datatype == "INT32" ? 4 : 8
+    switch (datatype, binary) {
+    case ("BYTES", let bytes?): elements = .texts(try Self.texts(bytes, name))
+    case ("BYTES", nil): elements = .texts(try Self.texts(try Self.data(body, name), name))
+    case ("INT32", let bytes?), ("INT64", let bytes?):
+      elements = .integers(try Self.integers(bytes, size, name))
+    case ("INT32", nil), ("INT64", nil):
+      elements = .integers(try Self.integers(try Self.data(body, name), name))
+    default:
+      throw .invalid(
+        "input '\(name)' has datatype '\(datatype)'; texts are BYTES, token ids INT32 or INT64")
+    }
+    let found =
+      switch elements {
+      case .texts(let texts): texts.count
+      case .integers(let integers): integers.count
+      }
+    guard found == count else {
+      throw .invalid("input '\(name)' has \(found) elements and its shape \(shape) says \(count)")
+    }
+  }
+
+  private static func shape(
+    _ body: BodyObject, of name: String
+  ) throws(ServiceError) -> (sizes: [Int], count: Int) {
+    guard case .array(let items)? = body["shape"] else {
+      throw .invalid("input '\(name)' has no 'shape', a list of sizes")
+    }
+    var count = 1
+    var sizes: [Int] = []
+    for item in items {
+      guard case .integer(let size) = item, (0...Int64(UInt32.max)).contains(size),
+        case (let product, let overflow) = count.multipliedReportingOverflow(by: Int(size)),
+        !overflow
+      else { throw .invalid("the shape of input '\(name)' is a list of sizes, 0 or more") }
+      count = product
+      sizes.append(Int(size))
+    }
+    return (sizes, count)
+  }
+
+  private static func data(
+    _ body: BodyObject, _ name: String
+  ) throws(ServiceError) -> [JSONValue] {
+    guard case .array(let items)? = body["data"] else {
+      throw .invalid("input '\(name)' has neither 'data', a list, nor 'binary_data_size'")
+    }
+    return flat(items)
+  }
+
+  /// The specification lets data be flat or nested as its shape.
+  private static func flat(_ items: [JSONValue]) -> [JSONValue] {
+    guard items.contains(where: { if case .array = $0 { true } else { false } }) else {
+      return items
+    }
+    return items.flatMap { item in
+      if case .array(let items) = item { flat(items) } else { [item] }
+    }
+  }
+
+  private static func texts(
+    _ values: [JSONValue], _ name: String
+  ) throws(ServiceError) -> [String] {
+    var texts: [String] = []
+    texts.reserveCapacity(values.count)
+    for value in values {
+      guard case .string(let text) = value else {
+        throw .invalid("input '\(name)' has \(value.kind) in its data; BYTES are strings")
+      }
+      texts.append(text)
+    }
+    return texts
+  }
+
+  private static func integers(
+    _ values: [JSONValue], _ name: String
+  ) throws(ServiceError) -> [Int64] {
+    var integers: [Int64] = []
+    integers.reserveCapacity(values.count)
+    for value in values {
+      guard case .integer(let integer) = value else {
+        throw .invalid("input '\(name)' has \(value.kind) in its data; it holds whole numbers")
+      }
+      integers.append(integer)
+    }
+    return integers
+  }
+
+  /// Each element is its length, a little-endian UInt32, and its bytes.
+  private static func texts(
+    _ bytes: ArraySlice<UInt8>, _ name: String
+  ) throws(ServiceError) -> [String] {
+    var texts: [String] = []
+    var rest = bytes
+    while !rest.isEmpty {
+      guard rest.count >= 4, case let length = Int(integer(rest.prefix(4))),
+        length <= rest.count - 4
+      else {
+        throw .invalid("the binary data of input '\(name)' ends within an element")
+      }
+      rest = rest.dropFirst(4)
+      guard let text = String(validating: rest.prefix(length), as: UTF8.self) else {
+        throw .invalid("element \(texts.count) of input '\(name)' is not valid UTF-8")
+      }
+      texts.append(text)
+      rest = rest.dropFirst(length)
+    }
+    return texts
+  }
+
+  private static func integers(
+    _ bytes: ArraySlice<UInt8>, _ size: Int, _ name: String
+  ) throws(ServiceError) -> [Int64] {
+    guard bytes.count % size == 0 else {
+      throw .invalid("the binary data of input '\(name)' ends within an element")
+    }
+    return stride(from: bytes.startIndex, to: bytes.endIndex, by: size).map { start in
+      let bits = integer(bytes[start..<start + size])
+      return size == 4 ? Int64(Int32(truncatingIfNeeded: bits)) : Int64(bitPattern: bits)
+    }
+  }
+
+  /// Little-endian.
+  private static func integer(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+    bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+}
