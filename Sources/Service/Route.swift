@@ -16,7 +16,7 @@ struct Route: Sendable {
 
   var takesBody: Bool { method == .post }
 
-  static let all: [Route] = native + openAI + tei + kserve
+  static let all: [Route] = native + openAI + tei + kserve + tensorFlowServing
 
   private static let native: [Route] = [
     Route(method: .post, path: "/encode", accepts: [.text, .json, .ndjson]) { $0.encode($1) },

@@ -268,7 +268,7 @@ def test_raw_text(server, expected):
         ({"inputs": [id_input("input_word_ids", [[30522]])]}, "30522"),
         ({"inputs": [id_input("input_word_ids", [[1] * 513])]}, "512"),
         ({"inputs": [id_input("input_word_ids", [[1, 2]]), id_input("input_mask", [[0, 1]])]}, "mask"),
-        ({"inputs": [id_input("input_word_ids", [[1, 2]]), id_input("input_mask", [[1]])]}, "shape"),
+        ({"inputs": [id_input("input_word_ids", [[1, 2]]), id_input("input_mask", [[1]])]}, "columns"),
         ({"inputs": [id_input("input_word_ids", [[1]]), id_input("input_type_ids", [[2]])]}, "type"),
         ({"inputs": [id_input("text", [[1]])]}, "BYTES"),
         ({"parameters": {"max_tokens": 1}}, "max_tokens"),

@@ -50,4 +50,20 @@ struct MapAnswer: Sendable {
       AnswerPiece(values: $0.blocks[block] ?? [], width: model.shape.hiddenSize, isMatrix: true)
     }
   }
+
+  /// An entry's pieces in brackets: a list of texts, for `encoder_outputs` a list of such lists.
+  func nestedPieces(of key: OutputKey, prefix: [UInt8]) -> [AnswerPiece] {
+    var pieces = pieces(of: key)
+    let isList = key == .encoderOutputs
+    let count = texts.count
+    for index in pieces.indices {
+      let isFirst = index % count == 0
+      if isFirst { pieces[index].prefix = Array((index > 0 ? ",[" : isList ? "[[" : "[").utf8) }
+      if !isFirst { pieces[index].prefix = [UInt8(ascii: ",")] }
+      if index % count == count - 1 { pieces[index].suffix = [UInt8(ascii: "]")] }
+    }
+    pieces[0].prefix = prefix + pieces[0].prefix
+    if isList { pieces[pieces.count - 1].suffix.append(UInt8(ascii: "]")) }
+    return pieces
+  }
 }

@@ -76,67 +76,11 @@ struct InferRequest {
     return Output(name: name, isBinary: try parameters.boolean("binary_data", default: false))
   }
 
-  // MARK: - What it means for a model
-
-  static let textNames = ["text", "text_pair"]
-  static let tokenNames = ["input_word_ids", "input_mask", "input_type_ids"]
-
   /// Rows of the inputs: texts, pairs, or token ids.
   func inputs(of model: ServedModel) throws(ServiceError) -> [MapInput] {
-    var byName: [String: InferTensor] = [:]
-    for tensor in tensors {
-      guard (Self.textNames + Self.tokenNames).contains(tensor.name) else {
-        throw .invalid(
-          "unexpected inference input '\(tensor.name)' for model '\(model.name)'; there are text "
-            + "and text_pair, or input_word_ids, input_mask and input_type_ids")
-      }
-      guard byName.updateValue(tensor, forKey: tensor.name) == nil else {
-        throw .invalid("input '\(tensor.name)' is given twice")
-      }
-    }
-    if let ids = byName["input_word_ids"] {
-      guard byName["text"] == nil, byName["text_pair"] == nil else {
-        throw .invalid("give either text or input_word_ids")
-      }
-      return try Self.sequences(ids, byName["input_mask"], byName["input_type_ids"], model)
-    }
-    guard let first = byName["text"] else {
-      throw .invalid("the input 'text' is missing (or 'input_word_ids')")
-    }
-    guard byName["input_mask"] == nil, byName["input_type_ids"] == nil else {
-      throw .invalid("input_mask and input_type_ids go with input_word_ids")
-    }
-    let texts = try first.texts()
-    guard let second = byName["text_pair"] else { return texts.map { .text(.single($0)) } }
-    let others = try second.texts()
-    guard texts.count == others.count else {
-      throw .invalid("there are \(texts.count) texts and \(others.count) in text_pair")
-    }
-    return zip(texts, others).map { .text(.pair($0, $1)) }
-  }
-
-  private static func sequences(
-    _ ids: InferTensor, _ mask: InferTensor?, _ types: InferTensor?, _ model: ServedModel
-  ) throws(ServiceError) -> [MapInput] {
-    let numbers = try ids.matrix()
-    for other in [mask, types] {
-      guard let other else { continue }
-      guard other.shape == ids.shape else {
-        throw .invalid(
-          "input '\(other.name)' has shape \(other.shape) and input_word_ids \(ids.shape)")
-      }
-    }
-    let (masks, typeIDs) = (try mask?.matrix(), try types?.matrix())
-    let width = ids.shape[1]
-    var inputs: [MapInput] = []
-    for row in 0..<ids.shape[0] {
-      let range = row * width..<(row + 1) * width
-      inputs.append(
-        .tokens(
-          try model.sequence(
-            ids: numbers[range], mask: masks?[range], types: typeIDs?[range])))
-    }
-    return inputs
+    var inputs = NamedInputs()
+    for tensor in tensors { try inputs.add(try tensor.column(), tensor.name, of: model) }
+    return try inputs.inputs(of: model)
   }
 }
 
@@ -148,25 +92,20 @@ extension InferTensor {
     elements = .texts([text])
   }
 
-  /// [B] or [B, 1].
-  fileprivate func texts() throws(ServiceError) -> [String] {
-    guard case .texts(let texts) = elements else {
-      throw .invalid("input '\(name)' holds texts: its datatype is BYTES")
+  /// Texts of [B] or [B, 1], token ids of [B, S].
+  fileprivate func column() throws(ServiceError) -> NamedInputs.Column {
+    switch elements {
+    case .texts(let texts):
+      guard shape.count == 1 || shape.count == 2 && shape[1] == 1 else {
+        throw .invalid("input '\(name)' has shape \(shape); it is [B] or [B, 1]")
+      }
+      return .texts(texts)
+    case .integers(let integers):
+      guard shape.count == 2, shape[1] > 0 else {
+        throw .invalid("input '\(name)' has shape \(shape); it is [B, S], S at least 1")
+      }
+      let width = shape[1]
+      return .rows((0..<shape[0]).map { integers[$0 * width..<($0 + 1) * width] })
     }
-    guard shape.count == 1 || shape.count == 2 && shape[1] == 1 else {
-      throw .invalid("input '\(name)' has shape \(shape); it is [B] or [B, 1]")
-    }
-    return texts
-  }
-
-  /// [B, S].
-  fileprivate func matrix() throws(ServiceError) -> [Int64] {
-    guard case .integers(let integers) = elements else {
-      throw .invalid("input '\(name)' holds token ids: its datatype is INT32 or INT64")
-    }
-    guard shape.count == 2, shape[1] > 0 else {
-      throw .invalid("input '\(name)' has shape \(shape); it is [B, S], S at least 1")
-    }
-    return integers
   }
 }

@@ -127,8 +127,8 @@ extension Service {
   // MARK: - Tensors
 
   private static let inputs: [(name: String, datatype: String, type: String, shape: [Int])] =
-    InferRequest.textNames.map { ($0, "BYTES", "TYPE_STRING", [-1]) }
-    + InferRequest.tokenNames.map { ($0, "INT32", "TYPE_INT32", [-1, -1]) }
+    NamedInputs.textNames.map { ($0, "BYTES", "TYPE_STRING", [-1]) }
+    + NamedInputs.tokenNames.map { ($0, "INT32", "TYPE_INT32", [-1, -1]) }
 
   /// `GET /v2/models/{model}`.
   fileprivate func modelMetadata(_ exchange: Exchange) {

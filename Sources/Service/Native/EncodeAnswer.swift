@@ -53,32 +53,16 @@ struct EncodeAnswer {
     var prefix = head.bytes
     var pieces: [AnswerPiece] = []
     if id != nil {
-      pieces = nested(keys[0], prefix: prefix + Array(",\"result\":".utf8))
+      pieces = answer.nestedPieces(of: keys[0], prefix: prefix + Array(",\"result\":".utf8))
       prefix = []
     }
     prefix += Array(",\"outputs\":{".utf8)
     for (index, key) in keys.enumerated() {
       prefix += Array((index == 0 ? "\"" : ",\"").utf8) + Array(key.rawValue.utf8)
-      pieces += nested(key, prefix: prefix + Array("\":".utf8))
+      pieces += answer.nestedPieces(of: key, prefix: prefix + Array("\":".utf8))
       prefix = []
     }
     pieces[pieces.count - 1].suffix += tail()
-    return pieces
-  }
-
-  /// An entry's pieces in brackets: a list of texts, for `encoder_outputs` a list of such lists.
-  private func nested(_ key: OutputKey, prefix: [UInt8]) -> [AnswerPiece] {
-    var pieces = answer.pieces(of: key)
-    let isList = key == .encoderOutputs
-    let count = answer.texts.count
-    for index in pieces.indices {
-      let isFirst = index % count == 0
-      if isFirst { pieces[index].prefix = Array((index > 0 ? ",[" : isList ? "[[" : "[").utf8) }
-      if !isFirst { pieces[index].prefix = [UInt8(ascii: ",")] }
-      if index % count == count - 1 { pieces[index].suffix = [UInt8(ascii: "]")] }
-    }
-    pieces[0].prefix = prefix + pieces[0].prefix
-    if isList { pieces[pieces.count - 1].suffix.append(UInt8(ascii: "]")) }
     return pieces
   }
 

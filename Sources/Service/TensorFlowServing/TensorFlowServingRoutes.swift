@@ -1,0 +1,154 @@
+import HTTP
+import HTTPTypes
+import JSON
+import OutputMap
+
+extension Route {
+  /// TensorFlow Serving's REST API; `/v1/models/{model}` itself is one with OpenAI's.
+  static let tensorFlowServing: [Route] =
+    ["", "/versions/{version}", "/labels/{label}"].flatMap { place -> [Route] in
+      let path = "/v1/models/{model}" + place
+      let status = Route(method: .get, path: path, errors: .plain) { $0.modelStatus($1) }
+      return (place.isEmpty ? [] : [status]) + [
+        Route(method: .get, path: path + "/metadata", errors: .plain) { $0.signatures($1) },
+        Route(method: .post, path: path + ":predict", errors: .plain, accepts: [.json]) {
+          $0.predict($1)
+        },
+      ]
+    }
+}
+
+extension Service {
+  /// The label of the one version there is.
+  private static let label = "stable"
+
+  /// The model, version and label that the path names.
+  private func servable(_ exchange: Exchange) throws(ServiceError) -> ServedModel {
+    let models = try models()
+    let name = exchange.parameters["model"] ?? ""
+    let version = exchange.parameters["version"]
+    guard let model = models.first(where: { $0.name == name }),
+      version ?? ServedModel.version == ServedModel.version
+    else {
+      let request = version.map { "Specific(\(name), \($0))" } ?? "Latest(\(name))"
+      throw .notFound(
+        "Servable not found for request: \(request); this server has "
+          + models.map { "\($0.name) version \(ServedModel.version)" }.joined(separator: ", "))
+    }
+    if let label = exchange.parameters["label"], label != Self.label {
+      throw .invalid("Unrecognized servable version label: \(label); there is \(Self.label)")
+    }
+    return model
+  }
+
+  /// The entries that a signature asks for: one, or with `all` every one and the mask.
+  private static func keys(
+    of signature: String, _ model: ServedModel
+  ) throws(ServiceError) -> [OutputKey] {
+    if signature == "all" { return model.shape.keys }
+    let name = signature == PredictBody.defaultSignature ? "default" : signature
+    guard let key = OutputKey(rawValue: name), model.shape.keys.contains(key) else {
+      throw .invalid(
+        "Serving signature name: \"\(signature)\" not found in signature def; there are "
+          + signatures(of: model).joined(separator: ", "))
+    }
+    return [key]
+  }
+
+  private static func signatures(of model: ServedModel) -> [String] {
+    (model.shape.hasPooler ? [PredictBody.defaultSignature] : [])
+      + model.shape.keys.map(\.rawValue) + ["all"]
+  }
+
+  /// `POST /v1/models/{model}:predict`.
+  fileprivate func predict(_ exchange: Exchange) {
+    work(exchange) { [self] () throws(ServiceError) in
+      let model = try servable(exchange)
+      let given = try Self.parameters(
+        exchange.request.head.path ?? "/", known: MapRequest.tokenNames)
+      let body = try PredictBody(exchange.request.body, limits: jsonLimits, model: model)
+      let hasMask = body.signature == "all"
+      var request = try MapRequest(
+        given, keys: try Self.keys(of: body.signature, model), for: model)
+      // Tensors are rectangles.
+      if request.padding == .none, !request.selection.blocks.isEmpty { request.padding = .longest }
+      try run(
+        MapJob(request: request, inputs: body.inputs, coding: .json) { answer in
+          PredictAnswer(answer: answer, isRows: body.isRows, hasMask: hasMask).response()
+        }, for: exchange)
+    }
+  }
+
+  /// `GET /v1/models/{model}/versions/{version}`.
+  fileprivate func modelStatus(_ exchange: Exchange) {
+    do throws(ServiceError) {
+      _ = try servable(exchange)
+      var writer = JSONWriter()
+      writer.beginObject()
+      writer.modelVersionStatus()
+      writer.endObject()
+      exchange.answer(.json(writer.bytes))
+    } catch {
+      exchange.fail(error)
+    }
+  }
+
+  /// `GET /v1/models/{model}/metadata`.
+  fileprivate func signatures(_ exchange: Exchange) {
+    do throws(ServiceError) {
+      let model = try servable(exchange)
+      var signatures: [String: JSONValue] = [:]
+      for name in Self.signatures(of: model) {
+        signatures[name] = Self.signature(try Self.keys(of: name, model), name == "all", model)
+      }
+      var writer = JSONWriter()
+      writer.value([
+        "model_spec": [
+          "name": .string(model.name), "signature_name": "",
+          "version": .string(ServedModel.version),
+        ],
+        "metadata": [
+          "signature_def": [
+            "@type": "type.googleapis.com/tensorflow.serving.SignatureDefMap",
+            "signature_def": .object(signatures),
+          ]
+        ],
+      ])
+      exchange.answer(.json(writer.bytes))
+    } catch {
+      exchange.fail(error)
+    }
+  }
+
+  private static func signature(
+    _ keys: [OutputKey], _ hasMask: Bool, _ model: ServedModel
+  ) -> JSONValue {
+    var outputs: [String: JSONValue] = [:]
+    for key in keys {
+      let sizes: [Int] =
+        switch key {
+        case .default, .pooledOutput: [-1, model.shape.hiddenSize]
+        case .sentenceEmbedding: [-1, model.shape.sentenceSize ?? 0]
+        case .sequenceOutput: [-1, -1, model.shape.hiddenSize]
+        case .encoderOutputs: [model.shape.blockCount, -1, -1, model.shape.hiddenSize]
+        }
+      outputs[key.rawValue] = tensor(key.rawValue, "DT_FLOAT", sizes)
+    }
+    if hasMask { outputs["attention_mask"] = tensor("attention_mask", "DT_INT64", [-1, -1]) }
+    return [
+      "inputs": ["text": tensor("text", "DT_STRING", [-1])], "outputs": .object(outputs),
+      "method_name": "tensorflow/serving/predict",
+    ]
+  }
+
+  /// Sizes are texts: protocol buffers write 64-bit integers so in JSON.
+  private static func tensor(_ name: String, _ type: String, _ sizes: [Int]) -> JSONValue {
+    [
+      "dtype": .string(type), "name": .string(name + ":0"),
+      "tensor_shape": [
+        "dim": .array(sizes.map { ["name": "", "size": .string(String($0))] }),
+        "unknown_rank": false,
+      ],
+    ]
+  }
+}
