@@ -3,7 +3,7 @@ import HTTPTypes
 import JSON
 
 /// How a protocol says that something failed.
-enum ErrorShape: Sendable {
+enum ErrorShape: Sendable, CaseIterable {
   /// `{"error","error_type"}`.
   case native
   /// The same, with text-embeddings-inference's statuses (its `router/src/http/server.rs`).
@@ -28,7 +28,7 @@ enum ErrorShape: Sendable {
       parameter: error.parameter, code: Self.code(error), fields: error.fields)
   }
 
-  private func status(of error: ServiceError) -> HTTPResponse.Status {
+  func status(of error: ServiceError) -> HTTPResponse.Status {
     switch (self, error) {
     case (.tei, .empty), (.plain, .empty), (.plain, .unprocessable): .badRequest
     case (.tei, .backend): HTTPResponse.Status(code: 424, reasonPhrase: "Failed Dependency")

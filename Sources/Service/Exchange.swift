@@ -36,7 +36,7 @@ final class Exchange: Sendable {
   let id: String
   /// What stands in the places of the route's path.
   let parameters: [String: String]
-  private let errors: ErrorShape
+  private let route: Route
   private let responder: Responder
   private let record: Locked<RequestRecord>
   private let finished: @Sendable (RequestRecord) -> Void
@@ -49,7 +49,7 @@ final class Exchange: Sendable {
     self.responder = responder
     self.finished = finished
     parameters = match.parameters
-    errors = match.route.errors
+    route = match.route
     id = Self.id(request.head.headerFields[.requestID])
     record = Locked(
       RequestRecord(
@@ -57,6 +57,8 @@ final class Exchange: Sendable {
         remoteAddress: request.remoteAddress,
         trace: request.head.headerFields[.traceParent].flatMap(TraceParent.init)))
   }
+
+  var queryNames: [String] { route.documentation.queryNames }
 
   /// Notes what is known by now; nothing once the answer is on its way.
   func note(_ change: (inout RequestRecord) -> Void) {
@@ -78,13 +80,13 @@ final class Exchange: Sendable {
     response.fields[.traceParent] = record.trace?.field
     if record.texts > 0 {
       response.fields[.serverTiming] = record.stages.serverTiming
-      if case .tei = errors { response.fields.append(contentsOf: record.computeFields) }
+      if case .tei = route.errors { response.fields.append(contentsOf: record.computeFields) }
     }
     responder.respond(response)
     finished(record)
   }
 
-  func fail(_ error: ServiceError) { answer(errors.response(error)) }
+  func fail(_ error: ServiceError) { answer(route.errors.response(error)) }
 
   /// The client's own id if it is short and plain, else a random one.
   static func id(_ given: String?) -> String {

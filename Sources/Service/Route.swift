@@ -8,24 +8,31 @@ struct Route: Sendable {
   var path: String
   /// How its failures are written.
   var errors = ErrorShape.native
-  /// What a body may be; one without a type is taken for any of them.
-  var accepts: [ContentType] = []
   /// Nothing about the model or its texts: whoever watches the process has no key.
   var isOpen = false
+  var documentation: Documentation
   var answer: @Sendable (Service, Exchange) -> Void
 
   var takesBody: Bool { method == .post }
+  /// What a body may be; one without a type is taken for any of them.
+  var accepts: [ContentType] { documentation.bodies.map(\.type) }
 
   static let all: [Route] = native + openAI + tei + kserve + tensorFlowServing
 
   private static let native: [Route] = [
-    Route(method: .post, path: "/encode", accepts: [.text, .json, .ndjson]) { $0.encode($1) },
-    Route(method: .get, path: "/health/live", isOpen: true) { $0.live($1) },
-    Route(method: .get, path: "/health/ready", isOpen: true) { $0.health($1) },
-    Route(method: .get, path: "/health", isOpen: true) { $0.health($1) },
-    Route(method: .get, path: "/info") { $0.info($1) },
-    Route(method: .get, path: "/metrics") { $0.answerMetrics($1) },
+    Route(method: .post, path: "/encode", documentation: .encode) { $0.encode($1) },
+    Route(method: .get, path: "/health/live", isOpen: true, documentation: .live) { $0.live($1) },
+    Route(method: .get, path: "/health/ready", isOpen: true, documentation: .health) {
+      $0.health($1)
+    },
+    Route(method: .get, path: "/health", isOpen: true, documentation: .health) { $0.health($1) },
+    Route(method: .get, path: "/info", documentation: .info) { $0.info($1) },
+    Route(method: .get, path: "/metrics", documentation: .metrics) { $0.answerMetrics($1) },
+    Route(method: .get, path: "/openapi.json", documentation: .openAPI) { $0.describe($1) },
   ]
+
+  /// Names of the path's places.
+  var places: [String] { PathTemplate(path).places }
 
   // MARK: - Finding one
 
@@ -82,7 +89,10 @@ struct Route: Sendable {
   }
 
   /// What may be asked of a path, or of the server by `OPTIONS *` (RFC 9110 §9.3.7).
-  private static let options = Route(method: .options, path: "*") { _, exchange in
+  private static let options = Route(
+    method: .options, path: "*",
+    documentation: Documentation(tag: .operations, summary: "The methods.", answers: [])
+  ) { _, exchange in
     let methods =
       routes(at: path(exchange.request.head)).map { allowed($0.routes) }
       ?? [.get, .head, .post, .options]
@@ -119,6 +129,10 @@ struct PathTemplate {
       case .place(_, let suffix): length + suffix.count
       }
     }
+  }
+
+  var places: [String] {
+    parts.compactMap { if case .place(let name, _) = $0 { name } else { nil } }
   }
 
   /// What stands in the places; nil if this is another path.

@@ -5,9 +5,6 @@ import WordPiece
 typealias GivenParameters = [String: [String]]
 
 extension MapRequest {
-  /// How texts become tokens, for protocols that pick entries of the map in their own way.
-  static let tokenNames = ["seq_length", "max_tokens", "truncate", "timeout_ms"]
-
   /// - Throws: `invalid` with the parameter, its value and what it takes.
   init(_ given: GivenParameters, keys: [OutputKey], for model: ServedModel) throws(ServiceError) {
     self.init(model, keys: keys)

@@ -29,6 +29,7 @@ struct InferRequest {
       throw .invalid("inference header size should be in range (0, \(bytes.count))")
     }
     if headerLength == 0 {
+      guard !bytes.isEmpty else { throw .invalid("the body is empty; it is to be the text") }
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw .invalid("the text is not valid UTF-8; send it in that encoding")
       }

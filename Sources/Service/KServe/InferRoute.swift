@@ -36,6 +36,9 @@ extension Service {
     guard let length = Int(field), length >= 0 else {
       throw .invalid("Inference-Header-Content-Length is a number of bytes; it was '\(field)'")
     }
+    if length == 0, ContentType(field: exchange.request.head.headerFields[.contentType]) == .json {
+      throw .invalid("Inference-Header-Content-Length is 0, so there is no JSON: say another type")
+    }
     return length
   }
 }

@@ -5,34 +5,37 @@ import JSON
 extension Route {
   /// KServe's v2 protocol (the Open Inference Protocol) with Triton's extensions.
   static let kserve: [Route] =
-    [
-      get("/v2") { $0.serverMetadata($1) },
-      get("/v2/health/live", isOpen: true) { $1.answer(Response(status: .ok)) },
-      get("/v2/health/ready", isOpen: true) { $0.serverReady($1) },
-      get("/v2/models/stats") { $0.statistics($1) },
-      post("/v2/repository/index") { $0.repositoryIndex($1) },
-    ]
-    + ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"].flatMap { path in
-      [
-        get(path) { $0.modelMetadata($1) },
-        get(path + "/ready") { $0.modelReady($1) },
-        get(path + "/config") { $0.modelConfiguration($1) },
-        get(path + "/stats") { $0.statistics($1) },
-        post(path + "/infer") { $0.infer($1) },
-      ]
-    }
+    ofServer + ofModel("/v2/models/{model}") + ofModel("/v2/models/{model}/versions/{version}")
 
-  private static func get(
-    _ path: String, isOpen: Bool = false, _ answer: @escaping @Sendable (Service, Exchange) -> Void
-  ) -> Route {
-    Route(method: .get, path: path, errors: .plain, isOpen: isOpen, answer: answer)
+  private static let ofServer: [Route] = [
+    get("/v2", .kserveServer) { $0.serverMetadata($1) },
+    get("/v2/health/live", .kserveHealth, isOpen: true) { $1.answer(Response(status: .ok)) },
+    get("/v2/health/ready", .kserveHealth, isOpen: true) { $0.serverReady($1) },
+    get("/v2/models/stats", .kserveStatistics) { $0.statistics($1) },
+    Route(
+      method: .post, path: "/v2/repository/index", errors: .plain, documentation: .kserveIndex
+    ) { $0.repositoryIndex($1) },
+  ]
+
+  private static func ofModel(_ path: String) -> [Route] {
+    [
+      get(path, .kserveModel) { $0.modelMetadata($1) },
+      get(path + "/ready", .kserveHealth) { $0.modelReady($1) },
+      get(path + "/config", .kserveConfiguration) { $0.modelConfiguration($1) },
+      get(path + "/stats", .kserveStatistics) { $0.statistics($1) },
+      Route(method: .post, path: path + "/infer", errors: .plain, documentation: .infer) {
+        $0.infer($1)
+      },
+    ]
   }
 
-  private static func post(
-    _ path: String, _ answer: @escaping @Sendable (Service, Exchange) -> Void
+  private static func get(
+    _ path: String, _ documentation: Documentation, isOpen: Bool = false,
+    _ answer: @escaping @Sendable (Service, Exchange) -> Void
   ) -> Route {
     Route(
-      method: .post, path: path, errors: .plain, accepts: [.json, .binary], answer: answer)
+      method: .get, path: path, errors: .plain, isOpen: isOpen, documentation: documentation,
+      answer: answer)
   }
 }
 
@@ -104,6 +107,9 @@ extension Service {
   /// `POST /v2/repository/index`.
   fileprivate func repositoryIndex(_ exchange: Exchange) {
     do throws(ServiceError) {
+      let body = exchange.request.body
+      // All models are ready, so what the body filters by makes no difference.
+      if !body.isEmpty { _ = try BodyObject(body, limits: jsonLimits) }
       var writer = JSONWriter()
       writer.beginArray()
       for model in try models() {

@@ -8,11 +8,6 @@ struct EncodeParameters: Sendable {
   var format: AnswerFormat
   var elements: ElementFormat
 
-  static let names = [
-    "output_key", "layers", "seq_length", "max_tokens", "truncate", "tokens", "format", "dtype",
-    "timeout_ms", "model",
-  ]
-
   /// - Parameter accept: the Accept field, which picks the format where no parameter does.
   /// - Throws: `invalid` with the parameter, its value and what it takes.
   init(_ given: GivenParameters, accept: String?, for model: ServedModel) throws(ServiceError) {

@@ -14,7 +14,7 @@ extension Service {
     let fields = request.head.headerFields
     // What is none of ours was refused by the head alone.
     let type = ContentType(field: fields[.contentType]) ?? .unstated
-    var given = try Self.parameters(request.head.path ?? "/", known: EncodeParameters.names)
+    var given = try parameters(exchange)
     let body = try EncodeBody(request.body, type, jsonLimits: jsonLimits)
     for (name, values) in body.parameters {
       guard given[name] == nil else {
@@ -48,19 +48,16 @@ extension Service {
     return limits
   }
 
-  /// The query's parameters.
-  ///
-  /// - Parameter known: any other is refused.
-  static func parameters(
-    _ target: String, known: [String]
-  ) throws(ServiceError) -> GivenParameters {
+  /// The query's parameters; one that the route does not declare is refused.
+  func parameters(_ exchange: Exchange) throws(ServiceError) -> GivenParameters {
     var given: GivenParameters = [:]
     let items: [RequestTarget.QueryItem]
     do {
-      items = try RequestTarget(target).query
+      items = try RequestTarget(exchange.request.head.path ?? "/").query
     } catch {
       throw .invalid("the query does not parse: \(error.message)")
     }
+    let known = exchange.queryNames
     for item in items {
       guard known.contains(item.name) else {
         throw .invalid(

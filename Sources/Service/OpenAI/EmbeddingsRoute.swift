@@ -8,10 +8,16 @@ extension Route {
   /// OpenAI's embeddings API, and the models that three protocols ask for in one place.
   static let openAI: [Route] =
     ["/v1/embeddings", "/embeddings"].map { path in
-      Route(method: .post, path: path, errors: .openAI, accepts: [.json]) { $0.embeddings($1) }
+      Route(method: .post, path: path, errors: .openAI, documentation: .embeddings) {
+        $0.embeddings($1)
+      }
     } + [
-      Route(method: .get, path: "/v1/models", errors: .openAI) { $0.listModels($1) },
-      Route(method: .get, path: "/v1/models/{model}", errors: .openAI) { $0.describeModel($1) },
+      Route(method: .get, path: "/v1/models", errors: .openAI, documentation: .models) {
+        $0.listModels($1)
+      },
+      Route(method: .get, path: "/v1/models/{model}", errors: .openAI, documentation: .model) {
+        $0.describeModel($1)
+      },
     ]
 }
 
@@ -96,31 +102,36 @@ extension Service {
     _ answer: MapAnswer, _ key: OutputKey, _ body: EmbeddingsBody
   ) -> Response {
     var pieces = answer.pieces(of: key)
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.key("object")
+    writer.string("list")
+    writer.key("data")
+    writer.beginArray()
     for index in pieces.indices {
       if let dimensions = body.dimensions {
         pieces[index].values = pieces[index].values.cut(to: dimensions, normalizes: true)
         pieces[index].width = dimensions
       }
-      let opening = index == 0 ? "{\"object\":\"list\",\"data\":[" : ","
-      pieces[index].prefix = Array(
-        (opening + "{\"object\":\"embedding\",\"index\":\(index),\"embedding\":").utf8)
-      pieces[index].suffix = [UInt8(ascii: "}")]
+      writer.beginObject()
+      writer.key("object")
+      writer.string("embedding")
+      writer.key("index")
+      writer.integer(index)
+      writer.key("embedding")
+      pieces[index].prefix = writer.takeBytes()
+      writer.endObject()
     }
+    writer.endArray()
+    writer.key("model")
+    writer.string(answer.model.name)
+    writer.key("usage")
     let tokens = answer.texts.reduce(0) { $0 + $1.sequence.count }
-    var tail = JSONWriter()
-    tail.beginObject()
-    tail.key("model")
-    tail.string(answer.model.name)
-    tail.key("usage")
-    tail.beginObject()
-    tail.key("prompt_tokens")
-    tail.integer(tokens)
-    tail.key("total_tokens")
-    tail.integer(tokens)
-    tail.endObject()
-    tail.endObject()
-    // The object was opened before the first vector: its "{" is replaced by the list's end.
-    pieces[pieces.count - 1].suffix += Array("],".utf8) + tail.bytes.dropFirst()
+    writer.value([
+      "prompt_tokens": .integer(Int64(tokens)), "total_tokens": .integer(Int64(tokens)),
+    ])
+    writer.endObject()
+    pieces[pieces.count - 1].suffix = writer.takeBytes()
     return AnswerCursor(pieces, body.coding).response(
       numbers: answer.numberCount, fields: [.contentType: "application/json"])
   }

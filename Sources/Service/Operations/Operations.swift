@@ -44,7 +44,7 @@ extension Service {
   /// `GET /info`: of the default model, or with `?model=NAME` of another one.
   func info(_ exchange: Exchange) {
     do throws(ServiceError) {
-      let given = try Self.parameters(exchange.request.head.path ?? "/", known: ["model"])
+      let given = try parameters(exchange)
       let model = try model(named: given.single("model"))
       var writer = JSONWriter()
       writer.beginObject()

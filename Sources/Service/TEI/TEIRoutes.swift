@@ -7,13 +7,18 @@ import WordPiece
 extension Route {
   /// text-embeddings-inference's API; its /info, /health and /metrics are the service's own.
   static let tei: [Route] = [
-    Route(method: .post, path: "/embed", errors: .tei, accepts: [.json]) { $0.embed($1) },
-    Route(method: .post, path: "/", errors: .tei, accepts: [.json]) { $0.embed($1) },
-    Route(method: .post, path: "/embed_all", errors: .tei, accepts: [.json]) { $0.embedAll($1) },
-    Route(method: .post, path: "/similarity", errors: .tei, accepts: [.json]) { $0.similarity($1) },
-    Route(method: .post, path: "/tokenize", errors: .tei, accepts: [.json]) { $0.tokenize($1) },
-    Route(method: .post, path: "/decode", errors: .tei, accepts: [.json]) { $0.decode($1) },
+    post("/embed", .embed) { $0.embed($1) }, post("/", .embed) { $0.embed($1) },
+    post("/embed_all", .embedAll) { $0.embedAll($1) },
+    post("/similarity", .similarity) { $0.similarity($1) },
+    post("/tokenize", .tokenize) { $0.tokenize($1) }, post("/decode", .decode) { $0.decode($1) },
   ]
+
+  private static func post(
+    _ path: String, _ documentation: Documentation,
+    _ answer: @escaping @Sendable (Service, Exchange) -> Void
+  ) -> Route {
+    Route(method: .post, path: path, errors: .tei, documentation: documentation, answer: answer)
+  }
 }
 
 extension Service {
@@ -111,7 +116,7 @@ extension Service {
     _ body: @escaping @Sendable (BodyObject, ServedModel) throws(ServiceError) -> Void
   ) {
     work(exchange) { [self] () throws(ServiceError) in
-      let given = try Self.parameters(exchange.request.head.path ?? "/", known: ["model"])
+      let given = try parameters(exchange)
       let model = try model(named: given.single("model"))
       try body(
         BodyObject(exchange.request.body, limits: jsonLimits, mismatchIsUnprocessable: true), model)

@@ -8,12 +8,16 @@ extension Route {
   static let tensorFlowServing: [Route] =
     ["", "/versions/{version}", "/labels/{label}"].flatMap { place -> [Route] in
       let path = "/v1/models/{model}" + place
-      let status = Route(method: .get, path: path, errors: .plain) { $0.modelStatus($1) }
+      let status = Route(
+        method: .get, path: path, errors: .plain, documentation: .modelStatus
+      ) { $0.modelStatus($1) }
       return (place.isEmpty ? [] : [status]) + [
-        Route(method: .get, path: path + "/metadata", errors: .plain) { $0.signatures($1) },
-        Route(method: .post, path: path + ":predict", errors: .plain, accepts: [.json]) {
-          $0.predict($1)
-        },
+        Route(
+          method: .get, path: path + "/metadata", errors: .plain, documentation: .signatures
+        ) { $0.signatures($1) },
+        Route(
+          method: .post, path: path + ":predict", errors: .plain, documentation: .predict
+        ) { $0.predict($1) },
       ]
     }
 }
@@ -64,8 +68,7 @@ extension Service {
   fileprivate func predict(_ exchange: Exchange) {
     work(exchange) { [self] () throws(ServiceError) in
       let model = try servable(exchange)
-      let given = try Self.parameters(
-        exchange.request.head.path ?? "/", known: MapRequest.tokenNames)
+      let given = try parameters(exchange)
       let body = try PredictBody(exchange.request.body, limits: jsonLimits, model: model)
       let hasMask = body.signature == "all"
       var request = try MapRequest(

@@ -1,0 +1,190 @@
+import HTTP
+import HTTPTypes
+import JSON
+
+/// The API's description, OpenAPI 3.1, made of the table that requests are routed by.
+struct OpenAPIDocument {
+  let version: String
+  /// Names of the served models; empty while they are loaded.
+  let models: [String]
+
+  var value: JSONValue {
+    var paths: [String: [String: JSONValue]] = [:]
+    for route in Route.all {
+      paths[route.path, default: [:]][route.method.rawValue.lowercased()] = operation(route)
+    }
+    return [
+      "openapi": "3.1.0",
+      "info": [
+        "title": "bert-server", "version": .string(version),
+        "summary": "Texts to the entries of BERT's output map.",
+        "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
+      ],
+      "servers": [["url": "/"]],
+      "tags": .array(Documentation.Tag.allCases.map { ["name": .string($0.rawValue)] }),
+      "security": [[:], ["apiKey": []]],
+      "paths": .object(paths.mapValues(JSONValue.object)),
+      "components": [
+        "schemas": .object(
+          Dictionary(uniqueKeysWithValues: ErrorShape.allCases.map { ($0.schemaName, $0.schema) })),
+        "securitySchemes": [
+          "apiKey": [
+            "type": "http", "scheme": "bearer",
+            "description": "Asked for if the server was given a file of keys.",
+          ]
+        ],
+      ],
+    ]
+  }
+
+  private func operation(_ route: Route) -> JSONValue {
+    let documentation = route.documentation
+    var operation: [String: JSONValue] = [
+      "operationId": .string(Self.identifier(route)),
+      "tags": [.string(documentation.tag.rawValue)],
+      "summary": .string(documentation.summary),
+      "parameters": .array(
+        route.places.map(place) + documentation.parameters.map(parameter)),
+      "responses": .object(responses(route)),
+    ]
+    if route.isOpen { operation["security"] = [] }
+    if !documentation.bodies.isEmpty {
+      var content: [String: JSONValue] = [:]
+      for body in documentation.bodies {
+        content[body.type.name] = ["schema": body.schema, "example": body.example]
+      }
+      operation["requestBody"] = [
+        "required": .boolean(documentation.isBodyRequired), "content": .object(content),
+      ]
+    }
+    return .object(operation)
+  }
+
+  /// `post_v2_models_model_infer`.
+  private static func identifier(_ route: Route) -> String {
+    let words = route.path.split { !$0.isLetter && !$0.isNumber && $0 != "_" }.map(String.init)
+    return ([route.method.rawValue.lowercased()] + words).joined(separator: "_")
+  }
+
+  private func place(_ name: String) -> JSONValue {
+    let (values, meaning) =
+      switch name {
+      case "model": (models, "A served model's name.")
+      case "version": ([ServedModel.version], "The model's version; there is one.")
+      default: (["stable"], "The version's label; there is one.")
+      }
+    var schema: [String: JSONValue] = ["type": "string"]
+    if !values.isEmpty { schema["enum"] = .array(values.map(JSONValue.string)) }
+    return [
+      "name": .string(name), "in": "path", "required": true, "description": .string(meaning),
+      "schema": .object(schema),
+    ]
+  }
+
+  private func parameter(_ parameter: Documentation.Parameter) -> JSONValue {
+    let isModel = parameter.name == Documentation.Parameter.model.name && !models.isEmpty
+    return [
+      "name": .string(parameter.name), "in": .string(parameter.isHeader ? "header" : "query"),
+      "description": .string(parameter.meaning),
+      "schema": isModel ? ["enum": .array(models.map(JSONValue.string))] : parameter.schema,
+    ]
+  }
+
+  private func responses(_ route: Route) -> [String: JSONValue] {
+    var content: [String: JSONValue] = [:]
+    for answer in route.documentation.answers {
+      var media: [String: JSONValue] = [:]
+      if let schema = answer.schema { media["schema"] = schema }
+      if let example = answer.example { media["example"] = example }
+      content[answer.contentType] = .object(media)
+    }
+    var responses: [String: JSONValue] = ["200": ["description": "The answer."]]
+    if !content.isEmpty {
+      responses["200"] = ["description": "The answer.", "content": .object(content)]
+    }
+    for (status, errors) in Dictionary(grouping: route.failures, by: route.errors.status(of:)) {
+      responses[String(status.code)] = route.errors.documentation(of: errors)
+    }
+    responses["default"] = route.errors.documentation(of: [])
+    return responses
+  }
+}
+
+extension Route {
+  /// One of each failure that the route may answer with; their bodies are its examples.
+  fileprivate var failures: [ServiceError] {
+    if isOpen { return documentation.answers.isEmpty || path != "/health/live" ? [.loading] : [] }
+    let always: [ServiceError] = [
+      .unauthorized, .loading, .unknownModel(name: "other", served: "all-MiniLM-L6-v2"),
+      .invalid("there is no parameter 'modle'; there are model"),
+    ]
+    guard takesBody else { return always }
+    return always + [
+      .unprocessable("there are 5000 texts and the limit is 2048; send them in parts"),
+      .empty("there are no texts; a list holds at least one, and \"\" is a text"),
+      .answerTooLarge("the answer would be about 300000000 bytes and the limit is 268435456"),
+      .unsupportedContentType(
+        "image/png", accepted: accepts.map(\.name).joined(separator: ", ")),
+      .overloaded(retryAfter: 1), .deadlinePassed,
+      .backend("the model made a NaN or an infinity"),
+    ]
+  }
+}
+
+extension ErrorShape {
+  fileprivate var schemaName: String {
+    switch self {
+    case .native: "Error"
+    case .tei: "TEIError"
+    case .openAI: "OpenAIError"
+    case .plain: "PlainError"
+    }
+  }
+
+  fileprivate var schema: JSONValue {
+    switch self {
+    case .native, .tei:
+      .fields(["error": .text, "error_type": .text], required: ["error", "error_type"])
+    case .plain: .fields(["error": .text], required: ["error"])
+    case .openAI:
+      .fields(
+        [
+          "error": .fields(
+            [
+              "message": .text, "type": .text, "param": .orNull("string"),
+              "code": .orNull("string"),
+            ], required: ["message", "type", "param", "code"])
+        ], required: ["error"])
+    }
+  }
+
+  /// - Parameter errors: of one status; none for any other status.
+  fileprivate func documentation(of errors: [ServiceError]) -> JSONValue {
+    var media: [String: JSONValue] = [
+      "schema": ["$ref": .string("#/components/schemas/\(schemaName)")]
+    ]
+    var examples: [String: JSONValue] = [:]
+    for (index, error) in errors.enumerated() {
+      guard case .bytes(let bytes) = response(error).body,
+        let body = try? JSONParser.parse(bytes)
+      else { continue }
+      examples["example\(index + 1)"] = ["value": body]
+    }
+    if !examples.isEmpty { media["examples"] = .object(examples) }
+    let types = Set(errors.map(\.type)).sorted().joined(separator: ", ")
+    return [
+      "description": .string(errors.isEmpty ? "Any other failure." : types),
+      "content": ["application/json": .object(media)],
+    ]
+  }
+}
+
+extension Service {
+  /// `GET /openapi.json`.
+  func describe(_ exchange: Exchange) {
+    let names = ((try? models()) ?? []).map(\.name)
+    var writer = JSONWriter()
+    writer.value(OpenAPIDocument(version: process.version, models: names).value)
+    exchange.answer(.json(writer.bytes))
+  }
+}
