@@ -89,7 +89,7 @@ let package = Package(
     .testTarget(
       name: "ServiceTests",
       dependencies: [
-        "Service", "HTTP", "JSON", "OutputMap", "WordPiece",
+        "Service", "Batching", "HTTP", "JSON", "OutputMap", "WordPiece",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: swiftSettings),
