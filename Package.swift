@@ -38,7 +38,7 @@ let package = Package(
     .target(name: "CPlatform", cSettings: cSettings),
     .target(name: "OutputMap", swiftSettings: swiftSettings),
     .target(name: "JSON", swiftSettings: swiftSettings),
-    .target(name: "WordPiece", dependencies: ["OutputMap"], swiftSettings: swiftSettings),
+    .target(name: "WordPiece", dependencies: ["JSON", "OutputMap"], swiftSettings: swiftSettings),
     .target(name: "Checkpoints", swiftSettings: swiftSettings),
     .target(
       name: "BERT", dependencies: ["OutputMap", "CKernels", "Checkpoints"],

@@ -20,11 +20,7 @@ public struct JSONParser {
     if bytes.count >= 3, bytes[0] == 0xef, bytes[1] == 0xbb, bytes[2] == 0xbf {
       throw .byteOrderMark
     }
-    var parser = JSONParser(limits: limits)
-    let value = try parser.value(bytes, depth: 0)
-    parser.skipSpace(bytes)
-    guard parser.cursor == bytes.count else { throw .trailingBytes(offset: parser.cursor) }
-    return value
+    return try parse(bytes, at: 0..<bytes.count, limits: limits)
   }
 
   public static func parse(
@@ -37,17 +33,13 @@ public struct JSONParser {
   private var valueCount = 0
   var cursor = 0
 
-  private init(limits: Limits) { self.limits = limits }
+  init(limits: Limits) { self.limits = limits }
 
   /// Recursion ends at `limits.depth`.
-  private mutating func value(
+  mutating func value(
     _ bytes: Span<UInt8>, depth: Int
   ) throws(JSONError) -> JSONValue {
-    skipSpace(bytes)
-    valueCount += 1
-    guard valueCount <= limits.valueCount else {
-      throw .tooManyValues(limit: limits.valueCount, offset: cursor)
-    }
+    try count(bytes)
     guard cursor < bytes.count else { throw .unexpectedEnd(offset: cursor) }
     switch bytes[cursor] {
     case UInt8(ascii: "\""):
@@ -66,6 +58,15 @@ public struct JSONParser {
       return try literal("null", bytes, .null)
     default:
       throw .unexpectedByte(bytes[cursor], offset: cursor, expected: "a value")
+    }
+  }
+
+  /// Steps to the next value, if there may be one more.
+  mutating func count(_ bytes: Span<UInt8>) throws(JSONError) {
+    skipSpace(bytes)
+    valueCount += 1
+    guard valueCount <= limits.valueCount else {
+      throw .tooManyValues(limit: limits.valueCount, offset: cursor)
     }
   }
 
@@ -89,17 +90,23 @@ public struct JSONParser {
     var members: [String: JSONValue] = [:]
     if take(UInt8(ascii: "}"), bytes) { return members }
     repeat {
-      skipSpace(bytes)
-      guard cursor < bytes.count else { throw .unexpectedEnd(offset: cursor) }
-      guard bytes[cursor] == UInt8(ascii: "\"") else {
-        throw .unexpectedByte(bytes[cursor], offset: cursor, expected: "a name in quotes")
-      }
-      let name = try string(bytes)
-      try expect(UInt8(ascii: ":"), bytes, ":")
+      let name = try name(bytes)
       members[name] = try value(bytes, depth: depth)
     } while take(UInt8(ascii: ","), bytes)
     try expect(UInt8(ascii: "}"), bytes, ", or }")
     return members
+  }
+
+  /// A member's name and its colon.
+  mutating func name(_ bytes: Span<UInt8>) throws(JSONError) -> String {
+    skipSpace(bytes)
+    guard cursor < bytes.count else { throw .unexpectedEnd(offset: cursor) }
+    guard bytes[cursor] == UInt8(ascii: "\"") else {
+      throw .unexpectedByte(bytes[cursor], offset: cursor, expected: "a name in quotes")
+    }
+    let name = try string(bytes)
+    try expect(UInt8(ascii: ":"), bytes, ":")
+    return name
   }
 
   /// Steps over an opening bracket.
@@ -122,7 +129,7 @@ public struct JSONParser {
     return value
   }
 
-  private mutating func skipSpace(_ bytes: Span<UInt8>) {
+  mutating func skipSpace(_ bytes: Span<UInt8>) {
     while cursor < bytes.count {
       switch bytes[cursor] {
       case 0x20, 0x0a, 0x0d, 0x09: cursor += 1
@@ -131,14 +138,14 @@ public struct JSONParser {
     }
   }
 
-  private mutating func take(_ byte: UInt8, _ bytes: Span<UInt8>) -> Bool {
+  mutating func take(_ byte: UInt8, _ bytes: Span<UInt8>) -> Bool {
     skipSpace(bytes)
     guard cursor < bytes.count, bytes[cursor] == byte else { return false }
     cursor += 1
     return true
   }
 
-  private mutating func expect(
+  mutating func expect(
     _ byte: UInt8, _ bytes: Span<UInt8>, _ expected: String
   ) throws(JSONError) {
     guard !take(byte, bytes) else { return }

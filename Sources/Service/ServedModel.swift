@@ -73,7 +73,7 @@ public struct ServedModel: Sendable {
   public var sentence: Sentence?
   /// The most tokens of a text where the request names no limit.
   public var defaultMaxTokens: Int
-  public var tokenizer: WordPieceTokenizer
+  public var tokenizer: Tokenizer
   /// Shared by all models.
   public var queue: BatchQueue
   /// Index of its encoder in the queue.
@@ -83,7 +83,7 @@ public struct ServedModel: Sendable {
 
   public init(
     name: String, shape: Shape, sentence: Sentence?, defaultMaxTokens: Int,
-    tokenizer: WordPieceTokenizer, queue: BatchQueue, encoder: Int,
+    tokenizer: Tokenizer, queue: BatchQueue, encoder: Int,
     facts: [(name: String, value: String)]
   ) {
     self.name = name

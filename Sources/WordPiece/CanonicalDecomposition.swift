@@ -38,6 +38,22 @@ struct CanonicalDecomposition: Sendable {
     return mappings
   }
 
+  /// Calls `body` with each scalar that `scalar` decomposes into.
+  func forEachPart(of scalar: UInt32, _ body: (UInt32) -> Void) {
+    if scalar < 0x80 {
+      body(scalar)
+    } else if Self.hangul.contains(scalar) {
+      let (lead, vowel, tail) = Self.jamo(of: scalar)
+      body(lead)
+      body(vowel)
+      if let tail { body(tail) }
+    } else if let parts = mappings[scalar] {
+      parts.forEach(body)
+    } else {
+      body(scalar)
+    }
+  }
+
   func combiningClass(of scalar: UInt32) -> UInt8 { combiningClasses[scalar] ?? 0 }
 
   /// The scalars whose combining class is not 0: those that NFD reorders.

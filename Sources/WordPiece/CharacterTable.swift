@@ -81,7 +81,7 @@ struct CharacterTable: Sendable {
   }
 
   /// The rules of Hugging Face's `BertNormalizer` followed by its `BertPreTokenizer`.
-  init(huggingFace options: WordPieceOptions) {
+  init(huggingFace options: BERTOptions) {
     update(HuggingFaceTables.punctuation) { $0.with(.isolated) }
     update(HuggingFaceTables.whiteSpace) { $0.with(.space) }
     if options.lowercase { addLowercase() }

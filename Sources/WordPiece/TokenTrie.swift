@@ -1,14 +1,13 @@
 /// Every token of a vocabulary in one double-array trie (Aoe 1989), walked byte by byte: one
 /// load and one comparison a step.
 ///
-/// It has two roots: tokens that begin a word hang below the first, those that continue one
-/// (`##…`, without the `##`) below the second.
+/// It has two roots: all tokens hang below the first, and those that continue a word (`##…`) once
+/// more below the second, without the `##`.
 struct TokenTrie: Sendable {
   /// A state's number. The child by byte b is state `base ^ b`, if that names this one as parent.
   typealias State = Int
   static let wordStart: State = 0
   static let continuation: State = 1
-  static let continuationPrefix: [UInt8] = [UInt8(ascii: "#"), UInt8(ascii: "#")]
 
   struct Node {
     var base: UInt32
@@ -25,16 +24,20 @@ struct TokenTrie: Sendable {
   /// - Parameters:
   ///   - bytes: valid UTF-8.
   ///   - tokens: where each token lies in it; its index is its id. Empty ones are left out.
-  init(bytes: [UInt8], tokens: [Range<Int>]) throws(VocabularyError) {
+  ///   - continuationPrefix: what tokens that continue a word begin with; nil if words are not cut
+  ///     that way.
+  init(
+    bytes: [UInt8], tokens: [Range<Int>], continuationPrefix: [UInt8]? = nil
+  ) throws(TokenizerFileError) {
     var builder = TokenTrieBuilder(bytes: bytes)
-    try builder.insert(tokens)
+    try builder.insert(tokens, continuationPrefix)
     nodes = builder.nodes
     ids = builder.ids
   }
 
   /// The longest token that `bytes` begins with at `start`, and the byte after it.
   func longestToken(
-    in bytes: [UInt8], from start: Int, below root: State
+    in bytes: borrowing Span<UInt8>, from start: Int, below root: State = wordStart
   ) -> (id: Int32, end: Int)? {
     var longest: (id: Int32, end: Int)?
     var state = root
@@ -47,14 +50,23 @@ struct TokenTrie: Sendable {
     return longest
   }
 
-  func id(of token: String) -> Int32? {
-    var bytes = Array(token.utf8)[...]
+  /// Calls `body` with each token that `bytes` begins with at `start`, the shortest first, and
+  /// the byte after it.
+  func forEachToken(
+    in bytes: borrowing Span<UInt8>, from start: Int, _ body: (Int32, Int) -> Void
+  ) {
     var state = Self.wordStart
-    if bytes.count > 2 && bytes.starts(with: Self.continuationPrefix) {
-      bytes = bytes.dropFirst(2)
-      state = Self.continuation
+    for index in start..<bytes.count {
+      let next = Int(nodes[state].base) ^ Int(bytes[index])
+      guard nodes[next].parent == state else { break }
+      state = next
+      if ids[state] >= 0 { body(ids[state], index + 1) }
     }
-    for byte in bytes {
+  }
+
+  func id(of token: String) -> Int32? {
+    var state = Self.wordStart
+    for byte in token.utf8 {
       let next = Int(nodes[state].base) ^ Int(byte)
       guard nodes[next].parent == state else { return nil }
       state = next

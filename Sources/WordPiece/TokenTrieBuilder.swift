@@ -35,19 +35,20 @@ struct TokenTrieBuilder {
     take(TokenTrie.continuation, parent: .max)
   }
 
-  mutating func insert(_ tokens: [Range<Int>]) throws(VocabularyError) {
-    var starts: [Key] = []
+  mutating func insert(
+    _ tokens: [Range<Int>], _ continuationPrefix: [UInt8]?
+  ) throws(TokenizerFileError) {
+    var keys: [Key] = []
     var continuations: [Key] = []
-    starts.reserveCapacity(tokens.count)
-    continuations.reserveCapacity(tokens.count)
+    keys.reserveCapacity(tokens.count)
     for (id, token) in tokens.enumerated() where !token.isEmpty {
-      if token.count > 2 && bytes[token.prefix(2)].elementsEqual(TokenTrie.continuationPrefix) {
-        continuations.append(key(token.lowerBound + 2..<token.upperBound, id: id))
-      } else {
-        starts.append(key(token, id: id))
-      }
+      keys.append(key(token, id: id))
+      guard let prefix = continuationPrefix, token.count > prefix.count,
+        bytes[token].starts(with: prefix)
+      else { continue }
+      continuations.append(key(token.dropFirst(prefix.count), id: id))
     }
-    try insert(&starts, below: TokenTrie.wordStart)
+    try insert(&keys, below: TokenTrie.wordStart)
     try insert(&continuations, below: TokenTrie.continuation)
   }
 
@@ -61,7 +62,7 @@ struct TokenTrieBuilder {
       prefix: prefix, id: Int32(id), start: Int32(range.lowerBound), end: Int32(range.upperBound))
   }
 
-  private mutating func insert(_ keys: inout [Key], below root: Int) throws(VocabularyError) {
+  private mutating func insert(_ keys: inout [Key], below root: Int) throws(TokenizerFileError) {
     guard !keys.isEmpty else { return }
     let bytes = bytes
     keys.sort { first, second in
@@ -73,7 +74,7 @@ struct TokenTrieBuilder {
     var branches = [Branch(state: root, keys: keys.indices, depth: 0)]
     var children: [(byte: UInt8, keys: Range<Int>)] = []
     while var branch = branches.popLast() {
-      try endTokens(at: &branch, keys, below: root)
+      try endTokens(at: &branch, keys)
       guard !branch.keys.isEmpty else { continue }
       children.removeAll(keepingCapacity: true)
       for index in branch.keys {
@@ -96,20 +97,18 @@ struct TokenTrieBuilder {
 
   /// The token that is no longer than the branch is deep ends here: it is the first of its keys.
   private mutating func endTokens(
-    at branch: inout Branch, _ keys: [Key], below root: Int
-  ) throws(VocabularyError) {
+    at branch: inout Branch, _ keys: [Key]
+  ) throws(TokenizerFileError) {
     let first = keys[branch.keys.lowerBound]
     guard Int(first.end - first.start) == branch.depth else { return }
     branch.keys = branch.keys.dropFirst()
     ids[branch.state] = first.id
     guard let next = branch.keys.first, Int(keys[next].end - keys[next].start) == branch.depth
     else { return }
-    let lines = [Int(first.id), Int(keys[next].id)].sorted()
-    let prefix = root == TokenTrie.continuation ? "##" : ""
+    let (id, other) = (Int(first.id), Int(keys[next].id))
     throw .duplicate(
-      token: prefix
-        + String(decoding: bytes[Int(first.start)..<Int(first.end)], as: UTF8.self),
-      line: lines[1] + 1, firstLine: lines[0] + 1)
+      token: String(decoding: bytes[Int(first.start)..<Int(first.end)], as: UTF8.self),
+      id: max(id, other), firstID: min(id, other))
   }
 
   /// A base whose states for these bytes are all unused.

@@ -1,28 +1,24 @@
-/// The tokens of a BERT model: a token's id is its line in `vocab.txt`, counted from 0.
+/// The tokens of a model by their ids.
 ///
-/// A token that begins with `##` continues a word; any other begins one.
+/// In a `vocab.txt` a token's id is its line, counted from 0. For WordPiece a token that begins
+/// with `##` continues a word; any other begins one.
 public struct Vocabulary: Sendable {
   /// The most bytes that are read; the largest published BERT vocabularies (500,000 tokens) have
   /// 6 MB.
   public static let byteLimit = 32 << 20
 
-  /// The file as it came.
-  private let bytes: [UInt8]
-  /// Where each line lies in it, without its end-of-line characters.
-  private let lines: [Range<Int>]
+  /// All tokens' UTF-8; of a `vocab.txt` the file as it came.
+  private var bytes: [UInt8]
+  /// Where the token of each id lies in it; empty where there is none.
+  private(set) var places: [Range<Int>]
+  /// Tokens that the model itself knows, without those added to it.
   let trie: TokenTrie
-
-  /// Ids of the tokens that frame and fill every input.
-  public let padding: Int32
-  public let unknown: Int32
-  public let classification: Int32
-  public let separator: Int32
-  /// `[MASK]`, if the vocabulary has it: only text that names it needs it.
-  public let mask: Int32?
+  /// How many those are.
+  let modelCount: Int
 
   /// - Parameter lines: the bytes of a `vocab.txt`, one token a line, UTF-8, ending in LF or CRLF.
   ///   An empty line takes an id like any other but never stands for text.
-  public init(lines bytes: [UInt8]) throws(VocabularyError) {
+  public init(lines bytes: [UInt8]) throws(TokenizerFileError) {
     guard bytes.count <= Self.byteLimit else {
       throw .tooLarge(bytes: bytes.count, limit: Self.byteLimit)
     }
@@ -33,30 +29,45 @@ public struct Vocabulary: Sendable {
       let offset = error.byteOffsets.lowerBound
       throw .invalidUTF8(line: lines.prefix { $0.upperBound < offset }.count + 1)
     }
-    let trie = try TokenTrie(bytes: bytes, tokens: lines)
-    func required(_ token: String) throws(VocabularyError) -> Int32 {
-      guard let id = trie.id(of: token) else { throw .missing(token: token) }
-      return id
-    }
-    padding = try required("[PAD]")
-    unknown = try required("[UNK]")
-    classification = try required("[CLS]")
-    separator = try required("[SEP]")
-    mask = trie.id(of: "[MASK]")
+    try self.init(bytes: bytes, places: lines, continuationPrefix: Array("##".utf8))
+  }
+
+  /// - Parameters:
+  ///   - count: of the tokens, if some ids have none.
+  ///   - continuationPrefix: for WordPiece what tokens that continue a word begin with.
+  init(
+    bytes: [UInt8], places: [Range<Int>], count: Int? = nil, continuationPrefix: [UInt8]? = nil
+  ) throws(TokenizerFileError) {
     self.bytes = bytes
-    self.lines = lines
-    self.trie = trie
+    self.places = places
+    modelCount = count ?? places.count
+    trie = try TokenTrie(
+      bytes: bytes, tokens: places, continuationPrefix: continuationPrefix)
   }
 
   /// How many ids there are: the rows that the model's word embeddings should have.
-  public var count: Int { lines.count }
+  public var count: Int { places.count }
 
+  /// The id of a token that the model knows.
   public func id(of token: String) -> Int32? { trie.id(of: token) }
 
-  /// The token as the file spells it, `##` included; nil if no line has that id.
+  /// The id of a token of the model, or of one added to it.
+  func addedID(of token: String) -> Int32? {
+    id(of: token)
+      ?? places.lastIndex { bytes[$0].elementsEqual(token.utf8) }.map { Int32($0) }
+  }
+
+  /// The token as the file spells it, `##` included; nil if there is none of that id.
   public func token(_ id: Int32) -> String? {
-    guard lines.indices.contains(Int(id)) else { return nil }
-    return String(decoding: bytes[lines[Int(id)]], as: UTF8.self)
+    guard places.indices.contains(Int(id)) else { return nil }
+    return String(decoding: bytes[places[Int(id)]], as: UTF8.self)
+  }
+
+  /// Gives an id to a token that is added to those of the model.
+  mutating func add(_ token: [UInt8], id: Int) {
+    while places.count <= id { places.append(0..<0) }
+    places[id] = bytes.count..<bytes.count + token.count
+    bytes += token
   }
 
   private static func lines(of bytes: [UInt8]) -> [Range<Int>] {

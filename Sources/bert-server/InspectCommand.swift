@@ -33,8 +33,8 @@ struct InspectCommand: ParsableCommand {
       line("vocabulary", "\(tokenizer.vocabulary.count) tokens")
       line(
         "tokenizer",
-        "WordPiece, Hugging Face's rules, "
-          + (model.tokenizerFiles.lowercases ? "uncased" : "cased"))
+        "\(tokenizer.summary), Hugging Face's rules, "
+          + (tokenizer.lowercases ? "uncased" : "cased"))
       line("tokens of a text", "at most \(model.maxTokens)")
       line("pooler", encoder.hasPooler ? "yes" : "no: neither default nor pooled_output")
       switch model.sentence {

@@ -1,6 +1,4 @@
 import Checkpoints
-import FoundationEssentials
-import WordPiece
 
 /// What a model folder holds, opened but not yet computed with.
 struct ModelFiles {
@@ -27,50 +25,6 @@ struct ModelFiles {
     let positions = checkpoint.configuration.positionCount
     let limit = sentenceModules?.maximumSequenceLength ?? tokenizerFiles.maximumLength
     return max(2, min(limit ?? positions, positions))
-  }
-
-  func tokenizer() throws -> WordPieceTokenizer {
-    guard let path = tokenizerFiles.vocabularyPath else {
-      throw LoadingError("\(path) has no vocab.txt, which the tokenizer is made of")
-    }
-    let vocabulary = try Vocabulary(lines: Array(Data(contentsOf: URL(filePath: path))))
-    let rows = checkpoint.configuration.vocabularySize
-    guard vocabulary.count <= rows else {
-      throw LoadingError(
-        "\(path) has \(vocabulary.count) tokens and the word embeddings have \(rows) rows: they are "
-          + "of different models")
-    }
-    // Rows are often padded to a round number, but not by more than this.
-    guard vocabulary.count > rows - 1024 else {
-      throw LoadingError(
-        "\(path) has \(vocabulary.count) tokens and the word embeddings have \(rows) rows: the file "
-          + "is cut off, or of another model")
-    }
-    try checkTokenizer()
-    return WordPieceTokenizer(
-      vocabulary: vocabulary,
-      options: WordPieceOptions(
-        lowercase: tokenizerFiles.lowercases, stripAccents: tokenizerFiles.stripsAccents,
-        spacesAroundCJK: tokenizerFiles.splitsChineseCharacters))
-  }
-
-  /// What the tokenizer would not do exactly is refused.
-  private func checkTokenizer() throws {
-    let files = tokenizerFiles
-    let names = [
-      (files.padToken, "[PAD]"), (files.unknownToken, "[UNK]"), (files.classToken, "[CLS]"),
-      (files.separatorToken, "[SEP]"), (files.maskToken, "[MASK]"),
-    ]
-    if let (name, expected) = names.first(where: { $0 != $1 }) {
-      throw LoadingError(
-        "\(path)/tokenizer_config.json names a special token '\(name)'; only BERT's own names are "
-          + "supported, here \(expected)")
-    }
-    if sentenceModules?.lowercases == true, !files.lowercases {
-      throw LoadingError(
-        "\(path)/sentence_bert_config.json asks for lower-casing before a cased tokenizer, which "
-          + "is not supported")
-    }
   }
 }
 

@@ -137,12 +137,19 @@ struct TokenizerConfigurationTests {
   @Test(.enabled(if: ModelFolder.isPresent)) func readsTheDefaultModel() throws {
     var expected = TokenizerConfiguration()
     expected.maximumLength = 512
+    expected.lowercases = true
+    expected.splitsChineseCharacters = true
+    expected.unknownToken = "[UNK]"
+    expected.separatorToken = "[SEP]"
+    expected.padToken = "[PAD]"
+    expected.classToken = "[CLS]"
+    expected.maskToken = "[MASK]"
     expected.vocabularyPath = ModelFolder.path + "/vocab.txt"
     expected.tokenizerPath = ModelFolder.path + "/tokenizer.json"
     #expect(try TokenizerConfiguration(folder: ModelFolder.path) == expected)
   }
 
-  @Test func absentMeansBertTokenizersDefaults() throws {
+  @Test func absentIsNil() throws {
     #expect(try TokenizerConfiguration(folder: TemporaryFolder().path) == TokenizerConfiguration())
     #expect(try read("{}") == TokenizerConfiguration())
   }
@@ -168,6 +175,45 @@ struct TokenizerConfigurationTests {
     #expect(configuration == expected)
   }
 
+  /// What `tokenizer_config.json` says goes before `special_tokens_map.json`.
+  @Test func oldFilesHaveTheRest() throws {
+    let folder = try TemporaryFolder()
+    try folder.write(#"{"sep_token": "</s>"}"#, to: "tokenizer_config.json")
+    try folder.write(
+      """
+      {"sep_token": "[S]", "cls_token": {"content": "<s>"},
+       "additional_special_tokens": ["<a>", {"content": "<b>"}]}
+      """, to: "special_tokens_map.json")
+    var expected = TokenizerConfiguration()
+    expected.separatorToken = "</s>"
+    expected.classToken = "<s>"
+    expected.additionalTokens = ["<a>", "<b>"]
+    #expect(try TokenizerConfiguration(folder: folder.path) == expected)
+  }
+
+  /// With a `tokenizer.json` the class and the flags of tokens are its affair.
+  @Test func tokenizerFileTakesTheirPlace() throws {
+    let folder = try TemporaryFolder()
+    let odd = #""added_tokens_decoder": {"7": {"content": "<x>", "lstrip": true}}"#
+    try folder.write(
+      #"{"tokenizer_class": "XLMRobertaTokenizer", \#(odd)}"#, to: "tokenizer_config.json")
+    #expect(throws: CheckpointError.self) { try TokenizerConfiguration(folder: folder.path) }
+    try folder.write("{}", to: "tokenizer.json")
+    #expect(try !TokenizerConfiguration(folder: folder.path).isBERT)
+    try folder.write("{\(odd)}", to: "tokenizer_config.json")
+    #expect(try TokenizerConfiguration(folder: folder.path).isBERT)
+  }
+
+  @Test func refusesTokensThatVocabTxtCannotHave() throws {
+    let error = try #require(throws: CheckpointError.self) {
+      try read(#"{"added_tokens_decoder": {"7": {"content": "<x>", "lstrip": true}}}"#)
+    }
+    #expect(error.message.contains("added_tokens_decoder: token 7"))
+    let folder = try TemporaryFolder()
+    try folder.write(#"{"<x>": 7}"#, to: "added_tokens.json")
+    #expect(throws: CheckpointError.self) { try TokenizerConfiguration(folder: folder.path) }
+  }
+
   @Test(
     arguments: [
       ("1000000000000000019884624838656", nil), ("1e30", nil), ("null", nil),
@@ -181,7 +227,8 @@ struct TokenizerConfigurationTests {
     ("model_max_length", "0"), ("model_max_length", "-5"), ("model_max_length", "1.5"),
     ("model_max_length", "\"512\""), ("sep_token", "7"), ("sep_token", "{}"), ("sep_token", "\"\""),
     ("do_lower_case", "1"), ("tokenizer_class", "\"XLMRobertaTokenizer\""),
-    ("tokenizer_class", "\"BertJapaneseTokenizer\""),
+    ("tokenizer_class", "\"BertJapaneseTokenizer\""), ("truncation_side", "\"left\""),
+    ("additional_special_tokens", "[7]"), ("additional_special_tokens", "\"<a>\""),
   ])
   func refusesWhatCannotBeRight(_ key: String, _ value: String) throws {
     let error = try #require(throws: CheckpointError.self) { try read("{\"\(key)\": \(value)}") }

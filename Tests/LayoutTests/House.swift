@@ -21,7 +21,7 @@ enum House {
     "CPlatform": Room(dependencies: []),
     "OutputMap": Room(dependencies: []),
     "JSON": Room(dependencies: []),
-    "WordPiece": Room(dependencies: ["OutputMap"]),
+    "WordPiece": Room(dependencies: ["JSON", "OutputMap"]),
     "Checkpoints": Room(dependencies: [], toolchain: c.union(["FoundationEssentials"])),
     "BERT": Room(
       dependencies: ["OutputMap", "CKernels", "Checkpoints"],

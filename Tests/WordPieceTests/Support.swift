@@ -24,11 +24,11 @@ enum Support {
   static let vocabulary = Result { try Vocabulary(lines: vocabularyBytes) }
 
   /// Options as the fixtures write them: lower-case, strip accents, CJK, clean text.
-  static func tokenizer(_ letters: String = "1n11") throws -> WordPieceTokenizer {
+  static func tokenizer(_ letters: String = "1n11") throws -> Tokenizer {
     let letters = Array(letters)
-    return WordPieceTokenizer(
+    return try Tokenizer(
       vocabulary: try vocabulary.get(),
-      options: WordPieceOptions(
+      options: BERTOptions(
         lowercase: letters[0] == "1", stripAccents: letters[1] == "n" ? nil : letters[1] == "1",
         spacesAroundCJK: letters[2] == "1", cleanText: letters[3] == "1"))
   }

@@ -8,7 +8,7 @@ import Testing
 
   private static func vocabulary(
     _ tokens: [String], lineEnd: String = "\n"
-  ) throws(VocabularyError) -> Vocabulary {
+  ) throws(TokenizerFileError) -> Vocabulary {
     try Vocabulary(lines: tokens.flatMap { Array($0.utf8) + Array(lineEnd.utf8) })
   }
 
@@ -20,9 +20,6 @@ import Testing
       #expect(vocabulary.id(of: String(line)) == Int32(id))
       #expect(vocabulary.token(Int32(id)).map { Array($0.utf8) } == Array(line.utf8))
     }
-    #expect(vocabulary.padding == 0 && vocabulary.unknown == 100)
-    #expect(vocabulary.classification == 101 && vocabulary.separator == 102)
-    #expect(vocabulary.mask == 103)
     for absent in ["", "##", "##zzzz", "goldfis", "[MASK]x", "\u{0}"] {
       #expect(vocabulary.id(of: absent) == nil, "\(absent)")
     }
@@ -36,16 +33,16 @@ import Testing
       #expect(vocabulary.count == 10)
       #expect(tokens.indices.map { vocabulary.token(Int32($0)) } == tokens)
       #expect(vocabulary.id(of: "##") == 7 && vocabulary.id(of: "é") == 9)
-      #expect(vocabulary.id(of: "") == nil && vocabulary.mask == nil)
+      #expect(vocabulary.id(of: "") == nil)
     }
     let unended = try Vocabulary(lines: Array("[PAD]\n[UNK]\n[CLS]\n[SEP]".utf8))
-    #expect(unended.count == 4 && unended.separator == 3)
+    #expect(unended.count == 4 && unended.id(of: "[SEP]") == 3)
   }
 
   /// The limit holds even for a token of the vocabulary.
   @Test func longTokens() throws {
     let (allowed, over) = (String(repeating: "x", count: 100), String(repeating: "y", count: 101))
-    let tokenizer = WordPieceTokenizer(
+    let tokenizer = try Tokenizer(
       vocabulary: try Self.vocabulary(Self.needed + [allowed, over]))
     let answer = try tokenizer.tokenize(.single("\(allowed) \(over)"), maxTokens: 10)
     #expect(answer.sequence.ids == [2, 4, 1, 3])
@@ -55,22 +52,26 @@ import Testing
     for (index, token) in Self.needed.enumerated() {
       var others = Self.needed
       others.remove(at: index)
-      #expect(throws: VocabularyError.missing(token: token)) { try Self.vocabulary(others) }
+      #expect(throws: TokenizerFileError.missing(token: token)) {
+        try Tokenizer(vocabulary: Self.vocabulary(others))
+      }
     }
-    #expect(throws: VocabularyError.missing(token: "[PAD]")) { try Vocabulary(lines: []) }
-    #expect(throws: VocabularyError.duplicate(token: "##ab", line: 7, firstLine: 5)) {
+    #expect(throws: TokenizerFileError.missing(token: "[UNK]")) {
+      try Tokenizer(vocabulary: Vocabulary(lines: []))
+    }
+    #expect(throws: TokenizerFileError.duplicate(token: "##ab", id: 6, firstID: 4)) {
       try Self.vocabulary(Self.needed + ["##ab", "ab", "##ab"])
     }
     let long = String(repeating: "x", count: 20)
-    #expect(throws: VocabularyError.duplicate(token: long, line: 6, firstLine: 5)) {
+    #expect(throws: TokenizerFileError.duplicate(token: long, id: 5, firstID: 4)) {
       try Self.vocabulary(Self.needed + [long, long, "y"])
     }
     let lines = Array("[PAD]\n[UNK]\nab\u{0}c\n".utf8)
-    #expect(throws: VocabularyError.invalidUTF8(line: 4)) {
+    #expect(throws: TokenizerFileError.invalidUTF8(line: 4)) {
       try Vocabulary(lines: lines + [0x61, 0xFF, 0x0A, 0x62])
     }
     let limit = Vocabulary.byteLimit
-    #expect(throws: VocabularyError.tooLarge(bytes: limit + 1, limit: limit)) {
+    #expect(throws: TokenizerFileError.tooLarge(bytes: limit + 1, limit: limit)) {
       try Vocabulary(lines: [UInt8](repeating: 0x61, count: limit + 1))
     }
   }
@@ -92,9 +93,9 @@ import Testing
         if !tokens.contains(token) { tokens.append(token) }
       }
       let vocabulary = try Self.vocabulary(tokens)
-      let tokenizer = WordPieceTokenizer(
+      let tokenizer = try Tokenizer(
         vocabulary: vocabulary,
-        options: WordPieceOptions(lowercase: false, spacesAroundCJK: false))
+        options: BERTOptions(lowercase: false, spacesAroundCJK: false))
       for _ in 0..<100 {
         let text = word(upTo: 12)
         let answer = try tokenizer.tokenize(.single(text), maxTokens: 100)

@@ -1,6 +1,6 @@
 /// How text is normalised before it is split into tokens: the members of `BertNormalizer` in a
 /// `tokenizer.json`, and of `tokenizer_config.json` by other names.
-public struct WordPieceOptions: Hashable, Sendable {
+public struct BERTOptions: Hashable, Sendable {
   /// Lower-case the text (`lowercase`, `do_lower_case`): on for uncased models.
   public var lowercase: Bool
   /// Decompose the text and drop its non-spacing marks (`strip_accents`); nil: when lower-casing.
@@ -19,6 +19,10 @@ public struct WordPieceOptions: Hashable, Sendable {
     self.spacesAroundCJK = spacesAroundCJK
     self.cleanText = cleanText
   }
+
+  /// No change at all.
+  static let none = BERTOptions(
+    lowercase: false, stripAccents: false, spacesAroundCJK: false, cleanText: false)
 
   var stripsAccents: Bool { stripAccents ?? lowercase }
 }

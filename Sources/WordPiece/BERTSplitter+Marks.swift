@@ -1,4 +1,4 @@
-extension WordPieceTokenizer {
+extension BERTSplitter {
   /// Combining marks of which some are kept: NFD puts them in the order of their classes.
   ///
   /// The kept ones go to `word`. `tokenizers` takes the marks' places in the text one by one as
@@ -8,7 +8,7 @@ extension WordPieceTokenizer {
   ///   starter and such marks.
   /// - Returns: where the next character of class 0 begins.
   func appendMarks(
-    _ text: borrowing Span<UInt8>, from start: Int, to word: inout NormalizedWord
+    _ text: borrowing Span<UInt8>, from start: Int, to limit: Int, _ word: inout NormalizedWord
   ) -> Int {
     struct Mark {
       var scalar: UInt32
@@ -20,8 +20,8 @@ extension WordPieceTokenizer {
     var marks: [Mark] = []
     var places: [Range<Int>] = []
     var index = start
-    while index < text.count {
-      let (scalar, end) = Self.scalar(in: text, at: index)
+    while index < limit {
+      let (scalar, end) = UTF8Text.scalar(in: text, at: index)
       if characters[scalar].kind != .removed {
         let parts = decomposition.mappings[scalar] ?? [scalar]
         let classes = parts.map(decomposition.combiningClass)

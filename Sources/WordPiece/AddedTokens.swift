@@ -1,0 +1,100 @@
+/// Tokens that a text may name as they are written, `[MASK]`, before anything else is done to it.
+///
+/// Of those that begin at one place the longest counts, and what one has taken is not looked at
+/// again: Hugging Face's `AddedVocabulary`.
+struct AddedTokens: Sendable {
+  struct Token: Sendable, Equatable {
+    var id: Int32
+    var spelling: [UInt8]
+    /// Only where no word character touches it.
+    var singleWord = false
+    /// Takes the white space before it along.
+    var stripsLeft = false
+    var stripsRight = false
+    /// Sought in the normalised text, itself normalised.
+    var isNormalized = false
+    /// Left out when decoding.
+    var isSpecial = true
+  }
+
+  struct Match {
+    var id: Int32
+    /// With the white space that it takes along.
+    var range: Range<Int>
+  }
+
+  let tokens: [Token]
+  private let trie: TokenTrie
+  /// By byte: whether a token begins with it.
+  private let isFirst: [Bool]
+
+  init(_ tokens: [Token]) throws(TokenizerFileError) {
+    self.tokens = tokens
+    var bytes: [UInt8] = []
+    var places: [Range<Int>] = []
+    var isFirst = [Bool](repeating: false, count: 256)
+    for token in tokens {
+      places.append(bytes.count..<bytes.count + token.spelling.count)
+      bytes += token.spelling
+      if let first = token.spelling.first { isFirst[Int(first)] = true }
+    }
+    trie = try TokenTrie(bytes: bytes, tokens: places)
+    self.isFirst = isFirst
+  }
+
+  var isEmpty: Bool { tokens.isEmpty }
+
+  /// The first token that stands in `text` from a byte on; nothing before that is taken along.
+  func firstMatch(in text: borrowing Span<UInt8>, from start: Int) -> Match? {
+    guard !tokens.isEmpty else { return nil }
+    var index = start
+    while index < text.count {
+      guard isFirst[Int(text[index])], let found = trie.longestToken(in: text, from: index) else {
+        index += 1
+        continue
+      }
+      let token = tokens[Int(found.id)]
+      var range = index..<found.end
+      index = found.end
+      if token.singleWord, Self.isWord(text, before: range.lowerBound, after: range.upperBound) {
+        continue
+      }
+      if token.stripsLeft { range = Self.spaceStart(text, range, start)..<range.upperBound }
+      if token.stripsRight { range = range.lowerBound..<Self.spaceEnd(text, range) }
+      return Match(id: token.id, range: range)
+    }
+    return nil
+  }
+
+  private static func isWord(
+    _ text: borrowing Span<UInt8>, before start: Int, after end: Int
+  ) -> Bool {
+    let classes = CharacterClasses.shared
+    if start > 0, classes.word.contains(UTF8Text.lastScalar(in: text, before: start).scalar) {
+      return true
+    }
+    return end < text.count && classes.word.contains(UTF8Text.scalar(in: text, at: end).0)
+  }
+
+  private static func spaceStart(
+    _ text: borrowing Span<UInt8>, _ range: Range<Int>, _ limit: Int
+  ) -> Int {
+    var start = range.lowerBound
+    while start > limit {
+      let last = UTF8Text.lastScalar(in: text, before: start)
+      guard CharacterClasses.shared.whiteSpace.contains(last.scalar) else { break }
+      start = last.start
+    }
+    return start
+  }
+
+  private static func spaceEnd(_ text: borrowing Span<UInt8>, _ range: Range<Int>) -> Int {
+    var end = range.upperBound
+    while end < text.count {
+      let (scalar, next) = UTF8Text.scalar(in: text, at: end)
+      guard CharacterClasses.shared.whiteSpace.contains(scalar) else { break }
+      end = next
+    }
+    return end
+  }
+}

@@ -1,0 +1,154 @@
+/// A normaliser of a `tokenizer.json`, by its name there.
+enum NormalizerStep: Sendable {
+  case bert(BERTOptions)
+  case lowercase
+  /// Canonical decomposition.
+  case nfd
+  /// Drops every mark; `BertNormalizer` drops those without width.
+  case stripAccents
+  case strip(left: Bool, right: Bool)
+  case replace(Pattern, with: [UInt32])
+  case prepend([UInt32])
+  case precompiled(PrecompiledMap)
+
+  /// What `Replace` looks for.
+  enum Pattern: Sendable, Equatable {
+    case text([UInt32])
+    /// ` {2,}`: two spaces or more.
+    case spaces
+    /// `\s+`.
+    case whiteSpace
+  }
+
+  func apply(to text: inout AlignedText) {
+    let classes = CharacterClasses.shared
+    switch self {
+    case .bert(let options): Self.applyBERT(options, to: &text)
+    case .lowercase: Self.lowercase(&text)
+    case .nfd: Self.decompose(&text)
+    case .stripAccents: text.removeAll { classes.marks.contains($0) }
+    case .strip(let left, let right):
+      let isKept = { !classes.whiteSpace.contains($0) }
+      let start = left ? text.scalars.firstIndex(where: isKept) ?? text.count : 0
+      let end = right ? text.scalars.lastIndex(where: isKept).map { $0 + 1 } ?? start : text.count
+      text.keep(start..<max(start, end))
+    case .replace(let pattern, let replacement): pattern.replace(with: replacement, in: &text)
+    case .prepend(let prefix):
+      guard text.count > 0 else { return }
+      var result = AlignedText()
+      for scalar in prefix { result.append(scalar, text.sources[0]) }
+      result.append(text, 0..<text.count)
+      text = result
+    case .precompiled(let map): map.apply(to: &text)
+    }
+  }
+
+  private static func applyBERT(_ options: BERTOptions, to text: inout AlignedText) {
+    let classes = CharacterClasses.shared
+    if options.cleanText {
+      text.removeAll { cleaning[$0].kind == .removed }
+      text.map { classes.whiteSpace.contains($0) ? 0x20 : $0 }
+    }
+    if options.spacesAroundCJK {
+      text.flatMap { scalar, put in
+        let isApart = classes.ideographs.contains(scalar)
+        if isApart { put(0x20) }
+        put(scalar)
+        if isApart { put(0x20) }
+      }
+    }
+    if options.stripsAccents {
+      decompose(&text)
+      text.removeAll { CanonicalDecomposition.shared.isMark($0) }
+    }
+    if options.lowercase { lowercase(&text) }
+  }
+
+  private static let cleaning: CharacterTable = {
+    var options = BERTOptions.none
+    options.cleanText = true
+    return CharacterTable(huggingFace: options)
+  }()
+
+  private static let lowercasing: CharacterTable = {
+    var options = BERTOptions.none
+    options.lowercase = true
+    return CharacterTable(huggingFace: options)
+  }()
+
+  private static func lowercase(_ text: inout AlignedText) {
+    text.flatMap { scalar, put in
+      lowercasing.forEachOutput(of: scalar, lowercasing[scalar], put)
+    }
+  }
+
+  /// NFD: scalars are decomposed, then each run of marks put in the order of its classes.
+  private static func decompose(_ text: inout AlignedText) {
+    let decomposition = CanonicalDecomposition.shared
+    var changes: [AlignedText.Change] = []
+    changes.reserveCapacity(text.count)
+    /// Marks since the last scalar of class 0, and their classes.
+    var marks: [(change: AlignedText.Change, combiningClass: UInt8)] = []
+    func endMarks() {
+      if !marks.isEmpty {
+        // The order of equals is kept.
+        marks.sort { $0.combiningClass < $1.combiningClass }
+        changes += marks.map(\.change)
+        marks.removeAll(keepingCapacity: true)
+      }
+    }
+    for scalar in text.scalars {
+      var count = 0
+      decomposition.forEachPart(of: scalar) { part in
+        let change = AlignedText.Change(scalar: part, count: count)
+        count = 1
+        let combiningClass = part < 0x80 ? 0 : decomposition.combiningClass(of: part)
+        if combiningClass == 0 {
+          endMarks()
+          changes.append(change)
+        } else {
+          marks.append((change, combiningClass))
+        }
+      }
+    }
+    endMarks()
+    text.transform(changes)
+  }
+}
+
+extension NormalizerStep.Pattern {
+  /// The replacement takes the place of the last scalar that it replaces.
+  fileprivate func replace(with replacement: [UInt32], in text: inout AlignedText) {
+    var result = AlignedText()
+    var index = 0
+    while index < text.count {
+      let end = index + matchCount(text.scalars, at: index)
+      if end > index {
+        for scalar in replacement { result.append(scalar, text.sources[end - 1]) }
+        index = end
+      } else {
+        result.append(text, index..<index + 1)
+        index += 1
+      }
+    }
+    text = result
+  }
+
+  /// How many scalars match from an index on; 0 if none do.
+  private func matchCount(_ scalars: [UInt32], at index: Int) -> Int {
+    func run(_ isMember: (UInt32) -> Bool) -> Int {
+      var end = index
+      while end < scalars.count, isMember(scalars[end]) { end += 1 }
+      return end - index
+    }
+    switch self {
+    case .text(let pattern):
+      return scalars[index...].starts(with: pattern) ? pattern.count : 0
+    case .spaces:
+      let count = run { $0 == 0x20 }
+      return count > 1 ? count : 0
+    case .whiteSpace:
+      return run { CharacterClasses.shared.whiteSpace.contains($0) }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/// The names of the tokens that BERT frames and fills its inputs with.
+public struct SpecialTokens: Equatable, Sendable {
+  public var unknown = "[UNK]"
+  public var separator = "[SEP]"
+  public var padding = "[PAD]"
+  public var classification = "[CLS]"
+  /// Only text that names it needs it.
+  public var mask = "[MASK]"
+  /// More tokens that text may name.
+  public var others: [String] = []
+
+  public init() {}
+}
+
+extension Tokenizer {
+  /// The tokenizer of a folder that has a `vocab.txt` and no `tokenizer.json`.
+  public init(
+    vocabulary: Vocabulary, options: BERTOptions = BERTOptions(),
+    specialTokens: SpecialTokens = SpecialTokens()
+  ) throws(TokenizerFileError) {
+    func id(_ token: String) throws(TokenizerFileError) -> Int32 {
+      guard let id = vocabulary.id(of: token) else { throw .missing(token: token) }
+      return id
+    }
+    let unknown = try id(specialTokens.unknown)
+    padding = try id(specialTokens.padding)
+    template = TokenTemplate(
+      classification: try id(specialTokens.classification),
+      separator: try id(specialTokens.separator))
+    let required = [
+      specialTokens.padding, specialTokens.unknown, specialTokens.classification,
+      specialTokens.separator,
+    ]
+    var tokens: [AddedTokens.Token] = []
+    for name in required + [specialTokens.mask] + specialTokens.others {
+      guard let id = vocabulary.id(of: name), !tokens.contains(where: { $0.id == id }) else {
+        continue
+      }
+      tokens.append(AddedTokens.Token(id: id, spelling: Array(name.utf8)))
+    }
+    specialIDs = Set(tokens.map(\.id))
+    addedTokens = try AddedTokens(tokens)
+    engine = .bert(
+      BERTSplitter(
+        WordPieceModel(trie: vocabulary.trie, unknown: unknown),
+        CharacterTable(huggingFace: options)))
+    self.vocabulary = vocabulary
+    self.options = options
+    lowercases = options.lowercase
+    summary = "WordPiece"
+    decoder = .wordPiece(prefix: "##", cleansUp: true)
+  }
+}

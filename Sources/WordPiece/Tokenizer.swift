@@ -1,0 +1,154 @@
+import OutputMap
+
+/// Text to tokens as the library does it that the model comes from, token by token and offset by
+/// offset: Hugging Face's `tokenizers` 0.23, or TensorFlow Text 2.15.
+///
+/// Tokens that the text names (`[MASK]`) are taken out first; the rest is normalised, split into
+/// words, and each word cut into tokens by the model.
+public struct Tokenizer: Sendable {
+  enum Engine: Sendable {
+    /// What nearly every BERT model has, in one pass.
+    case bert(BERTSplitter)
+    /// Any steps, one after the other.
+    case steps(TextPipeline)
+  }
+
+  public let vocabulary: Vocabulary
+  /// Its model, for people: "WordPiece".
+  public let summary: String
+  /// Those of BERT's normaliser, if that is its only one.
+  public let options: BERTOptions?
+  /// Whether upper and lower case are one to it.
+  public let lowercases: Bool
+  /// The id that fills a text up.
+  public let padding: Int32
+
+  let engine: Engine
+  let addedTokens: AddedTokens
+  /// Left out when decoding.
+  let specialIDs: Set<Int32>
+  let template: TokenTemplate
+  let decoder: TokenDecoder
+
+  /// The highest token type that it gives: the model needs one more row.
+  public var highestType: Int { Int(template.highestType) }
+
+  /// The tokens of one text, special ones included.
+  ///
+  /// - Parameters:
+  ///   - maxTokens: the most tokens of the answer, special ones included: at least as many as
+  ///     there are of those, 2 for BERT and 3 for its pairs.
+  ///   - truncation: what becomes of a longer text. Of a pair, the longer text is cut first, and
+  ///     if that is not enough both get half of the room (`longest_first` in `tokenizers`).
+  ///   - length: fill the answer up to that many positions with `padding`, type 0; a longer
+  ///     answer stays as it is.
+  ///   - withSources: whether to find out where each token comes from.
+  public func tokenize(
+    _ input: TokenizerInput, maxTokens: Int, truncation: Truncation = .right,
+    padTo length: Int? = nil, withSources: Bool = false
+  ) throws(TokenizerError) -> Tokenization {
+    let isPair = if case .pair = input { true } else { false }
+    let pieces = isPair ? template.pair : template.single
+    let frameCount = TokenTemplate.frameCount(pieces)
+    guard maxTokens >= frameCount else {
+      throw .limitTooSmall(limit: maxTokens, least: frameCount)
+    }
+    let room = maxTokens - frameCount
+    let keep: TokenRun.Keep =
+      switch truncation {
+      case .left: .last
+      // The rest of a pair matters: which text is the longer one decides how both are cut.
+      case .right: .first(stops: !isPair)
+      case .error: .first(stops: false)
+      }
+    var first = TokenRun(limit: room, keep: keep, hasSources: withSources)
+    var second = TokenRun(limit: room, keep: keep, hasSources: withSources)
+    switch input {
+    case .single(let text):
+      appendTokens(of: text, to: &first)
+    case .pair(let text, let other):
+      appendTokens(of: text, to: &first)
+      second.part = 1
+      appendTokens(of: other, to: &second)
+    case .words(let words):
+      for (index, word) in words.enumerated() where !first.isComplete {
+        first.part = index
+        appendTokens(of: word, to: &first)
+      }
+    }
+    let total = first.totalCount + second.totalCount
+    if total > room {
+      guard truncation != .error else {
+        throw .tooLong(count: total + frameCount, limit: maxTokens)
+      }
+      if isPair {
+        let counts = Self.truncatedCounts(first.totalCount, second.totalCount, room: room)
+        first.truncate(to: counts.first)
+        second.truncate(to: counts.second)
+      } else {
+        first.truncate(to: room)
+      }
+    }
+    return frame(pieces, [first, second], padTo: length, truncated: total > room)
+  }
+
+  private func appendTokens(of text: String, to run: inout TokenRun) {
+    let bytes = text.utf8.span
+    var start = 0
+    while start < bytes.count && !run.isComplete {
+      let match = addedTokens.firstMatch(in: bytes, from: start)
+      let range = start..<(match?.range.lowerBound ?? bytes.count)
+      switch engine {
+      case .bert(let splitter): splitter.appendTokens(of: bytes, in: range, to: &run)
+      case .steps(let pipeline): pipeline.appendTokens(of: bytes, in: range, to: &run)
+      }
+      guard let match, !run.isComplete else { return }
+      run.append(match.id, match.range)
+      run.dropExcess()
+      start = match.range.upperBound
+    }
+  }
+
+  /// How many tokens of each text are kept when both have more than `room`.
+  private static func truncatedCounts(
+    _ first: Int, _ second: Int, room: Int
+  ) -> (first: Int, second: Int) {
+    let shorter = min(first, second)
+    var counts = (shorter: shorter, longer: room - shorter)
+    if counts.longer < shorter { counts = (room / 2, room - room / 2) }
+    return first > second ? (counts.longer, counts.shorter) : (counts.shorter, counts.longer)
+  }
+
+  private func frame(
+    _ pieces: [TokenTemplate.Piece], _ texts: [TokenRun], padTo length: Int?, truncated: Bool
+  ) -> Tokenization {
+    let hasSources = texts[0].hasSources
+    let capacity = max(length ?? 0, texts.reduce(pieces.count) { $0 + $1.ids.count })
+    var ids: [Int32] = []
+    var types: [Int32] = []
+    var sources: [TokenSource?] = []
+    ids.reserveCapacity(capacity)
+    types.reserveCapacity(capacity)
+    if hasSources { sources.reserveCapacity(capacity) }
+    for piece in pieces {
+      switch piece {
+      case .token(let id, let type):
+        ids.append(id)
+        types.append(type)
+        if hasSources { sources.append(nil) }
+      case .text(let index, let type):
+        ids += texts[index].ids
+        types += repeatElement(type, count: texts[index].ids.count)
+        sources += texts[index].sources
+      }
+    }
+    let count = ids.count
+    let paddingCount = max(0, (length ?? 0) - count)
+    ids += repeatElement(padding, count: paddingCount)
+    types += repeatElement(0, count: paddingCount)
+    if hasSources { sources += repeatElement(nil, count: paddingCount) }
+    return Tokenization(
+      sequence: TokenSequence(ids: ids, typeIDs: types, attendedCount: count),
+      sources: sources, truncated: truncated)
+  }
+}

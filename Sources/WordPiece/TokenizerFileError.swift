@@ -1,0 +1,39 @@
+public import JSON
+
+/// Why a tokenizer's files were refused. Lines are counted from 1, as editors do; places in a
+/// `tokenizer.json` are written `model.vocab`.
+public enum TokenizerFileError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// More bytes than any tokenizer of a BERT model has.
+  case tooLarge(bytes: Int, limit: Int)
+  case invalidUTF8(line: Int)
+  /// Two ids have one token, so that one of the two could never be reached.
+  case duplicate(token: String, id: Int, firstID: Int)
+  /// A token that every input needs.
+  case missing(token: String)
+  case json(JSONError)
+  /// Something in a `tokenizer.json` that cannot be right.
+  case invalid(place: String, reason: String)
+  /// Right, but something that this room does not do exactly.
+  case unsupported(place: String, what: String)
+
+  public var description: String {
+    switch self {
+    case .tooLarge(let bytes, let limit):
+      "the file has \(bytes) bytes, more than the \(limit) that are read"
+    case .invalidUTF8(let line):
+      "line \(line) of the vocabulary is not UTF-8"
+    case .duplicate(let token, let id, let firstID):
+      "the vocabulary has the token \"\(token)\" twice, with the ids \(firstID) and \(id) "
+        + "(of a vocab.txt the lines \(firstID + 1) and \(id + 1))"
+    case .missing(let token):
+      "the vocabulary has no \(token), which every input needs: "
+        + "the files are not those of one BERT model"
+    case .json(let error):
+      error.message
+    case .invalid(let place, let reason):
+      "\(place) \(reason)"
+    case .unsupported(let place, let what):
+      "\(place): \(what) is not supported"
+    }
+  }
+}
