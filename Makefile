@@ -6,9 +6,10 @@ SOURCES := Package.swift Sources Tests
 PYTHON := .venv/bin/python
 # Flags for the server: make run ARGS='--port 9000 --threads 4'
 ARGS :=
+FUZZ_SECONDS := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build model format lint test-sanitize image clean system
+.PHONY: help run test build model format lint test-sanitize fuzz image clean system
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 16
@@ -34,11 +35,20 @@ lint: system ## says what `make format` would change, and breaches of style
 
 test-sanitize: sanitize-thread sanitize-address ## every test again, with ThreadSanitizer and with Address- and UndefinedBehaviorSanitizer
 
+fuzz: system ## fuzzes each parser for FUZZ_SECONDS=60; findings go to .build-fuzz
+	BERT_SERVER_FUZZ=1 swift build --sanitize fuzzer --scratch-path .build-fuzz --product Fuzz
+	@set -e; for name in $(or $(FUZZERS),$(notdir $(wildcard Tests/Fuzz/Corpora/*))); do \
+	  mkdir -p .build-fuzz/corpora/$$name; echo "fuzzing $$name for $(FUZZ_SECONDS) s"; \
+	  FUZZER=$$name .build-fuzz/debug/Fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	    -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 -artifact_prefix=.build-fuzz/$$name- \
+	    .build-fuzz/corpora/$$name Tests/Fuzz/Corpora/$$name; \
+	done
+
 image: ## builds the container image bert-server
 	docker build --tag bert-server .
 
 clean: ## removes what was built; the model stays
-	rm -rf .build .build-thread .build-address .venv
+	rm -rf .build .build-thread .build-address .build-fuzz .venv
 
 # The rest is not for calling by hand.
 

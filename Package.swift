@@ -98,3 +98,15 @@ let package = Package(
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17
 )
+
+// `make fuzz`: an executable that only libFuzzer's main function completes.
+if Context.environment["BERT_SERVER_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: [
+        "Checkpoints", "HTTP", "JSON", "Service", "WordPiece", "OutputMap", "CKernels",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      path: "Tests/Fuzz", exclude: ["Corpora"], swiftSettings: swiftSettings))
+}

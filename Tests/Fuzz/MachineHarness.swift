@@ -1,0 +1,1 @@
+../HTTPTests/Support/MachineHarness.swift
