@@ -12,12 +12,13 @@ enum Checks {
   /// Package.swift's targets against the table, both ways.
   static func dependencies(of manifest: SourceFile) -> [String] {
     let declared = targets(of: manifest)
+    let table = House.importTable.merging(House.tools) { $1 }
     let wrong = declared.sorted { $0.key < $1.key }.compactMap { name, dependencies in
-      guard let room = House.importTable[name] else { return "the table has no room \(name)" }
+      guard let room = table[name] else { return "the table has no room \(name)" }
       return dependencies == room.dependencies
         ? nil : "\(name) depends on \(dependencies.sorted()), not \(room.dependencies.sorted())"
     }
-    let missing = House.importTable.keys.filter { declared[$0] == nil }.sorted()
+    let missing = table.keys.filter { declared[$0] == nil }.sorted()
     return wrong + missing.map { "there is no target \($0)" }
   }
 

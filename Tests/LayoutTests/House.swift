@@ -37,11 +37,14 @@ enum House {
     "bert-server": Room(
       dependencies: rooms.union(["ArgumentParser", "HTTPTypes", "Logging"]),
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
-    // Of the tests: see `make fuzz`.
+  ]
+
+  /// Executables of the tests: see `make fuzz`.
+  static let tools: [String: Room] = [
     "Fuzz": Room(
       dependencies: [
         "Checkpoints", "CKernels", "HTTP", "HTTPTypes", "JSON", "OutputMap", "Service", "WordPiece",
-      ]),
+      ])
   ]
 
   /// What stands in no source, each with the reason.
