@@ -3,24 +3,54 @@
 #include "X86Features.h"
 
 #include <cpuid.h>
-#include <stdint.h>
+
+// Intel SDM volume 2, CPUID, and volume 1, 13.3, XCR0.
+enum {
+  FMA = 1 << 12,
+  OSXSAVE = 1 << 27,
+  AVX = 1 << 28,
+  F16C = 1 << 29,
+
+  AVX2 = 1 << 5,
+  AVX512F = 1 << 16,
+  AVX512DQ = 1 << 17,
+  AVX512BW = 1 << 30,
+  AVX512VL = 1u << 31,
+
+  // The 128-bit registers and their upper halves; masks, the upper halves of 512-bit registers,
+  // and the registers from 16 on.
+  XMM = 1 << 1,
+  YMM = 1 << 2,
+  Masks = 1 << 5,
+  ZMM = 1 << 6,
+  HighZMM = 1 << 7,
+};
+
+static const X86Words needs[] = {
+    [X86AVX2] = {.leaf1ECX = FMA | OSXSAVE | AVX | F16C, .leaf7EBX = AVX2, .xcr0 = XMM | YMM},
+    [X86AVX512] = {.leaf1ECX = FMA | OSXSAVE | AVX | F16C,
+                   .leaf7EBX = AVX2 | AVX512F | AVX512DQ | AVX512BW | AVX512VL,
+                   .xcr0 = XMM | YMM | Masks | ZMM | HighZMM},
+};
 
 static bool hasAll(uint32_t word, uint32_t bits) { return (word & bits) == bits; }
 
-bool x86Supports(X86Features features) {
-  // Intel SDM volume 2, CPUID: leaf 1 ECX has FMA (12), OSXSAVE (27), AVX (28), F16C (29); leaf 7
-  // EBX has AVX2 (5), AVX-512 F (16), DQ (17), BW (30), VL (31).
+bool x86Supports(X86Words words, X86Features features) {
+  const X86Words need = needs[features];
+  return hasAll(words.leaf1ECX, need.leaf1ECX) && hasAll(words.leaf7EBX, need.leaf7EBX) &&
+         hasAll(words.xcr0, need.xcr0);
+}
+
+X86Words x86Words(void) {
+  X86Words words = {0};
   uint32_t a, b, c, d;
-  if (!__get_cpuid(1, &a, &b, &c, &d)) return false;
-  if (!hasAll(c, 1u << 12 | 1u << 27 | 1u << 28 | 1u << 29)) return false;
-  // XCR0: what the operating system saves; volume 1, 13.3: SSE (1), AVX (2), and for AVX-512 the
-  // masks (5) and the upper registers (6, 7).
-  uint32_t saved, high;
-  __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-  const bool hasAVX2 = hasAll(saved, 0x6) && hasAll(b, 1u << 5);
-  if (features == X86AVX2) return hasAVX2;
-  return hasAVX2 && hasAll(saved, 0xe6) && hasAll(b, 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31);
+  if (__get_cpuid(1, &a, &b, &c, &d)) words.leaf1ECX = c;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) words.leaf7EBX = b;
+  // Without OSXSAVE the instruction is an illegal one.
+  if (hasAll(words.leaf1ECX, OSXSAVE)) {
+    __asm__ volatile("xgetbv" : "=a"(words.xcr0), "=d"(d) : "c"(0));
+  }
+  return words;
 }
 
 #endif

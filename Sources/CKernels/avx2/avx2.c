@@ -6,9 +6,8 @@
 #include <math.h>
 
 #include "../KernelSets.h"
-#include "../X86Features.h"
 
-static bool isSupported(void) { return x86Supports(X86AVX2); }
+static bool isSupported(void) { return x86Supports(x86Words(), X86AVX2); }
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 

@@ -7,9 +7,8 @@
 #include <math.h>
 
 #include "../KernelSets.h"
-#include "../X86Features.h"
 
-static bool isSupported(void) { return x86Supports(X86AVX512); }
+static bool isSupported(void) { return x86Supports(x86Words(), X86AVX512); }
 
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "X86Features.h"
+
 /// What follows a linear layer, element by element.
 typedef enum ActivationKind : int32_t {
   ActivationNone,

@@ -1,0 +1,56 @@
+#if arch(x86_64) && os(Linux)
+  import CKernels
+  import Foundation
+  import Testing
+
+  /// What is chosen on CPUs and operating systems other than this machine's.
+  struct X86FeaturesTests {
+    /// A Zen 4 under Linux: everything there, and saved.
+    static let all = X86Words(leaf1ECX: 0xfffa_3203, leaf7EBX: 0xf1bf_07ab, xcr0: 0xe7)
+
+    static func chosen(_ words: X86Words) -> String {
+      x86Supports(words, X86AVX512) ? "avx512" : x86Supports(words, X86AVX2) ? "avx2" : "scalar"
+    }
+
+    @Test func everything() { #expect(Self.chosen(Self.all) == "avx512") }
+
+    @Test func nothing() { #expect(Self.chosen(X86Words()) == "scalar") }
+
+    /// One bit less than everything.
+    @Test func withoutOne() {
+      let cases: [(word: WritableKeyPath<X86Words, UInt32>, bit: Int, left: String)] = [
+        (\.leaf7EBX, 16, "avx2"), (\.leaf7EBX, 17, "avx2"), (\.leaf7EBX, 30, "avx2"),
+        (\.leaf7EBX, 31, "avx2"),
+        // The operating system loses masks, or upper halves, or registers above 15.
+        (\.xcr0, 5, "avx2"), (\.xcr0, 6, "avx2"), (\.xcr0, 7, "avx2"),
+        // No FMA; no OSXSAVE; no AVX; no F16C; no AVX2; 128- or 256-bit registers not saved.
+        (\.leaf1ECX, 12, "scalar"), (\.leaf1ECX, 27, "scalar"), (\.leaf1ECX, 28, "scalar"),
+        (\.leaf1ECX, 29, "scalar"), (\.leaf7EBX, 5, "scalar"), (\.xcr0, 1, "scalar"),
+        (\.xcr0, 2, "scalar"),
+      ]
+      for (word, bit, left) in cases {
+        var words = Self.all
+        words[keyPath: word] &= ~(1 << bit)
+        #expect(Self.chosen(words) == left, "without bit \(bit) of \(word)")
+      }
+    }
+
+    /// Bits that no set asks for change nothing.
+    @Test func otherBits() {
+      let needed = X86Words(leaf1ECX: 0x3800_1000, leaf7EBX: 0xc003_0020, xcr0: 0xe6)
+      #expect(Self.chosen(needed) == "avx512")
+    }
+
+    /// This machine's words against what its kernel says.
+    @Test func thisMachine() throws {
+      let information = try String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)
+      let line = try #require(information.split(separator: "\n").first { $0.hasPrefix("flags") })
+      let flags = Set(line.split(separator: " "))
+      let hasAVX2 = flags.isSuperset(of: ["fma", "avx", "f16c", "avx2"])
+      let hasAVX512 = flags.isSuperset(of: ["avx512f", "avx512bw", "avx512vl", "avx512dq"])
+      #expect(
+        Self.chosen(x86Words())
+          == (hasAVX2 && hasAVX512 ? "avx512" : hasAVX2 ? "avx2" : "scalar"))
+    }
+  }
+#endif
