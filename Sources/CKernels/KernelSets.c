@@ -6,6 +6,8 @@ static const KernelSet *const sets[] = {
 #if defined(__x86_64__)
     &avx512Kernels,
     &avx2Kernels,
+#elif defined(__aarch64__)
+    &neonKernels,
 #endif
     &scalarKernels,
 };

@@ -7,6 +7,8 @@
 extern const KernelSet scalarKernels;
 #if defined(__x86_64__)
 extern const KernelSet avx2Kernels, avx512Kernels;
+#elif defined(__aarch64__)
+extern const KernelSet neonKernels;
 #endif
 
 enum {

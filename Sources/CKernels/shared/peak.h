@@ -1,7 +1,8 @@
 // The machine's limit, in this set's instructions: what products are measured against.
 
-// Enough independent sums to keep every multiply-add unit busy through its latency.
-enum { PeakChains = 12 };
+// As many independent sums as the tile has: enough to keep every multiply-add unit busy through
+// its latency.
+enum { PeakChains = 2 * TILE_ROWS };
 
 static void peak(size_t steps) {
   vec sums[PeakChains];

@@ -50,6 +50,23 @@ INLINE void storeTile(const size_t rows, size_t columns, vec sums[TILE_ROWS][2],
   }
 }
 
+#ifndef OWN_TERMS
+// Adds the terms [start, end) of x · panel to a tile's sums, in the order of k.
+INLINE void addTerms(const size_t rows, size_t start, size_t end, const float *x, size_t ldx,
+                     const float *panel, vec sums[TILE_ROWS][2]) {
+  for (size_t k = start; k < end; k++) {
+    const vec left = vload(panel + k * PanelColumns);
+    const vec right = vload(panel + k * PanelColumns + LANES);
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+      const vec value = vset(x[r * ldx + k]);
+      sums[r][0] = vfma(value, left, sums[r][0]);
+      sums[r][1] = vfma(value, right, sums[r][1]);
+    }
+  }
+}
+#endif
+
 // One tile of y, [rows, columns ≤ PanelColumns] = x · panel + bias + residual.
 //
 // `rows` is a constant at each use, so the accumulators are registers. Terms are added in the
@@ -63,16 +80,7 @@ INLINE void tile(const size_t rows, size_t inputs, size_t columns, const float *
     const size_t end = least(inputs, start + PartialSumLength);
     UNROLL
     for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = vset(0);
-    for (size_t k = start; k < end; k++) {
-      const vec left = vload(panel + k * PanelColumns);
-      const vec right = vload(panel + k * PanelColumns + LANES);
-      UNROLL
-      for (size_t r = 0; r < rows; r++) {
-        const vec value = vset(x[r * ldx + k]);
-        sums[r][0] = vfma(value, left, sums[r][0]);
-        sums[r][1] = vfma(value, right, sums[r][1]);
-      }
-    }
+    addTerms(rows, start, end, x, ldx, panel, sums);
     if (start > 0) {
       UNROLL
       for (size_t r = 0; r < rows; r++) {
@@ -107,9 +115,15 @@ TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #if TILE_ROWS == 6
 static Tile *const tiles[] = {0, tile1, tile2, tile3, tile4, tile5, tile6};
 #else
-TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12) TILE(13) TILE(14)
+TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+#if TILE_ROWS == 12
+static Tile *const tiles[] = {0,     tile1, tile2, tile3,  tile4,  tile5, tile6,
+                              tile7, tile8, tile9, tile10, tile11, tile12};
+#else
+TILE(13) TILE(14)
 static Tile *const tiles[] = {0,     tile1, tile2, tile3,  tile4,  tile5,  tile6, tile7,
                               tile8, tile9, tile10, tile11, tile12, tile13, tile14};
+#endif
 #endif
 #undef TILE
 _Static_assert(sizeof tiles / sizeof *tiles == TILE_ROWS + 1, "a tile for every height");

@@ -10,14 +10,14 @@
 //   vkeep(v, n, other)      the first n < LANES lanes of v, the rest of other
 //   vcopysign(v, sign), vselectless(a, b, less, other)   other where a < b is false
 //   vfma(a, b, c)           a · b + c, rounded once
-//   vmax(a, b), vmin(a, b)  b where a lane of either is NaN
+//   vmax(a, b), vmin(a, b)  NaN where a lane of b is NaN, b or NaN where one of a is
 //   vround(v)               to the nearest integer
 //   vscale(v, n)            v · 2ⁿ for a whole n ≤ 0; may give 2⁻¹²⁶ · v for n < -126
 //   vsum(v), vlargest(v)    over the lanes, always in the same order
 //   vlookup(table, index)   table[lane of index mod GATE_PIECES]; index is a vec's bits
 //   vtranspose(rows)        LANES vecs, in place
 //
-// and then includes them. Each file's functions are static: one copy per instruction set.
+// and then includes them. After vector.h it may define OWN_TERMS and its own `addTerms`. Each file's functions are static: one copy per instruction set.
 //
 // One lane's arithmetic never depends on the others', nor a row's on the rows beside it.
 
