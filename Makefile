@@ -8,8 +8,11 @@ PYTHON := .venv/bin/python
 ARGS :=
 FUZZ_SECONDS := 60
 
+# Where Debian's cross libraries are not the host's own and can be had, `make test` runs them too.
+EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-get),test-neon))
+
 .DEFAULT_GOAL := help
-.PHONY: help run test build model format lint test-sanitize fuzz image clean system
+.PHONY: help run test build model format lint test-sanitize test-neon fuzz image clean system
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 16
@@ -17,7 +20,7 @@ help: ## lists the targets
 run: build model ## serves the default model; ARGS='--port 9000' hands the server flags
 	@exec $(SERVER) serve $(ARGS)
 
-test: build model .venv/installed ## runs every test, end to end too
+test: build model .venv/installed $(EMULATED) ## runs every test, end to end too
 	swift test --disable-xctest
 	BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd
 
@@ -34,6 +37,12 @@ lint: system ## says what `make format` would change, and breaches of style
 	swift format lint --strict --parallel --recursive $(SOURCES)
 
 test-sanitize: sanitize-thread sanitize-address ## every test again, with ThreadSanitizer and with Address- and UndefinedBehaviorSanitizer
+
+test-neon: system-aarch64 ## all C compiled for 64-bit ARM, its kernels against scalar, under emulation
+	@mkdir -p .build/aarch64
+	clang $(AARCH64_FLAGS) -o .build/aarch64/kernel-checks \
+	  $(wildcard Sources/C*/*.c Sources/CKernels/*/*.c Tests/KernelChecks/*.c) $(AARCH64_LIBRARIES)
+	$(AARCH64_RUN) .build/aarch64/kernel-checks neon
 
 fuzz: system ## fuzzes each parser for FUZZ_SECONDS=60; findings go to .build-fuzz
 	BERT_SERVER_FUZZ=1 swift build --sanitize fuzzer --scratch-path .build-fuzz --product Fuzz
@@ -67,6 +76,42 @@ sanitize-thread sanitize-address: sanitize-%: system model .venv/installed
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+# Installs the Debian packages in $missing, or says how.
+define INSTALL_MISSING
+if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing$$missing"; \
+	  apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	else \
+	  echo "make: install what is missing, then call make again:" >&2; \
+	  echo "  sudo apt-get install$$missing" >&2; \
+	  echo "(elsewhere the packages of the same libraries: openssl-devel, zlib-devel, python3)" >&2; \
+	  exit 1; \
+	fi
+endef
+
+# Package.swift's flags, and what takes the place of a whole cross toolchain: clang and lld come with
+# Swift, and nothing here needs more of the C library than crt1.o and itself.
+AARCH64_FLAGS := -std=c17 -O3 -Wall -Wextra -Werror -fno-math-errno -ffp-contract=off \
+  $(addprefix -I,$(wildcard Sources/C*/include))
+AARCH64_LIBRARIES := -lm
+ifneq ($(shell uname -m),aarch64)
+AARCH64_ROOT := /usr/aarch64-linux-gnu
+AARCH64_FLAGS += --target=aarch64-linux-gnu -isystem $(AARCH64_ROOT)/include
+AARCH64_LIBRARIES := -nostdlib -no-pie -fuse-ld=lld -L$(AARCH64_ROOT)/lib \
+  $(AARCH64_ROOT)/lib/crt1.o -lm -lc
+AARCH64_RUN := qemu-aarch64 -L $(AARCH64_ROOT)
+endif
+.PHONY: system-aarch64
+system-aarch64: system
+	@missing=; \
+	if [ -n '$(AARCH64_RUN)' ]; then \
+	  test -e $(AARCH64_ROOT)/lib/crt1.o || missing="$$missing libc6-dev-arm64-cross"; \
+	  command -v qemu-aarch64 >/dev/null || missing="$$missing qemu-user"; \
+	fi; \
+	$(INSTALL_MISSING)
+
 # What is needed of the system: the toolchain, OpenSSL's and zlib's headers, Python with venv, and
 # curl, with which the README's examples are tried.
 HAS_HEADER = printf '\#include <%s>\n' $(1) | clang -E -x c -o /dev/null - 2>/dev/null
@@ -79,14 +124,4 @@ system:
 	$(call HAS_HEADER,zlib.h) || missing="$$missing zlib1g-dev"; \
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
 	command -v curl >/dev/null || missing="$$missing curl"; \
-	if [ -z "$$missing" ]; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing$$missing"; \
-	  apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
-	else \
-	  echo "make: install what is missing, then call make again:" >&2; \
-	  echo "  sudo apt-get install$$missing" >&2; \
-	  echo "(elsewhere the packages of the same libraries: openssl-devel, zlib-devel, python3)" >&2; \
-	  exit 1; \
-	fi
+	$(INSTALL_MISSING)

@@ -1,0 +1,106 @@
+#include <math.h>
+#include <stdio.h>
+
+#include "Checks.h"
+#include "Memory.h"
+
+enum { Heads = 3, Gap = 5 };
+
+static void attend(const KernelSet *set, const AttentionInput *input, float *y) {
+  float *scratch =
+      guardedFloats(set->attentionScratch(input->keyCount, input->headSize), NAN, After);
+  set->attention(input, y, input->headCount * input->headSize, scratch);
+}
+
+static void compareAttention(const KernelSet *set, size_t queries, size_t keys, size_t headSize) {
+  const size_t columns = Heads * headSize, ld = columns + Gap, count = queries * columns;
+  AttentionInput input = {
+      // Neither the last row's gap nor a row that is not attended to may be read.
+      .queries = randomFloats((queries - 1) * ld + columns, -3, 3, After),
+      .keys = randomFloats((keys - 1) * ld + columns, -3, 3, After),
+      .values = randomFloats((keys - 1) * ld + columns, -1, 1, After),
+      .ldQueries = ld,
+      .ldKeys = ld,
+      .queryCount = queries,
+      .keyCount = keys,
+      .headCount = Heads,
+      .headSize = headSize,
+  };
+  float *y = guardedFloats(count, NAN, After), *expected = guardedFloats(count, NAN, After);
+  float *last = guardedFloats(columns, NAN, After);
+  attend(set, &input, y);
+  attend(oracle, &input, expected);
+  char what[80];
+  snprintf(what, sizeof what, "attention of %zu to %zu, heads of %zu", queries, keys, headSize);
+  // Scores up to 9 · √80 lose 1e-5 in float32, whoever adds them up.
+  expectNear(what, count, y, expected, 4e-5f);
+  input.queries += (queries - 1) * ld;
+  input.queryCount = 1;
+  attend(set, &input, last);
+  expectSame("the last query alone", columns, last, y + count - columns);
+  releaseFloats();
+}
+
+void checkAttention(const KernelSet *set) {
+  static const size_t headSizes[] = {1, 5, 16, 20, 32, 48, 64, 80};
+  for (size_t i = 0; i < sizeof headSizes / sizeof *headSizes; i++) {
+    for (size_t queries = 1; queries <= set->tileRows + 1; queries += 3) {
+      compareAttention(set, queries, 2 * set->panelColumns + 2 - queries, headSizes[i]);
+    }
+    compareAttention(set, 1, 1, headSizes[i]);
+    compareAttention(set, 40, 65, headSizes[i]);
+  }
+  for (size_t keys = 1; keys <= 2 * set->panelColumns + 1; keys++) {
+    compareAttention(set, 2, keys, 8);
+  }
+}
+
+void checkLayerNorm(const KernelSet *set) {
+  enum { Rows = 3 };
+  // Every remainder of the widest registers and of four of them, then BERT-small's width.
+  for (size_t columns = 1; columns <= 384; columns = columns == 130 ? 384 : columns + 1) {
+    const size_t ld = columns + Gap, count = (Rows - 1) * ld + columns;
+    const LayerNorm norm = {
+        .scale = randomFloats(columns, -1, 1, After),
+        .shift = randomFloats(columns, -1, 1, After),
+        .epsilon = 1e-3f,
+        .columns = columns,
+    };
+    // A mean far from 0 shows a variance that cancels.
+    const float *x = randomFloats(count, 99, 101, After);
+    float *y = guardedFloats(count, 5, After), *expected = guardedFloats(count, 5, After);
+    set->layerNorm(&norm, Rows, x, ld, y, ld);
+    oracle->layerNorm(&norm, Rows, x, ld, expected, ld);
+    char what[80];
+    snprintf(what, sizeof what, "layer norm of %zu columns", columns);
+    // The mean near 100 is rounded to 8e-6 / 2, and the deviations are about 0.6.
+    expectNear(what, count, y, expected, 6e-5f);
+    releaseFloats();
+  }
+}
+
+void checkEmbed(const KernelSet *set) {
+  enum { Rows = 4 };
+  static const int32_t ids[Rows] = {8, 0, 3, 3}, positions[Rows] = {0, 5, 2, 1};
+  static const int32_t types[Rows] = {0, 1, 1, 0};
+  for (size_t columns = 1; columns <= 384; columns = columns == 80 ? 384 : columns + 1) {
+    const float *ones = guardedFloats(columns, 1, After);
+    const LayerNorm norm = {.scale = ones, .shift = ones, .epsilon = 1e-3f, .columns = columns};
+    const EmbeddingInput input = {
+        .ids = ids,
+        .positions = positions,
+        .types = types,
+        .wordTable = randomFloats(9 * columns, -1, 1, After),
+        .positionTable = randomFloats(6 * columns, -1, 1, After),
+        .typeTable = randomFloats(2 * columns, -1, 1, After),
+    };
+    const size_t count = Rows * columns;
+    float *y = guardedFloats(count, NAN, After), *expected = guardedFloats(count, NAN, After);
+    set->embed(&input, &norm, Rows, y, columns);
+    oracle->embed(&input, &norm, Rows, expected, columns);
+    char what[80];
+    snprintf(what, sizeof what, "embedding of %zu columns", columns);
+    expectNear(what, count, y, expected, 1e-5f);
+    releaseFloats();
+  }
+}
