@@ -4,14 +4,15 @@ public import Checkpoints
 public enum BERTError: Error, Equatable, Sendable {
   case checkpoint(CheckpointError)
   /// The kernel set that was asked for is not built in, or this CPU cannot run it.
-  case kernels(name: String, available: [String])
+  case kernels(name: String, Encoder.Precision, available: [String])
   case outOfMemory(bytes: Int)
 
   public var message: String {
     switch self {
     case .checkpoint(let error): error.message
-    case .kernels(let name, let available):
-      "no kernel set \"\(name)\" on this CPU; there is \(available.joined(separator: ", "))"
+    case .kernels(let name, let precision, let available):
+      "no kernel set \"\(name)\" for \(precision.rawValue) on this CPU; there is "
+        + available.joined(separator: ", ")
     case .outOfMemory(let bytes):
       "the system refuses \(bytes >> 20) MB of memory; lower the largest batch or the lanes"
     }

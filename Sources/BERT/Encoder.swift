@@ -3,8 +3,19 @@ public import OutputMap
 
 /// A BERT model, ready to encode.
 public final class Encoder: BatchEncoder {
+  /// What the products multiply; sums, layer norms and softmax are float32 at every precision.
+  public enum Precision: String, CaseIterable, Sendable {
+    case float32
+    /// Weights and inputs of products, queries, keys and values rounded to bfloat16.
+    case bfloat16
+    /// Weights in 8 bits with a scale an output, inputs of products in 8 bits with a scale a row,
+    /// summed exactly in int32; attention as in bfloat16.
+    case int8
+  }
+
   public let configuration: ModelConfiguration
-  /// Instruction set of the kernels: `avx512`, `avx2`, `scalar`.
+  public let precision: Precision
+  /// Instruction set of the kernels: one of `availableKernelSets`.
   public let kernelSet: String
   /// Bytes of packed weights and embedding tables.
   public let weightBytes: Int
@@ -24,14 +35,16 @@ public final class Encoder: BatchEncoder {
   /// - Parameters:
   ///   - sentence: how `sentence_embedding` is made; nil if the model has none.
   ///   - lanes: may serve several encoders.
+  ///   - precision: of the products.
   ///   - kernelSet: one of `availableKernelSets`, or nil for the fastest.
   ///   - maxBatchRows: tokens of the largest batch; memory is reserved for it, and used as needed.
   public init(
     _ checkpoint: Checkpoint, sentence: SentenceModules? = nil, lanes: ComputeLanes,
-    kernelSet: String? = nil, maxBatchRows: Int = 16_384
+    precision: Precision = .float32, kernelSet: String? = nil, maxBatchRows: Int = 16_384
   ) throws(BERTError) {
-    let kernels = try Kernels.named(kernelSet)
+    let kernels = try Kernels.named(kernelSet, precision)
     self.kernels = kernels
+    self.precision = precision
     self.kernelSet = kernels.name
     self.lanes = lanes
     self.maxBatchRows = maxBatchRows
@@ -53,8 +66,10 @@ public final class Encoder: BatchEncoder {
     self.workspaces = workspaces
   }
 
-  /// Names of the kernel sets that this CPU can run, fastest first.
-  public static var availableKernelSets: [String] { Kernels.supported.map(\.name) }
+  /// Names of the kernel sets that this CPU can run at a precision, fastest first.
+  public static func availableKernelSets(for precision: Precision) -> [String] {
+    Kernels.supported(precision).map(\.name)
+  }
 
   public var laneCount: Int { lanes.count }
   public var hasPooler: Bool { shape.hasPooler }

@@ -60,8 +60,7 @@ final class ModelWeights: @unchecked Sendable {
       let inputs = weights[0].shape[1]
       let outputs = weights.reduce(0) { $0 + $1.shape[0] }
       let place = LayerPlace(
-        weights: layout.add(
-          kernels.panelCount(outputs: outputs) * kernels.panelColumns * inputs),
+        weights: layout.add(kernels.packedCount(outputs: outputs, inputs: inputs)),
         bias: layout.add(outputs), inputs: inputs, outputs: outputs)
       jobs.append(.pack(weights, place))
       var offset = place.bias
@@ -103,10 +102,13 @@ final class ModelWeights: @unchecked Sendable {
 
     PackingJob.run(jobs, kernels: kernels, into: arena, lanes: lanes)
 
-    func linear(_ place: LayerPlace, _ activation: Int) -> LinearLayer {
+    func linear(
+      _ place: LayerPlace, _ activation: Int = 0, givesValues: Bool = false
+    ) -> LinearLayer {
       unsafe LinearLayer(
         weights: arena.floats(at: place.weights), bias: arena.floats(at: place.bias),
-        inputs: place.inputs, outputs: place.outputs, activation: activations + activation)
+        inputs: place.inputs, outputs: place.outputs, activation: activations + activation,
+        givesValues: givesValues)
     }
     func norm(_ scale: Int, _ shift: Int) -> LayerNorm {
       unsafe LayerNorm(
@@ -115,9 +117,10 @@ final class ModelWeights: @unchecked Sendable {
     }
     unsafe blocks = blockPlaces.map { place in
       unsafe BlockWeights(
-        queryKeyValue: linear(place.0, 0), attentionOutput: linear(place.1, 0),
-        attentionNorm: norm(place.2, place.3), intermediate: linear(place.4, 1),
-        output: linear(place.5, 0), outputNorm: norm(place.6, place.7))
+        queryKeyValue: linear(place.0, givesValues: true), attentionOutput: linear(place.1),
+        attentionNorm: norm(place.2, place.3),
+        intermediate: linear(place.4, 1, givesValues: true), output: linear(place.5),
+        outputNorm: norm(place.6, place.7))
     }
     unsafe pooler = poolerPlace.map { unsafe linear($0, 2) }
     unsafe embeddingNorm = norm(normPlace.0, normPlace.1)

@@ -7,6 +7,7 @@ extension Pass {
   /// Embeddings of some rows, and what the first block's attention needs of them.
   func embed(_ rows: Range<Int>, _ lane: LaneState) {
     let hidden = unsafe hidden(before: 0, lane)
+    let operands = unsafe operands(before: 0, lane)
     unsafe plan.ids.withUnsafeBufferPointer { ids in
       unsafe plan.positions.withUnsafeBufferPointer { positions in
         unsafe plan.types.withUnsafeBufferPointer { types in
@@ -18,7 +19,8 @@ extension Pass {
             typeTable: weights.typeTable)
           var norm = unsafe weights.embeddingNorm
           unsafe kernels.set.embed(
-            &input, &norm, rows.count, hidden.row(rows.lowerBound), hidden.stride)
+            &input, &norm, rows.count, hidden.row(rows.lowerBound), hidden.stride,
+            operands.row(rows.lowerBound), operands.stride)
         }
       }
     }
@@ -35,9 +37,10 @@ extension Pass {
     let column = item.heads.lowerBound * headSize
     let projected = unsafe lane.lead.queryKeyValue
     let context = unsafe lane.lead.context
-    let first = unsafe projected.row(entry.rows.lowerBound) + column
+    let size = kernels.valueSize
+    let first = unsafe projected.row(entry.rows.lowerBound) + column * size
     var input = unsafe AttentionInput(
-      queries: first, keys: first + hiddenSize, values: first + 2 * hiddenSize,
+      queries: first, keys: first + hiddenSize * size, values: first + 2 * hiddenSize * size,
       ldQueries: projected.stride, ldKeys: projected.stride, queryCount: entry.rows.count,
       keyCount: entry.attendedCount, headCount: item.heads.count, headSize: headSize)
     var output = entry.rows.lowerBound
@@ -49,14 +52,14 @@ extension Pass {
           outputs: item.heads.upperBound * headSize)
       unsafe product(
         \.queryKeyValue, block, panels, rows: 1,
-        x: hidden(before: block, lane).row(entry.rows.lowerBound), 0, residual: nil, 0,
-        y: lane.own.firstQuery, 0)
-      unsafe input.queries = unsafe UnsafePointer(lane.own.firstQuery) + column
+        x: Rows(base: operands(before: block, lane).row(entry.rows.lowerBound), stride: 0),
+        y: Rows(base: lane.own.firstQuery, stride: 0))
+      unsafe input.queries = unsafe UnsafeRawPointer(lane.own.firstQuery) + column * size
       unsafe input.queryCount = 1
       output = entry.resultRow
     }
     unsafe kernels.set.attention(
-      &input, context.row(output) + column, context.stride, lane.own.attentionScratch)
+      &input, context.row(output) + column * size, context.stride, lane.own.attentionScratch)
   }
 
   /// The rest of a block for some rows, and what the next block's attention needs of them.
@@ -65,32 +68,40 @@ extension Pass {
     let kernelSet = unsafe kernels.set
     let context = unsafe lane.lead.context
     let attended = unsafe lane.own.attended
+    let attendedOperands = unsafe lane.own.attendedOperands
     let sum = unsafe (isSharedByColumns ? lane.lead : lane.own).sum
     let intermediate = unsafe (isSharedByColumns ? lane.lead : lane.own).intermediate
     let narrow = panels(configuration.hiddenSize, lane)
     let wide = panels(configuration.intermediateSize, lane)
     let output = unsafe hidden(before: block + 1, lane)
 
-    let residual = unsafe residual(rows, block, lane)
+    let nextOperands = unsafe operands(before: block + 1, lane)
+
     unsafe product(
       \.attentionOutput, block, narrow, rows: rows.count,
-      x: context.row(rows.lowerBound), context.stride,
-      residual: residual.base, residual.stride, y: sum.base, sum.stride)
+      x: operands(
+        of: Rows(base: context.row(rows.lowerBound), stride: context.stride), rows.count,
+        configuration.hiddenSize, in: lane.own.contextOperands),
+      residual: residual(rows, block, lane), y: sum.rows)
     meet()
     var attentionNorm = unsafe weights.blocks[block].attentionNorm
     unsafe kernelSet.layerNorm(
-      &attentionNorm, rows.count, sum.base, sum.stride, attended.base, attended.stride)
+      &attentionNorm, rows.count, sum.base, sum.stride, attended.base, attended.stride,
+      attendedOperands.base, attendedOperands.stride)
     unsafe product(
-      \.intermediate, block, wide, rows: rows.count, x: attended.base, attended.stride,
-      residual: nil, 0, y: intermediate.base, intermediate.stride)
+      \.intermediate, block, wide, rows: rows.count, x: attendedOperands, y: intermediate)
     meet()
     unsafe product(
-      \.output, block, narrow, rows: rows.count, x: intermediate.base, intermediate.stride,
-      residual: attended.base, attended.stride, y: sum.base, sum.stride)
+      \.output, block, narrow, rows: rows.count,
+      x: operands(
+        of: intermediate, rows.count, configuration.intermediateSize,
+        in: lane.own.intermediateOperands),
+      residual: attended, y: sum.rows)
     meet()
     var outputNorm = unsafe weights.blocks[block].outputNorm
     unsafe kernelSet.layerNorm(
-      &outputNorm, rows.count, sum.base, sum.stride, output.row(rows.lowerBound), output.stride)
+      &outputNorm, rows.count, sum.base, sum.stride, output.row(rows.lowerBound), output.stride,
+      nextOperands.row(rows.lowerBound), nextOperands.stride)
     if block + 1 < plan.stages.count {
       projectQueriesKeysValues(
         rows.clamped(to: 0..<plan.stages[block + 1].rowCount), block + 1, lane)
@@ -98,22 +109,22 @@ extension Pass {
   }
 
   /// The pooler for some of the entries that ask for it; its results are the rows of the lead's
-  /// `queryKeyValue`.
+  /// `pooled`.
   func pool(_ indices: Range<Int>, _ lane: LaneState) {
     let configuration = shape.configuration
-    let context = unsafe (isSharedByColumns ? lane.own : lane.lead).context
-    let hidden = unsafe hidden(before: configuration.blockCount, lane)
+    guard var layer = unsafe weights.pooler else { return }
+    let operands = unsafe operands(before: configuration.blockCount, lane)
+    let gathered = unsafe lane.own.attendedOperands
     for index in indices {
       let row = plan.entries[plan.pooledEntries[index]].resultRow
-      unsafe context.row(index).update(from: hidden.row(row), count: configuration.hiddenSize)
+      unsafe gathered.row(index - indices.lowerBound).copyMemory(
+        from: operands.row(row), byteCount: kernels.operandSize(configuration.hiddenSize))
     }
-    let pooled = unsafe lane.lead.queryKeyValue
-    guard var layer = unsafe weights.pooler else { return }
+    let pooled = unsafe lane.lead.pooled.rows
     let panels = panels(configuration.hiddenSize, lane)
     unsafe kernels.set.product(
-      &layer, panels.lowerBound, panels.upperBound, indices.count,
-      context.row(indices.lowerBound), context.stride, nil, 0,
-      pooled.row(indices.lowerBound), pooled.stride)
+      &layer, panels.lowerBound, panels.upperBound, indices.count, gathered.base, gathered.stride,
+      nil, 0, pooled.row(indices.lowerBound), pooled.stride)
   }
 
   // MARK: Parts of steps
@@ -128,15 +139,15 @@ extension Pass {
       whole.upperBound < rows.upperBound
       ? max(whole.upperBound, rows.lowerBound)..<rows.upperBound : rows.upperBound..<rows.upperBound
     let panelCount = kernels.panelCount(outputs: 3 * hiddenSize)
-    let hidden = unsafe hidden(before: block, lane)
+    let operands = unsafe operands(before: block, lane)
     let y = unsafe lane.lead.queryKeyValue
     for (rows, panels) in [
       (whole, 0..<panelCount), (rest, hiddenSize / kernels.panelColumns..<panelCount),
     ] where !rows.isEmpty {
       unsafe product(
         \.queryKeyValue, block, isSharedByColumns ? lane.share(of: panels) : panels,
-        rows: rows.count, x: hidden.row(rows.lowerBound), hidden.stride, residual: nil, 0,
-        y: y.row(rows.lowerBound), y.stride)
+        rows: rows.count, x: Rows(base: operands.row(rows.lowerBound), stride: operands.stride),
+        y: Rows(base: y.row(rows.lowerBound), stride: y.stride))
     }
   }
 
@@ -172,13 +183,22 @@ extension Pass {
     if isSharedByColumns { barrier.wait() }
   }
 
+  /// Values for a product: themselves, or operands made of them in `space`.
+  private func operands(of values: Rows, _ rows: Int, _ columns: Int, in space: Rows?) -> Rows {
+    guard let makeOperands = unsafe kernels.set.makeOperands, let space = unsafe space else {
+      return unsafe values
+    }
+    unsafe makeOperands(rows, columns, values.base, values.stride, space.base, space.stride)
+    return unsafe space
+  }
+
   private func product(
     _ layer: KeyPath<BlockWeights, LinearLayer>, _ block: Int, _ panels: Range<Int>, rows: Int,
-    x: UnsafePointer<Float>, _ ldx: Int, residual: UnsafePointer<Float>?, _ ldResidual: Int,
-    y: UnsafeMutablePointer<Float>, _ ldy: Int
+    x: Rows, residual: Matrix? = nil, y: Rows
   ) {
     var layer = unsafe weights.blocks[block][keyPath: layer]
     unsafe kernels.set.product(
-      &layer, panels.lowerBound, panels.upperBound, rows, x, ldx, residual, ldResidual, y, ldy)
+      &layer, panels.lowerBound, panels.upperBound, rows, x.base, x.stride, residual?.base,
+      residual?.stride ?? 0, y.base, y.stride)
   }
 }

@@ -19,7 +19,7 @@ extension Pass {
     let entry = plan.entries[index]
     if entry.depth > 0, !entry.isFirstRowOnly { collectBlock(entry.depth - 1, entry, lane) }
     if let place = entry.pooledPlace {
-      let pooled = unsafe lane.lead.queryKeyValue
+      let pooled = unsafe lane.lead.pooled
       let values = unsafe copy(rows: 1, of: pooled.row(place), pooled.stride, as: .pooledOutput)
       updateResults { $0.sequences[entry.sequence].pooled = values }
     }

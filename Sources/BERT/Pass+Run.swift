@@ -39,6 +39,12 @@ extension Pass {
     unsafe (isSharedByColumns ? lane.own : lane.lead).hidden[block & 1]
   }
 
+  /// The same for products.
+  func operands(before block: Int, _ lane: LaneState) -> Rows {
+    unsafe (isSharedByColumns ? lane.own : lane.lead).hiddenOperands
+      ?? hidden(before: block, lane).rows
+  }
+
   /// A step whose work is `count` items, taken one by one.
   private func shareItems(
     _ count: Int, _ lane: LaneState, _ step: inout Int, _ body: (Int) -> Void

@@ -11,19 +11,27 @@ import Checkpoints
 final class Workspace: @unchecked Sendable {
   /// [rows, H], twice: what goes into a block and what comes out, in turns.
   @unsafe let hidden: [Matrix]
-  /// [rows, 3H]: Q, K, V.
-  @unsafe let queryKeyValue: Matrix
-  /// [rows, H]: what attention gives; at the end, the rows that go into the pooler.
-  @unsafe let context: Matrix
+  /// The last of it for products; nil where they read `hidden` itself.
+  @unsafe let hiddenOperands: Rows?
+  /// [rows, 3H], values: Q, K, V.
+  @unsafe let queryKeyValue: Rows
+  /// [rows, H]: what the pooler gives, in the same place when attention has ended.
+  @unsafe let pooled: Matrix
+  /// [rows, H], values: what attention gives.
+  @unsafe let context: Rows
 
   /// [few rows, H]: before a layer norm, between attention and feed-forward, and a copy of
   /// scattered rows.
   @unsafe let sum, attended, residual: Matrix
-  /// [few rows, F]
-  @unsafe let intermediate: Matrix
+  /// [few rows, H]: `attended` for products, or itself.
+  @unsafe let attendedOperands: Rows
+  /// [few rows, F], values.
+  @unsafe let intermediate: Rows
+  /// [few rows, H] and [few rows, F]: values for products; nil where they read the values.
+  @unsafe let contextOperands, intermediateOperands: Rows?
 
   /// The query of `[CLS]` alone.
-  @unsafe let firstQuery: UnsafeMutablePointer<Float>
+  @unsafe let firstQuery: UnsafeMutableRawPointer
   @unsafe let attentionScratch: UnsafeMutablePointer<Float>
 
   private let arena: FloatArena
@@ -35,12 +43,34 @@ final class Workspace: @unchecked Sendable {
     _ configuration: ModelConfiguration, kernels: Kernels, rows: Int, fewRows: Int
   ) throws(BERTError) {
     let hiddenSize = configuration.hiddenSize
+    let intermediateSize = configuration.intermediateSize
     let longest = min(configuration.positionCount, rows)
+    let isFloat = kernels.precision == .float32
+    let makesOperands = unsafe kernels.set.makeOperands != nil
     var layout = ArenaLayout()
-    let wide = (0..<3).map { _ in layout.add(rows: rows, columns: hiddenSize) }
-    let queryKeyValue = layout.add(rows: rows, columns: 3 * hiddenSize)
-    let narrow = (0..<3).map { _ in layout.add(rows: fewRows, columns: hiddenSize) }
-    let intermediate = layout.add(rows: fewRows, columns: configuration.intermediateSize)
+    /// A matrix with rows of so many bytes.
+    func add(_ rows: Int, bytes: Int) -> Place {
+      let columns = (bytes + MemoryLayout<Float>.size - 1) / MemoryLayout<Float>.size
+      return Place(
+        offset: layout.add(rows: rows, columns: columns),
+        stride: ArenaLayout.stride(columns: columns))
+    }
+    func addFloats(_ rows: Int) -> Place { add(rows, bytes: hiddenSize * 4) }
+    func addValues(_ rows: Int, _ columns: Int) -> Place {
+      add(rows, bytes: columns * kernels.valueSize)
+    }
+    func addOperands(_ rows: Int, _ columns: Int) -> Place {
+      add(rows, bytes: kernels.operandSize(columns))
+    }
+    let hidden = [addFloats(rows), addFloats(rows)]
+    let hiddenOperands = isFloat ? nil : addOperands(rows, hiddenSize)
+    let queryKeyValue = addValues(rows, 3 * hiddenSize)
+    let context = addValues(rows, hiddenSize)
+    let narrow = (0..<3).map { _ in addFloats(fewRows) }
+    let attendedOperands = isFloat ? nil : addOperands(fewRows, hiddenSize)
+    let intermediate = addValues(fewRows, intermediateSize)
+    let contextOperands = makesOperands ? addOperands(fewRows, hiddenSize) : nil
+    let intermediateOperands = makesOperands ? addOperands(fewRows, intermediateSize) : nil
     // A panel may reach past the queries' columns.
     let firstQuery = layout.add(hiddenSize + kernels.panelColumns)
     let scratch = layout.add(
@@ -48,17 +78,31 @@ final class Workspace: @unchecked Sendable {
     let arena = try FloatArena(count: layout.count)
     self.arena = arena
 
-    func matrix(_ offset: Int, _ columns: Int) -> Matrix {
-      unsafe Matrix(base: arena.floats(at: offset), stride: ArenaLayout.stride(columns: columns))
+    unsafe self.hidden = hidden.map { unsafe $0.matrix(in: arena) }
+    unsafe self.hiddenOperands = hiddenOperands.map { unsafe $0.matrix(in: arena).rows }
+    unsafe pooled = queryKeyValue.matrix(in: arena)
+    unsafe self.queryKeyValue = pooled.rows
+    unsafe self.context = context.matrix(in: arena).rows
+    unsafe sum = narrow[0].matrix(in: arena)
+    unsafe attended = narrow[1].matrix(in: arena)
+    unsafe residual = narrow[2].matrix(in: arena)
+    unsafe self.attendedOperands = (attendedOperands ?? narrow[1]).matrix(in: arena).rows
+    unsafe self.intermediate = intermediate.matrix(in: arena).rows
+    unsafe self.contextOperands = contextOperands.map { unsafe $0.matrix(in: arena).rows }
+    unsafe self.intermediateOperands = intermediateOperands.map {
+      unsafe $0.matrix(in: arena).rows
     }
-    unsafe hidden = [matrix(wide[0], hiddenSize), matrix(wide[1], hiddenSize)]
-    unsafe context = matrix(wide[2], hiddenSize)
-    unsafe self.queryKeyValue = matrix(queryKeyValue, 3 * hiddenSize)
-    unsafe sum = matrix(narrow[0], hiddenSize)
-    unsafe attended = matrix(narrow[1], hiddenSize)
-    unsafe residual = matrix(narrow[2], hiddenSize)
-    unsafe self.intermediate = matrix(intermediate, configuration.intermediateSize)
-    unsafe self.firstQuery = arena.floats(at: firstQuery)
+    unsafe self.firstQuery = UnsafeMutableRawPointer(arena.floats(at: firstQuery))
     unsafe attentionScratch = arena.floats(at: scratch)
+  }
+
+  /// A matrix of the arena, in floats, whatever it will hold.
+  private struct Place {
+    var offset: Int
+    var stride: Int
+
+    func matrix(in arena: FloatArena) -> Matrix {
+      unsafe Matrix(base: arena.floats(at: offset), stride: stride)
+    }
   }
 }

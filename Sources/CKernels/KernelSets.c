@@ -6,10 +6,14 @@ static const KernelSet *const sets[] = {
 #if defined(__x86_64__)
     &avx512Kernels,
     &avx2Kernels,
+    &avx512bf16Bfloat16Kernels,
+    &avx512Bfloat16Kernels,
+    &avx2Bfloat16Kernels,
 #elif defined(__aarch64__)
     &neonKernels,
 #endif
     &scalarKernels,
+    &scalarBfloat16Kernels,
 };
 
 const KernelSet *kernelSet(size_t index) {

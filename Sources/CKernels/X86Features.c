@@ -16,6 +16,8 @@ enum {
   AVX512DQ = 1 << 17,
   AVX512BW = 1 << 30,
   AVX512VL = 1u << 31,
+  AVX512VNNI = 1 << 11,
+  AVX512BF16 = 1 << 5,
 
   // The 128-bit registers and their upper halves; masks, the upper halves of 512-bit registers,
   // and the registers from 16 on.
@@ -26,11 +28,24 @@ enum {
   HighZMM = 1 << 7,
 };
 
+enum {
+  LeafOne = FMA | OSXSAVE | AVX | F16C,
+  LeafSeven = AVX2 | AVX512F | AVX512DQ | AVX512BW | AVX512VL,
+  Registers = XMM | YMM | Masks | ZMM | HighZMM,
+};
+
 static const X86Words needs[] = {
-    [X86AVX2] = {.leaf1ECX = FMA | OSXSAVE | AVX | F16C, .leaf7EBX = AVX2, .xcr0 = XMM | YMM},
-    [X86AVX512] = {.leaf1ECX = FMA | OSXSAVE | AVX | F16C,
-                   .leaf7EBX = AVX2 | AVX512F | AVX512DQ | AVX512BW | AVX512VL,
-                   .xcr0 = XMM | YMM | Masks | ZMM | HighZMM},
+    [X86AVX2] = {.leaf1ECX = LeafOne, .leaf7EBX = AVX2, .xcr0 = XMM | YMM},
+    [X86AVX512] = {.leaf1ECX = LeafOne, .leaf7EBX = LeafSeven, .xcr0 = Registers},
+    [X86AVX512VNNI] = {.leaf1ECX = LeafOne,
+                       .leaf7EBX = LeafSeven,
+                       .leaf7ECX = AVX512VNNI,
+                       .xcr0 = Registers},
+    [X86AVX512BF16] = {.leaf1ECX = LeafOne,
+                       .leaf7EBX = LeafSeven,
+                       .leaf7ECX = AVX512VNNI,
+                       .leaf7Subleaf1EAX = AVX512BF16,
+                       .xcr0 = Registers},
 };
 
 static bool hasAll(uint32_t word, uint32_t bits) { return (word & bits) == bits; }
@@ -38,14 +53,19 @@ static bool hasAll(uint32_t word, uint32_t bits) { return (word & bits) == bits;
 bool x86Supports(X86Words words, X86Features features) {
   const X86Words need = needs[features];
   return hasAll(words.leaf1ECX, need.leaf1ECX) && hasAll(words.leaf7EBX, need.leaf7EBX) &&
-         hasAll(words.xcr0, need.xcr0);
+         hasAll(words.leaf7ECX, need.leaf7ECX) &&
+         hasAll(words.leaf7Subleaf1EAX, need.leaf7Subleaf1EAX) && hasAll(words.xcr0, need.xcr0);
 }
 
 X86Words x86Words(void) {
   X86Words words = {0};
   uint32_t a, b, c, d;
   if (__get_cpuid(1, &a, &b, &c, &d)) words.leaf1ECX = c;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) words.leaf7EBX = b;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+    words.leaf7EBX = b;
+    words.leaf7ECX = c;
+  }
+  if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) words.leaf7Subleaf1EAX = a;
   // Without OSXSAVE the instruction is an illegal one.
   if (hasAll(words.leaf1ECX, OSXSAVE)) {
     __asm__ volatile("xgetbv" : "=a"(words.xcr0), "=d"(d) : "c"(0));

@@ -4,10 +4,13 @@ extension Settings {
     .models(
       "model", \.models,
       "Model folder to serve, as DIR or NAME=DIR; without a name it is the folder's"),
-    .choice("precision", \.precision, "Arithmetic of the matrix products"),
+    .choice(
+      "precision", \.precision,
+      "Arithmetic of the matrix products; the lower, the faster and the less exact"),
     .text(
       "kernels", \.kernels,
-      "Kernel set to use; auto is the fastest that this CPU has, an unknown name lists them"),
+      "Kernel set to use; auto is the fastest of this CPU and precision, an unknown name lists them"
+    ),
     .integer(
       "threads", \.threads, 1...1024, zero: "what cgroup quota and CPU affinity allow",
       "Compute threads"),

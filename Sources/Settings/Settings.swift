@@ -66,7 +66,7 @@ public struct ModelFolder: Sendable, Equatable {
 
 /// The arithmetic of the products.
 public enum Precision: String, CaseIterable, Sendable {
-  case float32
+  case float32, bfloat16
 }
 
 /// swift-log's levels.

@@ -18,6 +18,9 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Compute threads; 0 for as many as the process may use.")
   var threads = 0
 
+  @Option(help: "Arithmetic of the matrix products: \(precisions).", transform: precision)
+  var precision = Encoder.Precision.float32
+
   @Option(help: "Kernel set; auto for the fastest.")
   var kernels = "auto"
 
@@ -40,10 +43,11 @@ struct BenchCommand: ParsableCommand {
       if let texts { shapes.append(try fileShape(texts, files)) }
       let encoder = try Encoder(
         files.checkpoint, lanes: ComputeLanes(count: ThreadCount(setting: threads).count),
-        kernelSet: kernels == "auto" ? nil : kernels,
+        precision: precision, kernelSet: kernels == "auto" ? nil : kernels,
         maxBatchRows: max(positions, BenchShape.batchRows))
       if !json {
-        print("\(model), \(encoder.kernelSet), \(encoder.laneCount) threads, float32")
+        print(
+          "\(model), \(encoder.kernelSet), \(encoder.laneCount) threads, \(precision.rawValue)")
         print(row(["shape", "tokens/s", "ms", "GFLOP/s", "peak", "share (least to most)"]))
       }
       for shape in shapes {
@@ -54,6 +58,16 @@ struct BenchCommand: ParsableCommand {
       printError("\(error)")
       throw ExitCode(1)
     }
+  }
+
+  private static let precisions = Encoder.Precision.allCases.map(\.rawValue)
+    .joined(separator: ", ")
+
+  private static func precision(_ name: String) throws -> Encoder.Precision {
+    guard let precision = Encoder.Precision(rawValue: name) else {
+      throw ValidationError("there is no precision '\(name)'; there is \(precisions)")
+    }
+    return precision
   }
 
   private func measure(_ shape: BenchShape, _ encoder: Encoder) throws -> BenchSpeed {

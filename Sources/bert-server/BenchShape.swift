@@ -86,6 +86,8 @@ struct BenchSpeed {
     writer.beginObject()
     writer.key("shape")
     writer.string(name)
+    writer.key("precision")
+    writer.string(encoder.precision.rawValue)
     writer.key("kernels")
     writer.string(encoder.kernelSet)
     writer.key("threads")

@@ -25,6 +25,7 @@ enum ModelLoader {
       try of(folder) {
         try Encoder(
           files.checkpoint, sentence: files.sentenceModules, lanes: lanes,
+          precision: Encoder.Precision(settings.precision),
           kernelSet: settings.kernels == "auto" ? nil : settings.kernels,
           maxBatchRows: batchTokens)
       }
@@ -100,6 +101,15 @@ enum ModelLoader {
     }
     isDone.wait()
     _ = try outcome.value?.get()
+  }
+}
+
+extension Encoder.Precision {
+  init(_ setting: Precision) {
+    switch setting {
+    case .float32: self = .float32
+    case .bfloat16: self = .bfloat16
+    }
   }
 }
 

@@ -97,10 +97,11 @@ struct ServeCommand: ParsableCommand {
 
   /// What no table of settings can know: this CPU's kernel sets.
   private static func check(_ settings: Settings) throws {
-    let kernels = Encoder.availableKernelSets
+    let kernels = Encoder.availableKernelSets(for: Encoder.Precision(settings.precision))
     guard settings.kernels == "auto" || kernels.contains(settings.kernels) else {
       throw LoadingError(
-        "there is no kernel set '\(settings.kernels)' on this CPU; there is auto, "
+        "there is no kernel set '\(settings.kernels)' for \(settings.precision.rawValue) on this "
+          + "CPU; there is auto, "
           + kernels.joined(separator: ", "))
     }
   }

@@ -9,11 +9,11 @@ import Testing
 struct BatchInvarianceTests {
   static let all = OutputSelection(pooled: true, sentence: true, blocks: BlockSet(0..<3))
 
-  @Test(arguments: Encoder.availableKernelSets)
-  func sameBitsInEveryBatch(_ kernelSet: String) throws {
+  @Test(arguments: KernelChoice.all)
+  func sameBitsInEveryBatch(_ choice: KernelChoice) throws {
     let model = try TestModel(hiddenSize: 60, intermediateSize: 70)
     let lanes = ComputeLanes(count: 2)
-    let encoder = try model.encoder(kernelSet, lanes: lanes, sentence: EncoderTests.modules())
+    let encoder = try model.encoder(choice, lanes: lanes, sentence: EncoderTests.modules())
     var random = SeededGenerator(seed: 21)
     let probe = TestModel.sequence(23, attended: 19, &random)
     var batch = PackedBatch()
@@ -40,11 +40,11 @@ struct BatchInvarianceTests {
   }
 
   /// Two passes at once, each on its lane, against the same on both lanes.
-  @Test(arguments: Encoder.availableKernelSets)
-  func passesSideBySide(_ kernelSet: String) async throws {
+  @Test(arguments: KernelChoice.all)
+  func passesSideBySide(_ choice: KernelChoice) async throws {
     let model = try TestModel(hiddenSize: 60, intermediateSize: 70)
     let encoder = try model.encoder(
-      kernelSet, lanes: ComputeLanes(count: 2), sentence: EncoderTests.modules())
+      choice, lanes: ComputeLanes(count: 2), sentence: EncoderTests.modules())
     var random = SeededGenerator(seed: 22)
     for _ in 0..<20 {
       let batches = (0..<2).map { _ in
@@ -71,7 +71,7 @@ struct BatchInvarianceTests {
     let lanes = ComputeLanes(count: 4)
     let encoders = try (0..<2).map { _ in
       try model.encoder(
-        Encoder.availableKernelSets[0], lanes: lanes, sentence: EncoderTests.modules())
+        KernelChoice.all[0], lanes: lanes, sentence: EncoderTests.modules())
     }
     var random = SeededGenerator(seed: 23)
     for _ in 0..<20 {

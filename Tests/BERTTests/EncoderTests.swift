@@ -6,10 +6,16 @@ import Testing
 
 /// Whole passes of small models against the same graph in double precision.
 struct EncoderTests {
-  static let sets = Encoder.availableKernelSets
+  static let sets = KernelChoice.all
   /// Largest difference allowed: layer norms keep values near 1, and each of up to three blocks
-  /// of these wide weights adds some 1e-6.
-  static let tolerance = 3e-5
+  /// of these wide weights adds some 1e-6 of float32's rounding.
+  static func tolerance(_ precision: Encoder.Precision) -> Double {
+    switch precision {
+    case .float32: 3e-5
+    case .bfloat16: 0.1
+    case .int8: 0.3
+    }
+  }
 
   static func modules(
     _ pooling: SentenceModules.Pooling = .mean, normalizes: Bool = true
@@ -40,12 +46,13 @@ struct EncoderTests {
   }
 
   func check(
-    _ model: TestModel, _ kernelSet: String, pooling: SentenceModules.Pooling = .mean,
+    _ model: TestModel, _ choice: KernelChoice, pooling: SentenceModules.Pooling = .mean,
     normalizes: Bool = true, lengths: [Int] = [1, 2, 13, 31, 33, 64]
   ) throws {
     var random = SeededGenerator(seed: 11)
     let modules = try Self.modules(pooling, normalizes: normalizes)
-    let encoder = try model.encoder(kernelSet, lanes: ComputeLanes(count: 2), sentence: modules)
+    let encoder = try model.encoder(choice, lanes: ComputeLanes(count: 2), sentence: modules)
+    let tolerance = Self.tolerance(choice.precision)
     let reference = Reference(model.configuration, model.weights)
     var batch = PackedBatch()
     var sequences: [TokenSequence] = []
@@ -64,32 +71,32 @@ struct EncoderTests {
       #expect(result.rowCount == sequence.count)
       for (index, rows) in expected.enumerated() {
         let error = largestDifference(result.blocks[index] ?? [], rows.flatMap { $0 })
-        #expect(error < Self.tolerance, "block \(index) of \(sequence.count) tokens")
+        #expect(error < tolerance, "block \(index) of \(sequence.count) tokens")
       }
-      #expect(largestDifference(result.pooled, reference.pooled(expected.last!)) < Self.tolerance)
+      #expect(largestDifference(result.pooled, reference.pooled(expected.last!)) < tolerance)
       let sentence = reference.sentence(expected.last!, sequence.attendedCount, modules)
-      #expect(largestDifference(result.sentence, sentence) < 4 * Self.tolerance)
+      #expect(largestDifference(result.sentence, sentence) < 4 * tolerance)
     }
   }
 
   @Test(arguments: sets)
-  func matchesReference(_ kernelSet: String) throws {
-    try check(TestModel(), kernelSet)
+  func matchesReference(_ choice: KernelChoice) throws {
+    try check(TestModel(), choice)
   }
 
   @Test(arguments: sets, ModelConfiguration.Activation.allCases)
-  func activations(_ kernelSet: String, _ activation: ModelConfiguration.Activation) throws {
-    try check(TestModel(activation: activation), kernelSet, lengths: [20])
+  func activations(_ choice: KernelChoice, _ activation: ModelConfiguration.Activation) throws {
+    try check(TestModel(activation: activation), choice, lengths: [20])
   }
 
   /// Head sizes that are no power of two, widths that fill no panel, one block, one head.
   @Test(
     arguments: sets,
     [(20, 4, 17, 2), (21, 3, 50, 1), (64, 1, 64, 2), (40, 2, 96, 1), (7, 7, 3, 2), (96, 2, 33, 1)])
-  func shapes(_ kernelSet: String, _ shape: (Int, Int, Int, Int)) throws {
+  func shapes(_ choice: KernelChoice, _ shape: (Int, Int, Int, Int)) throws {
     let model = try TestModel(
       hiddenSize: shape.0, headCount: shape.1, intermediateSize: shape.2, blockCount: shape.3)
-    try check(model, kernelSet, lengths: [5, 40])
+    try check(model, choice, lengths: [5, 40])
   }
 
   @Test(arguments: SentenceModules.Pooling.allCases, [false, true])
@@ -100,13 +107,13 @@ struct EncoderTests {
 
   /// What is asked for decides what is computed, never what comes out.
   @Test(arguments: sets)
-  func selectionsChangeNoBit(_ kernelSet: String) throws {
+  func selectionsChangeNoBit(_ choice: KernelChoice) throws {
     let model = try TestModel(blockCount: 4)
     var random = SeededGenerator(seed: 12)
     for pooling in [SentenceModules.Pooling.mean, .cls] {
       for laneCount in 1...2 {
         let encoder = try model.encoder(
-          kernelSet, lanes: ComputeLanes(count: laneCount), sentence: Self.modules(pooling))
+          choice, lanes: ComputeLanes(count: laneCount), sentence: Self.modules(pooling))
         var selections: [OutputSelection] = []
         for blocks in 0..<16 {
           let set = BlockSet((0..<4).filter { blocks >> $0 & 1 == 1 })
@@ -154,7 +161,8 @@ struct EncoderTests {
 
   @Test func refuses() throws {
     let model = try TestModel(hasPooler: false)
-    let encoder = try model.encoder("scalar", lanes: ComputeLanes(count: 2), maxBatchRows: 100)
+    let encoder = try model.encoder(
+      Self.sets.last!, lanes: ComputeLanes(count: 2), maxBatchRows: 100)
     #expect(!encoder.hasPooler)
     #expect(!encoder.hasSentence)
     func refused(
@@ -183,20 +191,24 @@ struct EncoderTests {
     #expect(try encoder.encodeAndWait(none).isEmpty)
     none.append(TokenSequence(ids: [1, 2], typeIDs: [0, 0]), for: OutputSelection())
     #expect(try encoder.encodeAndWait(none).map(\.rowCount) == [2])
-    #expect(throws: BERTError.kernels(name: "mmx", available: Self.sets)) {
-      try model.encoder("mmx", lanes: ComputeLanes(count: 1))
+    for precision in Encoder.Precision.allCases {
+      let available = Encoder.availableKernelSets(for: precision)
+      #expect(throws: BERTError.kernels(name: "mmx", precision, available: available)) {
+        try model.encoder(
+          KernelChoice(precision: precision, kernelSet: "mmx"), lanes: ComputeLanes(count: 1))
+      }
     }
   }
 
   @Test(arguments: sets)
-  func notFinite(_ kernelSet: String) throws {
+  func notFinite(_ choice: KernelChoice) throws {
     for broken in [Float.nan, .infinity, 3e38] {
       let model = try TestModel { weights in
         weights["encoder.layer.1.output.dense.weight"]![7] = broken
         weights["encoder.layer.1.output.dense.weight"]![8] = broken
       }
       let encoder = try model.encoder(
-        kernelSet, lanes: ComputeLanes(count: 2), sentence: Self.modules())
+        choice, lanes: ComputeLanes(count: 2), sentence: Self.modules())
       func encode(_ selection: OutputSelection) throws -> [EncodedSequence] {
         var random = SeededGenerator(seed: 13)
         var batch = PackedBatch()

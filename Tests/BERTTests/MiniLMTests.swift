@@ -19,7 +19,7 @@ enum DefaultModel {
 struct MiniLMTests {
   static let all = OutputSelection(pooled: true, sentence: true, blocks: BlockSet(0..<6))
 
-  static func encoder(_ kernelSet: String, laneCount: Int) throws -> Encoder {
+  static func encoder(_ choice: KernelChoice, laneCount: Int) throws -> Encoder {
     guard case .supported(let modules) = try SentenceModules.read(folder: DefaultModel.folder)
     else {
       throw CocoaError(.fileReadCorruptFile)
@@ -27,7 +27,8 @@ struct MiniLMTests {
     return try Encoder(
       Checkpoint(folder: DefaultModel.folder), sentence: modules,
       lanes: ComputeLanes(count: laneCount),
-      kernelSet: kernelSet, maxBatchRows: 2_048)
+      precision: choice.precision, kernelSet: choice.kernelSet,
+      maxBatchRows: 2_048)
   }
 
   static func tokens(_ count: Int, _ random: inout SeededGenerator) -> TokenSequence {
@@ -36,8 +37,8 @@ struct MiniLMTests {
       ids: [101] + words + [102], typeIDs: Array(repeating: 0, count: count))
   }
 
-  @Test(arguments: Encoder.availableKernelSets)
-  func matchesReference(_ kernelSet: String) throws {
+  @Test(arguments: KernelChoice.of(.float32))
+  func matchesReference(_ choice: KernelChoice) throws {
     let checkpoint = try Checkpoint(folder: DefaultModel.folder)
     var weights: [String: [Float]] = [:]
     for name in checkpoint.tensorNames {
@@ -50,7 +51,7 @@ struct MiniLMTests {
     let sequence = TokenSequence(
       ids: [101, 7592, 2088, 999, 102], typeIDs: Array(repeating: 0, count: 5))
     let expected = reference.blocks(sequence)
-    let encoder = try Self.encoder(kernelSet, laneCount: 2)
+    let encoder = try Self.encoder(choice, laneCount: 2)
     var batch = PackedBatch()
     batch.append(sequence, for: Self.all)
     let result = try encoder.encodeAndWait(batch)[0]
@@ -65,15 +66,15 @@ struct MiniLMTests {
     #expect(largestDifference(result.sentence, sentence) < 1.7e-7)
   }
 
-  @Test(arguments: Encoder.availableKernelSets)
-  func sameBitsInEveryBatch(_ kernelSet: String) throws {
-    let encoder = try Self.encoder(kernelSet, laneCount: 2)
+  @Test(arguments: KernelChoice.all)
+  func sameBitsInEveryBatch(_ choice: KernelChoice) throws {
+    let encoder = try Self.encoder(choice, laneCount: 2)
     var random = SeededGenerator(seed: 31)
     let probe = Self.tokens(19, &random)
     var batch = PackedBatch()
     batch.append(probe, for: Self.all)
     let alone = try encoder.encodeAndWait(batch, on: [1])[0]
-    let rounds = kernelSet == "scalar" ? 2 : 12
+    let rounds = choice.kernelSet == "scalar" ? 2 : 12
     for round in 0..<rounds {
       var batch = PackedBatch()
       let count = round % 6 + 1

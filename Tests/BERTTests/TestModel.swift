@@ -1,8 +1,25 @@
 import Checkpoints
 import Foundation
 import OutputMap
+import Testing
 
 @testable import BERT
+
+/// A kernel set at a precision, of those that this CPU runs.
+struct KernelChoice: CustomTestStringConvertible, Sendable {
+  var precision: Encoder.Precision
+  var kernelSet: String
+
+  static let all = Encoder.Precision.allCases.flatMap(of)
+
+  static func of(_ precision: Encoder.Precision) -> [KernelChoice] {
+    Encoder.availableKernelSets(for: precision).map {
+      KernelChoice(precision: precision, kernelSet: $0)
+    }
+  }
+
+  var testDescription: String { "\(precision.rawValue), \(kernelSet)" }
+}
 
 /// A small random model in a temporary folder, and its weights for the reference.
 final class TestModel {
@@ -78,12 +95,12 @@ final class TestModel {
   deinit { try? FileManager.default.removeItem(at: folder) }
 
   func encoder(
-    _ kernelSet: String, lanes: ComputeLanes, sentence: SentenceModules? = nil,
+    _ choice: KernelChoice, lanes: ComputeLanes, sentence: SentenceModules? = nil,
     maxBatchRows: Int = 2_048
   ) throws -> Encoder {
     try Encoder(
-      checkpoint, sentence: sentence, lanes: lanes, kernelSet: kernelSet,
-      maxBatchRows: maxBatchRows)
+      checkpoint, sentence: sentence, lanes: lanes, precision: choice.precision,
+      kernelSet: choice.kernelSet, maxBatchRows: maxBatchRows)
   }
 
   /// Random tokens, the second half of another type, some of them padding.

@@ -6,19 +6,27 @@
   /// What is chosen on CPUs and operating systems other than this machine's.
   struct X86FeaturesTests {
     /// A Zen 4 under Linux: everything there, and saved.
-    static let all = X86Words(leaf1ECX: 0xfffa_3203, leaf7EBX: 0xf1bf_07ab, xcr0: 0xe7)
+    static let all = X86Words(
+      leaf1ECX: 0xfffa_3203, leaf7EBX: 0xf1bf_07ab, leaf7ECX: 0x0040_5fde,
+      leaf7Subleaf1EAX: 0x20, xcr0: 0xe7)
 
     static func chosen(_ words: X86Words) -> String {
-      x86Supports(words, X86AVX512) ? "avx512" : x86Supports(words, X86AVX2) ? "avx2" : "scalar"
+      x86Supports(words, X86AVX512BF16)
+        ? "avx512bf16"
+        : x86Supports(words, X86AVX512VNNI)
+          ? "avx512vnni"
+          : x86Supports(words, X86AVX512)
+            ? "avx512" : x86Supports(words, X86AVX2) ? "avx2" : "scalar"
     }
 
-    @Test func everything() { #expect(Self.chosen(Self.all) == "avx512") }
+    @Test func everything() { #expect(Self.chosen(Self.all) == "avx512bf16") }
 
     @Test func nothing() { #expect(Self.chosen(X86Words()) == "scalar") }
 
     /// One bit less than everything.
     @Test func withoutOne() {
       let cases: [(word: WritableKeyPath<X86Words, UInt32>, bit: Int, left: String)] = [
+        (\.leaf7Subleaf1EAX, 5, "avx512vnni"), (\.leaf7ECX, 11, "avx512"),
         (\.leaf7EBX, 16, "avx2"), (\.leaf7EBX, 17, "avx2"), (\.leaf7EBX, 30, "avx2"),
         (\.leaf7EBX, 31, "avx2"),
         // The operating system loses masks, or upper halves, or registers above 15.
@@ -50,7 +58,12 @@
       let hasAVX512 = flags.isSuperset(of: ["avx512f", "avx512bw", "avx512vl", "avx512dq"])
       #expect(
         Self.chosen(x86Words())
-          == (hasAVX2 && hasAVX512 ? "avx512" : hasAVX2 ? "avx2" : "scalar"))
+          == (!hasAVX2
+            ? "scalar"
+            : !hasAVX512
+              ? "avx2"
+              : !flags.contains("avx512_vnni")
+                ? "avx512" : !flags.contains("avx512_bf16") ? "avx512vnni" : "avx512bf16"))
     }
   }
 #endif

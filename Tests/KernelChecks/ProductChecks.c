@@ -10,7 +10,15 @@ static LinearLayer makeLayer(const KernelSet *set, const float *weights, const f
   const size_t panels = (outputs + set->panelColumns - 1) / set->panelColumns;
   float *packed = guardedFloats(panels * set->panelColumns * inputs, NAN, After);
   set->pack(weights, outputs, inputs, 0, panels, packed);
-  return (LinearLayer){packed, bias, inputs, outputs, activation};
+  return (LinearLayer){packed, bias, inputs, outputs, activation, .givesValues = false};
+}
+
+// Distances of rows in floats.
+static void multiply(const KernelSet *set, const LinearLayer *layer, size_t firstPanel,
+                     size_t endPanel, size_t rows, const float *x, size_t ldx,
+                     const float *residual, float *y, size_t ldy) {
+  set->product(layer, firstPanel, endPanel, rows, x, ldx * sizeof *x, residual, ldy, y,
+               ldy * sizeof *y);
 }
 
 static size_t panelCount(const KernelSet *set, const LinearLayer *layer) {
@@ -53,8 +61,8 @@ static void compareProducts(const KernelSet *set, size_t rows, size_t inputs, si
   const LinearLayer layer = makeLayer(set, weights, bias, inputs, outputs, &none);
   const LinearLayer same = makeLayer(oracle, weights, bias, inputs, outputs, &oracleNone);
   float *y = guardedFloats(count, 5, side), *expected = guardedFloats(count, 5, side);
-  set->product(&layer, 0, panelCount(set, &layer), rows, x, ldx, residual, ldy, y, ldy);
-  oracle->product(&same, 0, panelCount(oracle, &same), rows, x, ldx, residual, ldy, expected, ldy);
+  multiply(set, &layer, 0, panelCount(set, &layer), rows, x, ldx, residual, y, ldy);
+  multiply(oracle, &same, 0, panelCount(oracle, &same), rows, x, ldx, residual, expected, ldy);
   char what[80];
   snprintf(what, sizeof what, "product of %zu rows, %zu x %zu", rows, inputs, outputs);
   // Sums of up to 401 terms below 1, rounded in another order: a few ulps of √401 each.
@@ -88,16 +96,16 @@ void checkSplits(const KernelSet *set) {
   const float *x = randomFloats(rows * inputs, -1, 1, After);
   float *whole = guardedFloats(rows * outputs, NAN, After);
   float *part = guardedFloats(rows * outputs, NAN, Before);
-  set->product(&layer, 0, panels, rows, x, inputs, NULL, 0, whole, outputs);
+  multiply(set, &layer, 0, panels, rows, x, inputs, NULL, whole, outputs);
   for (size_t start = 0; start < rows; start++) {
     for (size_t count = 1; count <= rows - start; count++) {
-      set->product(&layer, 0, panels, count, x + start * inputs, inputs, NULL, 0, part, outputs);
+      multiply(set, &layer, 0, panels, count, x + start * inputs, inputs, NULL, part, outputs);
       expectSame("rows of a split product", count * outputs, part, whole + start * outputs);
     }
   }
   for (size_t i = 0; i < rows * outputs; i++) part[i] = 7;
   for (size_t p = panels; p-- > 0;) {
-    set->product(&layer, p, p + 1, rows, x, inputs, NULL, 0, part, outputs);
+    multiply(set, &layer, p, p + 1, rows, x, inputs, NULL, part, outputs);
     const size_t first = p * set->panelColumns;
     for (size_t r = 0; r < rows; r++) {
       expectSame("panels of a split product", outputs - first, part + r * outputs + first,
@@ -133,7 +141,7 @@ void checkActivations(const KernelSet *set) {
     for (int i = 0; i < Rows; i++) {
       x[i] = i < Specials ? special[i] : (float)(i - Specials - Steps) * 5e-4f;
     }
-    set->product(&layer, 0, 1, Rows, x, 1, NULL, 0, y, 1);
+    multiply(set, &layer, 0, 1, Rows, x, 1, NULL, y, 1);
     double worst = 0;
     int place = 0;
     for (int i = 0; i < Rows; i++) {

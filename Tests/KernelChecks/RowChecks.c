@@ -9,18 +9,19 @@ enum { Heads = 3, Gap = 5 };
 static void attend(const KernelSet *set, const AttentionInput *input, float *y) {
   float *scratch =
       guardedFloats(set->attentionScratch(input->keyCount, input->headSize), NAN, After);
-  set->attention(input, y, input->headCount * input->headSize, scratch);
+  set->attention(input, y, input->headCount * input->headSize * sizeof *y, scratch);
 }
 
 static void compareAttention(const KernelSet *set, size_t queries, size_t keys, size_t headSize) {
   const size_t columns = Heads * headSize, ld = columns + Gap, count = queries * columns;
+  const float *queryRows = randomFloats((queries - 1) * ld + columns, -3, 3, After);
   AttentionInput input = {
       // Neither the last row's gap nor a row that is not attended to may be read.
-      .queries = randomFloats((queries - 1) * ld + columns, -3, 3, After),
+      .queries = queryRows,
       .keys = randomFloats((keys - 1) * ld + columns, -3, 3, After),
       .values = randomFloats((keys - 1) * ld + columns, -1, 1, After),
-      .ldQueries = ld,
-      .ldKeys = ld,
+      .ldQueries = ld * sizeof(float),
+      .ldKeys = ld * sizeof(float),
       .queryCount = queries,
       .keyCount = keys,
       .headCount = Heads,
@@ -34,7 +35,7 @@ static void compareAttention(const KernelSet *set, size_t queries, size_t keys, 
   snprintf(what, sizeof what, "attention of %zu to %zu, heads of %zu", queries, keys, headSize);
   // Scores up to 9 · √80 lose 1e-5 in float32, whoever adds them up.
   expectNear(what, count, y, expected, 4e-5f);
-  input.queries += (queries - 1) * ld;
+  input.queries = queryRows + (queries - 1) * ld;
   input.queryCount = 1;
   attend(set, &input, last);
   expectSame("the last query alone", columns, last, y + count - columns);
@@ -69,8 +70,8 @@ void checkLayerNorm(const KernelSet *set) {
     // A mean far from 0 shows a variance that cancels.
     const float *x = randomFloats(count, 99, 101, After);
     float *y = guardedFloats(count, 5, After), *expected = guardedFloats(count, 5, After);
-    set->layerNorm(&norm, Rows, x, ld, y, ld);
-    oracle->layerNorm(&norm, Rows, x, ld, expected, ld);
+    set->layerNorm(&norm, Rows, x, ld, y, ld, y, ld * sizeof(float));
+    oracle->layerNorm(&norm, Rows, x, ld, expected, ld, expected, ld * sizeof(float));
     char what[80];
     snprintf(what, sizeof what, "layer norm of %zu columns", columns);
     // The mean near 100 is rounded to 8e-6 / 2, and the deviations are about 0.6.
@@ -96,8 +97,8 @@ void checkEmbed(const KernelSet *set) {
     };
     const size_t count = Rows * columns;
     float *y = guardedFloats(count, NAN, After), *expected = guardedFloats(count, NAN, After);
-    set->embed(&input, &norm, Rows, y, columns);
-    oracle->embed(&input, &norm, Rows, expected, columns);
+    set->embed(&input, &norm, Rows, y, columns, y, columns * sizeof(float));
+    oracle->embed(&input, &norm, Rows, expected, columns, expected, columns * sizeof(float));
     char what[80];
     snprintf(what, sizeof what, "embedding of %zu columns", columns);
     expectNear(what, count, y, expected, 1e-5f);

@@ -1,9 +1,13 @@
-/// The arithmetic of a BERT encoder, once per instruction set.
+/// The arithmetic of a BERT encoder, once per instruction set and precision.
 ///
 /// Letters: R rows (tokens), K inputs and N outputs of a linear layer, D values per attention
-/// head, S keys. Matrices are row-major float32; a leading dimension (`ld…`) is the distance of
-/// two rows, in elements. No function writes past the rows and columns that it names, needs an
-/// alignment, or allocates.
+/// head, S keys. Matrices are row-major; a leading dimension (`ld…`) is the distance of two rows:
+/// in elements where they are floats, in bytes where the pointer is to void. No function writes
+/// past the rows and columns that it names, needs an alignment, or allocates.
+///
+/// What is added up along the model's depth is float32 at every precision. What lies between the
+/// products are *values*: float32, or bfloat16 at the two lower precisions. A product reads
+/// *operands*: the values themselves, or, for int8, rows of bytes made of them.
 ///
 /// Every element of every result is computed by one fixed sequence of operations per kernel set:
 /// it does not depend on which rows or panels share a call, nor on where they lie in memory. So
@@ -16,6 +20,15 @@
 #include <stdint.h>
 
 #include "X86Features.h"
+
+/// What products multiply. Sums are float32; of int8, exact in int32 first.
+typedef enum PrecisionKind : int32_t {
+  PrecisionFloat32,
+  /// Weights and inputs rounded to bfloat16.
+  PrecisionBfloat16,
+  /// Weights in 8 bits with a scale an output, inputs in 8 bits with a scale and a zero a row.
+  PrecisionInt8,
+} PrecisionKind;
 
 /// What follows a linear layer, element by element.
 typedef enum ActivationKind : int32_t {
@@ -45,20 +58,22 @@ typedef struct Activation {
 
 /// y = activation(x · Wᵀ + b) with packed weights.
 typedef struct LinearLayer {
-  /// `packedCount` floats: panels of `panelColumns` outputs each, [panels, K, panelColumns]; the
-  /// last one filled up with zeros.
-  const float *_Nonnull weights;
+  /// Panels of `panelColumns` outputs each, `panelSize` bytes; the last one filled up with zeros.
+  const void *_Nonnull weights;
   /// [N]
   const float *_Nonnull bias;
   /// K and N.
   size_t inputs, outputs;
   const Activation *_Nonnull activation;
+  /// Whether y is values, for attention or another product; or floats.
+  bool givesValues;
 } LinearLayer;
 
 /// The rows of all heads of one sequence that attend to each other.
 typedef struct AttentionInput {
-  /// First of the head's columns: [queryCount, D …], [keyCount, D …] and the same.
-  const float *_Nonnull queries, *_Nonnull keys, *_Nonnull values;
+  /// First of the head's columns: [queryCount, D …], [keyCount, D …] and the same; values. The
+  /// distance of rows is a multiple of 4 bytes.
+  const void *_Nonnull queries, *_Nonnull keys, *_Nonnull values;
   size_t ldQueries, ldKeys;
   /// keyCount at least 1.
   size_t queryCount, keyCount;
@@ -80,50 +95,66 @@ typedef struct LayerNorm {
   size_t columns;
 } LayerNorm;
 
-/// All functions for one instruction set.
+/// All functions for one instruction set and precision.
 typedef struct KernelSet {
+  /// Of the instruction set; the same for all precisions.
   const char *_Nonnull name;
+  PrecisionKind precision;
   /// Whether this CPU and operating system can run it.
   bool (*_Nonnull isSupported)(void);
   /// Rows of the product's register tile: fewer rows at once cost more per row.
   size_t tileRows;
   /// Outputs per packed panel.
   size_t panelColumns;
+  /// Bytes of a packed panel of K inputs: a multiple of 4.
+  size_t (*_Nonnull panelSize)(size_t inputs);
+  /// Bytes of a value.
+  size_t valueSize;
+  /// Bytes of an operand row of K.
+  size_t (*_Nonnull operandSize)(size_t inputs);
 
   void (*_Nonnull prepareActivation)(ActivationKind kind, Activation *_Nonnull activation);
 
   /// Packs the panels [firstPanel, endPanel) of a weight matrix.
   ///
   /// - weights: [N, K], ld K, as PyTorch keeps a Linear layer.
-  /// - packed: the whole layer's weights, `N rounded up to panelColumns · K` floats.
+  /// - packed: the whole layer's panels.
   void (*_Nonnull pack)(const float *_Nonnull weights, size_t outputs, size_t inputs,
-                        size_t firstPanel, size_t endPanel, float *_Nonnull packed);
+                        size_t firstPanel, size_t endPanel, void *_Nonnull packed);
 
   /// The panels [firstPanel, endPanel) of a linear layer:
   /// y = activation(x · Wᵀ + b) + residual.
   ///
-  /// - x: [R, K]; residual, y: [R, N], residual may be null; both begin at the layer's first
-  ///   output, whatever the first panel. y overlaps neither.
+  /// - x: [R, K], operands; residual, y: [R, N], residual may be null; both begin at the layer's
+  ///   first output, whatever the first panel. y overlaps neither, and has no residual if it is
+  ///   values.
   void (*_Nonnull product)(const LinearLayer *_Nonnull layer, size_t firstPanel, size_t endPanel,
-                           size_t rows, const float *_Nonnull x, size_t ldx,
+                           size_t rows, const void *_Nonnull x, size_t ldx,
                            const float *_Nullable residual, size_t ldResidual,
-                           float *_Nonnull y, size_t ldy);
+                           void *_Nonnull y, size_t ldy);
+
+  /// Makes operands of x, [R, columns], values. Null if values are operands.
+  void (*_Nullable makeOperands)(size_t rows, size_t columns, const void *_Nonnull x, size_t ldx,
+                                 void *_Nonnull operands, size_t ldOperands);
 
   /// softmax(Q · Kᵀ / √D) · V for every head.
   ///
-  /// - y: [queryCount, headCount · D]
+  /// - y: [queryCount, headCount · D], values
   /// - scratch: `attentionScratch` floats.
-  void (*_Nonnull attention)(const AttentionInput *_Nonnull input, float *_Nonnull y, size_t ldy,
+  void (*_Nonnull attention)(const AttentionInput *_Nonnull input, void *_Nonnull y, size_t ldy,
                              float *_Nonnull scratch);
   size_t (*_Nonnull attentionScratch)(size_t keyCount, size_t headSize);
 
-  /// x, y: [R, columns]; y may be x.
+  /// x, y: [R, columns]; y may be x. operands: y for a product; of float32 y itself, and nothing
+  /// is written.
   void (*_Nonnull layerNorm)(const LayerNorm *_Nonnull norm, size_t rows, const float *_Nonnull x,
-                             size_t ldx, float *_Nonnull y, size_t ldy);
+                             size_t ldx, float *_Nonnull y, size_t ldy, void *_Nonnull operands,
+                             size_t ldOperands);
 
-  /// layerNorm(word + type + position). y: [R, norm.columns]
+  /// layerNorm(word + type + position). y: [R, norm.columns], operands as of `layerNorm`.
   void (*_Nonnull embed)(const EmbeddingInput *_Nonnull input, const LayerNorm *_Nonnull norm,
-                         size_t rows, float *_Nonnull y, size_t ldy);
+                         size_t rows, float *_Nonnull y, size_t ldy, void *_Nonnull operands,
+                         size_t ldOperands);
 
   /// Multiply-adds on registers alone, which nothing but the core's units holds up.
   void (*_Nonnull peak)(size_t steps);
@@ -131,7 +162,7 @@ typedef struct KernelSet {
   double peakOperations;
 } KernelSet;
 
-/// Kernel sets built into this binary, fastest first; null past the last.
+/// Kernel sets built into this binary, the fastest of a precision first; null past the last.
 const KernelSet *_Nullable kernelSet(size_t index);
 
 /// How a sequence's rows become one vector, as sentence-transformers does.

@@ -13,12 +13,16 @@ typedef enum X86Features : int32_t {
   X86AVX2,
   /// AVX-512 F, BW, VL, DQ, and the above.
   X86AVX512,
+  /// AVX512_VNNI, and the above.
+  X86AVX512VNNI,
+  /// AVX512_BF16, and the above.
+  X86AVX512BF16,
 } X86Features;
 
 /// Words of CPUID, and XCR0: the registers that the operating system saves. Bits are set where a
 /// word is there and says yes.
 typedef struct X86Words {
-  uint32_t leaf1ECX, leaf7EBX, xcr0;
+  uint32_t leaf1ECX, leaf7EBX, leaf7ECX, leaf7Subleaf1EAX, xcr0;
 } X86Words;
 
 /// This machine's.

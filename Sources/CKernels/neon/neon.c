@@ -5,6 +5,7 @@
 
 #include <arm_neon.h>
 #include <math.h>
+#include <string.h>
 
 #include "../KernelSets.h"
 
@@ -14,7 +15,7 @@ typedef float32x4_t vec;
 #define LANES 4
 #define TILE_ROWS 12
 #define GATE_PIECES 8
-#define GATE_DEGREE 11
+#define FINE_GATE_DEGREE 11
 #define GATE_WIDTH 1.625
 #define VECTOR static inline __attribute__((always_inline))
 
@@ -110,13 +111,8 @@ INLINE void addTerms(const size_t rows, size_t start, size_t end, const float *x
   }
 }
 
-#include "../shared/gate.h"
-#include "../shared/product.h"
-#include "../shared/attention.h"
-#include "../shared/normalization.h"
-#include "../shared/peak.h"
-#include "../shared/set.h"
+#include "../shared/float32.h"
 
-const KernelSet neonKernels = KERNEL_SET("neon");
+const KernelSet neonKernels = KERNEL_SET("neon", PrecisionFloat32, NULL);
 
 #endif

@@ -3,17 +3,17 @@
 
 // Floats of the three parts of the scratch memory.
 INLINE size_t packedKeysCount(size_t keyCount, size_t headSize) {
-  return (keyCount + PanelColumns - 1) / PanelColumns * PanelColumns * headSize;
+  return panelCount(keyCount) * PanelColumns * headSize;
 }
 
 INLINE size_t packedValuesCount(size_t keyCount, size_t headSize) {
-  return (headSize + PanelColumns - 1) / PanelColumns * PanelColumns * keyCount;
+  return panelCount(headSize) * PanelColumns * keyCount;
 }
 
 // Distance of two rows of scores. The odd number of cache lines keeps rows out of each other's
 // cache sets.
 INLINE size_t scoresStride(size_t keyCount) {
-  return (keyCount + PanelColumns - 1) / PanelColumns * PanelColumns + LANES;
+  return panelCount(keyCount) * PanelColumns + LANES;
 }
 
 static size_t attentionScratch(size_t keyCount, size_t headSize) {
@@ -58,7 +58,12 @@ INLINE float softmaxNumerators(float *row, size_t count, float scale) {
   return 1 / vsum(sums[0] + sums[1]);
 }
 
-static void attention(const AttentionInput *input, float *y, size_t ldy, float *scratch) {
+static void attention(const AttentionInput *input, void *results, size_t bytesY, float *scratch) {
+  const float *inputQueries = input->queries, *inputKeys = input->keys;
+  const float *inputValues = input->values;
+  float *y = results;
+  const size_t ldq = input->ldQueries / sizeof(float), ldk = input->ldKeys / sizeof(float);
+  const size_t ldy = bytesY / sizeof(float);
   const size_t keyCount = input->keyCount, headSize = input->headSize;
   float *keys = scratch, *values = keys + packedKeysCount(keyCount, headSize);
   float *scores = values + packedValuesCount(keyCount, headSize);
@@ -68,16 +73,16 @@ static void attention(const AttentionInput *input, float *y, size_t ldy, float *
     const size_t column = head * headSize;
     for (size_t first = 0; first < keyCount; first += PanelColumns) {
       packPanel(least(PanelColumns, keyCount - first), headSize,
-                input->keys + first * input->ldKeys + column, input->ldKeys,
+                inputKeys + first * ldk + column, ldk,
                 keys + first * headSize);
     }
-    packValues(keyCount, headSize, input->values + column, input->ldKeys, values);
+    packValues(keyCount, headSize, inputValues + column, ldk, values);
     for (size_t t = 0; t < count; t++) {
       const size_t start = input->queryCount * t / count;
       const size_t height = input->queryCount * (t + 1) / count - start;
       for (size_t first = 0; first < keyCount; first += PanelColumns) {
-        tiles[height](headSize, PanelColumns, input->queries + start * input->ldQueries + column,
-                      input->ldQueries, keys + first * headSize, NULL, NULL, 0, scores + first,
+        tiles[height](headSize, PanelColumns, inputQueries + start * ldq + column, ldq,
+                      keys + first * headSize, NULL, NULL, 0, scores + first,
                       ldScores);
       }
       float factors[TILE_ROWS];

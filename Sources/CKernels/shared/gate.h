@@ -48,31 +48,11 @@ INLINE vec hyperbolicTangent(vec x) {
   return vcopysign(vselectless(size, vset(0.65f), inner, outer), x);
 }
 
-INLINE void activateRows(ActivationKind kind, const float *table, size_t rows, size_t columns,
-                         float *y, size_t ldy) {
-  for (size_t r = 0; r < rows; r++) {
-    float *row = y + r * ldy;
-    for (size_t j = 0; j < columns; j += LANES) {
-      const vec x = loadUpTo(row + j, columns - j);
-      const vec v = kind == ActivationReLU   ? vmax(vset(0), x)
-                    : kind == ActivationTanh ? hyperbolicTangent(x)
-                                             : gated(x, table);
-      storeUpTo(row + j, v, columns - j);
-    }
-  }
-}
-
-// Applies an activation in place to y, [rows, columns].
-static void activate(const Activation *activation, size_t rows, size_t columns, float *y,
-                     size_t ldy) {
-  switch (activation->kind) {
-    case ActivationNone: return;
-    case ActivationReLU: return activateRows(ActivationReLU, NULL, rows, columns, y, ldy);
-    case ActivationTanh: return activateRows(ActivationTanh, NULL, rows, columns, y, ldy);
-    case ActivationGELUErf:
-    case ActivationGELUTanh:
-      return activateRows(ActivationGELUErf, activation->gate, rows, columns, y, ldy);
-  }
+// `kind` is a constant at each use, and one of ReLU, Tanh and the GELUs.
+INLINE vec activated(const ActivationKind kind, vec x, const float *table) {
+  return kind == ActivationReLU   ? vmax(vset(0), x)
+         : kind == ActivationTanh ? hyperbolicTangent(x)
+                                  : gated(x, table);
 }
 
 static void prepareActivation(ActivationKind kind, Activation *activation) {

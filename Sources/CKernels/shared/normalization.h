@@ -1,5 +1,6 @@
 // Layer norm and embeddings. Two passes over a row that stays in the first-level cache: the mean
-// first, then the squares of what is left, so that nothing cancels.
+// first, then the squares of what is left, so that nothing cancels. Then `makeOperandRow` of the
+// precision, while the row is near.
 
 INLINE void normalizeRow(const LayerNorm *norm, const float *x, float *y) {
   const size_t columns = norm->columns, whole = columns / (4 * LANES) * (4 * LANES);
@@ -36,12 +37,15 @@ INLINE void normalizeRow(const LayerNorm *norm, const float *x, float *y) {
 }
 
 static void layerNorm(const LayerNorm *norm, size_t rows, const float *x, size_t ldx, float *y,
-                      size_t ldy) {
-  for (size_t r = 0; r < rows; r++) normalizeRow(norm, x + r * ldx, y + r * ldy);
+                      size_t ldy, void *operands, size_t ldOperands) {
+  for (size_t r = 0; r < rows; r++) {
+    normalizeRow(norm, x + r * ldx, y + r * ldy);
+    makeOperandRow(norm->columns, y + r * ldy, (uint8_t *)operands + r * ldOperands);
+  }
 }
 
 static void embed(const EmbeddingInput *input, const LayerNorm *norm, size_t rows, float *y,
-                  size_t ldy) {
+                  size_t ldy, void *operands, size_t ldOperands) {
   const size_t columns = norm->columns;
   for (size_t r = 0; r < rows; r++) {
     const float *word = input->wordTable + (size_t)input->ids[r] * columns;
@@ -54,5 +58,6 @@ static void embed(const EmbeddingInput *input, const LayerNorm *norm, size_t row
       storeUpTo(row + j, sum + loadUpTo(position + j, n), n);
     }
     normalizeRow(norm, row, row);
+    makeOperandRow(columns, row, (uint8_t *)operands + r * ldOperands);
   }
 }

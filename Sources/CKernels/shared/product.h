@@ -1,33 +1,13 @@
 // Linear layers: packing, the register tile, and the loops around it.
 
-// Transposes the first `rows` ≤ PanelColumns rows of x, [rows, K], into a panel,
-// [K, PanelColumns]; missing rows become zeros.
-static void packPanel(size_t rows, size_t inputs, const float *x, size_t ldx, float *panel) {
-  for (size_t half = 0; half < PanelColumns; half += LANES) {
-    const size_t present = rows > half ? least(LANES, rows - half) : 0;
-    for (size_t k = 0; k < inputs; k += LANES) {
-      const size_t count = least(LANES, inputs - k);
-      vec block[LANES];
-      UNROLL
-      for (size_t r = 0; r < LANES; r++) {
-        const float *row = x + (half + r) * ldx + k;
-        block[r] = r < present ? loadUpTo(row, count) : vset(0);
-      }
-      vtranspose(block);
-      UNROLL
-      for (size_t i = 0; i < LANES; i++) {
-        if (i < count) vstore(panel + (k + i) * PanelColumns + half, block[i]);
-      }
-    }
-  }
-}
+static size_t panelSize(size_t inputs) { return PanelColumns * inputs * sizeof(float); }
 
 static void pack(const float *weights, size_t outputs, size_t inputs, size_t firstPanel,
-                 size_t endPanel, float *packed) {
+                 size_t endPanel, void *packed) {
   for (size_t p = firstPanel; p < endPanel; p++) {
     const size_t first = p * PanelColumns;
     packPanel(least(PanelColumns, outputs - first), inputs, weights + first * inputs, inputs,
-              packed + first * inputs);
+              (float *)packed + first * inputs);
   }
 }
 
@@ -128,12 +108,36 @@ static Tile *const tiles[] = {0,     tile1, tile2, tile3,  tile4,  tile5,  tile6
 #undef TILE
 _Static_assert(sizeof tiles / sizeof *tiles == TILE_ROWS + 1, "a tile for every height");
 
-// Rows are cut into tiles of nearly equal height: a low tile is a slow one.
-INLINE size_t tileCount(size_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
+INLINE void activateRows(ActivationKind kind, const float *table, size_t rows, size_t columns,
+                         float *y, size_t ldy) {
+  for (size_t r = 0; r < rows; r++) {
+    float *row = y + r * ldy;
+    for (size_t j = 0; j < columns; j += LANES) {
+      const vec x = loadUpTo(row + j, columns - j);
+      storeUpTo(row + j, activated(kind, x, table), columns - j);
+    }
+  }
+}
+
+// Applies an activation in place to y, [rows, columns].
+static void activate(const Activation *activation, size_t rows, size_t columns, float *y,
+                     size_t ldy) {
+  switch (activation->kind) {
+    case ActivationNone: return;
+    case ActivationReLU: return activateRows(ActivationReLU, NULL, rows, columns, y, ldy);
+    case ActivationTanh: return activateRows(ActivationTanh, NULL, rows, columns, y, ldy);
+    case ActivationGELUErf:
+    case ActivationGELUTanh:
+      return activateRows(ActivationGELUErf, activation->gate, rows, columns, y, ldy);
+  }
+}
 
 static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel, size_t rows,
-                    const float *x, size_t ldx, const float *residual, size_t ldResidual,
-                    float *y, size_t ldy) {
+                    const void *operands, size_t bytesX, const float *residual,
+                    size_t ldResidual, void *results, size_t bytesY) {
+  const float *x = operands, *weights = layer->weights;
+  float *y = results;
+  const size_t ldx = bytesX / sizeof(float), ldy = bytesY / sizeof(float);
   const size_t count = tileCount(rows);
   for (size_t p = firstPanel; p < endPanel; p++) {
     const size_t first = p * PanelColumns;
@@ -142,7 +146,7 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
       const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
       float *place = y + start * ldy + first;
       tiles[height](layer->inputs, columns, x + start * ldx, ldx,
-                    layer->weights + first * layer->inputs, layer->bias + first,
+                    weights + first * layer->inputs, layer->bias + first,
                     residual ? residual + start * ldResidual + first : NULL, ldResidual, place,
                     ldy);
       activate(layer->activation, height, columns, place, ldy);

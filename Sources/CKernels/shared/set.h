@@ -1,18 +1,24 @@
-// The last file to include: the kernel set itself.
+// The last file to include: the kernel set itself. Besides these names it needs the precision's
+// `makeOperands`, or NULL.
 
-#define KERNEL_SET(NAME)                    \
-  {                                         \
-      .name = NAME,                         \
-      .isSupported = isSupported,           \
-      .tileRows = TILE_ROWS,                \
-      .panelColumns = PanelColumns,         \
-      .prepareActivation = prepareActivation, \
-      .pack = pack,                         \
-      .product = product,                   \
-      .attention = attention,               \
-      .attentionScratch = attentionScratch, \
-      .layerNorm = layerNorm,               \
-      .embed = embed,                       \
-      .peak = peak,                         \
-      .peakOperations = 2 * LANES * PeakChains, \
+#define KERNEL_SET(NAME, PRECISION, MAKE_OPERANDS) \
+  {                                                \
+      .name = NAME,                                \
+      .precision = PRECISION,                      \
+      .isSupported = isSupported,                  \
+      .tileRows = TILE_ROWS,                       \
+      .panelColumns = PanelColumns,                \
+      .panelSize = panelSize,                      \
+      .valueSize = ValueSize,                      \
+      .operandSize = operandSize,                  \
+      .prepareActivation = prepareActivation,      \
+      .pack = pack,                                \
+      .product = product,                          \
+      .makeOperands = MAKE_OPERANDS,               \
+      .attention = attention,                      \
+      .attentionScratch = attentionScratch,        \
+      .layerNorm = layerNorm,                      \
+      .embed = embed,                              \
+      .peak = peak,                                \
+      .peakOperations = PeakOperations,            \
   }

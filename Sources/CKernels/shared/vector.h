@@ -3,7 +3,8 @@
 //
 //   vec                     LANES floats; + - * / work on it lane by lane
 //   LANES, TILE_ROWS        lanes of a register; rows of the product's register tile
-//   GATE_PIECES, GATE_DEGREE, GATE_WIDTH   how `fitGate` is asked to cut a gate in pieces
+//   GATE_PIECES, GATE_WIDTH how `fitGate` is asked to cut a gate in pieces
+//   FINE_GATE_DEGREE, ROUGH_GATE_DEGREE   of the pieces, for float32 and for bfloat16 results
 //   vset(x)                 all lanes x
 //   vload(p), vstore(p, v)  unaligned
 //   vloadn(p, n), vstoren(p, v, n)   the first n < LANES lanes; the rest reads as 0
@@ -17,9 +18,13 @@
 //   vlookup(table, index)   table[lane of index mod GATE_PIECES]; index is a vec's bits
 //   vtranspose(rows)        LANES vecs, in place
 //
-// and then includes them. After vector.h it may define OWN_TERMS and its own `addTerms`. Each file's functions are static: one copy per instruction set.
+// and then includes them. After vector.h it may define OWN_TERMS and its own `addTerms`. Each
+// file's functions are static: one copy per instruction set.
 //
 // One lane's arithmetic never depends on the others', nor a row's on the rows beside it.
+
+#ifndef VECTOR_H
+#define VECTOR_H
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -38,3 +43,5 @@ INLINE void storeUpTo(float *p, vec v, size_t n) {
     vstoren(p, v, n);
   }
 }
+
+#endif

@@ -1,21 +1,11 @@
-// AVX2, FMA, F16C: 16 registers of 8 floats. The tile of 6 × 16 keeps 12 of them as sums.
-
-#if defined(__x86_64__)
-
-#include <immintrin.h>
-#include <math.h>
-
-#include "../KernelSets.h"
-
-static bool isSupported(void) { return x86Supports(x86Words(), X86AVX2); }
-
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+// The vectors of ../shared/vector.h. Included inside the target region.
 
 typedef __m256 vec;
 #define LANES 8
 #define TILE_ROWS 6
 #define GATE_PIECES 8
-#define GATE_DEGREE 11
+#define FINE_GATE_DEGREE 11
+#define ROUGH_GATE_DEGREE 6
 #define GATE_WIDTH 1.625
 #define VECTOR static inline __attribute__((always_inline))
 
@@ -84,17 +74,3 @@ VECTOR void vtranspose(vec rows[LANES]) {
     rows[i + 4] = _mm256_permute2f128_ps(quads[i], quads[i + 4], 0x31);
   }
 }
-
-#include "../shared/vector.h"
-#include "../shared/gate.h"
-#include "../shared/product.h"
-#include "../shared/attention.h"
-#include "../shared/normalization.h"
-#include "../shared/peak.h"
-#include "../shared/set.h"
-
-#pragma clang attribute pop
-
-const KernelSet avx2Kernels = KERNEL_SET("avx2");
-
-#endif

@@ -4,21 +4,24 @@
   import Darwin
 #endif
 
-/// Floats with an untouchable page right before the first or right after the last: a read or
+/// Where the untouchable page lies.
+enum Side: CaseIterable { case before, after }
+
+typealias GuardedFloats = Guarded<Float>
+
+/// Numbers with an untouchable page right before the first or right after the last: a read or
 /// write outside kills the test.
 @safe
-final class GuardedFloats {
-  enum Side: CaseIterable { case before, after }
-
+final class Guarded<Element: BitwiseCopyable> {
   let count: Int
   private let region: UnsafeMutableRawPointer
   private let size: Int
   private let offset: Int
 
-  init(_ values: [Float], guarded side: Side) {
+  init(_ values: [Element], guarded side: Side) {
     count = values.count
     let page = Int(getpagesize())
-    let bytes = values.count * MemoryLayout<Float>.size
+    let bytes = values.count * MemoryLayout<Element>.size
     let inside = (bytes + page - 1) / page * page
     size = inside + 2 * page
     let memory = unsafe mmap(
@@ -32,11 +35,11 @@ final class GuardedFloats {
 
   deinit { unsafe munmap(region, size) }
 
-  @unsafe var pointer: UnsafeMutablePointer<Float> {
-    unsafe (region + offset).assumingMemoryBound(to: Float.self)
+  @unsafe var pointer: UnsafeMutablePointer<Element> {
+    unsafe (region + offset).assumingMemoryBound(to: Element.self)
   }
 
-  var values: [Float] {
+  var values: [Element] {
     unsafe Array(UnsafeBufferPointer(start: pointer, count: count))
   }
 }

@@ -1,23 +1,11 @@
-// AVX-512 F, BW, VL, DQ: 32 registers of 16 floats. The tile of 14 × 32 keeps 28 of them as sums,
-// so that a step has 28 multiply-adds for 16 loads.
-
-#if defined(__x86_64__)
-
-#include <immintrin.h>
-#include <math.h>
-
-#include "../KernelSets.h"
-
-static bool isSupported(void) { return x86Supports(x86Words(), X86AVX512); }
-
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+// The vectors of ../shared/vector.h. Included inside the target region.
 
 typedef __m512 vec;
 #define LANES 16
 #define TILE_ROWS 14
 #define GATE_PIECES 32
-#define GATE_DEGREE 5
+#define FINE_GATE_DEGREE 5
+#define ROUGH_GATE_DEGREE 3
 #define GATE_WIDTH 0.375
 #define VECTOR static inline __attribute__((always_inline))
 
@@ -74,17 +62,3 @@ VECTOR void vtranspose(vec rows[LANES]) {
     rows[i + 12] = _mm512_shuffle_f32x4(oddLow, oddHigh, 0xdd);
   }
 }
-
-#include "../shared/vector.h"
-#include "../shared/gate.h"
-#include "../shared/product.h"
-#include "../shared/attention.h"
-#include "../shared/normalization.h"
-#include "../shared/peak.h"
-#include "../shared/set.h"
-
-#pragma clang attribute pop
-
-const KernelSet avx512Kernels = KERNEL_SET("avx512");
-
-#endif

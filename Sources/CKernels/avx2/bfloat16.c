@@ -1,0 +1,23 @@
+// bfloat16 where the CPU has no instructions for it: pairs are widened to floats.
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#include "../KernelSets.h"
+
+static bool isSupported(void) { return x86Supports(x86Words(), X86AVX2); }
+
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+
+#include "vector.h"
+#include "groups.h"
+#include "../shared/bfloat16.h"
+
+#pragma clang attribute pop
+
+const KernelSet avx2Bfloat16Kernels = KERNEL_SET("avx2", PrecisionBfloat16, NULL);
+
+#endif

@@ -1,0 +1,42 @@
+// The groups of ../shared/groups.h. Included inside the target region, after vector.h.
+
+typedef __m256i bits;
+
+VECTOR bits bzero(void) { return _mm256_setzero_si256(); }
+VECTOR bits bset(int32_t group) { return _mm256_set1_epi32(group); }
+VECTOR bits bload(const void *p) { return _mm256_loadu_si256(p); }
+VECTOR void bstore(void *p, bits v) { _mm256_storeu_si256(p, v); }
+VECTOR vec asFloats(bits v) { return _mm256_castsi256_ps(v); }
+VECTOR bits asBits(vec v) { return _mm256_castps_si256(v); }
+
+VECTOR bits bwiden(const void *p) { return _mm256_cvtepu16_epi32(_mm_loadu_si128(p)); }
+VECTOR bits bwidenn(const void *p, size_t n) {
+  uint16_t all[8] = {0};
+  memcpy(all, p, n * sizeof *all);
+  return bwiden(all);
+}
+VECTOR bits bhigh(bits v) { return _mm256_slli_epi32(v, 16); }
+VECTOR bits bor(bits a, bits b) { return _mm256_or_si256(a, b); }
+
+VECTOR __m128i narrowed(vec v) {
+  const bits b = asBits(v);
+  const bits odd = _mm256_and_si256(_mm256_srli_epi32(b, 16), bset(1));
+  const bits rounded =
+      _mm256_srli_epi32(_mm256_add_epi32(b, _mm256_add_epi32(odd, bset(0x7fff))), 16);
+  const bits isNaN = asBits(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+  const bits all = _mm256_blendv_epi8(rounded, bset(0x7fc0), isNaN);
+  return _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+}
+VECTOR void vnarrow(void *p, vec v) { _mm_storeu_si128(p, narrowed(v)); }
+VECTOR void vnarrown(void *p, vec v, size_t n) {
+  uint16_t all[8];
+  vnarrow(all, v);
+  memcpy(p, all, n * sizeof *all);
+}
+
+VECTOR bits dotPairs(bits sums, bits x, bits w) {
+  const bits high = bset((int32_t)0xffff0000);
+  const vec odd = vfma(asFloats(_mm256_and_si256(x, high)), asFloats(_mm256_and_si256(w, high)),
+                       asFloats(sums));
+  return asBits(vfma(asFloats(bhigh(x)), asFloats(bhigh(w)), odd));
+}

@@ -1,0 +1,25 @@
+// bfloat16 where the CPU has no instructions for it: pairs are widened to floats.
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#include "../KernelSets.h"
+
+static bool isSupported(void) { return x86Supports(x86Words(), X86AVX512); }
+
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+
+#define HAS_BF16 0
+#include "vector.h"
+#include "groups.h"
+#include "../shared/bfloat16.h"
+
+#pragma clang attribute pop
+
+const KernelSet avx512Bfloat16Kernels = KERNEL_SET("avx512", PrecisionBfloat16, NULL);
+
+#endif

@@ -1,0 +1,142 @@
+// Plain C: the oracle of the other sets, and what runs where there is none. Written for clarity;
+// the loops over a panel's columns are left for the compiler to turn into vectors.
+//
+// A precision's source file defines Value, widened(value), narrowed(float) and
+// makeOperandRow(columns, row, operands), and includes this.
+
+static bool isSupported(void) { return true; }
+
+static void prepareActivation(ActivationKind kind, Activation *activation) {
+  activation->kind = kind;
+}
+
+static float activated(ActivationKind kind, float x) {
+  static const float sqrtHalf = 0.70710678f, sqrtTwoOverPi = 0.79788456f;
+  switch (kind) {
+    case ActivationNone: return x;
+    case ActivationReLU: return x < 0 ? 0 : x;
+    case ActivationGELUErf: return 0.5f * x * erfcf(-x * sqrtHalf);
+    case ActivationGELUTanh:
+      return 0.5f * x * (1 + tanhf(sqrtTwoOverPi * (x + 0.044715f * x * x * x)));
+    case ActivationTanh: return tanhf(x);
+  }
+}
+
+// The activation of a sum, and the residual on it.
+static inline void storeResult(const LinearLayer *layer, const float *residual, size_t ldResidual,
+                               size_t row, size_t column, float sum, void *y, size_t ldy) {
+  if (residual) sum += residual[row * ldResidual + column];
+  sum = activated(layer->activation->kind, sum);
+  uint8_t *to = (uint8_t *)y + row * ldy;
+  if (layer->givesValues) {
+    ((Value *)to)[column] = narrowed(sum);
+  } else {
+    ((float *)to)[column] = sum;
+  }
+}
+
+static size_t attentionScratch(size_t keyCount, size_t headSize) {
+  (void)headSize;
+  return keyCount;
+}
+
+static void attention(const AttentionInput *input, void *y, size_t ldy, float *scratch) {
+  const uint8_t *queries = input->queries, *keys = input->keys, *values = input->values;
+  const size_t size = input->headSize;
+  const float scale = 1 / sqrtf((float)size);
+  for (size_t i = 0; i < input->queryCount; i++) {
+    for (size_t head = 0; head < input->headCount; head++) {
+      const Value *query = (const Value *)(queries + i * input->ldQueries) + head * size;
+      float largest = -INFINITY;
+      for (size_t k = 0; k < input->keyCount; k++) {
+        const Value *key = (const Value *)(keys + k * input->ldKeys) + head * size;
+        float score = 0;
+        for (size_t d = 0; d < size; d++) score += widened(query[d]) * widened(key[d]);
+        scratch[k] = score * scale;
+        if (!(scratch[k] <= largest)) largest = scratch[k];
+      }
+      float sum = 0;
+      for (size_t k = 0; k < input->keyCount; k++) {
+        scratch[k] = expf(scratch[k] - largest);
+        sum += scratch[k];
+      }
+      Value *row = (Value *)((uint8_t *)y + i * ldy) + head * size;
+      for (size_t d = 0; d < size; d++) {
+        float mean = 0;
+        for (size_t k = 0; k < input->keyCount; k++) {
+          const Value *value = (const Value *)(values + k * input->ldKeys) + head * size;
+          mean += scratch[k] / sum * widened(value[d]);
+        }
+        row[d] = narrowed(mean);
+      }
+    }
+  }
+}
+
+static void layerNorm(const LayerNorm *norm, size_t rows, const float *x, size_t ldx, float *y,
+                      size_t ldy, void *operands, size_t ldOperands) {
+  const size_t columns = norm->columns;
+  for (size_t r = 0; r < rows; r++) {
+    const float *from = x + r * ldx;
+    double mean = 0, variance = 0;
+    for (size_t j = 0; j < columns; j++) mean += (double)from[j];
+    mean /= (double)columns;
+    for (size_t j = 0; j < columns; j++) {
+      variance += ((double)from[j] - mean) * ((double)from[j] - mean);
+    }
+    const double factor = 1 / sqrt(variance / (double)columns + (double)norm->epsilon);
+    for (size_t j = 0; j < columns; j++) {
+      const float normalized = (float)(((double)from[j] - mean) * factor);
+      y[r * ldy + j] = normalized * norm->scale[j] + norm->shift[j];
+    }
+    makeOperandRow(columns, y + r * ldy, (uint8_t *)operands + r * ldOperands);
+  }
+}
+
+static void embed(const EmbeddingInput *input, const LayerNorm *norm, size_t rows, float *y,
+                  size_t ldy, void *operands, size_t ldOperands) {
+  const size_t columns = norm->columns;
+  for (size_t r = 0; r < rows; r++) {
+    const float *word = input->wordTable + (size_t)input->ids[r] * columns;
+    const float *position = input->positionTable + (size_t)input->positions[r] * columns;
+    const float *type = input->typeTable + (size_t)input->types[r] * columns;
+    float *row = y + r * ldy;
+    for (size_t j = 0; j < columns; j++) row[j] = word[j] + type[j] + position[j];
+    layerNorm(norm, 1, row, ldy, row, ldy, (uint8_t *)operands + r * ldOperands, ldOperands);
+  }
+}
+
+enum { PeakChains = 8 };
+
+static void peak(size_t steps) {
+  float sums[PeakChains] = {0, 1, 2, 3, 4, 5, 6, 7};
+  for (size_t step = 0; step < steps; step++) {
+    for (int i = 0; i < PeakChains; i++) sums[i] = sums[i] * 0.999f + 1e-3f;
+  }
+  float total = 0;
+  for (int i = 0; i < PeakChains; i++) total += sums[i];
+  volatile float sink = total;
+  (void)sink;
+}
+
+#define SCALAR_KERNEL_SET(PRECISION, MAKE_OPERANDS) \
+  {                                                 \
+      .name = "scalar",                             \
+      .precision = PRECISION,                       \
+      .isSupported = isSupported,                   \
+      .tileRows = TileRows,                         \
+      .panelColumns = PanelColumns,                 \
+      .panelSize = panelSize,                       \
+      .valueSize = sizeof(Value),                   \
+      .operandSize = operandSize,                   \
+      .prepareActivation = prepareActivation,       \
+      .pack = pack,                                 \
+      .product = product,                           \
+      .makeOperands = MAKE_OPERANDS,                \
+      .attention = attention,                       \
+      .attentionScratch = attentionScratch,         \
+      .layerNorm = layerNorm,                       \
+      .embed = embed,                               \
+      .peak = peak,                                 \
+      .peakOperations = 2 * PeakChains,             \
+  }

@@ -1,0 +1,15 @@
+#include <math.h>
+#include <string.h>
+
+#include "../KernelSets.h"
+
+enum { TileRows = 4, PanelColumns = 16 };
+
+typedef float Value;
+
+static float widened(Value value) { return value; }
+static Value narrowed(float x) { return x; }
+
+#include "product.h"
+
+const KernelSet scalarKernels = SCALAR_KERNEL_SET(PrecisionFloat32, NULL);

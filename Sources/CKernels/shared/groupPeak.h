@@ -1,0 +1,20 @@
+// The machine's limit in this set's products, as in peak.h.
+
+enum { PeakChains = 12, PeakOperations = 2 * GroupSize * LANES * PeakChains };
+
+static void peak(size_t steps) {
+  bits sums[PeakChains];
+  // Small numbers at any precision: nothing overflows to where instructions slow down.
+  const bits x = bset(0x00000101), w = bset(0x01010101);
+  UNROLL
+  for (int i = 0; i < PeakChains; i++) sums[i] = bset(i);
+  for (size_t step = 0; step < steps; step++) {
+    UNROLL
+    for (int i = 0; i < PeakChains; i++) sums[i] = PEAK_DOT(sums[i], x, w);
+  }
+  bits total = sums[0];
+  for (int i = 1; i < PeakChains; i++) total = bor(total, sums[i]);
+  // A result that somebody might read, so that the work is not left out.
+  volatile float sink = vsum(asFloats(total));
+  (void)sink;
+}

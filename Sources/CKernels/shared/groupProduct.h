@@ -1,0 +1,91 @@
+// The loops around the tile of groups, and what follows a tile's sums. The precision defines
+//
+//   RowTerms, rowTerms(row, bytes)    what its operand row says of itself
+//   total(sums, terms, panel, j, bias)  sums of the panel's columns j … j + LANES as floats
+//   panelSize(inputs), operandSize(inputs), ProductGrouping
+
+// Where a tile's sums go.
+typedef struct TileResult {
+  const LinearLayer *layer;
+  const uint8_t *x;
+  size_t ldx;
+  const uint8_t *panel;
+  size_t first, rows, columns;
+  const float *residual;
+  size_t ldResidual;
+  uint8_t *y;
+  size_t ldy;
+} TileResult;
+
+// `kind` and `givesValues` are constants at each use.
+INLINE void finishRows(const ActivationKind kind, const bool givesValues, const TileResult *to,
+                       const uint32_t sums[TILE_ROWS * PanelColumns]) {
+  const float *bias = to->layer->bias + to->first;
+  const size_t bytes = operandSize(to->layer->inputs);
+  for (size_t r = 0; r < to->rows; r++) {
+    const RowTerms terms = rowTerms(to->x + r * to->ldx, bytes);
+    uint8_t *row = to->y + r * to->ldy;
+    UNROLL
+    for (size_t j = 0; j < PanelColumns; j += LANES) {
+      if (j >= to->columns) break;
+      const size_t n = to->columns - j;
+      vec v = total(bload(sums + r * PanelColumns + j), terms, to->panel, j,
+                    loadUpTo(bias + j, n));
+      if (kind != ActivationNone) v = activated(kind, v, to->layer->activation->gate);
+      if (givesValues) {
+        storeValues((Value *)row + j, v, n);
+      } else {
+        if (to->residual) v += loadUpTo(to->residual + r * to->ldResidual + j, n);
+        storeUpTo((float *)row + j, v, n);
+      }
+    }
+  }
+}
+
+INLINE void finishKind(const bool givesValues, const TileResult *to, const uint32_t *sums) {
+  switch (to->layer->activation->kind) {
+    case ActivationNone: return finishRows(ActivationNone, givesValues, to, sums);
+    case ActivationReLU: return finishRows(ActivationReLU, givesValues, to, sums);
+    case ActivationTanh: return finishRows(ActivationTanh, givesValues, to, sums);
+    case ActivationGELUErf:
+    case ActivationGELUTanh: return finishRows(ActivationGELUErf, givesValues, to, sums);
+  }
+}
+
+static void finish(const TileResult *to, const uint32_t *sums) {
+  if (to->layer->givesValues) {
+    finishKind(true, to, sums);
+  } else {
+    finishKind(false, to, sums);
+  }
+}
+
+static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel, size_t rows,
+                    const void *x, size_t ldx, const float *residual, size_t ldResidual, void *y,
+                    size_t ldy) {
+  const size_t count = tileCount(rows), bytes = operandSize(layer->inputs);
+  const size_t resultSize = layer->givesValues ? ValueSize : sizeof(float);
+  _Alignas(64) uint32_t sums[TILE_ROWS * PanelColumns];
+  for (size_t p = firstPanel; p < endPanel; p++) {
+    const size_t first = p * PanelColumns;
+    const uint8_t *panel = (const uint8_t *)layer->weights + p * panelSize(layer->inputs);
+    for (size_t t = 0; t < count; t++) {
+      const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
+      const TileResult to = {
+          .layer = layer,
+          .x = (const uint8_t *)x + start * ldx,
+          .ldx = ldx,
+          .panel = panel,
+          .first = first,
+          .rows = height,
+          .columns = least(PanelColumns, layer->outputs - first),
+          .residual = residual ? residual + start * ldResidual + first : NULL,
+          .ldResidual = ldResidual,
+          .y = (uint8_t *)y + start * ldy + first * resultSize,
+          .ldy = ldy,
+      };
+      productTiles[height](bytes, to.x, ldx, (const uint32_t *)panel, sums, PanelColumns);
+      finish(&to, sums);
+    }
+  }
+}

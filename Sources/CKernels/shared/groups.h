@@ -1,0 +1,86 @@
+// Products of groups: 32 bits that hold as many neighbouring elements of a row as fit. A panel is
+// [groups, PanelColumns], so a lane's multiply-add takes a group of x and a group of weights. A
+// kernel set's groups.h defines, on top of what vector.h asks for:
+//
+//   bits                     LANES groups, or LANES sums
+//   bzero(), bset(group), bload(p), bstore(p, v), asFloats(v), asBits(v)
+//   bwiden(p), bwidenn(p, n) LANES 16-bit numbers, or the first n < LANES and zeros
+//   bhigh(v), bor(a, b)      shifted left by 16 bits; either
+//   vnarrow(p, v), vnarrown(p, v, n)  LANES floats, or the first n < LANES, to bfloat16, to nearest
+//                            even; NaN stays NaN
+//   dotPairs(sums, x, w)     float sums += the two products of bfloat16 pairs
+//
+// and, for int8, dotIntegers (see int8.h).
+
+typedef enum Grouping { Pairs, Integers } Grouping;
+
+INLINE bits dot(const Grouping grouping, bits sums, bits x, bits w);
+
+INLINE int32_t loadGroup(const uint8_t *p, size_t bytes) {
+  int32_t group = 0;
+  memcpy(&group, p, bytes);
+  return group;
+}
+
+INLINE void tileStep(const Grouping grouping, const size_t rows, bits sums[TILE_ROWS][2],
+                     const uint8_t *x, size_t ldx, size_t bytes, const uint32_t *panel) {
+  const bits left = bload(panel), right = bload(panel + LANES);
+  UNROLL
+  for (size_t r = 0; r < rows; r++) {
+    const bits group = bset(loadGroup(x + r * ldx, bytes));
+    sums[r][0] = dot(grouping, sums[r][0], group, left);
+    sums[r][1] = dot(grouping, sums[r][1], group, right);
+  }
+}
+
+// The sums of one tile, [rows, PanelColumns] = x · panel, for rows of so many bytes. `rows` is a
+// constant at each use, so the sums are registers. Terms are added in the order of the groups.
+INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const uint8_t *x,
+                 size_t ldx, const uint32_t *panel, uint32_t *y, size_t ldy) {
+  bits sums[TILE_ROWS][2];
+  UNROLL
+  for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = bzero();
+  const size_t whole = bytes / 4 * 4;
+  for (size_t i = 0; i < whole; i += 4) {
+    tileStep(grouping, rows, sums, x + i, ldx, 4, panel);
+    panel += PanelColumns;
+  }
+  // An odd number of bfloat16s.
+  if (grouping == Pairs && whole < bytes) {
+    tileStep(grouping, rows, sums, x + whole, ldx, 2, panel);
+  }
+  UNROLL
+  for (size_t r = 0; r < rows; r++) {
+    bstore(y + r * ldy, sums[r][0]);
+    bstore(y + r * ldy + LANES, sums[r][1]);
+  }
+}
+
+typedef void Tile(size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *panel, uint32_t *y,
+                  size_t ldy);
+
+#define TILE(GROUPING, ROWS)                                                              \
+  static __attribute__((noinline)) void tile##GROUPING##ROWS(                             \
+      size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *panel, uint32_t *y,     \
+      size_t ldy) {                                                                       \
+    tile(GROUPING, ROWS, bytes, x, ldx, panel, y, ldy);                                   \
+  }
+#if TILE_ROWS == 6
+#define TILES(GROUPING)                                                                   \
+  TILE(GROUPING, 1) TILE(GROUPING, 2) TILE(GROUPING, 3)                                   \
+  TILE(GROUPING, 4) TILE(GROUPING, 5) TILE(GROUPING, 6)                                   \
+  static Tile *const tiles##GROUPING[] = {                                                \
+      0,                tile##GROUPING##1, tile##GROUPING##2, tile##GROUPING##3,          \
+      tile##GROUPING##4, tile##GROUPING##5, tile##GROUPING##6};
+#else
+#define TILES(GROUPING)                                                                   \
+  TILE(GROUPING, 1) TILE(GROUPING, 2) TILE(GROUPING, 3) TILE(GROUPING, 4)                 \
+  TILE(GROUPING, 5) TILE(GROUPING, 6) TILE(GROUPING, 7) TILE(GROUPING, 8)                 \
+  TILE(GROUPING, 9) TILE(GROUPING, 10) TILE(GROUPING, 11) TILE(GROUPING, 12)              \
+  TILE(GROUPING, 13) TILE(GROUPING, 14)                                                   \
+  static Tile *const tiles##GROUPING[] = {                                                \
+      0,                  tile##GROUPING##1,  tile##GROUPING##2,  tile##GROUPING##3,      \
+      tile##GROUPING##4,  tile##GROUPING##5,  tile##GROUPING##6,  tile##GROUPING##7,      \
+      tile##GROUPING##8,  tile##GROUPING##9,  tile##GROUPING##10, tile##GROUPING##11,     \
+      tile##GROUPING##12, tile##GROUPING##13, tile##GROUPING##14};
+#endif

@@ -1,0 +1,142 @@
+// Attention on bfloat16 values: as attention.h, with pairs for numbers. Scores, softmax and sums
+// are float32; the numerators are rounded to bfloat16 in place.
+
+INLINE size_t pairCount(size_t count) { return (count + 1) / 2; }
+
+// Groups of the three parts of the scratch memory.
+INLINE size_t packedKeysCount(size_t keyCount, size_t headSize) {
+  return panelCount(keyCount) * PanelColumns * pairCount(headSize);
+}
+
+INLINE size_t packedValuesCount(size_t keyCount, size_t headSize) {
+  return panelCount(headSize) * PanelColumns * pairCount(keyCount);
+}
+
+// Distance of two rows of scores. The odd number of cache lines keeps rows out of each other's
+// cache sets.
+INLINE size_t scoresStride(size_t keyCount) {
+  return panelCount(keyCount) * PanelColumns + LANES;
+}
+
+static size_t attentionScratch(size_t keyCount, size_t headSize) {
+  return packedKeysCount(keyCount, headSize) + packedValuesCount(keyCount, headSize) +
+         TILE_ROWS * scoresStride(keyCount);
+}
+
+// Pairs of a key lie side by side already; only the last of an odd number is alone.
+INLINE void packKeys(size_t count, size_t headSize, const uint8_t *keys, size_t ld,
+                     uint32_t *panel) {
+  packPanel(count, headSize / 2, (const float *)keys, ld / 4, (float *)panel);
+  if (headSize % 2 == 0) return;
+  uint32_t *last = panel + headSize / 2 * PanelColumns;
+  for (size_t r = 0; r < PanelColumns; r++) {
+    last[r] = r < count ? (uint32_t)loadGroup(keys + r * ld + 2 * (headSize - 1), 2) : 0;
+  }
+}
+
+// Pairs are the same column of two rows.
+static void packValues(size_t keyCount, size_t headSize, const uint8_t *values, size_t ld,
+                       uint32_t *packed) {
+  for (size_t first = 0; first < headSize; first += PanelColumns) {
+    for (size_t k = 0; k < keyCount; k += 2) {
+      UNROLL
+      for (size_t j = first; j < first + PanelColumns; j += LANES) {
+        bits pairs = bzero();
+        if (j < headSize) {
+          const Value *row = (const Value *)(values + k * ld) + j;
+          const Value *next = (const Value *)(values + (k + 1) * ld) + j;
+          const size_t n = headSize - j;
+          pairs = n >= LANES ? bwiden(row) : bwidenn(row, n);
+          if (k + 1 < keyCount) {
+            pairs = bor(pairs, bhigh(n >= LANES ? bwiden(next) : bwidenn(next, n)));
+          }
+        }
+        bstore(packed, pairs);
+        packed += LANES;
+      }
+    }
+  }
+}
+
+// 2^t for t ≤ 0, to 7.5e-5 of itself: a twentieth of what bfloat16 rounds. The coefficients are a
+// minimax fit of degree 3 on [-1/2, 1/2].
+INLINE vec roughPowerOf2(vec t) {
+  const vec whole = vround(t), f = t - whole;
+  vec p = vset(0x1.c3f760p-5f);
+  p = vfma(p, f, vset(0x1.f0de1cp-3f));
+  p = vfma(p, f, vset(0x1.62f31ap-1f));
+  p = vfma(p, f, vset(0x1.fff692p-1f));
+  return vscale(p, whole);
+}
+
+// Turns one row of scores into values e^((score - largest) · scale) in its place, and returns
+// 1 / their sum. Reads and writes whole registers: the row has room for them.
+INLINE float softmaxNumerators(float *row, size_t count, float scale) {
+  const size_t whole = count / LANES * LANES, rest = count - whole;
+  vec largest = vset(row[0]);
+  for (size_t j = 0; j < whole; j += LANES) largest = vmax(largest, vload(row + j));
+  if (rest > 0) largest = vmax(largest, vkeep(vload(row + whole), rest, largest));
+  const vec factor = vset(scale * (float)log2OfE);
+  const vec offset = vset(-vlargest(largest)) * factor;
+  vec sums[2] = {vset(0), vset(0)};
+  Value *values = (Value *)row;
+  for (size_t j = 0; j < whole; j += LANES) {
+    const vec p = roughPowerOf2(vfma(vload(row + j), factor, offset));
+    vnarrow(values + j, p);
+    sums[j / LANES % 2] += p;
+  }
+  if (rest > 0) {
+    const vec p = roughPowerOf2(vfma(vload(row + whole), factor, offset));
+    vnarrow(values + whole, p);
+    sums[0] += vkeep(p, rest, vset(0));
+  }
+  return 1 / vsum(sums[0] + sums[1]);
+}
+
+static void attention(const AttentionInput *input, void *y, size_t ldy, float *scratch) {
+  const size_t keyCount = input->keyCount, headSize = input->headSize;
+  const size_t headBytes = headSize * ValueSize;
+  uint32_t *keys = (uint32_t *)scratch;
+  uint32_t *values = keys + packedKeysCount(keyCount, headSize);
+  float *scores = (float *)(values + packedValuesCount(keyCount, headSize));
+  const size_t ldScores = scoresStride(keyCount), count = tileCount(input->queryCount);
+  const float scale = 1 / sqrtf((float)headSize);
+  _Alignas(64) uint32_t sums[TILE_ROWS * PanelColumns];
+  for (size_t head = 0; head < input->headCount; head++) {
+    const size_t column = head * headBytes;
+    const uint8_t *headKeys = (const uint8_t *)input->keys + column;
+    const size_t keyPanel = PanelColumns * pairCount(headSize);
+    for (size_t p = 0; p < panelCount(keyCount); p++) {
+      packKeys(least(PanelColumns, keyCount - p * PanelColumns), headSize,
+               headKeys + p * PanelColumns * input->ldKeys, input->ldKeys, keys + p * keyPanel);
+    }
+    packValues(keyCount, headSize, (const uint8_t *)input->values + column, input->ldKeys, values);
+    for (size_t t = 0; t < count; t++) {
+      const size_t start = input->queryCount * t / count;
+      const size_t height = input->queryCount * (t + 1) / count - start;
+      const uint8_t *queries =
+          (const uint8_t *)input->queries + start * input->ldQueries + column;
+      for (size_t p = 0; p < panelCount(keyCount); p++) {
+        tilesPairs[height](headBytes, queries, input->ldQueries, keys + p * keyPanel,
+                           (uint32_t *)scores + p * PanelColumns, ldScores);
+      }
+      float factors[TILE_ROWS];
+      for (size_t r = 0; r < height; r++) {
+        factors[r] = softmaxNumerators(scores + r * ldScores, keyCount, scale);
+      }
+      for (size_t first = 0; first < headSize; first += PanelColumns) {
+        tilesPairs[height](keyCount * ValueSize, (const uint8_t *)scores,
+                           ldScores * sizeof(float), values + first * pairCount(keyCount), sums,
+                           PanelColumns);
+        const size_t columns = least(PanelColumns, headSize - first);
+        for (size_t r = 0; r < height; r++) {
+          Value *row = (Value *)((uint8_t *)y + (start + r) * ldy + column) + first;
+          for (size_t j = 0; j < columns; j += LANES) {
+            const vec v = asFloats(bload(sums + r * PanelColumns + j)) * vset(factors[r]);
+            storeValues(row + j, v, columns - j);
+          }
+        }
+      }
+    }
+  }
+}
