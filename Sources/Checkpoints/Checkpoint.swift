@@ -4,11 +4,21 @@ public struct Checkpoint: Sendable {
   public enum Format: String, Sendable {
     /// `config.json` and `model.safetensors`.
     case huggingFace = "hugging-face"
+    /// `saved_model.pb` and `variables/`.
+    case savedModel = "saved-model"
+    /// `bert_config.json` and `bert_model.ckpt.*`.
+    case original = "original-bert"
   }
 
   public let folder: String
   public let format: Format
   public let configuration: ModelConfiguration
+  /// Names of the files that configuration and weights are in.
+  public let files: [String]
+  /// What the folder tells of its tokens when it has no `tokenizer_config.json`; nil if nothing.
+  public let lowercases: Bool?
+  /// A vocabulary that is not where Hugging Face's folders have theirs.
+  public let vocabularyPath: String?
   /// By canonical name: Hugging Face's, without the `bert.` prefix, `weight` and `bias` for layer
   /// norms. Linear weights are [out, in]. Heads that are not part of the encoder are left out.
   private let tensors: [String: Tensor]
@@ -17,14 +27,34 @@ public struct Checkpoint: Sendable {
   ///
   /// Looks for one format after the other, and says what it found if it is none of them.
   public init(folder: String) throws(CheckpointError) {
-    guard HuggingFaceFolder.isPresent(in: folder) else {
+    try self.init(folder: folder, verifiesChecksums: true)
+  }
+
+  /// - Parameter verifiesChecksums: false only for tests that look behind a checksum.
+  init(folder: String, verifiesChecksums: Bool) throws(CheckpointError) {
+    self.folder = folder
+    if HuggingFaceFolder.isPresent(in: folder) {
+      let model = try HuggingFaceFolder(folder)
+      format = .huggingFace
+      (configuration, tensors) = (model.configuration, model.tensors)
+      files = model.files
+      (lowercases, vocabularyPath) = (nil, nil)
+    } else if SavedModelFolder.isPresent(in: folder) {
+      let model = try SavedModelFolder(folder, verifiesChecksums: verifiesChecksums)
+      format = .savedModel
+      (configuration, tensors) = (model.configuration, model.tensors)
+      files = SavedModelFolder.files
+      lowercases = model.lowercases
+      vocabularyPath = Folder.path("assets/vocab.txt", in: folder)
+    } else if OriginalFolder.isPresent(in: folder) {
+      let model = try OriginalFolder(folder, verifiesChecksums: verifiesChecksums)
+      format = .original
+      (configuration, tensors) = (model.configuration, model.tensors)
+      files = OriginalFolder.files
+      (lowercases, vocabularyPath) = (model.lowercases, nil)
+    } else {
       throw Self.unknownFormat(folder)
     }
-    let model = try HuggingFaceFolder(folder)
-    self.folder = folder
-    format = .huggingFace
-    configuration = model.configuration
-    tensors = model.tensors
   }
 
   /// Names of all tensors, sorted.
@@ -73,8 +103,7 @@ public struct Checkpoint: Sendable {
       return .file(path: folder, reason: "is not a folder; a model is a folder of files")
     }
     let others = [
-      "model.safetensors.index.json", "pytorch_model.bin", "saved_model.pb",
-      "bert_model.ckpt.index", "tf_model.h5", "model.onnx",
+      "model.safetensors.index.json", "pytorch_model.bin", "tf_model.h5", "model.onnx",
     ].filter { Folder.hasFile($0, in: folder) }
     if !others.isEmpty {
       return .unsupported(

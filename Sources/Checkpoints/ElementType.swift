@@ -26,6 +26,17 @@ public enum ElementType: String, CaseIterable, Sendable {
     }
   }
 
+  /// Bytes of a tensor of this shape; nil beyond 2^63 - 1.
+  func size(of shape: [Int]) -> Int? {
+    var size = size
+    for length in shape {
+      let (product, overflow) = size.multipliedReportingOverflow(by: length)
+      guard !overflow else { return nil }
+      size = product
+    }
+    return size
+  }
+
   /// Whether `Tensor.withFloats` and `copyFloats` read it.
   public var isFloat: Bool {
     switch self {

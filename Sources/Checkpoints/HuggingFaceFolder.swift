@@ -4,6 +4,8 @@ struct HuggingFaceFolder {
   /// By canonical name.
   let tensors: [String: Tensor]
 
+  let files = ["config.json", "model.safetensors"]
+
   static func isPresent(in folder: String) -> Bool {
     Folder.hasFile("model.safetensors", in: folder)
   }

@@ -52,6 +52,13 @@ public final class MappedFile: @unchecked Sendable {
     unsafe UnsafeRawBufferPointer(start: base, count: size)
   }
 
+  /// The text in these bytes; nil if it is not UTF-8.
+  ///
+  /// - Precondition: the range lies inside the file.
+  func string(_ range: Range<Int>) -> String? {
+    unsafe String(validating: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self)
+  }
+
   /// Tells the kernel that the pages of these bytes are done with: they leave this process's
   /// resident memory. Reading them again is allowed, and reads them from the file.
   public func adviseDone(_ range: Range<Int>) {

@@ -6,19 +6,19 @@ extension ModelConfiguration {
   static func huggingFace(_ file: JSONFile) throws(CheckpointError) -> ModelConfiguration {
     try refuseOtherModels(file)
     var configuration = ModelConfiguration(
-      vocabularySize: try file.requiredInteger("vocab_size", in: 1...(1 << 24)),
-      hiddenSize: try file.requiredInteger("hidden_size", in: 1...16_384),
-      blockCount: try file.requiredInteger("num_hidden_layers", in: 1...64),
-      headCount: try file.requiredInteger("num_attention_heads", in: 1...1024),
-      intermediateSize: try file.requiredInteger("intermediate_size", in: 1...131_072))
+      vocabularySize: try file.requiredInteger("vocab_size", in: Limits.vocabularySize),
+      hiddenSize: try file.requiredInteger("hidden_size", in: Limits.hiddenSize),
+      blockCount: try file.requiredInteger("num_hidden_layers", in: Limits.blockCount),
+      headCount: try file.requiredInteger("num_attention_heads", in: Limits.headCount),
+      intermediateSize: try file.requiredInteger("intermediate_size", in: Limits.intermediateSize))
     guard configuration.hiddenSize % configuration.headCount == 0 else {
       throw file.invalid(
         "num_attention_heads", "must divide hidden_size, \(configuration.hiddenSize)")
     }
-    if let count = try file.integer("max_position_embeddings", in: 1...(1 << 20)) {
+    if let count = try file.integer("max_position_embeddings", in: Limits.positionCount) {
       configuration.positionCount = count
     }
-    if let count = try file.integer("type_vocab_size", in: 1...1024) {
+    if let count = try file.integer("type_vocab_size", in: Limits.typeCount) {
       configuration.typeCount = count
     }
     if let id = try file.integer("pad_token_id", in: 0...configuration.vocabularySize - 1) {

@@ -41,6 +41,17 @@ public struct ModelConfiguration: Equatable, Sendable {
     self.intermediateSize = intermediateSize
   }
 
+  /// What the sizes may be, so that no product of two of them overflows.
+  enum Limits {
+    static let vocabularySize = 1...(1 << 24)
+    static let hiddenSize = 1...16_384
+    static let blockCount = 1...64
+    static let headCount = 1...1024
+    static let intermediateSize = 1...131_072
+    static let positionCount = 1...(1 << 20)
+    static let typeCount = 1...1024
+  }
+
   /// H / A, values per attention head.
   public var headSize: Int { hiddenSize / headCount }
 }

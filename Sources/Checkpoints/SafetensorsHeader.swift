@@ -97,13 +97,8 @@ struct SafetensorsHeader {
           "its data begins at \(range.lowerBound), the one before it ends at \(end)",
           at: entry.position)
       }
-      var size = entry.elementType.size
-      for length in entry.shape {
-        let (product, overflow) = size.multipliedReportingOverflow(by: length)
-        guard !overflow else {
-          throw malformed("the shape \(entry.shape) overflows", at: entry.position)
-        }
-        size = product
+      guard let size = entry.elementType.size(of: entry.shape) else {
+        throw malformed("the shape \(entry.shape) overflows", at: entry.position)
       }
       guard size == range.count else {
         throw malformed(

@@ -2,7 +2,7 @@ extension Tensor {
   /// Whether the bytes are float32 in this machine's own form, so that `withFloats` copies nothing.
   public var isAlignedFloat32: Bool {
     let address = unsafe UInt(bitPattern: bytes.baseAddress)
-    return elementType == .float32 && address % 4 == 0 && 1.littleEndian == 1
+    return elementType == .float32 && !isTransposed && address % 4 == 0 && 1.littleEndian == 1
   }
 
   /// Calls `body` with the values as float32, [count]: in place where they are so already, in a
@@ -44,11 +44,26 @@ extension Tensor {
   private func convert<Bits: FixedWidthInteger & BitwiseCopyable>(
     into destination: inout MutableSpan<Float>, _ value: (Bits) -> Float
   ) {
-    for index in destination.indices {
-      // In bounds: `bytes` holds `count` elements of this size, `destination` has `count` places.
+    // In bounds: `bytes` holds `count` elements of this size, `destination` has `count` places.
+    func element(_ index: Int) -> Float {
       let bits = unsafe bytes.loadUnaligned(
         fromByteOffset: index * MemoryLayout<Bits>.size, as: Bits.self)
-      destination[index] = value(Bits(littleEndian: bits))
+      return value(Bits(littleEndian: bits))
+    }
+    guard isTransposed else {
+      for index in destination.indices { destination[index] = element(index) }
+      return
+    }
+    // In squares, so that the lines of both sides stay in the cache.
+    let (rows, columns, side) = (shape[0], shape[1], 16)
+    for firstRow in stride(from: 0, to: rows, by: side) {
+      for firstColumn in stride(from: 0, to: columns, by: side) {
+        for row in firstRow..<min(firstRow + side, rows) {
+          for column in firstColumn..<min(firstColumn + side, columns) {
+            destination[row * columns + column] = element(column * rows + row)
+          }
+        }
+      }
     }
   }
 

@@ -7,18 +7,26 @@ public struct Tensor: @unchecked Sendable {
   public let elementType: ElementType
   /// The product is `count`, and fits.
   public let shape: [Int]
+  /// Whether the bytes are those of the matrix's transpose: [out, in] stored as [in, out].
+  let isTransposed: Bool
   /// `count * elementType.size` bytes, aligned to nothing; valid while this tensor or a copy lives.
   @unsafe public let bytes: UnsafeRawBufferPointer
   private let owner: AnyObject
 
   /// A tensor of a mapped file.
   ///
-  /// - Precondition: the range lies inside the file and has the size that type and shape ask for.
-  init(name: String, elementType: ElementType, shape: [Int], file: MappedFile, range: Range<Int>) {
-    precondition(range.count == shape.reduce(elementType.size, *))
+  /// - Precondition: the range lies inside the file and has the size that type and shape ask for;
+  ///   only a matrix is transposed.
+  init(
+    name: String, elementType: ElementType, shape: [Int], file: MappedFile, range: Range<Int>,
+    isTransposed: Bool = false
+  ) {
+    precondition(range.count == elementType.size(of: shape))
+    precondition(!isTransposed || shape.count == 2)
     self.name = name
     self.elementType = elementType
     self.shape = shape
+    self.isTransposed = isTransposed
     unsafe self.bytes = unsafe UnsafeRawBufferPointer(rebasing: file.bytes[range])
     self.owner = file
   }
@@ -32,9 +40,13 @@ public struct Tensor: @unchecked Sendable {
     self.name = name
     self.elementType = .float32
     self.shape = shape
+    isTransposed = false
     unsafe self.bytes = unsafe UnsafeRawBufferPointer(memory.values)
     self.owner = memory
   }
+
+  /// The file that it lies in; "" for a tensor in memory.
+  var path: String { (owner as? MappedFile)?.path ?? "" }
 
   /// Number of elements.
   public var count: Int { unsafe bytes.count / elementType.size }

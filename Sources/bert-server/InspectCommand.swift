@@ -20,7 +20,9 @@ struct InspectCommand: ParsableCommand {
       // What is not served is refused here for the same reason.
       let encoder = try Encoder(model.checkpoint, lanes: ComputeLanes(count: 1), maxBatchRows: 1)
       let tokenizer = try model.tokenizer()
-      line("format", "Hugging Face: config.json, model.safetensors, vocab.txt")
+      line(
+        "format",
+        "\(model.checkpoint.format.title): \(model.checkpoint.files.joined(separator: ", "))")
       line("output keys", keys(encoder, model).joined(separator: ", "))
       line("model type", configuration.modelType)
       line("blocks", "\(configuration.blockCount)")
@@ -63,5 +65,15 @@ struct InspectCommand: ParsableCommand {
 
   private func line(_ name: String, _ value: String) {
     print("\(name):" + String(repeating: " ", count: max(1, 20 - name.count)) + value)
+  }
+}
+
+extension Checkpoint.Format {
+  fileprivate var title: String {
+    switch self {
+    case .huggingFace: "Hugging Face"
+    case .savedModel: "TensorFlow SavedModel"
+    case .original: "original BERT checkpoint"
+    }
   }
 }

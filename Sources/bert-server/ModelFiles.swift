@@ -11,7 +11,10 @@ struct ModelFiles {
     self.path = path
     checkpoint = try Checkpoint(folder: path)
     sentence = try SentenceModules.read(folder: path)
-    tokenizerFiles = try TokenizerConfiguration(folder: path)
+    var tokenizerFiles = try TokenizerConfiguration(folder: path)
+    if let lowercases = checkpoint.lowercases { tokenizerFiles.lowercases = lowercases }
+    if let path = checkpoint.vocabularyPath { tokenizerFiles.vocabularyPath = path }
+    self.tokenizerFiles = tokenizerFiles
   }
 
   /// The modules, if they are there and computed.

@@ -1,0 +1,56 @@
+/// A folder as the original BERT repository writes it: `bert_config.json`, `vocab.txt`,
+/// `bert_model.ckpt.index` and `bert_model.ckpt.data-00000-of-00001`.
+///
+/// Source: https://github.com/google-research/bert
+struct OriginalFolder {
+  let configuration: ModelConfiguration
+  /// By canonical name.
+  let tensors: [String: Tensor]
+
+  /// nil if the folder has a `tokenizer_config.json`, which says it.
+  let lowercases: Bool?
+
+  static let files = ["bert_config.json", "bert_model.ckpt.index"]
+
+  static func isPresent(in folder: String) -> Bool {
+    Folder.hasFile("bert_model.ckpt.index", in: folder)
+  }
+
+  init(_ folder: String, verifiesChecksums: Bool = true) throws(CheckpointError) {
+    let file = try JSONFile(path: Folder.path("bert_config.json", in: folder))
+    var configuration = try ModelConfiguration.huggingFace(file)
+    // That code knows one GELU, the one with tanh.
+    if configuration.activation == .geluErf { configuration.activation = .geluTanh }
+    self.configuration = configuration
+
+    let bundle = try TensorBundle(
+      prefix: Folder.path("bert_model.ckpt", in: folder), verifiesChecksums: verifiesChecksums)
+    var tensors: [String: Tensor] = [:]
+    for entry in bundle.entries where entry.name.hasPrefix("bert/") {
+      // An optimizer's slots have the variable's name and one of their own behind it.
+      guard let variable = TensorFlowVariable(entry.name, shape: entry.shape) else { continue }
+      let tensor = try bundle.tensor(
+        entry, name: variable.name, shape: variable.shape, isTransposed: variable.isTransposed)
+      tensors[variable.name] = tensor
+    }
+    self.tensors = tensors
+    lowercases =
+      Folder.hasFile("tokenizer_config.json", in: folder) ? nil : try !Self.isCased(folder)
+  }
+
+  /// Nothing in the folder says it, but the vocabulary shows it: one of lower-cased text has
+  /// capitals in special tokens and perhaps as single letters, a cased one in every third token.
+  private static func isCased(_ folder: String) throws(CheckpointError) -> Bool {
+    let file = try MappedFile(path: Folder.path("vocab.txt", in: folder))
+    var lines = 0
+    var withCapitals = 0
+    unsafe file.bytes.split(separator: UInt8(ascii: "\n")).forEach { line in
+      lines += 1
+      let capitals = UInt8(ascii: "A")...UInt8(ascii: "Z")
+      if unsafe line.first != UInt8(ascii: "["), unsafe line.contains(where: capitals.contains) {
+        withCapitals += 1
+      }
+    }
+    return withCapitals * 20 > lines
+  }
+}

@@ -1,0 +1,103 @@
+/// A variable of a TensorFlow checkpoint, as the tensor that it is.
+struct TensorFlowVariable {
+  /// The canonical name: Hugging Face's.
+  var name: String
+  /// The canonical shape: linear weights are [out, in].
+  var shape: [Int]
+  /// Kernels are stored [in, out].
+  var isTransposed = false
+}
+
+extension TensorFlowVariable {
+  /// Finds out what a variable is; nil if it is no weight of an encoder.
+  ///
+  /// Two families of names are known: those of the original BERT repository
+  /// (`bert/encoder/layer_0/attention/self/query/kernel`) and those of TensorFlow's Model Garden,
+  /// from which TF Hub's models were exported (`transformer/layer_0/self_attention/query/kernel`).
+  init?(_ name: String, shape: [Int]) {
+    guard let canonical = Self.original(name) ?? Self.modelGarden(name) else { return nil }
+    self.init(name: canonical, shape: shape)
+    if name.hasSuffix("/kernel") {
+      // Einsum kernels tell the heads apart: [H, A, H/A] into the heads, [A, H/A, H] out of them.
+      let inputs = name.hasSuffix("attention_output/kernel") ? shape.count - 1 : 1
+      guard shape.count >= 2 else { return }
+      self.shape = [Self.product(shape[inputs...]), Self.product(shape[..<inputs])]
+      isTransposed = true
+    } else if name.hasSuffix("/bias") {
+      self.shape = [Self.product(shape[...])]
+    }
+  }
+
+  /// Saturating: a shape that is too large fits no tensor.
+  private static func product(_ lengths: ArraySlice<Int>) -> Int {
+    lengths.reduce(1) { product, length in
+      let (result, overflow) = product.multipliedReportingOverflow(by: length)
+      return overflow ? .max : result
+    }
+  }
+
+  /// The number in `layer_3`.
+  private static func layer(_ part: Substring) -> Int? {
+    part.hasPrefix("layer_") ? Int(part.dropFirst("layer_".count)) : nil
+  }
+
+  private static func original(_ name: String) -> String? {
+    var parts = name.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count > 2, parts.removeFirst() == "bert" else { return nil }
+    if parts[0] == "encoder" {
+      guard parts.count > 2, let layer = layer(parts[1]) else { return nil }
+      parts[1] = "layer.\(layer)"
+    }
+    switch parts[parts.count - 1] {
+    case "kernel", "gamma": parts[parts.count - 1] = "weight"
+    case "beta", "bias": parts[parts.count - 1] = "bias"
+    case "word_embeddings", "position_embeddings", "token_type_embeddings": parts.append("weight")
+    default: return nil
+    }
+    return parts.joined(separator: ".")
+  }
+
+  private static func modelGarden(_ name: String) -> String? {
+    if let table = tables[name] { return table }
+    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count > 3, parts[0] == "transformer", let layer = layer(parts[1]),
+      let rest = layerParts[parts[2...].joined(separator: "/")]
+    else { return nil }
+    return "encoder.layer.\(layer).\(rest)"
+  }
+
+  private static let tables = [
+    "word_embeddings/embeddings": "embeddings.word_embeddings.weight",
+    "position_embedding/embeddings": "embeddings.position_embeddings.weight",
+    "type_embeddings/embeddings": "embeddings.token_type_embeddings.weight",
+    "embeddings/layer_norm/gamma": "embeddings.LayerNorm.weight",
+    "embeddings/layer_norm/beta": "embeddings.LayerNorm.bias",
+    "pooler_transform/kernel": "pooler.dense.weight",
+    "pooler_transform/bias": "pooler.dense.bias",
+  ]
+
+  private static let layerParts: [String: String] = {
+    let linear = [
+      "self_attention/query": "attention.self.query",
+      "self_attention/key": "attention.self.key",
+      "self_attention/value": "attention.self.value",
+      "self_attention/attention_output": "attention.output.dense",
+      "intermediate": "intermediate.dense",
+      "output": "output.dense",
+    ]
+    let norms = [
+      "self_attention_layer_norm": "attention.output.LayerNorm",
+      "output_layer_norm": "output.LayerNorm",
+    ]
+    var all: [String: String] = [:]
+    for (name, canonical) in linear {
+      all["\(name)/kernel"] = "\(canonical).weight"
+      all["\(name)/bias"] = "\(canonical).bias"
+    }
+    for (name, canonical) in norms {
+      all["\(name)/gamma"] = "\(canonical).weight"
+      all["\(name)/beta"] = "\(canonical).bias"
+    }
+    return all
+  }()
+}
