@@ -72,7 +72,9 @@ let package = Package(
       // Goldens, and the scripts that made them.
       exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "CheckpointsTests", dependencies: ["Checkpoints"], swiftSettings: swiftSettings),
+      name: "CheckpointsTests", dependencies: ["Checkpoints"],
+      // Small models, and the scripts that made them.
+      exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(
       name: "BERTTests", dependencies: ["BERT", "CKernels", "Checkpoints", "OutputMap"],
       swiftSettings: swiftSettings),

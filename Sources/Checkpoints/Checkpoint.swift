@@ -2,7 +2,7 @@
 public struct Checkpoint: Sendable {
   /// Where a folder comes from, and so whose rules its text follows.
   public enum Format: String, Sendable {
-    /// `config.json` and `model.safetensors`.
+    /// `config.json`, and `model.safetensors` or `pytorch_model.bin`, or their shards.
     case huggingFace = "hugging-face"
     /// `saved_model.pb` and `variables/`.
     case savedModel = "saved-model"
@@ -34,7 +34,7 @@ public struct Checkpoint: Sendable {
   init(folder: String, verifiesChecksums: Bool) throws(CheckpointError) {
     self.folder = folder
     if HuggingFaceFolder.isPresent(in: folder) {
-      let model = try HuggingFaceFolder(folder)
+      let model = try HuggingFaceFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .huggingFace
       (configuration, tensors) = (model.configuration, model.tensors)
       files = model.files
@@ -102,16 +102,16 @@ public struct Checkpoint: Sendable {
     guard Folder.isDirectory(folder) else {
       return .file(path: folder, reason: "is not a folder; a model is a folder of files")
     }
-    let others = [
-      "model.safetensors.index.json", "pytorch_model.bin", "tf_model.h5", "model.onnx",
-    ].filter { Folder.hasFile($0, in: folder) }
+    let others = ["tf_model.h5", "flax_model.msgpack", "model.onnx", "tfhub_module.pb"].filter {
+      Folder.hasFile($0, in: folder)
+    }
+    let known = HuggingFaceFolder.weightFiles + ["saved_model.pb", "bert_model.ckpt.index"]
     if !others.isEmpty {
       return .unsupported(
         path: folder,
         reason: "\(others.joined(separator: ", ")): this format is not supported; "
-          + "config.json and model.safetensors are")
+          + "\(known.joined(separator: ", ")) are")
     }
-    return .file(
-      path: folder, reason: "has no model.safetensors, which a Hugging Face model folder has")
+    return .file(path: folder, reason: "has none of \(known.joined(separator: ", "))")
   }
 }

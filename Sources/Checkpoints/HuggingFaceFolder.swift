@@ -1,43 +1,91 @@
-/// A folder as `save_pretrained` of transformers writes it: `config.json`, `model.safetensors`.
+/// A folder as `save_pretrained` of transformers writes it: `config.json`, and the weights as
+/// safetensors or as PyTorch's own file, whole or in shards with an index.
 struct HuggingFaceFolder {
   let configuration: ModelConfiguration
   /// By canonical name.
   let tensors: [String: Tensor]
+  let files: [String]
 
-  let files = ["config.json", "model.safetensors"]
+  /// In the order in which transformers looks for them.
+  static let weightFiles = [
+    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+  ]
 
   static func isPresent(in folder: String) -> Bool {
-    Folder.hasFile("model.safetensors", in: folder)
+    weightFiles.contains { Folder.hasFile($0, in: folder) }
   }
 
-  init(_ folder: String) throws(CheckpointError) {
-    configuration = try .huggingFace(JSONFile(path: Folder.path("config.json", in: folder)))
-    let path = Folder.path("model.safetensors", in: folder)
+  init(_ folder: String, verifiesChecksums: Bool = true) throws(CheckpointError) {
+    let file = try JSONFile(path: Folder.path("config.json", in: folder))
+    let architecture = try HuggingFaceArchitecture(file)
+    configuration = try .huggingFace(file)
+    let weights = Self.weightFiles.first { Folder.hasFile($0, in: folder) } ?? Self.weightFiles[0]
+    let path = Folder.path(weights, in: folder)
+    let stored: [Tensor]
+    if weights.hasSuffix(".json") {
+      (stored, files) = try Self.shards(of: path, in: folder, verifiesChecksums)
+    } else {
+      stored = try Self.tensors(of: path, verifiesChecksums)
+      files = ["config.json", weights]
+    }
+
+    // With a head, the encoder's tensors have a prefix, and the others are the head's.
+    let prefix = architecture.prefix
+    let hasHead = stored.contains { $0.name.hasPrefix(prefix) }
     var tensors: [String: Tensor] = [:]
     var twice: [String] = []
-    for tensor in try SafetensorsFile(path: path).tensors {
-      guard let name = Self.canonicalName(tensor.name) else { continue }
+    for tensor in stored where !hasHead || tensor.name.hasPrefix(prefix) {
+      let own = hasHead ? String(tensor.name.dropFirst(prefix.count)) : tensor.name
+      guard let name = architecture.canonicalName(own) else { continue }
       if tensors.updateValue(tensor, forKey: name) != nil { twice.append(tensor.name) }
     }
     guard twice.isEmpty else {
       throw .unsupported(
         path: path, reason: "two tensors have one meaning: \(twice.joined(separator: ", "))")
     }
+    architecture.adapt(&tensors, configuration)
     self.tensors = tensors
   }
 
-  /// The name without `bert.`, and without the spellings of the first TensorFlow conversions; nil
-  /// for what is no weight of the encoder: buffers, and the heads of `BertFor…`.
-  static func canonicalName(_ name: String) -> String? {
-    let heads = ["cls.", "classifier.", "qa_outputs."]
-    let buffers = ["embeddings.position_ids", "embeddings.token_type_ids"]
-    if heads.contains(where: name.hasPrefix) { return nil }
-    var name = name
-    if name.hasPrefix("bert.") { name.removeFirst("bert.".count) }
-    if buffers.contains(name) { return nil }
-    for (old, new) in [(".gamma", ".weight"), (".beta", ".bias")] where name.hasSuffix(old) {
-      name = name.dropLast(old.count) + new
+  private static func tensors(
+    of path: String, _ verifiesChecksums: Bool
+  ) throws(CheckpointError) -> [Tensor] {
+    if path.hasSuffix(".safetensors") { return try SafetensorsFile(path: path).tensors }
+    return try PyTorchFile(path: path, verifiesChecksums: verifiesChecksums).tensors
+  }
+
+  /// The tensors of all files that an index names, each in the file that it names for it.
+  private static func shards(
+    of path: String, in folder: String, _ verifiesChecksums: Bool
+  ) throws(CheckpointError) -> ([Tensor], files: [String]) {
+    let index = try JSONFile(path: path)
+    guard case .object(let map) = index["weight_map"], !map.isEmpty else {
+      throw index.invalid("weight_map", "must name a file for each tensor")
     }
-    return name
+    var missing: [String: String] = [:]
+    for (name, value) in map {
+      guard case .string(let file) = value, !file.contains("/"), file != "..",
+        file.hasSuffix(".safetensors") || file.hasSuffix(".bin")
+      else { throw index.invalid("weight_map", "must name a file of this folder for \"\(name)\"") }
+      missing[name] = file
+    }
+    let files = Set(missing.values).sorted()
+    var tensors: [Tensor] = []
+    for file in files {
+      let shard = Folder.path(file, in: folder)
+      for tensor in try Self.tensors(of: shard, verifiesChecksums) {
+        // What the index does not name, or has elsewhere, is not the model's.
+        guard missing[tensor.name] == file else { continue }
+        missing[tensor.name] = nil
+        tensors.append(tensor)
+      }
+    }
+    guard missing.isEmpty else {
+      throw .tensors(
+        path: path, missing: missing.map { "\($0.key) in \($0.value)" }.sorted(), unusable: [],
+        unexpected: [])
+    }
+    return (tensors, ["config.json"] + files)
   }
 }

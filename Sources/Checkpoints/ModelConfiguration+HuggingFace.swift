@@ -2,18 +2,23 @@ extension ModelConfiguration {
   /// Reads Hugging Face's `config.json`. What is missing there has `BertConfig`'s default, but for
   /// the sizes, which have none.
   ///
-  /// Source: transformers `models/bert/configuration_bert.py`, `activations.py`.
+  /// Source: transformers `models/bert/configuration_bert.py`, `activations.py`, and the same of
+  /// BERT's relatives.
   static func huggingFace(_ file: JSONFile) throws(CheckpointError) -> ModelConfiguration {
+    let architecture = try HuggingFaceArchitecture(file)
     try refuseOtherModels(file)
+    let key = architecture.key
     var configuration = ModelConfiguration(
       vocabularySize: try file.requiredInteger("vocab_size", in: Limits.vocabularySize),
-      hiddenSize: try file.requiredInteger("hidden_size", in: Limits.hiddenSize),
-      blockCount: try file.requiredInteger("num_hidden_layers", in: Limits.blockCount),
-      headCount: try file.requiredInteger("num_attention_heads", in: Limits.headCount),
-      intermediateSize: try file.requiredInteger("intermediate_size", in: Limits.intermediateSize))
+      hiddenSize: try file.requiredInteger(key("hidden_size"), in: Limits.hiddenSize),
+      blockCount: try file.requiredInteger(key("num_hidden_layers"), in: Limits.blockCount),
+      headCount: try file.requiredInteger(key("num_attention_heads"), in: Limits.headCount),
+      intermediateSize: try file.requiredInteger(
+        key("intermediate_size"), in: Limits.intermediateSize))
     guard configuration.hiddenSize % configuration.headCount == 0 else {
       throw file.invalid(
-        "num_attention_heads", "must divide hidden_size, \(configuration.hiddenSize)")
+        key("num_attention_heads"), "must divide \(key("hidden_size")), \(configuration.hiddenSize)"
+      )
     }
     if let count = try file.integer("max_position_embeddings", in: Limits.positionCount) {
       configuration.positionCount = count
@@ -30,8 +35,17 @@ extension ModelConfiguration {
       configuration.layerNormEpsilon = epsilon
     default: throw file.invalid("layer_norm_eps", "must be a number between 0 and 1")
     }
-    if let name = try file.string("hidden_act") {
+    if let name = try file.string(key("hidden_act")) {
       configuration.activation = try activation(name, file)
+    }
+    if let type = try file.string("model_type") { configuration.modelType = type }
+    if architecture == .distilBERT { configuration.typeCount = 2 }
+    if architecture == .roberta {
+      configuration.padTokenID = try file.integer("pad_token_id", in: 0...1024) ?? 1
+      configuration.positionCount -= configuration.padTokenID + 1
+      guard configuration.positionCount > 0 else {
+        throw file.invalid("max_position_embeddings", "must be above pad_token_id + 1")
+      }
     }
     return configuration
   }
@@ -55,10 +69,6 @@ extension ModelConfiguration {
   private static func refuseOtherModels(_ file: JSONFile) throws(CheckpointError) {
     func unsupported(_ reason: String) -> CheckpointError {
       .unsupported(path: file.path, reason: reason)
-    }
-    // Configurations older than transformers 2.9 have no model_type.
-    if let type = try file.string("model_type"), type != "bert" {
-      throw unsupported("model_type \"\(type)\" is not supported, only \"bert\" is")
     }
     if let kind = try file.string("position_embedding_type"), kind != "absolute" {
       throw unsupported(

@@ -9,7 +9,7 @@ public struct ModelConfiguration: Equatable, Sendable {
     case relu
   }
 
-  /// `bert`, the only one so far.
+  /// `bert`, or the relative that a `config.json` names.
   public var modelType = "bert"
   /// V, rows of the word embeddings.
   public var vocabularySize: Int

@@ -42,12 +42,15 @@ struct OriginalFolder {
   /// capitals in special tokens and perhaps as single letters, a cased one in every third token.
   private static func isCased(_ folder: String) throws(CheckpointError) -> Bool {
     let file = try MappedFile(path: Folder.path("vocab.txt", in: folder))
+    guard let text = file.string(0..<file.size) else {
+      throw .file(path: file.path, reason: "is not UTF-8")
+    }
     var lines = 0
     var withCapitals = 0
-    unsafe file.bytes.split(separator: UInt8(ascii: "\n")).forEach { line in
+    for line in text.utf8.split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "[")
+    {
       lines += 1
-      let capitals = UInt8(ascii: "A")...UInt8(ascii: "Z")
-      if unsafe line.first != UInt8(ascii: "["), unsafe line.contains(where: capitals.contains) {
+      if line.contains(where: (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains) {
         withCapitals += 1
       }
     }

@@ -72,7 +72,8 @@ struct SavedModelGraph {
     if operations.isSuperset(of: ["Pow", "Tanh"]) { return .geluTanh }
     if operations.contains("Relu") { return .relu }
     throw .unsupported(
-      path: path, reason: "its functions use no activation that is known: GELU in either form, ReLU")
+      path: path, reason: "its functions use no activation that is known: GELU in either form, ReLU"
+    )
   }
 
   func layerNormEpsilon() throws(CheckpointError) -> Double {

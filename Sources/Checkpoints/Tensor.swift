@@ -31,6 +31,17 @@ public struct Tensor: @unchecked Sendable {
     self.owner = file
   }
 
+  /// The tensor without its first rows; nil if it has not so many, or is stored by columns.
+  func droppingRows(_ count: Int) -> Tensor? {
+    guard !isTransposed, let file = owner as? MappedFile, let rows = shape.first, count <= rows
+    else { return nil }
+    let rest = [rows - count] + shape.dropFirst()
+    let size = rest.reduce(elementType.size, *)
+    let end = unsafe bytes.baseAddress! - file.bytes.baseAddress! + bytes.count
+    return Tensor(
+      name: name, elementType: elementType, shape: rest, file: file, range: end - size..<end)
+  }
+
   /// A float32 tensor in memory: what a format makes that stores its weights another way round.
   ///
   /// - Precondition: as many values as the shape asks for.

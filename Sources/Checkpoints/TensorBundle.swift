@@ -33,7 +33,8 @@ struct TensorBundle {
     let table = try SortedTable.entries(of: index, verifiesChecksums: verifiesChecksums)
     guard let header = table.first, header.key.isEmpty else {
       throw .malformed(
-        path: index.path, tensor: nil, offset: 0, reason: "the first key must be the header's, \"\"")
+        path: index.path, tensor: nil, offset: 0, reason: "the first key must be the header's, \"\""
+      )
     }
     let shardCount = try Self.shardCount(index, header.value)
     var entries: [Entry] = []
@@ -211,7 +212,8 @@ struct TensorBundle {
       let end = ends[entry.shard, default: 0]
       guard entry.data.lowerBound >= end else {
         throw malformed(
-          index, entry, "its data begins at \(entry.data.lowerBound), the one before ends at \(end)")
+          index, entry, "its data begins at \(entry.data.lowerBound), the one before ends at \(end)"
+        )
       }
       ends[entry.shard] = entry.data.upperBound
     }

@@ -108,7 +108,7 @@ struct CheckpointTests {
   }
 
   @Test func twoTensorsOfOneMeaningAreRefused() throws {
-    let folder = try folder([.init("bert.x.weight", [1]), .init("x.gamma", [1])])
+    let folder = try folder([.init("bert.x.weight", [1]), .init("bert.x.gamma", [1])])
     let error = try #require(throws: CheckpointError.self) { try Checkpoint(folder: folder.path) }
     #expect(error.message.contains("x.gamma"))
   }
@@ -118,14 +118,14 @@ struct CheckpointTests {
     func message(_ path: String) throws -> String {
       try #require(throws: CheckpointError.self) { try Checkpoint(folder: path) }.message
     }
-    #expect(try message(folder.path).contains("has no model.safetensors"))
+    #expect(try message(folder.path).contains("has none of model.safetensors"))
     #expect(try message(folder.path + "/absent").contains("is not a folder"))
     #expect(try message("").contains("is not a folder"))
     let file = try folder.write("x", to: "file")
     #expect(try message(file).contains("is not a folder"))
-    try folder.write("x", to: "pytorch_model.bin")
+    try folder.write("x", to: "model.onnx")
     try folder.write("x", to: "tf_model.h5")
-    #expect(try message(folder.path).contains("pytorch_model.bin, tf_model.h5: this format"))
+    #expect(try message(folder.path).contains("tf_model.h5, model.onnx: this format"))
     try folder.write("x", to: "model.safetensors")
     #expect(try message(folder.path).contains("config.json: cannot be opened: No such file"))
     try folder.write("{\(ModelConfigurationTests.minimal)}", to: "config.json")

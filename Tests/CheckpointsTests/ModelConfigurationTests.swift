@@ -54,7 +54,7 @@ struct ModelConfigurationTests {
 
   /// What is not plain BERT is refused by its name.
   @Test(arguments: [
-    ("\"model_type\": \"roberta\"", "model_type \"roberta\""),
+    ("\"model_type\": \"mpnet\"", "model_type \"mpnet\" is not supported (its attention"),
     ("\"hidden_act\": \"silu\"", "hidden_act \"silu\""),
     ("\"hidden_act\": \"gelu_10\"", "hidden_act \"gelu_10\""),
     ("\"position_embedding_type\": \"relative_key\"", "position_embedding_type \"relative_key\""),

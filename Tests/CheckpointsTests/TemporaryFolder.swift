@@ -26,4 +26,14 @@ final class TemporaryFolder {
   func write(_ text: String, to name: String) throws -> String {
     try write(text.utf8, to: name)
   }
+
+  func remove(_ name: String) throws {
+    try FileManager.default.removeItem(atPath: "\(path)/\(name)")
+  }
+
+  /// Faster than `write`, and leaves no old mapping with less file than it had.
+  func overwrite(_ name: String, with bytes: [UInt8]) throws {
+    try remove(name)
+    try Data(bytes).write(to: URL(filePath: "\(path)/\(name)"))
+  }
 }

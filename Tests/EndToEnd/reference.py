@@ -11,16 +11,33 @@ from safetensors.numpy import load_file
 from scipy.special import erf
 
 
+def gelu(x):
+    return 0.5 * x * (1 + erf(x / np.sqrt(2)))
+
+
+def gelu_tanh(x):
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+ACTIVATIONS = {
+    "gelu": gelu,
+    "gelu_new": gelu_tanh,
+    "gelu_fast": gelu_tanh,
+    "gelu_pytorch_tanh": gelu_tanh,
+    "relu": lambda x: np.maximum(x, 0),
+}
+
+
 class Reference:
     """A Hugging Face folder's model; weights are widened to float64 once."""
 
     def __init__(self, folder):
         folder = pathlib.Path(folder)
         configuration = json.loads((folder / "config.json").read_text())
-        assert configuration["hidden_act"] == "gelu", "only the erf form is written down here"
+        self.activation = ACTIVATIONS[configuration["hidden_act"]]
         self.block_count = configuration["num_hidden_layers"]
         self.head_count = configuration["num_attention_heads"]
-        self.epsilon = configuration["layer_norm_eps"]
+        self.epsilon = configuration.get("layer_norm_eps", 1e-12)
         self.positions = configuration["max_position_embeddings"]
         self.weights = {
             name: tensor.astype(np.float64)
@@ -60,10 +77,8 @@ class Reference:
         attention = self.linear(self.attend(hidden, name, attended), f"{name}.attention.output.dense")
         hidden = self.layer_norm(hidden + attention, f"{name}.attention.output.LayerNorm")
         inner = self.linear(hidden, f"{name}.intermediate.dense")
-        inner = 0.5 * inner * (1 + erf(inner / np.sqrt(2)))
-        return self.layer_norm(
-            hidden + self.linear(inner, f"{name}.output.dense"), f"{name}.output.LayerNorm"
-        )
+        outer = self.linear(self.activation(inner), f"{name}.output.dense")
+        return self.layer_norm(hidden + outer, f"{name}.output.LayerNorm")
 
     def attend(self, hidden, name, attended):
         """[S, H]: every head's mix of the values of the attended positions."""

@@ -1,0 +1,149 @@
+/// A state dictionary that `torch.save` has written: a pickle that names tensors, and the storages
+/// that they lie in.
+///
+/// Source: PyTorch's `torch/serialization.py`, `_save` and `_legacy_save`.
+struct PyTorchFile: Sendable {
+  /// In the dictionary's order.
+  let tensors: [Tensor]
+
+  init(path: String, verifiesChecksums: Bool = true) throws(CheckpointError) {
+    let file = try MappedFile(path: path)
+    if ZipArchive.isPresent(in: file) {
+      tensors = try Self.zipped(ZipArchive(file), verifiesChecksums)
+    } else {
+      tensors = try Self.legacy(file)
+    }
+  }
+
+  /// Since PyTorch 1.6: `NAME/data.pkl`, and the storages as `NAME/data/KEY`.
+  private static func zipped(
+    _ archive: ZipArchive, _ verifiesChecksums: Bool
+  ) throws(CheckpointError) -> [Tensor] {
+    let file = archive.file
+    guard let name = archive.members.keys.first(where: { $0.hasSuffix("/data.pkl") }),
+      let pickle = archive.members[name]
+    else {
+      throw .unsupported(path: file.path, reason: "a zip file with no data.pkl is not PyTorch's")
+    }
+    let root = name.dropLast("data.pkl".count)
+    if let order = archive.members["\(root)byteorder"], file.string(order.content) != "little" {
+      throw .unsupported(path: file.path, reason: "big-endian values are not supported")
+    }
+    var reader = StateDictPickle(file, pickle.content)
+    var checked: Set<String> = []
+    return try tensors(reader.stateDictionary(), in: file) {
+      (storage, name) throws(CheckpointError) in
+      guard let member = archive.members["\(root)data/\(storage.key)"] else {
+        throw .malformed(
+          path: file.path, tensor: name, offset: pickle.content.lowerBound,
+          reason: "there is no member data/\(storage.key)")
+      }
+      // Zero stands for "not computed", as PyTorch may be told.
+      if verifiesChecksums, member.checksum != 0, checked.insert(storage.key).inserted {
+        let bytes = unsafe UnsafeRawBufferPointer(rebasing: file.bytes[member.content])
+        guard unsafe Checksum.crc32(bytes) == member.checksum else {
+          throw .malformed(
+            path: file.path, tensor: name, offset: member.content.lowerBound,
+            reason: "the checksum of data/\(storage.key), \(bytes.count) bytes, is wrong")
+        }
+        file.adviseDone(member.content)
+      }
+      return member.content
+    }
+  }
+
+  /// Before: a magic number, a version and the machine, then the dictionary and the storages' keys,
+  /// each as a pickle, then the storages, each after its number of elements.
+  private static func legacy(_ file: MappedFile) throws(CheckpointError) -> [Tensor] {
+    var reader = ByteReader(file, 0..<file.size)
+    let magic: [UInt8] = [
+      0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
+    ]
+    for byte in magic {
+      guard !reader.isAtEnd, try reader.byte() == byte else {
+        throw reader.malformed("is not a file of torch.save, of any version", at: 0)
+      }
+    }
+    for _ in ["version", "machine"] {
+      var pickle = StateDictPickle(file, reader.offset..<file.size)
+      _ = try pickle.value()
+      _ = try reader.take(pickle.reader.offset - reader.offset)
+    }
+    var pickle = StateDictPickle(file, reader.offset..<file.size)
+    let dictionary = try pickle.stateDictionary()
+    var keys = StateDictPickle(file, pickle.reader.offset..<file.size)
+    var types: [String: ElementType] = [:]
+    for (_, tensor) in dictionary { types[tensor.storage.key] = tensor.storage.type }
+    var storages: [String: Range<Int>] = [:]
+    let order = try keys.texts()
+    reader = ByteReader(file, keys.reader.offset..<file.size)
+    for key in order {
+      guard let type = types[key] else {
+        throw reader.malformed("the storage \"\(key)\" is no tensor's")
+      }
+      let count = try reader.integer(Int64.self)
+      let (size, overflow) = Int(count).multipliedReportingOverflow(by: type.size)
+      guard !overflow else { throw reader.malformed("a storage of \(count) elements") }
+      storages[key] = try reader.take(size)
+    }
+    return try tensors(dictionary, in: file) { (storage, name) throws(CheckpointError) in
+      guard let range = storages[storage.key] else {
+        throw .malformed(
+          path: file.path, tensor: name, offset: keys.reader.offset,
+          reason: "there is no storage \"\(storage.key)\"")
+      }
+      return range
+    }
+  }
+
+  private static func tensors(
+    _ dictionary: [(name: String, tensor: StateDictPickle.Tensor)], in file: MappedFile,
+    _ place: (StateDictPickle.Storage, _ name: String) throws(CheckpointError) -> Range<Int>
+  ) throws(CheckpointError) -> [Tensor] {
+    var tensors: [Tensor] = []
+    for (name, tensor) in dictionary {
+      let storage = try place(tensor.storage, name)
+      let type = tensor.storage.type
+      let offset = tensor.offset.multipliedReportingOverflow(by: type.size)
+      guard !offset.overflow, offset.partialValue <= storage.count,
+        let size = type.size(of: tensor.shape), size <= storage.count - offset.partialValue
+      else {
+        throw .malformed(
+          path: file.path, tensor: name, offset: storage.lowerBound,
+          reason: "\(type.rawValue) \(tensor.shape) from element \(tensor.offset) on does not fit "
+            + "into its storage of \(storage.count) bytes")
+      }
+      guard let isTransposed = tensor.isTransposed else {
+        throw .unsupported(
+          path: file.path,
+          reason: "tensor \"\(name)\": the strides \(tensor.strides) of \(tensor.shape) are not "
+            + "supported, only whole tensors and whole matrices' transposes")
+      }
+      let start = storage.lowerBound + offset.partialValue
+      tensors.append(
+        Tensor(
+          name: name, elementType: type, shape: tensor.shape, file: file,
+          range: start..<start + size, isTransposed: isTransposed))
+    }
+    return tensors
+  }
+}
+
+extension StateDictPickle.Tensor {
+  /// Whether the elements lie one after the other by columns, not by rows; nil if neither.
+  fileprivate var isTransposed: Bool? {
+    guard strides.count == shape.count else { return nil }
+    if Self.isDense(shape, strides) { return false }
+    return shape.count == 2 && Self.isDense(shape.reversed(), strides.reversed()) ? true : nil
+  }
+
+  /// The stride of a length of 1 counts for nothing. Wraps where a length of 0 makes all empty.
+  private static func isDense(_ shape: [Int], _ strides: [Int]) -> Bool {
+    var step = 1
+    for (length, stride) in zip(shape, strides).reversed() {
+      guard length == 1 || stride == step else { return false }
+      step &*= length
+    }
+    return true
+  }
+}
