@@ -35,10 +35,12 @@ struct HuggingFaceFolder {
     let hasHead = stored.contains { $0.name.hasPrefix(prefix) }
     var tensors: [String: Tensor] = [:]
     var twice: [String] = []
-    for tensor in stored where !hasHead || tensor.name.hasPrefix(prefix) {
+    for var tensor in stored where !hasHead || tensor.name.hasPrefix(prefix) {
       let own = hasHead ? String(tensor.name.dropFirst(prefix.count)) : tensor.name
       guard let name = architecture.canonicalName(own) else { continue }
-      if tensors.updateValue(tensor, forKey: name) != nil { twice.append(tensor.name) }
+      if tensors[name] != nil { twice.append(tensor.name) }
+      tensor.name = name
+      tensors[name] = tensor
     }
     guard twice.isEmpty else {
       throw .unsupported(

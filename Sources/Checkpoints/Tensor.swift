@@ -3,7 +3,7 @@
 /// `@unchecked Sendable`: the bytes are read-only, and `owner` keeps them alive.
 @safe
 public struct Tensor: @unchecked Sendable {
-  public let name: String
+  public internal(set) var name: String
   public let elementType: ElementType
   /// The product is `count`, and fits.
   public let shape: [Int]

@@ -9,8 +9,8 @@ enum Fixtures {
   static func folder(_ name: String) -> String { "\(path)/\(name)" }
 
   /// Copies a fixture to where it may be broken.
-  static func copy(_ name: String) throws -> TemporaryFolder {
-    let folder = try TemporaryFolder()
+  static func copy(_ name: String, isInMemory: Bool = false) throws -> TemporaryFolder {
+    let folder = try TemporaryFolder(isInMemory: isInMemory)
     for (name, bytes) in try files(name) { try folder.write(bytes, to: name) }
     return folder
   }

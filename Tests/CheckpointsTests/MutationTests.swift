@@ -9,7 +9,7 @@ import Testing
 /// `CHECKPOINT_MUTATIONS=300000` makes more of them, `CHECKPOINT_SEED` others.
 struct MutationTests {
   static let environment = ProcessInfo.processInfo.environment
-  static let count = environment["CHECKPOINT_MUTATIONS"].flatMap { Int($0) } ?? 24_000
+  static let count = environment["CHECKPOINT_MUTATIONS"].flatMap { Int($0) } ?? 10_800
   static let seed = environment["CHECKPOINT_SEED"].flatMap { UInt64($0) } ?? 20_201
   static let models = [
     "saved_model", "original", "pytorch/weights", "pytorch/bin", "pytorch/legacy",
@@ -22,7 +22,7 @@ struct MutationTests {
     var random = SeededGenerator(state: Self.seed)
     let files = try Fixtures.files("micro/\(model)").sorted { $0.key < $1.key }
       .filter { !$0.key.hasSuffix(".txt") }
-    let folder = try Fixtures.copy("micro/\(model)")
+    let folder = try Fixtures.copy("micro/\(model)", isInMemory: true)
     var opened = 0
     for attempt in 0..<share {
       let (name, bytes) = files[Int.random(in: 0..<files.count, using: &random)]

@@ -20,6 +20,7 @@ struct PyTorchTests {
         if name == "roberta" { other.removeLast(other.count / 2) }
       }
       #expect(floats(tensor) == other, "\(tensorName)")
+      #expect(tensor.name == tensorName)
     }
     let configuration = checkpoint.configuration
     #expect(configuration.positionCount == 128)
