@@ -73,7 +73,10 @@ public final class Encoder: BatchEncoder {
 
   public var laneCount: Int { lanes.count }
   public var hasPooler: Bool { shape.hasPooler }
-  public var hasSentence: Bool { shape.sentence != nil }
+  /// D, values of `sentence_embedding`; nil without sentence-transformers modules.
+  public var sentenceSize: Int? {
+    shape.sentence?.embeddingSize(hiddenSize: configuration.hiddenSize)
+  }
 
   public func encode(
     _ batch: PackedBatch, on lanes: [Int],

@@ -2,6 +2,12 @@ import CKernels
 import Checkpoints
 import OutputMap
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 extension Pass {
   /// Takes a block's output for a sequence that asks for it and goes on to the next block.
   func collectBlock(_ block: Int, _ entry: PassPlan.Entry, _ lane: LaneState) {
@@ -50,26 +56,45 @@ extension Pass {
       case .meanSqrtLength: pool(PoolingMeanSqrtLength)
       case .weightedMean: pool(PoolingWeightedMean)
       }
-      if modules.normalizes, entry.selection.normalizesSentence {
-        unsafe normalizeLength(columns, place)
-      }
       count = columns
     }
-    return unsafe vector.withUnsafeBufferPointer { values in
-      unsafe copy(rows: 1, of: values.baseAddress!, columns, as: .sentenceEmbedding)
+    var embedding = modules.dense.reduce(vector) { $1.apply(to: $0) }
+    return unsafe embedding.withUnsafeMutableBufferPointer { values in
+      let place = values.baseAddress!
+      if modules.normalizes, entry.selection.normalizesSentence {
+        unsafe normalizeLength(values.count, place)
+      }
+      return unsafe copy(rows: 1, of: place, values.count, as: .sentenceEmbedding, values.count)
     }
   }
 
   /// Rows without the gaps between them; notes a value that is not finite.
   private func copy(
-    rows: Int, of source: UnsafePointer<Float>, _ stride: Int, as key: OutputKey
+    rows: Int, of source: UnsafePointer<Float>, _ stride: Int, as key: OutputKey,
+    _ columns: Int? = nil
   ) -> [Float] {
-    let columns = shape.configuration.hiddenSize
+    let columns = columns ?? shape.configuration.hiddenSize
     return unsafe [Float](unsafeUninitializedCapacity: rows * columns) { values, count in
       if unsafe !copyFinite(rows, columns, source, stride, values.baseAddress!) {
         updateResults { $0.failure = .notFinite(key: key) }
       }
       count = rows * columns
+    }
+  }
+}
+
+extension SentenceModules.Dense {
+  /// - Parameter vector: [inputs]
+  /// - Returns: [outputs], each sum made in float64.
+  fileprivate func apply(to vector: [Float]) -> [Float] {
+    let products = unsafe [Float](unsafeUninitializedCapacity: outputs) { values, count in
+      unsafe denseVector(inputs, outputs, weights, bias, vector, values.baseAddress!)
+      count = outputs
+    }
+    return switch activation {
+    case .identity: products
+    case .tanh: products.map { Float(tanh(Double($0))) }
+    case .relu: products.map { max($0, 0) }
     }
   }
 }

@@ -35,6 +35,21 @@ void poolRows(PoolingKind kind, size_t rows, size_t columns, const float *x, siz
   }
 }
 
+void denseVector(size_t inputs, size_t outputs, const float *w, const float *b, const float *x,
+                 float *y) {
+  for (size_t i = 0; i < outputs; i++, w += inputs) {
+    double sums[8] = {0};
+    size_t j = 0;
+    for (; j + 8 <= inputs; j += 8) {
+      for (size_t k = 0; k < 8; k++) sums[k] += (double)w[j + k] * (double)x[j + k];
+    }
+    double sum = (double)b[i];
+    for (; j < inputs; j++) sum += (double)w[j] * (double)x[j];
+    for (size_t k = 0; k < 8; k++) sum += sums[k];
+    y[i] = (float)sum;
+  }
+}
+
 void normalizeLength(size_t count, float *x) {
   double squares = 0;
   for (size_t i = 0; i < count; i++) squares += (double)x[i] * (double)x[i];

@@ -1,4 +1,22 @@
 extension SentenceModules {
+  /// Where a folder has the encoder's files: in its root, or where `modules.json` says.
+  public static func encoderFolder(of folder: String) throws(CheckpointError) -> String {
+    guard Folder.hasFile("modules.json", in: folder) else { return folder }
+    guard let first = try JSONFile.array(path: Folder.path("modules.json", in: folder)).first else {
+      return folder
+    }
+    let path = try modulePath(first)
+    return path.isEmpty ? folder : Folder.path(path, in: folder)
+  }
+
+  private static func modulePath(_ module: JSONFile) throws(CheckpointError) -> String {
+    let path = try module.string("path") ?? ""
+    guard !path.hasPrefix("/"), !path.split(separator: "/").contains("..") else {
+      throw module.invalid("path", "must stay inside the folder")
+    }
+    return path
+  }
+
   /// Reads `modules.json` and the files that it names.
   ///
   /// - Throws: if a file is malformed, or named and missing.
@@ -8,22 +26,21 @@ extension SentenceModules {
     var result: SentenceModules?
     for (index, module) in list.enumerated() {
       let type = try module.string("type") ?? ""
-      let path = try module.string("path") ?? ""
-      guard !path.hasPrefix("/"), !path.split(separator: "/").contains("..") else {
-        throw module.invalid("path", "must stay inside the folder")
-      }
-      let moduleFolder = Folder.path(path, in: folder)
+      let moduleFolder = Folder.path(try modulePath(module), in: folder)
       var reason: String?
       // Releases differ in what stands between the library's name and the class's.
       switch type.hasPrefix("sentence_transformers.") ? type.split(separator: ".").last : nil {
-      case "Transformer" where index == 0:
-        reason = path.isEmpty ? nil : "its files are in a folder of their own"
+      case "Transformer" where index == 0: break
       case "Pooling" where index == 1:
         result = SentenceModules(pooling: .mean)
         reason = try result?.readPooling(moduleFolder)
+      case "Dense" where result?.normalizes == false:
+        reason = try result?.readDense(moduleFolder)
+      // It does nothing but in training.
+      case "Dropout" where result != nil: break
       case "Normalize" where result != nil:
         result?.normalizes = true
-        reason = try normalizesSomethingElse(moduleFolder)
+        reason = try takesSomethingElse(moduleFolder)
       default:
         reason = "is not supported at this place"
       }
@@ -32,7 +49,7 @@ extension SentenceModules {
       }
     }
     guard var result else { return .unsupported(reason: "modules.json: has no Pooling module") }
-    try result.readSettings(folder)
+    try result.readSettings(folder, encoderFolder: encoderFolder(of: folder))
     return .supported(result)
   }
 
@@ -65,8 +82,44 @@ extension SentenceModules {
     return nil
   }
 
-  /// Older releases write no file for this module.
-  private static func normalizesSomethingElse(
+  /// - Returns: why the layer is not supported; nil if it is.
+  private mutating func readDense(_ folder: String) throws(CheckpointError) -> String? {
+    let file = try JSONFile(path: Folder.path("config.json", in: folder))
+    if let reason = try Self.takesSomethingElse(folder) { return reason }
+    let inputs = try file.requiredInteger("in_features", in: ModelConfiguration.Limits.hiddenSize)
+    let outputs = try file.requiredInteger("out_features", in: ModelConfiguration.Limits.hiddenSize)
+    // "torch.nn.modules.activation.Tanh", and Tanh if it is not said.
+    let function = try file.string("activation_function") ?? "Tanh"
+    guard function == "Tanh" || function.hasPrefix("torch.nn."),
+      let activation = function.split(separator: ".").last.flatMap({
+        Dense.Activation(rawValue: String($0))
+      })
+    else { return "the activation \(function) is not supported; Identity, Tanh and ReLU are" }
+
+    let hasSafetensors = Folder.hasFile("model.safetensors", in: folder)
+    let path = Folder.path(hasSafetensors ? "model.safetensors" : "pytorch_model.bin", in: folder)
+    let stored =
+      try hasSafetensors ? SafetensorsFile(path: path).tensors : PyTorchFile(path: path).tensors
+    func floats(_ name: String, _ shape: [Int]) throws(CheckpointError) -> [Float] {
+      guard let tensor = stored.first(where: { $0.name == name }), tensor.shape == shape,
+        tensor.elementType.isFloat
+      else {
+        throw .tensors(path: path, missing: ["\(name) \(shape)"], unusable: [], unexpected: [])
+      }
+      return tensor.withFloats { values in values.indices.map { values[$0] } }
+    }
+    dense.append(
+      Dense(
+        inputs: inputs, outputs: outputs,
+        weights: try floats("linear.weight", [outputs, inputs]),
+        bias: try file.boolean("bias") ?? true
+          ? floats("linear.bias", [outputs]) : Array(repeating: 0, count: outputs),
+        activation: activation))
+    return nil
+  }
+
+  /// Older releases write no file for `Normalize`, and no such keys for either.
+  private static func takesSomethingElse(
     _ folder: String
   ) throws(CheckpointError) -> String? {
     guard Folder.hasFile("config.json", in: folder) else { return nil }
@@ -78,9 +131,11 @@ extension SentenceModules {
     return nil
   }
 
-  private mutating func readSettings(_ folder: String) throws(CheckpointError) {
-    if Folder.hasFile("sentence_bert_config.json", in: folder) {
-      let file = try JSONFile(path: Folder.path("sentence_bert_config.json", in: folder))
+  private mutating func readSettings(
+    _ folder: String, encoderFolder: String
+  ) throws(CheckpointError) {
+    if Folder.hasFile("sentence_bert_config.json", in: encoderFolder) {
+      let file = try JSONFile(path: Folder.path("sentence_bert_config.json", in: encoderFolder))
       maximumSequenceLength = try file.integer("max_seq_length", in: 1...(1 << 20))
       lowercases = try file.boolean("do_lower_case") ?? false
     }

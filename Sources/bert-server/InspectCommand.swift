@@ -43,9 +43,10 @@ struct InspectCommand: ParsableCommand {
       case .absent: line("sentence embedding", "no: there is no modules.json")
       case .unsupported(let reason): line("sentence embedding", "refused: \(reason)")
       case .supported(let modules):
+        let dense = modules.dense.map { ", dense \($0.inputs) to \($0.outputs)" }.joined()
         line(
           "sentence embedding",
-          modules.pooling.rawValue + (modules.normalizes ? ", normalised" : ""))
+          modules.pooling.rawValue + dense + (modules.normalizes ? ", normalised" : ""))
       }
     } catch {
       printError("\(folder) is refused: \(error)")

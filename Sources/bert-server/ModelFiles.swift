@@ -9,9 +9,11 @@ struct ModelFiles {
 
   init(_ path: String) throws {
     self.path = path
-    checkpoint = try Checkpoint(folder: path)
+    let folder = try SentenceModules.encoderFolder(of: path)
+    checkpoint = try Checkpoint(folder: folder)
     sentence = try SentenceModules.read(folder: path)
-    var tokenizerFiles = try TokenizerConfiguration(folder: path)
+      .fitting(hiddenSize: checkpoint.configuration.hiddenSize)
+    var tokenizerFiles = try TokenizerConfiguration(folder: folder)
     if let lowercases = checkpoint.lowercases { tokenizerFiles.lowercases = lowercases }
     if let path = checkpoint.vocabularyPath { tokenizerFiles.vocabularyPath = path }
     self.tokenizerFiles = tokenizerFiles

@@ -65,7 +65,7 @@ enum ModelLoader {
         hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
         positionCount: configuration.positionCount, typeCount: configuration.typeCount,
         hasPooler: encoder.hasPooler,
-        sentenceSize: encoder.hasSentence ? configuration.hiddenSize : nil),
+        sentenceSize: encoder.sentenceSize),
       sentence: files.sentenceModules.map {
         ServedModel.Sentence(
           pooling: $0.pooling.rawValue, normalizes: $0.normalizes, prompts: $0.prompts,

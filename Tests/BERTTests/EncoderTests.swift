@@ -164,7 +164,7 @@ struct EncoderTests {
     let encoder = try model.encoder(
       Self.sets.last!, lanes: ComputeLanes(count: 2), maxBatchRows: 100)
     #expect(!encoder.hasPooler)
-    #expect(!encoder.hasSentence)
+    #expect(encoder.sentenceSize == nil)
     func refused(
       _ ids: [Int32], types: [Int32]? = nil, _ selection: OutputSelection, _ word: String
     ) {

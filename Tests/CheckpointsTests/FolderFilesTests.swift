@@ -79,16 +79,14 @@ struct SentenceModulesTests {
   }
 
   @Test func otherModulesAreReported() throws {
-    let dense = Self.module(2, "sentence_transformers.models.Dense", path: "2_Dense")
     let foreign = Self.module(1, "my_package.Pooling", path: "1_Pooling")
-    let nested = Self.module(0, "sentence_transformers.models.Transformer", path: "0_Transformer")
+    let cnn = Self.module(2, "sentence_transformers.models.CNN", path: "2_CNN")
     let cases: [([String], String, String)] = [
-      ([Self.transformer, Self.pooling, dense], "{}", "models.Dense"),
+      ([Self.transformer, Self.pooling, cnn], "{}", "models.CNN"),
       ([Self.transformer, foreign], "{}", "my_package.Pooling"),
       ([Self.transformer, Self.normalize], "{}", "Normalize"),
       ([Self.transformer], "{}", "no Pooling"),
       ([], "{}", "no Pooling"),
-      ([nested, Self.pooling], "{}", "folder of their own"),
       (
         [Self.transformer, Self.pooling],
         "{\"pooling_mode_cls_token\":true,\"pooling_mode_max_tokens\":true}", "cls + max"
@@ -110,6 +108,79 @@ struct SentenceModulesTests {
       return
     }
     #expect(reason.contains("token_embeddings"))
+  }
+
+  static let dense = module(2, "sentence_transformers.models.Dense", path: "2_Dense")
+
+  private func readDense(_ configuration: String, _ header: String? = nil) throws
+    -> SentenceModules.Support
+  {
+    let folder = try TemporaryFolder()
+    try folder.write(
+      "[\(Self.transformer),\(Self.pooling),\(Self.dense),\(Self.normalize)]", to: "modules.json")
+    try folder.write("{}", to: "1_Pooling/config.json")
+    try folder.write(configuration, to: "2_Dense/config.json")
+    let floats: [Float] = [1, 2, 3, 4, 5, 6, 7, 8]
+    try folder.write(
+      safetensors(
+        header ?? """
+          {"linear.bias":{"dtype":"F32","shape":[2],"data_offsets":[24,32]},\
+          "linear.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}
+          """, data: floats.flatMap { littleEndianBytes($0.bitPattern) }),
+      to: "2_Dense/model.safetensors")
+    return try SentenceModules.read(folder: folder.path)
+  }
+
+  @Test func readsDenseLayers() throws {
+    let sizes = "\"in_features\": 3, \"out_features\": 2"
+    var expected = SentenceModules(pooling: .mean)
+    expected.normalizes = true
+    var layer = SentenceModules.Dense(
+      inputs: 3, outputs: 2, weights: [1, 2, 3, 4, 5, 6], bias: [7, 8], activation: .tanh)
+    expected.dense = [layer]
+    #expect(try readDense("{\(sizes)}") == .supported(expected))
+    layer.activation = .identity
+    layer.bias = [0, 0]
+    expected.dense = [layer]
+    let support = try readDense(
+      """
+      {\(sizes), "bias": false, "activation_function": "torch.nn.modules.linear.Identity"}
+      """)
+    #expect(support == .supported(expected))
+    #expect(expected.embeddingSize(hiddenSize: 3) == 2)
+    #expect(support.fitting(hiddenSize: 3) == support)
+    guard case .unsupported(let reason) = support.fitting(hiddenSize: 4) else {
+      Issue.record("3 inputs fit 4 values")
+      return
+    }
+    #expect(reason.contains("3 to 2") && reason.contains("hidden size of 4"))
+    let other = try readDense("{\(sizes), \"activation_function\": \"torch.nn.SiLU\"}")
+    guard case .unsupported(let reason) = other else {
+      Issue.record("SiLU is taken")
+      return
+    }
+    #expect(reason.contains("torch.nn.SiLU"))
+    #expect(throws: CheckpointError.self) {
+      try readDense("{\"in_features\": 2, \"out_features\": 3}")
+    }
+  }
+
+  @Test func findsTheEncodersFolder() throws {
+    let nested = Self.module(0, "sentence_transformers.models.Transformer", path: "0_Transformer")
+    let folder = try TemporaryFolder()
+    #expect(try SentenceModules.encoderFolder(of: folder.path) == folder.path)
+    try folder.write("[\(Self.transformer)]", to: "modules.json")
+    #expect(try SentenceModules.encoderFolder(of: folder.path) == folder.path)
+    try folder.write("[\(nested),\(Self.pooling)]", to: "modules.json")
+    #expect(
+      try SentenceModules.encoderFolder(of: folder.path) == folder.path + "/0_Transformer")
+    try folder.write("{}", to: "1_Pooling/config.json")
+    try folder.write("{\"max_seq_length\": 7}", to: "0_Transformer/sentence_bert_config.json")
+    guard case .supported(let modules) = try SentenceModules.read(folder: folder.path) else {
+      Issue.record("a folder of its own is refused")
+      return
+    }
+    #expect(modules.maximumSequenceLength == 7)
   }
 
   @Test func malformedFilesAreErrors() throws {

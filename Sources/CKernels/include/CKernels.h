@@ -178,6 +178,10 @@ typedef enum PoolingKind : int32_t {
 void poolRows(PoolingKind kind, size_t rows, size_t columns, const float *_Nonnull x, size_t ldx,
               float *_Nonnull y);
 
+/// y = W x + b: W is [outputs, inputs], x [inputs], b and y [outputs]; sums in float64.
+void denseVector(size_t inputs, size_t outputs, const float *_Nonnull w, const float *_Nonnull b,
+                 const float *_Nonnull x, float *_Nonnull y);
+
 /// Divides x by its Euclidean length, or by 1e-12 if that is larger (`torch.nn.functional
 /// .normalize`).
 void normalizeLength(size_t count, float *_Nonnull x);
