@@ -45,7 +45,9 @@
 
     /// Bits that no set asks for change nothing.
     @Test func otherBits() {
-      let needed = X86Words(leaf1ECX: 0x3800_1000, leaf7EBX: 0xc003_0020, xcr0: 0xe6)
+      let needed = X86Words(
+        leaf1ECX: 0x3800_1000, leaf7EBX: 0xc003_0020, leaf7ECX: 0, leaf7Subleaf1EAX: 0,
+        xcr0: 0xe6)
       #expect(Self.chosen(needed) == "avx512")
     }
 

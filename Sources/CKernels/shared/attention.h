@@ -35,15 +35,25 @@ static void packValues(size_t keyCount, size_t headSize, const float *values, si
   }
 }
 
-// Turns one row of scores into e^((score - largest) · scale), and returns 1 / their sum. Reads and
-// writes whole registers: the row has room for them.
-INLINE float softmaxNumerators(float *row, size_t count, float scale) {
+// The largest of a row of scores. Reads whole registers: the row has room for them.
+INLINE float largestScore(const float *row, size_t count) {
   const size_t whole = count / LANES * LANES, rest = count - whole;
-  vec largest = vset(row[0]);
-  for (size_t j = 0; j < whole; j += LANES) largest = vmax(largest, vload(row + j));
-  if (rest > 0) largest = vmax(largest, vkeep(vload(row + whole), rest, largest));
-  const vec factor = vset(scale * (float)log2OfE);
-  const vec offset = vset(-vlargest(largest)) * factor;
+  vec largest[2] = {vset(row[0]), vset(row[0])};
+  size_t j = 0;
+  for (; j + 2 * LANES <= whole; j += 2 * LANES) {
+    largest[0] = vmax(largest[0], vload(row + j));
+    largest[1] = vmax(largest[1], vload(row + j + LANES));
+  }
+  if (j < whole) largest[0] = vmax(largest[0], vload(row + j));
+  if (rest > 0) largest[1] = vmax(largest[1], vkeep(vload(row + whole), rest, largest[1]));
+  return vlargest(vmax(largest[0], largest[1]));
+}
+
+// Turns a row of scores into e^((score - largest) · scale), and returns sums of them. Reads and
+// writes whole registers.
+INLINE vec numerators(float *row, size_t count, float largest, float scale) {
+  const size_t whole = count / LANES * LANES, rest = count - whole;
+  const vec factor = vset(scale * (float)log2OfE), offset = vset(-largest) * factor;
   vec sums[2] = {vset(0), vset(0)};
   for (size_t j = 0; j < whole; j += LANES) {
     const vec p = powerOf2(vfma(vload(row + j), factor, offset));
@@ -55,7 +65,19 @@ INLINE float softmaxNumerators(float *row, size_t count, float scale) {
     vstore(row + whole, p);
     sums[0] += vkeep(p, rest, vset(0));
   }
-  return 1 / vsum(sums[0] + sums[1]);
+  return sums[0] + sums[1];
+}
+
+// Turns rows of scores into softmax's numerators, and gives 1 / their sums. Each step is done for
+// all rows before the next: what follows a sum over lanes would have to wait for it.
+INLINE void softmax(size_t rows, size_t count, float scale, float *scores, size_t ld,
+                    float factors[TILE_ROWS]) {
+  vec sums[TILE_ROWS];
+  for (size_t r = 0; r < rows; r++) factors[r] = largestScore(scores + r * ld, count);
+  for (size_t r = 0; r < rows; r++) {
+    sums[r] = numerators(scores + r * ld, count, factors[r], scale);
+  }
+  for (size_t r = 0; r < rows; r++) factors[r] = 1 / vsum(sums[r]);
 }
 
 static void attention(const AttentionInput *input, void *results, size_t bytesY, float *scratch) {
@@ -82,24 +104,14 @@ static void attention(const AttentionInput *input, void *results, size_t bytesY,
       const size_t height = input->queryCount * (t + 1) / count - start;
       for (size_t first = 0; first < keyCount; first += PanelColumns) {
         tiles[height](headSize, PanelColumns, inputQueries + start * ldq + column, ldq,
-                      keys + first * headSize, NULL, NULL, 0, scores + first,
-                      ldScores);
+                      keys + first * headSize, &(Finish){0}, scores + first, ldScores);
       }
       float factors[TILE_ROWS];
-      for (size_t r = 0; r < height; r++) {
-        factors[r] = softmaxNumerators(scores + r * ldScores, keyCount, scale);
-      }
+      softmax(height, keyCount, scale, scores, ldScores, factors);
       for (size_t first = 0; first < headSize; first += PanelColumns) {
         const size_t columns = least(PanelColumns, headSize - first);
-        float *place = y + start * ldy + column + first;
-        tiles[height](keyCount, columns, scores, ldScores, values + first * keyCount, NULL, NULL,
-                      0, place, ldy);
-        for (size_t r = 0; r < height; r++) {
-          for (size_t j = 0; j < columns; j += LANES) {
-            float *part = place + r * ldy + j;
-            storeUpTo(part, loadUpTo(part, columns - j) * vset(factors[r]), columns - j);
-          }
-        }
+        tiles[height](keyCount, columns, scores, ldScores, values + first * keyCount,
+                      &(Finish){.factors = factors}, y + start * ldy + column + first, ldy);
       }
     }
   }

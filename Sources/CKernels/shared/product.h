@@ -11,22 +11,39 @@ static void pack(const float *weights, size_t outputs, size_t inputs, size_t fir
   }
 }
 
-// Stores sums, after adding bias and residual, where there are any.
+// What becomes of a tile's sums before they are stored: sum · factor + bias + residual, where
+// there are any.
+typedef struct Finish {
+  // One per row.
+  const float *factors;
+  const float *bias;
+  const float *residual;
+  size_t ldResidual;
+} Finish;
+
 INLINE void storeTile(const size_t rows, size_t columns, vec sums[TILE_ROWS][2],
-                      const float *bias, const float *residual, size_t ldr, float *y,
-                      size_t ldy) {
+                      const Finish *finish, float *y, size_t ldy) {
   UNROLL
-  for (size_t r = 0; r < rows; r++) {
-    UNROLL
-    for (size_t half = 0; half < 2; half++) {
-      const size_t j = half * LANES;
-      if (j < columns) {
-        vec sum = sums[r][half];
-        if (bias) sum += loadUpTo(bias + j, columns - j);
-        if (residual) sum += loadUpTo(residual + r * ldr + j, columns - j);
-        storeUpTo(y + r * ldy + j, sum, columns - j);
+  for (size_t half = 0; half < 2; half++) {
+    const size_t j = half * LANES, n = columns - j;
+    if (j >= columns) break;
+    if (finish->factors) {
+      UNROLL
+      for (size_t r = 0; r < rows; r++) sums[r][half] *= vset(finish->factors[r]);
+    }
+    if (finish->bias) {
+      const vec bias = loadUpTo(finish->bias + j, n);
+      UNROLL
+      for (size_t r = 0; r < rows; r++) sums[r][half] += bias;
+    }
+    if (finish->residual) {
+      UNROLL
+      for (size_t r = 0; r < rows; r++) {
+        sums[r][half] += loadUpTo(finish->residual + r * finish->ldResidual + j, n);
       }
     }
+    UNROLL
+    for (size_t r = 0; r < rows; r++) storeUpTo(y + r * ldy + j, sums[r][half], n);
   }
 }
 
@@ -47,13 +64,12 @@ INLINE void addTerms(const size_t rows, size_t start, size_t end, const float *x
 }
 #endif
 
-// One tile of y, [rows, columns ≤ PanelColumns] = x · panel + bias + residual.
+// One tile of y, [rows, columns ≤ PanelColumns] = x · panel, and what finishes it.
 //
 // `rows` is a constant at each use, so the accumulators are registers. Terms are added in the
 // order of k, at most PartialSumLength at a time; the total is kept in memory in between.
 INLINE void tile(const size_t rows, size_t inputs, size_t columns, const float *x, size_t ldx,
-                 const float *panel, const float *bias, const float *residual, size_t ldr,
-                 float *y, size_t ldy) {
+                 const float *panel, const Finish *finish, float *y, size_t ldy) {
   vec total[TILE_ROWS][2];
   vec sums[TILE_ROWS][2];
   for (size_t start = 0;;) {
@@ -76,20 +92,20 @@ INLINE void tile(const size_t rows, size_t inputs, size_t columns, const float *
     }
   }
   if (columns == PanelColumns) {
-    storeTile(rows, PanelColumns, sums, bias, residual, ldr, y, ldy);
+    storeTile(rows, PanelColumns, sums, finish, y, ldy);
   } else {
-    storeTile(rows, columns, sums, bias, residual, ldr, y, ldy);
+    storeTile(rows, columns, sums, finish, y, ldy);
   }
 }
 
 typedef void Tile(size_t inputs, size_t columns, const float *x, size_t ldx, const float *panel,
-                  const float *bias, const float *residual, size_t ldr, float *y, size_t ldy);
+                  const Finish *finish, float *y, size_t ldy);
 
 #define TILE(ROWS)                                                                               \
   static __attribute__((noinline)) void tile##ROWS(                                              \
       size_t inputs, size_t columns, const float *x, size_t ldx, const float *panel,             \
-      const float *bias, const float *residual, size_t ldr, float *y, size_t ldy) {              \
-    tile(ROWS, inputs, columns, x, ldx, panel, bias, residual, ldr, y, ldy);                     \
+      const Finish *finish, float *y, size_t ldy) {                                              \
+    tile(ROWS, inputs, columns, x, ldx, panel, finish, y, ldy);                                  \
   }
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #if TILE_ROWS == 6
@@ -110,11 +126,14 @@ _Static_assert(sizeof tiles / sizeof *tiles == TILE_ROWS + 1, "a tile for every 
 
 INLINE void activateRows(ActivationKind kind, const float *table, size_t rows, size_t columns,
                          float *y, size_t ldy) {
+  // A copy that y cannot overlap: it stays in registers.
+  float gate[(GATE_DEGREE + 1) * GATE_PIECES];
+  if (table) memcpy(gate, table, sizeof gate);
   for (size_t r = 0; r < rows; r++) {
     float *row = y + r * ldy;
     for (size_t j = 0; j < columns; j += LANES) {
       const vec x = loadUpTo(row + j, columns - j);
-      storeUpTo(row + j, activated(kind, x, table), columns - j);
+      storeUpTo(row + j, activated(kind, x, gate), columns - j);
     }
   }
 }
@@ -145,10 +164,13 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
     for (size_t t = 0; t < count; t++) {
       const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
       float *place = y + start * ldy + first;
+      const Finish finish = {
+          .bias = layer->bias + first,
+          .residual = residual ? residual + start * ldResidual + first : NULL,
+          .ldResidual = ldResidual,
+      };
       tiles[height](layer->inputs, columns, x + start * ldx, ldx,
-                    weights + first * layer->inputs, layer->bias + first,
-                    residual ? residual + start * ldResidual + first : NULL, ldResidual, place,
-                    ldy);
+                    weights + first * layer->inputs, &finish, place, ldy);
       activate(layer->activation, height, columns, place, ldy);
     }
   }
