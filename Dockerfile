@@ -4,6 +4,7 @@ COPY config/default-model /fetch
 RUN python3 /fetch/fetch.py /models/all-MiniLM-L6-v2
 
 FROM swift:6.3-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends libssl-dev zlib1g-dev
 WORKDIR /source
 # Only when these change are the dependencies fetched again.
 COPY Package.swift Package.resolve[d] ./
@@ -15,9 +16,10 @@ RUN swift build --configuration release --product bert-server --static-swift-std
   && strip --strip-all --output-file /bert-server .build/release/bert-server
 
 FROM debian:bookworm-slim
-# What the statically linked binary still wants of the system.
+# What the statically linked binary still wants of the system. OpenSSL is such a thing on purpose: its
+# repairs come with the system's, without a new build.
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends libstdc++6 \
+  && apt-get install -y --no-install-recommends libssl3 libstdc++6 zlib1g \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=build /bert-server /usr/local/bin/bert-server
 COPY --from=model /models /models

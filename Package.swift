@@ -36,6 +36,9 @@ let package = Package(
   targets: [
     .target(name: "CKernels", cSettings: cSettings, linkerSettings: [.linkedLibrary("m")]),
     .target(name: "CPlatform", cSettings: cSettings),
+    .target(
+      name: "COpenSSL", cSettings: cSettings,
+      linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
     .target(name: "OutputMap", swiftSettings: swiftSettings),
     .target(name: "JSON", swiftSettings: swiftSettings),
     .target(name: "WordPiece", dependencies: ["JSON", "OutputMap"], swiftSettings: swiftSettings),
@@ -46,7 +49,9 @@ let package = Package(
     .target(name: "Batching", dependencies: ["OutputMap"], swiftSettings: swiftSettings),
     .target(
       name: "HTTP",
-      dependencies: ["CPlatform", .product(name: "HTTPTypes", package: "swift-http-types")],
+      dependencies: [
+        "CPlatform", "COpenSSL", .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
       swiftSettings: swiftSettings),
     .target(
       name: "Service",
@@ -59,8 +64,8 @@ let package = Package(
     .executableTarget(
       name: "bert-server",
       dependencies: [
-        "BERT", "Batching", "CPlatform", "Checkpoints", "HTTP", "JSON", "OutputMap", "Service",
-        "Settings", "WordPiece",
+        "BERT", "Batching", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON", "OutputMap",
+        "Service", "Settings", "WordPiece",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
@@ -84,9 +89,11 @@ let package = Package(
     .testTarget(
       name: "HTTPTests",
       dependencies: [
-        "HTTP", "CPlatform", .product(name: "HTTPTypes", package: "swift-http-types"),
+        "HTTP", "CPlatform", "COpenSSL",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
-      swiftSettings: swiftSettings),
+      // Certificates, and the script that made them.
+      exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swiftSettings),
     .testTarget(
       name: "ServiceTests",

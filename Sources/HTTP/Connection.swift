@@ -9,23 +9,23 @@ final class Connection: @unchecked Sendable {
   let id: UInt64
   let admission: Occupancy.Admission
   private let io: IOQueue
-  private let socket: Socket
+  private var transport: Transport
   private var machine: ConnectionMachine
   /// Weak, so that a handler that drops its responder is noticed.
   private weak var responder: Responder?
   private var isRunning = false
 
   /// Then the queue's other connections get their turn.
-  private static let readsPerTurn = 16
+  private static let transfersPerTurn = 16
 
   init(
-    id: UInt64, io: IOQueue, socket: Socket, remoteAddress: String,
+    id: UInt64, io: IOQueue, transport: Transport, remoteAddress: String,
     admission: Occupancy.Admission, openedAt now: ContinuousClock.Instant
   ) {
     self.id = id
     self.admission = admission
     self.io = io
-    self.socket = socket
+    self.transport = transport
     machine = ConnectionMachine(
       limits: io.context.limits, remoteAddress: remoteAddress, openedAt: now)
     if admission == .rejected { machine.reject(.tooManyConnections) }
@@ -63,8 +63,10 @@ final class Connection: @unchecked Sendable {
   // MARK: On the I/O queue
 
   func becameReady(_ readiness: Readiness) {
+    // TLS may have to send before it can receive, and the other way round.
+    let isEither = transport.isTLS && (readiness.isReadable || readiness.isWritable)
     machine.becameReady(
-      readable: readiness.isReadable, writable: readiness.isWritable,
+      readable: readiness.isReadable || isEither, writable: readiness.isWritable || isEither,
       peerClosed: readiness.peerClosed, broken: readiness.isBroken)
     run()
   }
@@ -88,18 +90,19 @@ final class Connection: @unchecked Sendable {
     isRunning = true
     defer { isRunning = false }
     var now = ContinuousClock.now
-    var reads = 0
+    var transfers = 0
     while true {
+      if transfers == Self.transfersPerTurn { return io.later { [self] in run() } }
       switch machine.next(at: now) {
       case .wait:
         if let deadline { io.schedule(deadline) }
         return
       case .read:
-        if reads == Self.readsPerTurn { return io.later { [self] in run() } }
-        reads += 1
+        transfers += 1
         read()
         now = .now
       case .send:
+        transfers += 1
         send(at: now)
       case .examine(let head):
         if let refusal = io.context.handler.refuse(head) {
@@ -130,36 +133,50 @@ final class Connection: @unchecked Sendable {
       case .abandon(let source):
         source.abandon()
       case .endOutput:
-        socket.endOutput()
+        transport.endOutput()
       case .close(let abruptly):
-        socket.close(abruptly: abruptly)
+        transport.close(abruptly: abruptly)
         io.remove(self)
       }
     }
   }
 
   private func read() {
-    switch socket.receive(into: &io.readBuffer) {
-    case .bytes(let count):
+    switch transport.receive(into: &io.readBuffer) {
+    case .bytes(let count, let isAll):
       io.counters.received.add(count)
       let buffer = io.readBuffer
-      machine.received(buffer.span.extracting(0..<count), isAll: count < buffer.count)
+      machine.received(buffer.span.extracting(0..<count), isAll: isAll)
     case .wouldBlock: machine.readWouldBlock()
     case .end: machine.endOfInput()
-    case .failed: machine.broke()
+    // The client is to read what TLS has told it: that takes a close without RST.
+    case .failed: if hasNoHandshake() { machine.endOfInput() } else { machine.broke() }
+    case .plainHTTP:
+      transport.leaveTLS()
+      machine.reject(.plainHTTP)
     }
   }
 
   private func send(at now: ContinuousClock.Instant) {
-    let (transfer, offered) = machine.output.withNext { first, second in
-      (socket.send(first, second), first.count + second.count)
-    }
+    let transfer = machine.output.withNext { transport.send($0, $1) }
     switch transfer {
-    case .bytes(let count):
+    case .bytes(let count, let isAll):
       io.counters.sent.add(count)
-      machine.sent(count, of: offered, at: now)
-    case .wouldBlock: machine.sent(0, of: offered, at: now)
-    case .end, .failed: machine.broke()
+      machine.sent(count, isAll: isAll, at: now)
+    case .wouldBlock: machine.sent(0, isAll: true, at: now)
+    case .end, .failed:
+      _ = hasNoHandshake()
+      machine.broke()
+    // Sent again as it is.
+    case .plainHTTP: transport.leaveTLS()
     }
+  }
+
+  /// Whether it was the handshake that failed; then it is noted.
+  private func hasNoHandshake() -> Bool {
+    guard let reason = transport.handshakeFailure else { return false }
+    io.counters.failedHandshakes.add()
+    io.context.log(.handshakeFailed(reason: reason, remoteAddress: machine.remoteAddress))
+    return true
   }
 }

@@ -209,7 +209,7 @@ struct ConnectionMachine {
     if broken { broke() }
   }
 
-  /// - Parameter isAll: fewer bytes than asked for, so that the socket is read up for now.
+  /// - Parameter isAll: there are no more, so that the socket is read up for now.
   mutating func received(_ bytes: ByteSpan, isAll: Bool) {
     // After FIN there is no further edge: read on until the end.
     if isAll, !peerClosed { isReadable = false }
@@ -242,9 +242,9 @@ struct ConnectionMachine {
     }
   }
 
-  /// - Parameter offered: the bytes given to the socket; if it took fewer, it is full.
-  mutating func sent(_ count: Int, of offered: Int, at now: Instant) {
-    if count < offered { isWritable = false }
+  /// - Parameter isAll: as many as the socket has room for, so that it is full for now.
+  mutating func sent(_ count: Int, isAll: Bool, at now: Instant) {
+    if isAll { isWritable = false }
     if count > 0 { writingSince = now }
     output.drop(count)
   }
@@ -313,7 +313,7 @@ struct ConnectionMachine {
 
   // MARK: What the server wants
 
-  /// Tells a connection that is over the limit so.
+  /// Tells a connection that is not served why.
   mutating func reject(_ failure: HTTPFailure) {
     self.failure = failure
   }

@@ -17,12 +17,14 @@ public enum HTTPFailure: Error, Equatable, Sendable {
   case headTimeout
   case bodyTimeout
   case tooManyConnections
+  /// The port speaks TLS, and the client does not.
+  case plainHTTP
   /// A `Responder` was dropped without an answer.
   case unanswered
 
   public var status: HTTPResponse.Status {
     switch self {
-    case .malformed: .badRequest
+    case .malformed, .plainHTTP: .badRequest
     case .targetTooLong: .uriTooLong
     case .fieldTooLong, .fieldsTooLong, .tooManyFields: .requestHeaderFieldsTooLarge
     case .bodyTooLong: .contentTooLarge
@@ -53,6 +55,7 @@ public enum HTTPFailure: Error, Equatable, Sendable {
     case .headTimeout: "the request head was not whole in time: send it faster"
     case .bodyTimeout: "the request body was not whole in time: send it faster, or in parts"
     case .tooManyConnections: "there are too many connections: try again later, or reuse them"
+    case .plainHTTP: "this port speaks TLS: ask over https://"
     case .unanswered: "the server lost the request; its log says more"
     }
   }

@@ -7,6 +7,8 @@ struct ServerContext: Sendable {
   let handler: any RequestHandler
   let log: @Sendable (ServerEvent) -> Void
   let occupancy: Occupancy
+  /// What new connections speak; nil: plain HTTP.
+  let tls: TLSSlot?
 }
 
 /// One of the few serial queues that connections live on, and what they share there.
@@ -55,17 +57,19 @@ final class IOQueue: @unchecked Sendable {
   func adopt(_ socket: Socket, remoteAddress: String, admission: Occupancy.Admission) {
     events.perform { [self] in
       lastID += 1
-      let connection = Connection(
-        id: lastID, io: self, socket: socket, remoteAddress: remoteAddress,
-        admission: admission, openedAt: .now)
-      connections[lastID] = connection
       counters.accepted.add()
-      if admission == .served { counters.open.add() } else { counters.rejected.add() }
-      guard events.add(socket.descriptor, token: lastID) else {
+      guard let transport = Transport(socket, context.tls?.current),
+        events.add(socket.descriptor, token: lastID)
+      else {
         socket.close(abruptly: true)
-        remove(connection)
+        context.occupancy.leave(admission)
         return
       }
+      let connection = Connection(
+        id: lastID, io: self, transport: transport, remoteAddress: remoteAddress,
+        admission: admission, openedAt: .now)
+      connections[lastID] = connection
+      if admission == .served { counters.open.add() } else { counters.rejected.add() }
       if isDraining { connection.drain(stopping: isStopping) } else { connection.run() }
     }
   }

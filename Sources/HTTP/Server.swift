@@ -25,15 +25,18 @@ public final class Server: Sendable {
   private let handler: any RequestHandler
   private let log: @Sendable (ServerEvent) -> Void
   private let occupancy: Occupancy
+  private let tls: TLSSlot?
   private let state = Mutex(State.new)
 
   /// - Parameters:
   ///   - host: an address, or a name (the first of its addresses that can be had is taken).
   ///   - port: 0 picks a free one.
+  ///   - tls: what connections speak; nil: plain HTTP.
   ///   - log: called on I/O queues.
   public init(
     host: String, port: Int, limits: ServerLimits = ServerLimits(), ioQueueCount: Int = 2,
-    handler: any RequestHandler, log: @escaping @Sendable (ServerEvent) -> Void
+    tls: TLSContext? = nil, handler: any RequestHandler,
+    log: @escaping @Sendable (ServerEvent) -> Void
   ) {
     self.host = host
     self.port = port
@@ -41,6 +44,7 @@ public final class Server: Sendable {
     self.ioQueueCount = max(1, ioQueueCount)
     self.handler = handler
     self.log = log
+    self.tls = tls.map { TLSSlot($0) }
     occupancy = Occupancy(maxServed: limits.maxConnections)
   }
 
@@ -49,7 +53,7 @@ public final class Server: Sendable {
     try state.withLock { state throws(HTTPServerError) in
       guard case .new = state else { throw .alreadyStarted }
       let context = ServerContext(
-        limits: limits, handler: handler, log: log, occupancy: occupancy)
+        limits: limits, handler: handler, log: log, occupancy: occupancy, tls: tls)
       var ioQueues: [IOQueue] = []
       for index in 0..<ioQueueCount {
         ioQueues.append(try IOQueue(label: "http.io.\(index)", context: context))
@@ -61,6 +65,12 @@ public final class Server: Sendable {
       state = .running(Running(acceptor: acceptor, ioQueues: ioQueues))
       return address
     }
+  }
+
+  /// New connections get this certificate; those there are keep theirs. Nothing for a server that
+  /// was made without TLS.
+  public func renew(_ context: TLSContext) {
+    tls?.renew(context)
   }
 
   /// From now on every answer says `Connection: close`, and connections between two requests are

@@ -8,6 +8,8 @@ public enum ServerEvent: Equatable, Sendable, CustomStringConvertible {
   case unfinished
   /// A request was refused before it became one.
   case malformed(HTTPFailure, remoteAddress: String)
+  /// A client and we did not agree on TLS.
+  case handshakeFailed(reason: String, remoteAddress: String)
   /// Accepting failed (too many open files, for one) and is tried again shortly.
   case acceptFailed(errno: Int32)
 
@@ -17,6 +19,8 @@ public enum ServerEvent: Equatable, Sendable, CustomStringConvertible {
     case .unfinished: "a streamed answer was dropped half-way"
     case .malformed(let failure, let remoteAddress):
       "answered \(failure.status.code) to \(remoteAddress): \(failure.message)"
+    case .handshakeFailed(let reason, let remoteAddress):
+      "no TLS with \(remoteAddress): \(reason)"
     case .acceptFailed(let errno): "accepting a connection failed with errno \(errno)"
     }
   }

@@ -13,6 +13,8 @@ public struct ServerStatistics: Equatable, Sendable {
   public var requestsInFlight = 0
   /// Malformed, too large, or too late.
   public var failures = 0
+  /// Connections that ended before client and server had agreed on TLS.
+  public var failedHandshakes = 0
   /// The client was gone before its answer.
   public var cancelled = 0
   public var bytesReceived = 0
@@ -29,6 +31,7 @@ final class ServerCounters: Sendable {
   let requests = Atomic(0)
   let inFlight = Atomic(0)
   let failures = Atomic(0)
+  let failedHandshakes = Atomic(0)
   let cancelled = Atomic(0)
   let received = Atomic(0)
   let sent = Atomic(0)
@@ -40,6 +43,7 @@ final class ServerCounters: Sendable {
     total.requests += requests.load(ordering: .relaxed)
     total.requestsInFlight += inFlight.load(ordering: .relaxed)
     total.failures += failures.load(ordering: .relaxed)
+    total.failedHandshakes += failedHandshakes.load(ordering: .relaxed)
     total.cancelled += cancelled.load(ordering: .relaxed)
     total.bytesReceived += received.load(ordering: .relaxed)
     total.bytesSent += sent.load(ordering: .relaxed)

@@ -1,17 +1,21 @@
 import CPlatform
 import Glibc
 
-/// The calls made on a connected socket. A TLS layer would stand here, with the same two transfers.
+/// What became of one try to receive or send.
+enum Transfer {
+  /// - Parameter isAll: there is no more to receive, or no more room to send, for now.
+  case bytes(Int, isAll: Bool)
+  case wouldBlock
+  /// The other end has sent its last byte.
+  case end
+  case failed
+  /// Bytes that are no TLS, but HTTP without it.
+  case plainHTTP
+}
+
+/// The calls made on a connected socket.
 struct Socket {
   let descriptor: Int32
-
-  enum Transfer {
-    case bytes(Int)
-    case wouldBlock
-    /// The other end has sent its last byte.
-    case end
-    case failed
-  }
 
   func receive(into buffer: inout [UInt8]) -> Transfer {
     while true {
@@ -19,7 +23,7 @@ struct Socket {
       let count = unsafe buffer.withUnsafeMutableBytes {
         unsafe recv(descriptor, $0.baseAddress, $0.count, 0)
       }
-      if count > 0 { return .bytes(count) }
+      if count > 0 { return .bytes(count, isAll: count < buffer.count) }
       if count == 0 { return .end }
       if errno == EINTR { continue }
       return errno == EAGAIN ? .wouldBlock : .failed
@@ -35,7 +39,7 @@ struct Socket {
             descriptor, first.baseAddress, first.count, second.baseAddress, second.count)
         }
       }
-      if count >= 0 { return .bytes(count) }
+      if count >= 0 { return .bytes(count, isAll: count < first.count + second.count) }
       if errno == EINTR { continue }
       return errno == EAGAIN ? .wouldBlock : .failed
     }

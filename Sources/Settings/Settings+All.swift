@@ -19,6 +19,18 @@ extension Settings {
     .integer("port", \.port, 1...65_535, zero: "a free one, printed", "TCP port to listen on"),
     .integer("io_queues", \.ioQueues, 1...64, "Queues that serve sockets"),
     .text(
+      "tls_certificate", \.tlsCertificate, empty: "plain HTTP",
+      """
+      PEM file of the server's certificate and its chain: the port speaks TLS 1.2 and 1.3. Read \
+      again when it changes, as the key is
+      """),
+    .text(
+      "tls_key", \.tlsKey, empty: "plain HTTP",
+      "PEM file of the certificate's private key, without a password"),
+    .text(
+      "tls_client_ca", \.tlsClientCA, empty: "clients need no certificate",
+      "PEM file of authorities; a client must show a certificate of one of them"),
+    .text(
       "api_key_file", \.apiKeyFile, empty: "no keys are asked for",
       "File of API keys, one a line, # starts a comment; all routes but /health ask for one, 401"),
 

@@ -71,6 +71,12 @@ private struct Resolution {
       settings.maxBatchTokens <= settings.maxQueueTokens, "max_batch_tokens", "max_queue_tokens",
       "a queue of \(settings.maxQueueTokens) tokens would not fill a batch of "
         + "\(settings.maxBatchTokens)")
+    try check(
+      settings.tlsCertificate.isEmpty == settings.tlsKey.isEmpty, "tls_certificate", "tls_key",
+      "TLS needs both: give the other too")
+    try check(
+      settings.tlsClientCA.isEmpty || !settings.tlsCertificate.isEmpty, "tls_client_ca",
+      "tls_certificate", "only over TLS does a client show a certificate: give tls_certificate")
     return settings
   }
 

@@ -18,6 +18,12 @@ public struct Settings: Sendable, Equatable {
   /// Dispatch queues that sockets are served on.
   public var ioQueues = 2
 
+  // MARK: Who may ask
+  /// PEM files; empty: plain HTTP.
+  public var tlsCertificate = ""
+  public var tlsKey = ""
+  /// PEM file of authorities; empty: clients need no certificate.
+  public var tlsClientCA = ""
   /// File of API keys; empty: none are asked for.
   public var apiKeyFile = ""
 

@@ -1,21 +1,41 @@
 import ArgumentParser
+import COpenSSL
 import Glibc
+import Settings
 
 /// For a container without curl: exit 0 if the service on this host is ready.
 struct HealthcheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "healthcheck",
-    abstract: "Exits with 0 if the service on this host answers /health/ready with 200.")
+    abstract: "Exits with 0 if the service on this host answers /health/ready with 200.",
+    discussion: """
+      Port and TLS are read from the settings file and the environment, as the service reads them. \
+      Over TLS the service's certificate is not verified; if the service asks for one, its own is \
+      shown.
+      """)
 
-  @Option(help: "Port of the service; BERT_SERVER_PORT, else 8080, when not given.")
+  @Option(help: "File of settings; BERT_SERVER_CONFIG when not given.")
+  var config: String?
+
+  @Option(help: "Port of the service.")
   var port: UInt16?
+
+  @Flag(help: "The service speaks TLS, though no setting says so.")
+  var tls = false
 
   @Option(help: "Seconds to wait for the answer.")
   var timeout: Int = 3
 
   func run() throws {
-    let port = port ?? Environment.value("BERT_SERVER_PORT").flatMap(UInt16.init) ?? 8080
-    let status = Self.status(port: port, timeout: timeout)
+    let settings: Settings
+    do {
+      settings = try Settings.resolve(config: config, environment: Environment.all)
+    } catch {
+      printError("\(error)")
+      throw ExitCode(2)
+    }
+    let port = port ?? UInt16(clamping: settings.port)
+    let status = status(settings, port)
     guard status == 200 else {
       let reason = status.map { "it answers \($0)" } ?? "it does not answer"
       printError("not ready: \(reason) on 127.0.0.1:\(port)")
@@ -24,7 +44,7 @@ struct HealthcheckCommand: ParsableCommand {
   }
 
   /// The status of `GET /health/ready`; nil without an answer.
-  private static func status(port: UInt16, timeout: Int) -> Int? {
+  private func status(_ settings: Settings, _ port: UInt16) -> Int? {
     let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard socket >= 0 else { return nil }
     defer { close(socket) }
@@ -42,19 +62,39 @@ struct HealthcheckCommand: ParsableCommand {
       }
     }
     guard connected == 0 else { return nil }
+    // Freed by the end of the process.
+    var session: OpaquePointer?
+    if tls || !settings.tlsCertificate.isEmpty {
+      let hasCertificate = !settings.tlsClientCA.isEmpty
+      var fault = tls_fault()
+      guard
+        let context = unsafe tls_unverified_client_context(
+          hasCertificate ? settings.tlsCertificate : nil, hasCertificate ? settings.tlsKey : nil,
+          &fault)
+      else { return nil }
+      unsafe session = tls_session_new(context, socket)
+      if unsafe session == nil { return nil }
+    }
     let request = Array(
       "GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
-    let sent = unsafe request.withUnsafeBytes {
-      unsafe send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+    let sent = unsafe request.withUnsafeBytes { bytes in
+      if let session = unsafe session {
+        return unsafe tls_send(session, bytes.baseAddress, bytes.count, nil, 0)
+      }
+      return unsafe send(socket, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
     }
     guard sent == request.count else { return nil }
     // "HTTP/1.1 200": the first twelve bytes tell it.
     var head: [UInt8] = []
     while head.count < 12 {
       var piece = [UInt8](repeating: 0, count: 64)
-      let count = unsafe piece.withUnsafeMutableBytes {
-        unsafe recv(socket, $0.baseAddress, $0.count, 0)
-      }
+      let capacity = piece.count
+      let count =
+        if let session = unsafe session {
+          unsafe tls_receive(session, &piece, capacity)
+        } else {
+          unsafe recv(socket, &piece, capacity, 0)
+        }
       guard count > 0 else { return nil }
       head += piece[..<count]
     }

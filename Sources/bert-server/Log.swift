@@ -21,11 +21,12 @@ struct Log: Sendable {
   }
 
   func info(_ message: String) { logger.info("\(message)") }
+  func warning(_ message: String) { logger.warning("\(message)") }
 
   /// Clients' mistakes are no operator's business; our own are.
   func event(_ event: ServerEvent) {
     switch event {
-    case .malformed: logger.debug("\(event.description)")
+    case .malformed, .handshakeFailed: logger.debug("\(event.description)")
     case .acceptFailed: logger.warning("\(event.description)")
     case .unanswered, .unfinished: logger.error("\(event.description)")
     }

@@ -20,10 +20,14 @@ struct ServeCommand: ParsableCommand {
     Signals.block()
     let settings: Settings
     let keys: APIKeys?
+    let certificate: CertificateFiles?
+    let tls: TLSContext?
     do {
       settings = try flags.resolve(environment: Environment.all)
       try Self.check(settings)
       keys = try Self.keys(settings.apiKeyFile)
+      certificate = CertificateFiles(settings)
+      tls = try certificate?.load()
     } catch {
       printError("\(error)")
       throw ExitCode(2)
@@ -41,14 +45,16 @@ struct ServeCommand: ParsableCommand {
       log: { log.request($0) })
     let server = Server(
       host: settings.host, port: settings.port, limits: settings.serverLimits,
-      ioQueueCount: settings.ioQueues, handler: service, log: { log.event($0) })
+      ioQueueCount: settings.ioQueues, tls: tls, handler: service, log: { log.event($0) })
     statistics.watch(server)
+    certificate?.watch(server, log)
 
     // The port opens before the model loads, so that whoever waits can ask how far it is.
     do {
       let address = try server.start()
       let host = address.host.contains(":") ? "[\(address.host)]" : address.host
-      write("listening on http://\(host):\(address.port)\n", to: STDOUT_FILENO)
+      let scheme = tls == nil ? "http" : "https"
+      write("listening on \(scheme)://\(host):\(address.port)\n", to: STDOUT_FILENO)
     } catch {
       printError("\(error)")
       throw ExitCode(1)

@@ -29,6 +29,15 @@ struct SettingFlags: ParsableArguments {
   @Option(help: help("io_queues"))
   var ioQueues: [String] = []
 
+  @Option(help: help("tls_certificate"))
+  var tlsCertificate: [String] = []
+
+  @Option(help: help("tls_key"))
+  var tlsKey: [String] = []
+
+  @Option(name: .customLong("tls-client-ca"), help: help("tls_client_ca"))
+  var tlsClientCA: [String] = []
+
   @Option(help: help("api_key_file"))
   var apiKeyFile: [String] = []
 
@@ -96,6 +105,9 @@ struct SettingFlags: ParsableArguments {
       "--host": host,
       "--port": port,
       "--io-queues": ioQueues,
+      "--tls-certificate": tlsCertificate,
+      "--tls-key": tlsKey,
+      "--tls-client-ca": tlsClientCA,
       "--api-key-file": apiKeyFile,
       "--max-tokens": maxTokens,
       "--max-texts": maxTexts,
@@ -118,16 +130,25 @@ struct SettingFlags: ParsableArguments {
     ]
   }
 
-  /// - Throws: `SettingsError`, or `LoadingError` if the file cannot be read.
   func resolve(environment: [String: String]) throws -> Settings {
+    try Settings.resolve(config: config, environment: environment, flags: given)
+  }
+}
+
+extension Settings {
+  /// - Parameter config: path of the settings file; the environment's when not given.
+  /// - Throws: `SettingsError`, or `LoadingError` if the file cannot be read.
+  static func resolve(
+    config: String?, environment: [String: String], flags: [String: [String]] = [:]
+  ) throws -> Settings {
     var file: (path: String, bytes: [UInt8])?
-    if let path = config ?? environment[Settings.fileVariable] {
+    if let path = config ?? environment[fileVariable] {
       guard let bytes = FileManager.default.contents(atPath: path) else {
         throw LoadingError("the settings file \(path) cannot be read")
       }
       file = (path, Array(bytes))
     }
-    return try Settings.resolve(file: file, environment: environment, flags: given)
+    return try resolve(file: file, environment: environment, flags: flags)
   }
 }
 

@@ -32,6 +32,9 @@ final class StatisticsSource: @unchecked Sendable {
         "bert_rejected_connections_total", .counter, help: "Connections over the limit.",
         value: server(\.rejectedConnections)),
       Measurement(
+        "bert_failed_handshakes_total", .counter, help: "Connections that did not agree on TLS.",
+        value: server(\.failedHandshakes)),
+      Measurement(
         "bert_received_bytes_total", .counter, help: "Bytes read from clients.",
         value: server(\.bytesReceived)),
       Measurement(

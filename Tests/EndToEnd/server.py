@@ -18,6 +18,7 @@ import safetensors.numpy
 ROOT = pathlib.Path(__file__).parents[2]
 MODEL = ROOT / "models" / "all-MiniLM-L6-v2"
 BINARY = pathlib.Path(os.environ.get("BERT_SERVER", ".build/release/bert-server"))
+CERTIFICATES = ROOT / "Tests" / "HTTPTests" / "Fixtures"
 BINARY = BINARY if BINARY.is_absolute() else ROOT / BINARY
 
 HIDDEN_SIZE = 384
@@ -54,13 +55,14 @@ class Server:
             text=True,
         )
         self.first_line = self.process.stdout.readline()
-        match = re.fullmatch(r"listening on http://(.+):(\d+)\n", self.first_line)
+        match = re.fullmatch(r"listening on (https?)://(.+):(\d+)\n", self.first_line)
         if not match:
             self.process.kill()
             raise AssertionError(f"the first line on standard output is {self.first_line!r}")
-        self.host, self.port = match[1], int(match[2])
-        self.url = f"http://{self.host}:{self.port}"
+        self.host, self.port = match[2], int(match[3])
+        self.url = f"{match[1]}://{self.host}:{self.port}"
         self.session = requests.Session()
+        self.session.verify = CERTIFICATES / "server.pem"
         self.session.trust_env = False  # no proxy between us
 
     def __enter__(self):

@@ -5,27 +5,30 @@ import Testing
 
 /// What the server does with every kind of input, on real sockets.
 @Suite struct BehaviourTests {
-  /// One server takes all of it, many at a time.
-  private let test: TestServer
-  private static let shared = Result { try TestServer() }
+  /// One server for each door takes all of it, many at a time.
+  private static let servers = Result {
+    [Door.plain: try TestServer(.plain), .tls: try TestServer(.tls)]
+  }
 
-  init() throws {
-    test = try Self.shared.get()
+  private func server(_ door: Door) throws -> TestServer {
+    try #require(try Self.servers.get()[door])
   }
 
   private static let good = Array("GET /health HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
 
-  @Test(arguments: behaviours)
-  func onASocket(_ behaviour: Behaviour) async throws {
-    try await check(behaviour, behindAnother: false)
+  @Test(arguments: behaviours, Door.allCases)
+  func onASocket(_ behaviour: Behaviour, _ door: Door) async throws {
+    try await check(behaviour, server(door), behindAnother: false)
   }
 
-  @Test(arguments: behaviours)
-  func behindAGoodRequest(_ behaviour: Behaviour) async throws {
-    try await check(behaviour, behindAnother: true)
+  @Test(arguments: behaviours, Door.allCases)
+  func behindAGoodRequest(_ behaviour: Behaviour, _ door: Door) async throws {
+    try await check(behaviour, server(door), behindAnother: true)
   }
 
-  private func check(_ behaviour: Behaviour, behindAnother: Bool) async throws {
+  private func check(
+    _ behaviour: Behaviour, _ test: TestServer, behindAnother: Bool
+  ) async throws {
     let (responses, next, rest) = try await blocking {
       let client = test.connect()
       client.send((behindAnother ? Self.good : []) + behaviour.bytes)
@@ -85,7 +88,9 @@ import Testing
     }
   }
 
-  @Test func headAnswersLikeGetWithoutABody() async throws {
+  @Test(arguments: Door.allCases)
+  func headAnswersLikeGetWithoutABody(_ door: Door) async throws {
+    let test = try server(door)
     let (get, head, next) = try await blocking {
       let client = test.connect()
       client.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -113,7 +118,9 @@ import Testing
     #expect(harness.responses().last?.body == Array("x=".utf8) + value + [0x0A])
   }
 
-  @Test func aHundredPipelinedRequestsAreAnsweredInOrder() async throws {
+  @Test(arguments: Door.allCases)
+  func aHundredPipelinedRequestsAreAnsweredInOrder(_ door: Door) async throws {
+    let test = try server(door)
     let answers = try await blocking {
       let client = test.connect()
       client.send(
@@ -124,7 +131,9 @@ import Testing
     #expect(answers == (0..<100).map { "\(100 + $0)" })
   }
 
-  @Test func aBodyCutShortGetsNoAnswer() async throws {
+  @Test(arguments: Door.allCases)
+  func aBodyCutShortGetsNoAnswer(_ door: Door) async throws {
+    let test = try server(door)
     for request in [
       "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel",
       "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
@@ -140,8 +149,9 @@ import Testing
     }
   }
 
-  @Test func bodiesUpToTheLimitAreTaken() async throws {
-    let test = try TestServer { $0.maxBodyBytes = 1_000_000 }
+  @Test(arguments: Door.allCases)
+  func bodiesUpToTheLimitAreTaken(_ door: Door) async throws {
+    let test = try TestServer(door) { $0.maxBodyBytes = 1_000_000 }
     let body = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     let (exact, over) = try await blocking {
       let client = test.connect()
@@ -158,8 +168,9 @@ import Testing
     #expect(over?["connection"] == "close")
   }
 
-  @Test func aBodyTooLongIsRefusedBeforeItIsSent() async throws {
-    let test = try TestServer { $0.maxBodyBytes = 1000 }
+  @Test(arguments: Door.allCases)
+  func aBodyTooLongIsRefusedBeforeItIsSent(_ door: Door) async throws {
+    let test = try TestServer(door) { $0.maxBodyBytes = 1000 }
     let response = try await blocking {
       let client = test.connect()
       client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n")

@@ -36,14 +36,16 @@ import Testing
         // .target(name: "Gone"),
         .target(
           name: "HTTP",
-          dependencies: ["CPlatform", .product(name: "HTTPTypes", package: "swift-http-types")]),
+          dependencies: [
+            "CPlatform", "COpenSSL", .product(name: "HTTPTypes", package: "swift-http-types"),
+          ]),
         .executableTarget(name: "Cellar", dependencies: ["JSON"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
       ]
       """)
     #expect(
       Checks.targets(of: manifest)
-        == ["JSON": [], "HTTP": ["CPlatform", "HTTPTypes"], "Cellar": ["JSON"]])
+        == ["JSON": [], "HTTP": ["CPlatform", "COpenSSL", "HTTPTypes"], "Cellar": ["JSON"]])
     let wrong = Checks.dependencies(of: manifest)
     #expect(wrong.contains("the table has no room Cellar"))
     #expect(wrong.contains("there is no target BERT"))

@@ -9,8 +9,8 @@ enum House {
 
   private static let c: Set = ["Darwin", "Glibc"]
   private static let rooms: Set = [
-    "BERT", "Batching", "CPlatform", "Checkpoints", "HTTP", "JSON", "OutputMap", "Service",
-    "Settings", "WordPiece",
+    "BERT", "Batching", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON", "OutputMap",
+    "Service", "Settings", "WordPiece",
   ]
 
   /// The import table. A room without toolchain modules thinks and does not act. Nobody imports
@@ -19,6 +19,7 @@ enum House {
   static let importTable: [String: Room] = [
     "CKernels": Room(dependencies: []),
     "CPlatform": Room(dependencies: []),
+    "COpenSSL": Room(dependencies: []),
     "OutputMap": Room(dependencies: []),
     "JSON": Room(dependencies: []),
     "WordPiece": Room(dependencies: ["JSON", "OutputMap"]),
@@ -28,7 +29,7 @@ enum House {
       toolchain: c.union(["Synchronization"])),
     "Batching": Room(dependencies: ["OutputMap"], toolchain: ["Dispatch", "Synchronization"]),
     "HTTP": Room(
-      dependencies: ["CPlatform", "HTTPTypes"],
+      dependencies: ["CPlatform", "COpenSSL", "HTTPTypes"],
       toolchain: c.union(["Dispatch", "Synchronization"])),
     "Service": Room(
       dependencies: ["HTTP", "JSON", "WordPiece", "Batching", "OutputMap", "HTTPTypes"],

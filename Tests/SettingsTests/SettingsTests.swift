@@ -48,16 +48,35 @@ import Testing
         setting.key.hasSuffix(end) ? "7" : text
       }
       let json = setting.isNumber ? value : "\"\(value)\""
-      let fromFile = try Settings.resolve(file: file("{\"\(setting.key)\": \(json)}"))
+      // What does not go without others, given in another way.
+      var needed: [String: [String]] = [:]
+      if setting.key.hasPrefix("tls_") {
+        needed = ["--tls-certificate": ["a"], "--tls-key": ["a"]]
+        needed[setting.flag] = nil
+      }
+      let fromFile = try Settings.resolve(
+        file: file("{\"\(setting.key)\": \(json)}"), flags: needed)
       #expect(setting.read(fromFile) == [value])
       #expect(fromFile != Settings(), "\(setting.key)")
       #expect(
-        try Settings.resolve(environment: [setting.environmentVariable: value]) == fromFile)
-      #expect(try Settings.resolve(flags: [setting.flag: [value]]) == fromFile)
+        try Settings.resolve(
+          environment: [setting.environmentVariable: value], flags: needed) == fromFile)
+      needed[setting.flag] = [value]
+      #expect(try Settings.resolve(flags: needed) == fromFile)
     }
   }
 
   // MARK: Values
+
+  @Test(arguments: ["tls_certificate", "tls_key", "tls_client_ca"])
+  func halfOfTLSIsRefused(key: String) throws {
+    let error = try #require(refusal(environment: ["BERT_SERVER_\(key.uppercased())": "a.pem"]))
+    guard case .conflict = error else {
+      Issue.record("\(error)")
+      return
+    }
+    #expect("\(error)".contains("BERT_SERVER_\(key.uppercased())"))
+  }
 
   @Test func durationsMayBeFractions() throws {
     let settings = try Settings.resolve(

@@ -86,7 +86,7 @@ struct MachineHarness {
         let taken = min(all.count, window)
         if window != .max { window -= taken }
         output += all[..<taken]
-        machine.sent(taken, of: all.count, at: now)
+        machine.sent(taken, isAll: taken < all.count, at: now)
       case .examine(let head):
         if let refusal = TinyHandler.refuse(head) {
           machine.refuse(refusal, dateLine: Self.dateLine, at: now)

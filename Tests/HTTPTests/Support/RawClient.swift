@@ -1,8 +1,13 @@
+import COpenSSL
 import Glibc
 
-/// A blocking socket that sends what it is told and reads what comes, for at most ten seconds.
+/// A blocking socket that sends what it is told and reads what comes, for at most ten seconds; with
+/// TLS on it if its server has that.
+@safe
 final class RawClient {
   let descriptor: Int32
+  /// Nil: plain.
+  private var session: OpaquePointer?
   private var received: [UInt8] = []
   private(set) var isAtEnd = false
   /// The end was a reset, not a FIN.
@@ -11,7 +16,13 @@ final class RawClient {
   /// The server lives as long as its clients.
   private let server: TestServer
 
-  init(_ server: TestServer, receiveBuffer: Int32? = nil) {
+  /// - Parameters:
+  ///   - plain: without TLS, whatever the server has.
+  ///   - certificate: what the client shows if it is asked who it is.
+  init(
+    _ server: TestServer, receiveBuffer: Int32? = nil, plain: Bool = false,
+    certificate: Certificate? = nil
+  ) {
     self.server = server
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     if let receiveBuffer { set(SO_RCVBUF, receiveBuffer) }
@@ -27,9 +38,18 @@ final class RawClient {
         socklen_t(bytes.count))
     }
     if status != 0 { isAtEnd = true }
+    if plain || server.door == .plain { return }
+    var fault = tls_fault()
+    guard
+      let context = unsafe tls_unverified_client_context(
+        certificate?.certificate, certificate?.key, &fault)
+    else { return }
+    unsafe session = tls_session_new(context, descriptor)
+    unsafe tls_context_free(context)
   }
 
   deinit {
+    if let session = unsafe session { unsafe tls_session_free(session) }
     close(descriptor)
   }
 
@@ -45,10 +65,12 @@ final class RawClient {
     let bytes = Array(bytes)
     var sent = 0
     while sent < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes {
-        unsafe Glibc.send(
-          descriptor, $0.baseAddress?.advanced(by: sent), $0.count - sent,
-          Int32(MSG_NOSIGNAL))
+      let count = unsafe bytes.withUnsafeBytes { bytes in
+        let rest = unsafe bytes.baseAddress?.advanced(by: sent)
+        if let session = unsafe session {
+          return unsafe tls_send(session, rest, bytes.count - sent, nil, 0)
+        }
+        return unsafe Glibc.send(descriptor, rest, bytes.count - sent, Int32(MSG_NOSIGNAL))
       }
       if count <= 0 { return false }
       sent += count
@@ -59,7 +81,10 @@ final class RawClient {
   @discardableResult
   func send(_ text: String) -> Bool { send(text.utf8) }
 
-  func endOutput() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
+  func endOutput() {
+    if let session = unsafe session { unsafe tls_end_output(session) }
+    _ = shutdown(descriptor, Int32(SHUT_WR))
+  }
 
   /// Closes with RST when the object goes.
   func resetOnClose() { set(SO_LINGER, linger(l_onoff: 1, l_linger: 0)) }
@@ -70,7 +95,13 @@ final class RawClient {
     if isAtEnd { return false }
     var buffer = [UInt8](repeating: 0, count: 65536)
     let capacity = buffer.count
-    let count = unsafe recv(descriptor, &buffer, capacity, 0)
+    errno = 0
+    let count =
+      if let session = unsafe session {
+        unsafe tls_receive(session, &buffer, capacity)
+      } else {
+        unsafe recv(descriptor, &buffer, capacity, 0)
+      }
     if count <= 0 {
       isAtEnd = count == 0 || errno == ECONNRESET
       wasReset = count < 0 && errno == ECONNRESET

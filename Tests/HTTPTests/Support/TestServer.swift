@@ -1,20 +1,33 @@
 import Foundation
 import HTTP
 
+/// What a test's server and its clients speak.
+enum Door: CaseIterable {
+  case plain
+  case tls
+}
+
 /// A server on a free port with the tiny handler, stopped at the end of the test.
 final class TestServer: Sendable {
+  let door: Door
   let handler = TinyHandler()
   let server: Server
   let port: Int
   let events: EventLog
 
-  init(ioQueueCount: Int = 2, _ change: (inout ServerLimits) -> Void = { _ in }) throws {
+  init(
+    _ door: Door = .plain, ioQueueCount: Int = 2, clientAuthorities: String? = nil,
+    _ change: (inout ServerLimits) -> Void = { _ in }
+  ) throws {
+    self.door = door
     var limits = ServerLimits()
     change(&limits)
     let events = EventLog()
     self.events = events
     server = Server(
-      host: "127.0.0.1", port: 0, limits: limits, ioQueueCount: ioQueueCount, handler: handler
+      host: "127.0.0.1", port: 0, limits: limits, ioQueueCount: ioQueueCount,
+      tls: door == .plain ? nil : try Certificate.server.context(clientAuthorities),
+      handler: handler
     ) { events.append($0) }
     port = try server.start().port
   }
@@ -32,6 +45,25 @@ final class TestServer: Sendable {
     private var events: [ServerEvent] = []
     var all: [ServerEvent] { lock.withLock { events } }
     func append(_ event: ServerEvent) { lock.withLock { events.append(event) } }
+  }
+}
+
+/// One of the pairs in `Fixtures`.
+enum Certificate: String {
+  case server, other, client
+
+  var certificate: String { Self.path(rawValue + ".pem") }
+  var key: String { Self.path(rawValue + ".key") }
+
+  static let authority = path("authority.pem")
+
+  static func path(_ name: String) -> String {
+    URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "Fixtures").appending(path: name).path
+  }
+
+  func context(_ clientAuthorities: String? = nil) throws(TLSError) -> TLSContext {
+    try TLSContext(certificate: certificate, key: key, clientAuthorities: clientAuthorities)
   }
 }
 

@@ -1,0 +1,58 @@
+import Dispatch
+import Glibc
+
+/// Looks every second whether files have changed. Not inotify(7): it follows neither the symbolic
+/// links that Kubernetes swaps nor a file that is replaced.
+///
+/// `@unchecked Sendable`: what changes does so on `queue`.
+final class FileWatcher: @unchecked Sendable {
+  private static let interval = DispatchTimeInterval.seconds(1)
+
+  private let paths: [String]
+  private let queue = DispatchQueue(label: "bert-server.files")
+  /// As they were when they were last used, and when they were last looked at.
+  private var used: [FileStamp?]
+  private var seen: [FileStamp?]
+
+  /// Make it before the files are read: a change from then on is noticed.
+  init(_ paths: [String]) {
+    self.paths = paths
+    used = paths.map { FileStamp($0) }
+    seen = used
+  }
+
+  /// Calls `action` after each change, once nothing has changed for a second more: two files that
+  /// belong together are not replaced at the same moment.
+  func start(_ action: @escaping @Sendable () -> Void) {
+    queue.asyncAfter(deadline: .now() + Self.interval) { [self] in
+      let now = paths.map { FileStamp($0) }
+      if now != used, now == seen {
+        used = now
+        action()
+      }
+      seen = now
+      start(action)
+    }
+  }
+}
+
+/// What tells one state of a file from another.
+private struct FileStamp: Equatable {
+  let device: UInt
+  let inode: UInt
+  let size: Int
+  let seconds: Int
+  let nanoseconds: Int
+
+  /// Nil without a file.
+  init?(_ path: String) {
+    var information = stat()
+    // The pointers are used during the call only.
+    guard unsafe stat(path, &information) == 0 else { return nil }
+    device = UInt(information.st_dev)
+    inode = UInt(information.st_ino)
+    size = Int(information.st_size)
+    seconds = information.st_mtim.tv_sec
+    nanoseconds = information.st_mtim.tv_nsec
+  }
+}
