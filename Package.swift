@@ -36,6 +36,7 @@ let package = Package(
   targets: [
     .target(name: "CKernels", cSettings: cSettings, linkerSettings: [.linkedLibrary("m")]),
     .target(name: "CPlatform", cSettings: cSettings),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(
       name: "COpenSSL", cSettings: cSettings,
       linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
@@ -50,7 +51,8 @@ let package = Package(
     .target(
       name: "HTTP",
       dependencies: [
-        "CPlatform", "COpenSSL", .product(name: "HTTPTypes", package: "swift-http-types"),
+        "COpenSSL", "CPlatform", "CZlib",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: swiftSettings),
     .target(
@@ -89,7 +91,7 @@ let package = Package(
     .testTarget(
       name: "HTTPTests",
       dependencies: [
-        "HTTP", "CPlatform", "COpenSSL",
+        "HTTP", "COpenSSL", "CPlatform", "CZlib",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       // Certificates, and the script that made them.

@@ -39,14 +39,17 @@ final class Exchange: Sendable {
   private let route: Route
   private let responder: Responder
   private let record: Locked<RequestRecord>
+  private let compressed: CompressedAnswers
   private let finished: @Sendable (RequestRecord) -> Void
 
   init(
     _ request: Request, _ responder: Responder, _ match: Route.Match,
+    compressed: CompressedAnswers,
     finished: @escaping @Sendable (RequestRecord) -> Void
   ) {
     self.request = request
     self.responder = responder
+    self.compressed = compressed
     self.finished = finished
     parameters = match.parameters
     route = match.route
@@ -69,8 +72,9 @@ final class Exchange: Sendable {
 
   func onCancel(_ action: @escaping @Sendable () -> Void) { responder.onCancel(action) }
 
-  func answer(_ response: Response) {
+  func answer(_ response: Response, _ bulk: AnswerBulk = .text) {
     var response = response
+    compressed.apply(to: &response, bulk, request.head.headerFields[.acceptEncoding])
     let record = record.withLock { record in
       record.status = response.status.code
       record.stages.total = ContinuousClock.now - request.receivedAt

@@ -1,3 +1,4 @@
+import Dispatch
 import FoundationEssentials
 public import HTTP
 public import HTTPTypes
@@ -7,6 +8,8 @@ import OutputMap
 public struct ServiceLimits: Sendable {
   /// Texts of one request.
   public var texts = 10_000
+  /// Bytes of a body that came compressed.
+  public var bodyBytes = 16 << 20
   /// Bytes of one answer, as estimated before anything is encoded.
   public var outputBytes = 256 << 20
   public var jsonDepth = 64
@@ -34,15 +37,18 @@ public final class Service: RequestHandler {
   /// What the process tells of itself: names and gauges that no room here knows.
   let process: ProcessFacts
   private let keys: APIKeys?
+  let compressed: CompressedAnswers
   private let phase = Locked(Phase.loading)
   private let log: @Sendable (RequestRecord) -> Void
 
   public init(
-    limits: ServiceLimits, keys: APIKeys? = nil, process: ProcessFacts,
+    limits: ServiceLimits, keys: APIKeys? = nil, compressed: CompressedAnswers = .none,
+    process: ProcessFacts,
     log: @escaping @Sendable (RequestRecord) -> Void
   ) {
     self.limits = limits
     self.keys = keys
+    self.compressed = compressed
     self.process = process
     self.log = log
   }
@@ -97,9 +103,12 @@ public final class Service: RequestHandler {
       if let keys, !route.isOpen, !keys.allow(head.headerFields[.authorization]) {
         throw .unauthorized
       }
+      guard compressed.canAnswer(head.headerFields[.acceptEncoding]) else { throw .notAcceptable }
       guard route.takesBody else { return nil }
-      if let coding = head.headerFields[.contentEncoding], coding.lowercased() != "identity" {
-        throw .unsupportedContentCoding(coding)
+      do throws(ContentCodingError) {
+        _ = try ContentCoding.list(head.headerFields[.contentEncoding])
+      } catch {
+        throw ServiceError(error)
       }
       if let type = head.headerFields[.contentType] {
         let known = ContentType(field: type)
@@ -125,13 +134,30 @@ public final class Service: RequestHandler {
   public func handle(_ request: Request, _ responder: Responder) {
     do throws(ServiceError) {
       let match = try Route.find(request.head)
-      let exchange = Exchange(request, responder, match) { [self] record in
-        metrics.record(record)
-        log(record)
+      guard match.route.takesBody, let coding = request.head.headerFields[.contentEncoding] else {
+        return match.route.answer(self, exchange(request, responder, match))
       }
-      match.route.answer(self, exchange)
+      parsingQueue.async { [self] in
+        var request = request
+        do throws(ContentCodingError) {
+          request.body = try ContentCoding.decode(
+            request.body, ContentCoding.list(coding), limit: limits.bodyBytes)
+          match.route.answer(self, exchange(request, responder, match))
+        } catch {
+          exchange(request, responder, match).fail(ServiceError(error))
+        }
+      }
     } catch {
       responder.respond(ErrorShape(path: request.head.path ?? "/").response(error))
+    }
+  }
+
+  private func exchange(
+    _ request: Request, _ responder: Responder, _ match: Route.Match
+  ) -> Exchange {
+    Exchange(request, responder, match, compressed: compressed) { [self] record in
+      metrics.record(record)
+      log(record)
     }
   }
 

@@ -19,7 +19,10 @@ public enum ServiceError: Error, Equatable, Sendable {
   case notFound(String)
   case methodNotAllowed(method: String, allowed: [HTTPRequest.Method])
   case unsupportedContentType(String, accepted: String)
-  case unsupportedContentCoding(String)
+  case unsupportedContentCoding(ContentCodingError)
+  case bodyTooLarge(ContentCodingError)
+  /// Accept-Encoding excludes every form of the answer.
+  case notAcceptable
   case answerTooLarge(String)
   case overloaded(retryAfter: Int)
   case loading
@@ -35,7 +38,8 @@ public enum ServiceError: Error, Equatable, Sendable {
     case .unknownRoute, .unknownModel, .notFound: .notFound
     case .methodNotAllowed: .methodNotAllowed
     case .unsupportedContentType, .unsupportedContentCoding: .unsupportedMediaType
-    case .answerTooLarge: .contentTooLarge
+    case .answerTooLarge, .bodyTooLarge: .contentTooLarge
+    case .notAcceptable: .notAcceptable
     case .overloaded: .tooManyRequests
     case .loading, .draining: .serviceUnavailable
     case .deadlinePassed: .gatewayTimeout
@@ -46,7 +50,7 @@ public enum ServiceError: Error, Equatable, Sendable {
   /// `error_type` of the answer; text-embeddings-inference's names where the meaning is the same.
   public var type: String {
     switch self {
-    case .invalid, .unprocessable, .answerTooLarge: "Validation"
+    case .invalid, .unprocessable, .answerTooLarge, .bodyTooLarge, .notAcceptable: "Validation"
     case .empty: "Empty"
     case .unauthorized: "Unauthorized"
     case .unknownRoute, .unknownModel, .notFound: "NotFound"
@@ -74,8 +78,9 @@ public enum ServiceError: Error, Equatable, Sendable {
       "\(method) is not allowed here; use \(Self.list(allowed))"
     case .unsupportedContentType(let type, let accepted):
       "the content type '\(type)' is not understood; send \(accepted), in UTF-8"
-    case .unsupportedContentCoding(let coding):
-      "the content coding '\(coding)' is not understood; send the body as it is"
+    case .unsupportedContentCoding(let error), .bodyTooLarge(let error): error.description
+    case .notAcceptable:
+      "Accept-Encoding excludes the answer as it is, and gzip too or it is not offered: allow one"
     case .overloaded(let retryAfter):
       "the queue is full; try again in \(retryAfter) s, or send fewer or shorter texts at once"
     case .loading: "the model is being loaded; try again in a moment"
@@ -93,7 +98,7 @@ public enum ServiceError: Error, Equatable, Sendable {
     case .unauthorized: fields[.wwwAuthenticate] = "Bearer"
     case .methodNotAllowed(_, let allowed): fields[.allow] = Self.list(allowed)
     case .unsupportedContentType(_, let accepted): fields[.accept] = accepted
-    case .unsupportedContentCoding: fields[.acceptEncoding] = "identity"
+    case .unsupportedContentCoding: fields[.acceptEncoding] = ContentCoding.accepted
     case .overloaded(let retryAfter): fields[.retryAfter] = String(retryAfter)
     case .loading: fields[.retryAfter] = "1"
     case .draining: fields[.retryAfter] = "5"
@@ -109,6 +114,17 @@ public enum ServiceError: Error, Equatable, Sendable {
 
   private static func list(_ methods: [HTTPRequest.Method]) -> String {
     methods.map(\.rawValue).joined(separator: ", ")
+  }
+}
+
+extension ServiceError {
+  init(_ error: ContentCodingError) {
+    switch error {
+    case .unknown, .tooMany: self = .unsupportedContentCoding(error)
+    case .tooLong: self = .bodyTooLarge(error)
+    case .broken: self = .invalid(error.description)
+    case .outOfMemory: self = .backend(error.description)
+    }
   }
 }
 

@@ -65,6 +65,12 @@ extension Settings {
     .integer(
       "max_output_bytes", \.maxOutputBytes, 1...1_099_511_627_776, "Most bytes of an answer, 413"),
     .integer("max_json_depth", \.maxJSONDepth, 4...1000, "Deepest nesting of a JSON body"),
+    .choice(
+      "compression", \.compression,
+      """
+      Answers that are compressed (gzip) if Accept-Encoding asks for it; light: all but those with \
+      vectors of every token, which take a third longer compressed; all: these too
+      """),
     .seconds(
       "header_timeout_seconds", \.headerTimeout, 0.001...86_400,
       "A header that is not complete after this is answered 408"),

@@ -45,6 +45,7 @@ public struct Settings: Sendable, Equatable {
   public var maxBodyBytes = 16 << 20
   public var maxOutputBytes = 256 << 20
   public var maxJSONDepth = 64
+  public var compression = AnswerCompression.light
   public var headerTimeout = Duration.seconds(10)
   public var bodyTimeout = Duration.seconds(60)
   public var writeTimeout = Duration.seconds(60)
@@ -73,6 +74,15 @@ public struct ModelFolder: Sendable, Equatable {
 /// The arithmetic of the products.
 public enum Precision: String, CaseIterable, Sendable {
   case float32, bfloat16
+}
+
+/// Which answers are compressed for clients that take it.
+public enum AnswerCompression: String, CaseIterable, Sendable {
+  case off
+  /// Where it costs next to nothing beside the encoding.
+  case light
+  /// All JSON.
+  case all
 }
 
 /// swift-log's levels.

@@ -38,7 +38,7 @@ struct ServeCommand: ParsableCommand {
 
     let statistics = StatisticsSource()
     let service = Service(
-      limits: settings.serviceLimits, keys: keys,
+      limits: settings.serviceLimits, keys: keys, compressed: settings.compressedAnswers,
       process: ProcessFacts(
         version: version, limits: settings.publishedLimits,
         measurements: statistics.measurements),

@@ -74,6 +74,9 @@ struct SettingFlags: ParsableArguments {
   @Option(help: help("max_json_depth"))
   var maxJsonDepth: [String] = []
 
+  @Option(help: help("compression"))
+  var compression: [String] = []
+
   @Option(help: help("header_timeout_seconds"))
   var headerTimeoutSeconds: [String] = []
 
@@ -120,6 +123,7 @@ struct SettingFlags: ParsableArguments {
       "--max-body-bytes": maxBodyBytes,
       "--max-output-bytes": maxOutputBytes,
       "--max-json-depth": maxJsonDepth,
+      "--compression": compression,
       "--header-timeout-seconds": headerTimeoutSeconds,
       "--body-timeout-seconds": bodyTimeoutSeconds,
       "--write-timeout-seconds": writeTimeoutSeconds,

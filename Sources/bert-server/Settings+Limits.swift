@@ -7,10 +7,20 @@ extension Settings {
   var serviceLimits: ServiceLimits {
     var limits = ServiceLimits()
     limits.texts = maxTexts
+    limits.bodyBytes = maxBodyBytes
     limits.outputBytes = maxOutputBytes
     limits.jsonDepth = maxJSONDepth
     limits.requestTimeout = requestTimeout
     return limits
+  }
+
+  /// What Accept-Encoding may ask for.
+  var compressedAnswers: CompressedAnswers {
+    switch compression {
+    case .off: .none
+    case .light: .light
+    case .all: .all
+    }
   }
 
   var serverLimits: ServerLimits {

@@ -34,10 +34,12 @@ import Testing
       targets: [
         .target(name: "JSON", swiftSettings: [.define("dependencies")]),
         // .target(name: "Gone"),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
         .target(
           name: "HTTP",
           dependencies: [
-            "CPlatform", "COpenSSL", .product(name: "HTTPTypes", package: "swift-http-types"),
+            "COpenSSL", "CPlatform", "CZlib",
+            .product(name: "HTTPTypes", package: "swift-http-types"),
           ]),
         .executableTarget(name: "Cellar", dependencies: ["JSON"]),
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
@@ -45,7 +47,10 @@ import Testing
       """)
     #expect(
       Checks.targets(of: manifest)
-        == ["JSON": [], "HTTP": ["CPlatform", "COpenSSL", "HTTPTypes"], "Cellar": ["JSON"]])
+        == [
+          "JSON": [], "CZlib": [], "HTTP": ["COpenSSL", "CPlatform", "CZlib", "HTTPTypes"],
+          "Cellar": ["JSON"],
+        ])
     let wrong = Checks.dependencies(of: manifest)
     #expect(wrong.contains("the table has no room Cellar"))
     #expect(wrong.contains("there is no target BERT"))

@@ -26,10 +26,12 @@ enum Checks {
   static func targets(of manifest: SourceFile) -> [String: Set<String>] {
     let text = manifest.code.joined(separator: "\n")
     var targets: [String: Set<String>] = [:]
-    for match in text.matches(of: /\.(?:target|executableTarget)\(\s*name:\s*"([^"]+)"/) {
+    let start = /\.(?:target|executableTarget|systemLibrary)\(\s*name:\s*"([^"]+)"/
+    let next = /\.(?:target|executableTarget|systemLibrary|testTarget)\(/
+    for match in text.matches(of: start) {
       let rest = text[match.range.upperBound...]
       // A target's arguments end where the next target begins.
-      let end = rest.firstRange(of: /\.(?:target|executableTarget|testTarget)\(/)?.lowerBound
+      let end = rest.firstRange(of: next)?.lowerBound
       let arguments = rest[..<(end ?? rest.endIndex)]
       var names: Set<String> = []
       if let list = arguments.firstMatch(of: /dependencies:\s*\[([^\]]*)\]/)?.1 {

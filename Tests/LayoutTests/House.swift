@@ -20,6 +20,7 @@ enum House {
     "CKernels": Room(dependencies: []),
     "CPlatform": Room(dependencies: []),
     "COpenSSL": Room(dependencies: []),
+    "CZlib": Room(dependencies: []),
     "OutputMap": Room(dependencies: []),
     "JSON": Room(dependencies: []),
     "WordPiece": Room(dependencies: ["JSON", "OutputMap"]),
@@ -29,7 +30,7 @@ enum House {
       toolchain: c.union(["Synchronization"])),
     "Batching": Room(dependencies: ["OutputMap"], toolchain: ["Dispatch", "Synchronization"]),
     "HTTP": Room(
-      dependencies: ["CPlatform", "COpenSSL", "HTTPTypes"],
+      dependencies: ["COpenSSL", "CPlatform", "CZlib", "HTTPTypes"],
       toolchain: c.union(["Dispatch", "Synchronization"])),
     "Service": Room(
       dependencies: ["HTTP", "JSON", "WordPiece", "Batching", "OutputMap", "HTTPTypes"],

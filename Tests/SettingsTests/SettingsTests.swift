@@ -40,6 +40,7 @@ import Testing
     let values = [
       "model": "a", "precision": "bfloat16", "kernels": "scalar", "host": "::",
       "log_level": "trace", "log_format": "json", "max_tokens": "3", "max_queue_tokens": "9999",
+      "compression": "all",
     ]
     for setting in Settings.all {
       let text = values[setting.key] ?? "7777"

@@ -22,8 +22,8 @@ struct MapJob: Sendable {
   var render: @Sendable (MapAnswer) -> Response
 }
 
-/// Parsing and tokenizing of requests too long to be done on an I/O queue.
-private let tokenizeQueue = DispatchQueue(label: "bert-server.tokenize", attributes: .concurrent)
+/// Decompressing, parsing and tokenizing of requests too long to be done on an I/O queue.
+let parsingQueue = DispatchQueue(label: "bert-server.parse", attributes: .concurrent)
 
 extension Service {
   /// Bodies up to this many bytes are tokenized where they arrive: some 100 µs at the most, which
@@ -43,7 +43,7 @@ extension Service {
     if exchange.request.body.count <= Self.inlineBodySize {
       work()
     } else {
-      tokenizeQueue.async(execute: work)
+      parsingQueue.async(execute: work)
     }
   }
 
@@ -95,7 +95,7 @@ extension Service {
         record.stages.encode = results.map(\.encodeTime).max() ?? .zero
         record.stages.serialize = ContinuousClock.now - began
       }
-      exchange.answer(response)
+      exchange.answer(response, job.coding.bulk(of: job.request))
     }
   }
 
@@ -118,6 +118,14 @@ extension Service {
       record.stages.tokenize = ContinuousClock.now - record.stages.tokenizeBegan
     }
     return tokenized
+  }
+}
+
+extension AnswerCursor.Coding {
+  func bulk(of request: MapRequest) -> AnswerBulk {
+    guard case .json = self else { return .dense }
+    let isOfTokens = request.keys.contains(.sequenceOutput) || request.keys.contains(.encoderOutputs)
+    return isOfTokens ? .tokenVectors : .text
   }
 }
 

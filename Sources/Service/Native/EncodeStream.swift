@@ -153,7 +153,8 @@ final class EncodeStream: BodySource {
       exchange.answer(
         Response(
           status: .ok, fields: [.contentType: "application/x-ndjson"],
-          body: .stream(self, length: nil)))
+          body: .stream(self, length: nil)),
+        parameters.coding.bulk(of: parameters.map))
     }
     if let deliver { serializeQueue.async { [self] in write(deliver) } }
   }
