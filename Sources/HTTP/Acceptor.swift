@@ -1,17 +1,19 @@
 import CPlatform
-import Dispatch
 import Glibc
-import Synchronization
 
 /// Takes new connections and hands each to the I/O queue of its descriptor.
 ///
-/// `@unchecked Sendable`: `listener` changes on the queue of `events` only.
+/// `@unchecked Sendable`: what changes does so on the queue of `events` only.
 final class Acceptor: @unchecked Sendable {
   private let events: EventSource
   private var listener: Socket?
   private let occupancy: Occupancy
   private let ioQueues: [IOQueue]
   private let log: @Sendable (ServerEvent) -> Void
+  /// The timer is set: until then no new client is a reason to try.
+  private var isRetrying = false
+  /// Said once, until a connection is accepted again.
+  private var saidError: Int32 = 0
 
   /// With no descriptor, memory or place left others must end first.
   private static let retryAfter = Duration.milliseconds(100)
@@ -31,8 +33,14 @@ final class Acceptor: @unchecked Sendable {
     self.ioQueues = ioQueues
     self.log = log
     events.start(
-      onReady: { [weak self] _, _ in self?.acceptAll() },
-      onTimer: { [weak self] in self?.acceptAll() })
+      onReady: { [weak self] _, _ in
+        guard let self, !isRetrying else { return }
+        acceptAll()
+      },
+      onTimer: { [weak self] in
+        self?.isRetrying = false
+        self?.acceptAll()
+      })
     guard events.add(listener.descriptor, token: 0) else {
       let error = errno
       listener.close(abruptly: false)
@@ -63,9 +71,15 @@ final class Acceptor: @unchecked Sendable {
       // The pointers are used during the call only.
       let descriptor = unsafe platform_accept4(listener.descriptor, &address, &length)
       if descriptor >= 0 {
-        ioQueues[Int(descriptor) % ioQueues.count].adopt(
-          Socket(descriptor: descriptor), remoteAddress: SocketAddress.text(address, length),
-          admission: admission)
+        saidError = 0
+        let socket = Socket(descriptor: descriptor)
+        let settled = occupancy.settle(admission) { SocketAddress.network(address) }
+        if let settled {
+          ioQueues[Int(descriptor) % ioQueues.count].adopt(
+            socket, remoteAddress: SocketAddress.text(address, length), admission: settled)
+        } else {
+          socket.close(abruptly: true)
+        }
         continue
       }
       let error = errno
@@ -74,7 +88,8 @@ final class Acceptor: @unchecked Sendable {
       case EAGAIN: return
       case EINTR, ECONNABORTED: continue
       default:
-        log(.acceptFailed(errno: error))
+        if error != saidError { log(.acceptFailed(errno: error)) }
+        saidError = error
         return retryLater()
       }
     }
@@ -82,52 +97,7 @@ final class Acceptor: @unchecked Sendable {
 
   /// Edge-triggered readiness does not repeat itself: whoever waits now must be looked for.
   private func retryLater() {
+    isRetrying = true
     events.setTimer(after: Self.retryAfter)
-  }
-}
-
-/// How many connections there are, of those that are served and those only told that there are too
-/// many.
-final class Occupancy: Sendable {
-  enum Admission {
-    case served
-    case rejected
-  }
-
-  /// Rejected connections at a time; further ones wait in the backlog.
-  private static let maxRejected = 64
-
-  private let maxServed: Int
-  private let served = Atomic(0)
-  private let rejected = Atomic(0)
-  /// Open connections of both kinds.
-  let group = DispatchGroup()
-
-  init(maxServed: Int) {
-    self.maxServed = maxServed
-  }
-
-  /// Takes a place; nil if there is none of either kind. On one queue only.
-  func admit() -> Admission? {
-    let admission: Admission
-    if served.load(ordering: .relaxed) < maxServed {
-      served.add()
-      admission = .served
-    } else if rejected.load(ordering: .relaxed) < Self.maxRejected {
-      rejected.add()
-      admission = .rejected
-    } else {
-      return nil
-    }
-    group.enter()
-    return admission
-  }
-
-  func leave(_ admission: Admission) {
-    switch admission {
-    case .served: served.add(-1)
-    case .rejected: rejected.add(-1)
-    }
-    group.leave()
   }
 }

@@ -28,7 +28,7 @@ final class Connection: @unchecked Sendable {
     self.transport = transport
     machine = ConnectionMachine(
       limits: io.context.limits, remoteAddress: remoteAddress, openedAt: now)
-    if admission == .rejected { machine.reject(.tooManyConnections) }
+    if case .rejected(let failure) = admission { machine.reject(failure) }
   }
 
   // MARK: From any thread

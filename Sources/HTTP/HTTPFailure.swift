@@ -16,7 +16,8 @@ public enum HTTPFailure: Error, Equatable, Sendable {
   /// The head, or the body, was not whole when its deadline passed.
   case headTimeout
   case bodyTimeout
-  case tooManyConnections
+  case tooManyConnections(limit: Int)
+  case tooManyConnectionsOfAddress(limit: Int)
   /// The port speaks TLS, and the client does not.
   case plainHTTP
   /// A `Responder` was dropped without an answer.
@@ -33,6 +34,7 @@ public enum HTTPFailure: Error, Equatable, Sendable {
     case .unsupportedVersion: .httpVersionNotSupported
     case .headTimeout, .bodyTimeout: .requestTimeout
     case .tooManyConnections: .serviceUnavailable
+    case .tooManyConnectionsOfAddress: .tooManyRequests
     case .unanswered: .internalServerError
     }
   }
@@ -54,7 +56,10 @@ public enum HTTPFailure: Error, Equatable, Sendable {
     case .unsupportedVersion: "the protocol version is not served: use HTTP/1.1"
     case .headTimeout: "the request head was not whole in time: send it faster"
     case .bodyTimeout: "the request body was not whole in time: send it faster, or in parts"
-    case .tooManyConnections: "there are too many connections: try again later, or reuse them"
+    case .tooManyConnections(let limit):
+      "there are \(limit) connections, as many as may be: try again later, or reuse them"
+    case .tooManyConnectionsOfAddress(let limit):
+      "there are \(limit) connections of your address, as many as may be: reuse them"
     case .plainHTTP: "this port speaks TLS: ask over https://"
     case .unanswered: "the server lost the request; its log says more"
     }

@@ -69,7 +69,7 @@ final class IOQueue: @unchecked Sendable {
         id: lastID, io: self, transport: transport, remoteAddress: remoteAddress,
         admission: admission, openedAt: .now)
       connections[lastID] = connection
-      if admission == .served { counters.open.add() } else { counters.rejected.add() }
+      if admission.isServed { counters.open.add() } else { counters.rejected.add() }
       if isDraining { connection.drain(stopping: isStopping) } else { connection.run() }
     }
   }
@@ -98,7 +98,7 @@ final class IOQueue: @unchecked Sendable {
   func remove(_ connection: Connection) {
     dispatchPrecondition(condition: .onQueue(events.queue))
     connections[connection.id] = nil
-    if connection.admission == .served { counters.open.add(-1) }
+    if connection.admission.isServed { counters.open.add(-1) }
     context.occupancy.leave(connection.admission)
   }
 

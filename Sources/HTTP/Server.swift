@@ -45,7 +45,7 @@ public final class Server: Sendable {
     self.handler = handler
     self.log = log
     self.tls = tls.map { TLSSlot($0) }
-    occupancy = Occupancy(maxServed: limits.maxConnections)
+    occupancy = Occupancy(limits)
   }
 
   /// Listens, and returns the numeric address and the port.

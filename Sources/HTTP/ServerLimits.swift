@@ -2,6 +2,8 @@
 public struct ServerLimits: Equatable, Sendable {
   /// Open connections; one more is told 503 and closed.
   public var maxConnections = 1024
+  /// Those of one IPv4 address or IPv6 /64 network; one more is told 429 and closed.
+  public var maxConnectionsPerAddress = Int.max
   /// The request target (path and query). Longer: 414.
   public var maxTargetBytes = 8192
   /// One header field line. Longer: 431.

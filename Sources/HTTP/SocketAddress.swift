@@ -63,6 +63,19 @@ enum SocketAddress {
     return address.ss_family == AF_INET6 ? "[\(host)]:\(port)" : "\(host):\(port)"
   }
 
+  /// Whom an address belongs to, as far as can be told: an IPv4 address, or the 64 bits of an IPv6
+  /// address that a network has for itself (RFC 6177).
+  static func network(_ address: sockaddr_storage) -> UInt64 {
+    // A sockaddr_storage holds every kind of sockaddr, in network byte order.
+    let bytes = unsafe withUnsafeBytes(of: address) { unsafe Array($0.prefix(28)) }
+    func number(_ range: Range<Int>) -> UInt64 { bytes[range].reduce(0) { $0 << 8 | UInt64($1) } }
+    // Family, port, then the address; an IPv6 address has 4 bytes of flow before it.
+    if address.ss_family == AF_INET { return number(4..<8) }
+    // ::ffff:a.b.c.d is an IPv4 address (RFC 4291 section 2.5.5.2).
+    let isMapped = number(8..<16) == 0 && number(16..<20) == 0xFFFF
+    return isMapped ? number(20..<24) : number(8..<16)
+  }
+
   private static func numeric(
     _ address: sockaddr_storage, _ length: socklen_t
   ) -> (host: String, port: Int) {

@@ -1,6 +1,6 @@
 /// The keys of which a request must bring one, as `Authorization: Bearer KEY` (RFC 6750 section 2.1).
 public struct APIKeys: Sendable {
-  private let keys: [[UInt8]]
+  private var keys: [[UInt8]]
 
   /// - Parameter file: a key a line; empty lines and those that start with `#` are passed over.
   /// - Throws: what is wrong with the file; never a key.
@@ -18,6 +18,18 @@ public struct APIKeys: Sendable {
     }
     guard !keys.isEmpty else { throw .none }
     self.keys = keys
+  }
+
+  /// - Parameter list: keys with commas between them, as in a variable of the environment.
+  public init(list: String) throws(APIKeysError) {
+    try self.init(file: list.utf8.map { $0 == UInt8(ascii: ",") ? 0x0A : $0 })
+  }
+
+  /// The keys of both.
+  public static func + (first: APIKeys, second: APIKeys) -> APIKeys {
+    var sum = first
+    sum.keys += second.keys
+    return sum
   }
 
   /// Whether an Authorization field brings one of the keys. The time does not tell how much of a

@@ -39,17 +39,16 @@ final class Exchange: Sendable {
   private let route: Route
   private let responder: Responder
   private let record: Locked<RequestRecord>
-  private let compressed: CompressedAnswers
+  private let dress: AnswerDress
   private let finished: @Sendable (RequestRecord) -> Void
 
   init(
-    _ request: Request, _ responder: Responder, _ match: Route.Match,
-    compressed: CompressedAnswers,
+    _ request: Request, _ responder: Responder, _ match: Route.Match, dress: AnswerDress,
     finished: @escaping @Sendable (RequestRecord) -> Void
   ) {
     self.request = request
     self.responder = responder
-    self.compressed = compressed
+    self.dress = dress
     self.finished = finished
     parameters = match.parameters
     route = match.route
@@ -74,7 +73,8 @@ final class Exchange: Sendable {
 
   func answer(_ response: Response, _ bulk: AnswerBulk = .text) {
     var response = response
-    compressed.apply(to: &response, bulk, request.head.headerFields[.acceptEncoding])
+    dress.compressed.apply(to: &response, bulk, request.head.headerFields[.acceptEncoding])
+    dress.crossOrigin.apply(to: &response, request.head)
     let record = record.withLock { record in
       record.status = response.status.code
       record.stages.total = ContinuousClock.now - request.receivedAt

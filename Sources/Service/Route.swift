@@ -88,9 +88,10 @@ struct Route: Sendable {
     routes.flatMap { $0.method == .get ? [.get, .head] : [$0.method] } + [.options]
   }
 
-  /// What may be asked of a path, or of the server by `OPTIONS *` (RFC 9110 §9.3.7).
+  /// What may be asked of a path, or of the server by `OPTIONS *` (RFC 9110 §9.3.7). A browser asks
+  /// it before it asks with a key.
   private static let options = Route(
-    method: .options, path: "*",
+    method: .options, path: "*", isOpen: true,
     documentation: Documentation(tag: .operations, summary: "The methods.", answers: [])
   ) { _, exchange in
     let methods =

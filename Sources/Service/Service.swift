@@ -36,19 +36,21 @@ public final class Service: RequestHandler {
   let startedAt = Int(Date().timeIntervalSince1970)
   /// What the process tells of itself: names and gauges that no room here knows.
   let process: ProcessFacts
-  private let keys: APIKeys?
-  let compressed: CompressedAnswers
+  private let keys: Locked<APIKeys?>
+  private let metricsAreOpen: Bool
+  private let dress: AnswerDress
   private let phase = Locked(Phase.loading)
   private let log: @Sendable (RequestRecord) -> Void
 
   public init(
-    limits: ServiceLimits, keys: APIKeys? = nil, compressed: CompressedAnswers = .none,
-    process: ProcessFacts,
+    limits: ServiceLimits, keys: APIKeys? = nil, metricsAreOpen: Bool = false,
+    dress: AnswerDress = AnswerDress(), process: ProcessFacts,
     log: @escaping @Sendable (RequestRecord) -> Void
   ) {
     self.limits = limits
-    self.keys = keys
-    self.compressed = compressed
+    self.keys = Locked(keys)
+    self.metricsAreOpen = metricsAreOpen
+    self.dress = dress
     self.process = process
     self.log = log
   }
@@ -93,6 +95,16 @@ public final class Service: RequestHandler {
     return model
   }
 
+  /// From now on a request must bring one of these keys. Nothing changes for one under way, and
+  /// nothing for a service that was made without keys.
+  public func renew(_ keys: APIKeys) {
+    self.keys.withLock { if $0 != nil { $0 = keys } }
+  }
+
+  private func isOpen(_ route: Route) -> Bool {
+    route.isOpen || metricsAreOpen && route.path == "/metrics"
+  }
+
   // MARK: - RequestHandler
 
   public func refuse(_ head: HTTPRequest) -> Response? {
@@ -100,10 +112,14 @@ public final class Service: RequestHandler {
     do throws(ServiceError) {
       match = try Route.find(head)
       guard let route = match?.route else { return nil }
-      if let keys, !route.isOpen, !keys.allow(head.headerFields[.authorization]) {
+      if let keys = keys.withLock({ $0 }), !isOpen(route),
+        !keys.allow(head.headerFields[.authorization])
+      {
         throw .unauthorized
       }
-      guard compressed.canAnswer(head.headerFields[.acceptEncoding]) else { throw .notAcceptable }
+      guard dress.compressed.canAnswer(head.headerFields[.acceptEncoding]) else {
+        throw .notAcceptable
+      }
       guard route.takesBody else { return nil }
       do throws(ContentCodingError) {
         _ = try ContentCoding.list(head.headerFields[.contentEncoding])
@@ -127,6 +143,7 @@ public final class Service: RequestHandler {
         RequestRecord(
           id: "", method: Route.knownMethod(head.method), route: match?.route.path ?? "none",
           status: response.status.code, remoteAddress: ""))
+      dress.crossOrigin.apply(to: &response, head)
       return response
     }
   }
@@ -155,7 +172,7 @@ public final class Service: RequestHandler {
   private func exchange(
     _ request: Request, _ responder: Responder, _ match: Route.Match
   ) -> Exchange {
-    Exchange(request, responder, match, compressed: compressed) { [self] record in
+    Exchange(request, responder, match, dress: dress) { [self] record in
       metrics.record(record)
       log(record)
     }

@@ -124,6 +124,38 @@ extension SettingDeclaration {
       write: { settings, texts in texts.count == 1 && write(&settings, texts[0]) })
   }
 
+  static func origins(
+    _ key: String, _ property: Property<[String]>, _ documentation: String
+  ) -> Self {
+    .init(
+      key: key, documentation: documentation,
+      values: "none, or https://HOST or http://HOST:PORT, as a browser names them",
+      isRepeatable: true, isNumber: false,
+      read: { $0[keyPath: property] },
+      write: { settings, texts in
+        settings[keyPath: property] = texts
+        return texts.allSatisfy(isOrigin)
+      })
+  }
+
+  /// An ASCII serialization of an origin (RFC 6454 section 6.2), which is compared as it stands.
+  private static func isOrigin(_ text: String) -> Bool {
+    guard let scheme = ["https://", "http://"].first(where: { text.hasPrefix($0) }) else {
+      return false
+    }
+    let rest = text.dropFirst(scheme.count).utf8
+    return !rest.isEmpty
+      && rest.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+          UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: ":"), UInt8(ascii: "["),
+          UInt8(ascii: "]"):
+          true
+        default: false
+        }
+      }
+  }
+
   static func models(
     _ key: String, _ property: Property<[ModelFolder]>,
     _ documentation: String

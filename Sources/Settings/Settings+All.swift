@@ -32,7 +32,16 @@ extension Settings {
       "PEM file of authorities; a client must show a certificate of one of them"),
     .text(
       "api_key_file", \.apiKeyFile, empty: "no keys are asked for",
-      "File of API keys, one a line, # starts a comment; all routes but /health ask for one, 401"),
+      """
+      File of API keys, one a line, # starts a comment; all routes but /health ask for one, 401. \
+      Read again when it changes
+      """),
+    .choice(
+      "metrics_access", \.metricsAccess,
+      "Whether /metrics asks for an API key too, where there are any, or is open as /health is"),
+    .origins(
+      "cors_origins", \.corsOrigins,
+      "Origins whose pages may ask from a browser (CORS)"),
 
     .integer(
       "max_tokens", \.maxTokens, 2...1_048_576, zero: "the model folder's limit",
@@ -55,10 +64,22 @@ extension Settings {
       "batch_max_wait_ms", \.batchMaxWait, 0...1000,
       "How long a lone text waits for others to be encoded with"),
 
-    .integer("max_connections", \.maxConnections, 1...1_000_000, "Most open connections"),
+    .integer("max_connections", \.maxConnections, 1...1_000_000, "Most open connections, 503"),
+    .integer(
+      "max_connections_per_address", \.maxConnectionsPerAddress, 1...1_000_000,
+      zero: "max_connections",
+      """
+      Most open connections of one IPv4 address or IPv6 /64 network, 429; behind a proxy all have \
+      one
+      """),
+    .integer(
+      "max_target_bytes", \.maxTargetBytes, 64...1_048_576,
+      "Most bytes of a request's path and query, 414"),
     .integer(
       "max_header_bytes", \.maxHeaderBytes, 1024...16_777_216,
       "Most bytes of a request's header, 431"),
+    .integer(
+      "max_header_count", \.maxHeaderCount, 1...10_000, "Most fields of a request's header, 431"),
     .integer(
       "max_body_bytes", \.maxBodyBytes, 1...1_099_511_627_776,
       "Most bytes of a request's body, 413; decompressed ones too"),

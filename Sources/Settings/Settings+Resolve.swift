@@ -3,6 +3,9 @@ import FoundationEssentials
 extension Settings {
   /// The variable that names the settings file, as `--config` does; it is no setting itself.
   public static let fileVariable = SettingDeclaration.environmentPrefix + "CONFIG"
+  /// The variable of API keys, with commas between them; no setting either, so that no key stands
+  /// in a list of processes, or in an error's message.
+  public static let keysVariable = SettingDeclaration.environmentPrefix + "API_KEYS"
 
   /// The settings, of the given sources and the defaults.
   ///
@@ -43,7 +46,7 @@ private struct Resolution {
   mutating func take(environment: [String: String]) throws(SettingsError) {
     for (variable, text) in environment.sorted(by: { $0.key < $1.key })
     where variable.hasPrefix(SettingDeclaration.environmentPrefix)
-      && variable != Settings.fileVariable && !text.isEmpty
+      && variable != Settings.fileVariable && variable != Settings.keysVariable && !text.isEmpty
       && !isServiceLink(variable, text)
     {
       let source = SettingSource.environment(variable: variable)

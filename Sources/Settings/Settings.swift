@@ -26,6 +26,9 @@ public struct Settings: Sendable, Equatable {
   public var tlsClientCA = ""
   /// File of API keys; empty: none are asked for.
   public var apiKeyFile = ""
+  public var metricsAccess = MetricsAccess.key
+  /// Origins whose pages may ask.
+  public var corsOrigins: [String] = []
 
   // MARK: Requests
   /// Tokens of a text, special ones included; 0: the model folder's own limit.
@@ -41,7 +44,11 @@ public struct Settings: Sendable, Equatable {
 
   // MARK: HTTP
   public var maxConnections = 1024
+  /// 0: as many as there are.
+  public var maxConnectionsPerAddress = 0
+  public var maxTargetBytes = 8192
   public var maxHeaderBytes = 32_768
+  public var maxHeaderCount = 100
   public var maxBodyBytes = 16 << 20
   public var maxOutputBytes = 256 << 20
   public var maxJSONDepth = 64
@@ -74,6 +81,12 @@ public struct ModelFolder: Sendable, Equatable {
 /// The arithmetic of the products.
 public enum Precision: String, CaseIterable, Sendable {
   case float32, bfloat16
+}
+
+/// Who may read `/metrics` where API keys are asked for.
+public enum MetricsAccess: String, CaseIterable, Sendable {
+  case key
+  case open
 }
 
 /// Which answers are compressed for clients that take it.

@@ -19,13 +19,15 @@ struct ServeCommand: ParsableCommand {
   func run() throws {
     Signals.block()
     let settings: Settings
+    let keySources: KeySources?
     let keys: APIKeys?
     let certificate: CertificateFiles?
     let tls: TLSContext?
     do {
       settings = try flags.resolve(environment: Environment.all)
       try Self.check(settings)
-      keys = try Self.keys(settings.apiKeyFile)
+      keySources = try KeySources(settings, environment: Environment.all)
+      keys = try keySources?.load()
       certificate = CertificateFiles(settings)
       tls = try certificate?.load()
     } catch {
@@ -38,7 +40,8 @@ struct ServeCommand: ParsableCommand {
 
     let statistics = StatisticsSource()
     let service = Service(
-      limits: settings.serviceLimits, keys: keys, compressed: settings.compressedAnswers,
+      limits: settings.serviceLimits, keys: keys, metricsAreOpen: settings.metricsAccess == .open,
+      dress: settings.answerDress,
       process: ProcessFacts(
         version: version, limits: settings.publishedLimits,
         measurements: statistics.measurements),
@@ -48,6 +51,7 @@ struct ServeCommand: ParsableCommand {
       ioQueueCount: settings.ioQueues, tls: tls, handler: service, log: { log.event($0) })
     statistics.watch(server)
     certificate?.watch(server, log)
+    keySources?.watch(service, log)
 
     // The port opens before the model loads, so that whoever waits can ask how far it is.
     do {
@@ -87,18 +91,6 @@ struct ServeCommand: ParsableCommand {
       throw ExitCode(1)
     }
     log.info("stopped")
-  }
-
-  private static func keys(_ path: String) throws -> APIKeys? {
-    if path.isEmpty { return nil }
-    guard let bytes = FileManager.default.contents(atPath: path) else {
-      throw LoadingError("the file of API keys \(path) cannot be read")
-    }
-    do {
-      return try APIKeys(file: Array(bytes))
-    } catch {
-      throw LoadingError("the file of API keys \(path) cannot be used: \(error)")
-    }
   }
 
   /// What no table of settings can know: this CPU's kernel sets.

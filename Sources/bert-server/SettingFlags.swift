@@ -41,6 +41,12 @@ struct SettingFlags: ParsableArguments {
   @Option(help: help("api_key_file"))
   var apiKeyFile: [String] = []
 
+  @Option(help: help("metrics_access"))
+  var metricsAccess: [String] = []
+
+  @Option(help: help("cors_origins"))
+  var corsOrigins: [String] = []
+
   @Option(help: help("max_tokens"))
   var maxTokens: [String] = []
 
@@ -62,8 +68,17 @@ struct SettingFlags: ParsableArguments {
   @Option(help: help("max_connections"))
   var maxConnections: [String] = []
 
+  @Option(help: help("max_connections_per_address"))
+  var maxConnectionsPerAddress: [String] = []
+
+  @Option(help: help("max_target_bytes"))
+  var maxTargetBytes: [String] = []
+
   @Option(help: help("max_header_bytes"))
   var maxHeaderBytes: [String] = []
+
+  @Option(help: help("max_header_count"))
+  var maxHeaderCount: [String] = []
 
   @Option(help: help("max_body_bytes"))
   var maxBodyBytes: [String] = []
@@ -112,6 +127,8 @@ struct SettingFlags: ParsableArguments {
       "--tls-key": tlsKey,
       "--tls-client-ca": tlsClientCA,
       "--api-key-file": apiKeyFile,
+      "--metrics-access": metricsAccess,
+      "--cors-origins": corsOrigins,
       "--max-tokens": maxTokens,
       "--max-texts": maxTexts,
       "--request-timeout-seconds": requestTimeoutSeconds,
@@ -119,7 +136,10 @@ struct SettingFlags: ParsableArguments {
       "--max-queue-tokens": maxQueueTokens,
       "--batch-max-wait-ms": batchMaxWaitMs,
       "--max-connections": maxConnections,
+      "--max-connections-per-address": maxConnectionsPerAddress,
+      "--max-target-bytes": maxTargetBytes,
       "--max-header-bytes": maxHeaderBytes,
+      "--max-header-count": maxHeaderCount,
       "--max-body-bytes": maxBodyBytes,
       "--max-output-bytes": maxOutputBytes,
       "--max-json-depth": maxJsonDepth,
@@ -163,5 +183,5 @@ private func help(_ key: String) -> ArgumentHelp {
   let defaults = setting.defaultValues.joined(separator: ",")
   return ArgumentHelp(
     "\(setting.documentation). Values: \(setting.values). Default: \(defaults)",
-    valueName: setting.isRepeatable ? "name=dir" : "value")
+    valueName: key == "model" ? "name=dir" : "value")
 }

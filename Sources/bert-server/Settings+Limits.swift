@@ -14,20 +14,26 @@ extension Settings {
     return limits
   }
 
-  /// What Accept-Encoding may ask for.
-  var compressedAnswers: CompressedAnswers {
-    switch compression {
-    case .off: .none
-    case .light: .light
-    case .all: .all
-    }
+  var answerDress: AnswerDress {
+    var dress = AnswerDress()
+    dress.compressed =
+      switch compression {
+      case .off: .none
+      case .light: .light
+      case .all: .all
+      }
+    dress.crossOrigin = CrossOrigin(origins: corsOrigins)
+    return dress
   }
 
   var serverLimits: ServerLimits {
     var limits = ServerLimits()
     limits.maxConnections = maxConnections
+    if maxConnectionsPerAddress > 0 { limits.maxConnectionsPerAddress = maxConnectionsPerAddress }
+    limits.maxTargetBytes = maxTargetBytes
     limits.maxHeaderBytes = maxHeaderBytes
-    limits.maxFieldBytes = min(limits.maxFieldBytes, maxHeaderBytes)
+    limits.maxFieldBytes = maxHeaderBytes
+    limits.maxHeaderCount = maxHeaderCount
     limits.maxBodyBytes = maxBodyBytes
     limits.headerTimeout = headerTimeout
     limits.bodyTimeout = bodyTimeout

@@ -41,6 +41,7 @@ import Testing
       "model": "a", "precision": "bfloat16", "kernels": "scalar", "host": "::",
       "log_level": "trace", "log_format": "json", "max_tokens": "3", "max_queue_tokens": "9999",
       "compression": "all",
+      "metrics_access": "open", "cors_origins": "https://a.b:8443",
     ]
     for setting in Settings.all {
       let text = values[setting.key] ?? "7777"
