@@ -9,11 +9,16 @@ static const KernelSet *const sets[] = {
     &avx512bf16Bfloat16Kernels,
     &avx512Bfloat16Kernels,
     &avx2Bfloat16Kernels,
+    &avx512bf16Int8Kernels,
+    &avx512vnniInt8Kernels,
+    &avx512Int8Kernels,
+    &avx2Int8Kernels,
 #elif defined(__aarch64__)
     &neonKernels,
 #endif
     &scalarKernels,
     &scalarBfloat16Kernels,
+    &scalarInt8Kernels,
 };
 
 const KernelSet *kernelSet(size_t index) {

@@ -80,7 +80,7 @@ public struct ModelFolder: Sendable, Equatable {
 
 /// The arithmetic of the products.
 public enum Precision: String, CaseIterable, Sendable {
-  case float32, bfloat16
+  case float32, bfloat16, int8
 }
 
 /// Who may read `/metrics` where API keys are asked for.

@@ -109,6 +109,7 @@ extension Encoder.Precision {
     switch setting {
     case .float32: self = .float32
     case .bfloat16: self = .bfloat16
+    case .int8: self = .int8
     }
   }
 }

@@ -98,7 +98,8 @@ struct KernelTests {
   func activations(_ set: NamedSet, _ raw: Int32) {
     let kind = ActivationKind(rawValue: raw)
     let layer = Layer(set, weights: [1], bias: [0], inputs: 1, kind: kind)
-    var x: [Float] = [0, -0.0, 1e-30, -1e-30, 100, -100, 3e38]
+    // The last is the largest that can be rotated before it is rounded to int8.
+    var x: [Float] = [0, -0.0, 1e-30, -1e-30, 100, -100, set.isInt8 ? 8e37 : 3e38]
     let step: Float = set.isFloat32 ? 1e-4 : 1e-2
     x += stride(from: -9, through: 9, by: step)
     x = set.rounded(x)
@@ -223,7 +224,7 @@ struct KernelTests {
   private func expectOperands(_ set: NamedSet, _ operands: [UInt8], of y: [Float], _ rows: Int) {
     if set.isFloat32 {
       #expect(operands.allSatisfy { $0 == 0 })
-    } else {
+    } else if !set.isInt8 {
       #expect(operands == set.valueBytes(y, rows: rows, gap: 0))
     }
   }

@@ -40,3 +40,25 @@ VECTOR bits dotPairs(bits sums, bits x, bits w) {
                        asFloats(sums));
   return asBits(vfma(asFloats(bhigh(x)), asFloats(bhigh(w)), odd));
 }
+
+VECTOR bits bmax(bits a, bits b) { return _mm256_max_epi32(a, b); }
+VECTOR bits bandnot(bits a, bits b) { return _mm256_andnot_si256(a, b); }
+VECTOR bits bsub(bits a, bits b) { return _mm256_sub_epi32(a, b); }
+VECTOR vec asFloat32(bits v) { return _mm256_cvtepi32_ps(v); }
+
+// Pairs of 16-bit integers.
+typedef int16_t Operand;
+enum { OperandZero = 0 };
+VECTOR bits dotIntegers(bits sums, bits x, bits w) {
+  return _mm256_add_epi32(sums, _mm256_madd_epi16(x, w));
+}
+VECTOR void bstoreOperands(void *p, bits v) {
+  const bits low = _mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16);
+  _mm_storeu_si128(
+      p, _mm_packs_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
+}
+VECTOR void bstoreOperandsn(void *p, bits v, size_t n) {
+  Operand all[8];
+  bstoreOperands(all, v);
+  memcpy(p, all, n * sizeof *all);
+}

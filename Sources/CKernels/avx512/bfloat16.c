@@ -14,6 +14,7 @@ static bool isSupported(void) { return x86Supports(x86Words(), X86AVX512); }
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
 
 #define HAS_BF16 0
+#define HAS_VNNI 0
 #include "vector.h"
 #include "groups.h"
 #include "../shared/bfloat16.h"

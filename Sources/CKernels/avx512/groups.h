@@ -45,3 +45,34 @@ VECTOR bits dotPairs(bits sums, bits x, bits w) {
   return asBits(vfma(asFloats(bhigh(x)), asFloats(bhigh(w)), odd));
 #endif
 }
+
+VECTOR bits bmax(bits a, bits b) { return _mm512_max_epi32(a, b); }
+VECTOR bits bandnot(bits a, bits b) { return _mm512_andnot_si512(a, b); }
+VECTOR bits bsub(bits a, bits b) { return _mm512_sub_epi32(a, b); }
+VECTOR vec asFloat32(bits v) { return _mm512_cvtepi32_ps(v); }
+
+#if HAS_VNNI
+// Quads of unsigned and signed bytes.
+typedef uint8_t Operand;
+enum { OperandZero = 128 };
+VECTOR bits dotIntegers(bits sums, bits x, bits w) { return _mm512_dpbusd_epi32(sums, x, w); }
+VECTOR void bstoreOperands(void *p, bits v) {
+  _mm_storeu_si128(p, _mm512_cvtepi32_epi8(v));
+}
+VECTOR void bstoreOperandsn(void *p, bits v, size_t n) {
+  _mm_mask_storeu_epi8(p, firstHalves(n), _mm512_cvtepi32_epi8(v));
+}
+#else
+// Pairs of 16-bit integers.
+typedef int16_t Operand;
+enum { OperandZero = 0 };
+VECTOR bits dotIntegers(bits sums, bits x, bits w) {
+  return _mm512_add_epi32(sums, _mm512_madd_epi16(x, w));
+}
+VECTOR void bstoreOperands(void *p, bits v) {
+  _mm256_storeu_si256(p, _mm512_cvtepi32_epi16(v));
+}
+VECTOR void bstoreOperandsn(void *p, bits v, size_t n) {
+  _mm256_mask_storeu_epi16(p, firstHalves(n), _mm512_cvtepi32_epi16(v));
+}
+#endif

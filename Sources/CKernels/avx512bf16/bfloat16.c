@@ -11,10 +11,11 @@
 static bool isSupported(void) { return x86Supports(x86Words(), X86AVX512BF16); }
 
 #pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma"))), \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16,avx2,fma"))), \
     apply_to = function)
 
 #define HAS_BF16 1
+#define HAS_VNNI 1
 #include "../avx512/vector.h"
 #include "../avx512/groups.h"
 #include "../shared/bfloat16.h"

@@ -47,15 +47,19 @@ typedef struct RowTerms {
   char none;
 } RowTerms;
 
-INLINE RowTerms rowTerms(const uint8_t *row, size_t bytes) {
+INLINE RowTerms rowTerms(const uint8_t *row, size_t inputs) {
   (void)row;
-  (void)bytes;
+  (void)inputs;
   return (RowTerms){0};
 }
 
-INLINE vec total(bits sums, RowTerms terms, const uint8_t *panel, size_t j, vec bias) {
+INLINE size_t summedSize(size_t inputs) { return inputs * ValueSize; }
+
+INLINE vec total(bits sums, RowTerms terms, const uint8_t *panel, size_t inputs, size_t j,
+                 vec bias) {
   (void)terms;
   (void)panel;
+  (void)inputs;
   (void)j;
   return asFloats(sums) + bias;
 }

@@ -1,8 +1,9 @@
 // The loops around the tile of groups, and what follows a tile's sums. The precision defines
 //
-//   RowTerms, rowTerms(row, bytes)    what its operand row says of itself
-//   total(sums, terms, panel, j, bias)  sums of the panel's columns j … j + LANES as floats
-//   panelSize(inputs), operandSize(inputs), ProductGrouping
+//   productTiles             its tiles
+//   summedSize(inputs)       bytes of an operand row that a tile goes over
+//   RowTerms, rowTerms(row, inputs)   what an operand row says of itself
+//   total(sums, terms, panel, inputs, j, bias)   sums of a panel's columns j … j + LANES as floats
 
 // Where a tile's sums go.
 typedef struct TileResult {
@@ -21,15 +22,15 @@ typedef struct TileResult {
 INLINE void finishRows(const ActivationKind kind, const bool givesValues, const TileResult *to,
                        const uint32_t sums[TILE_ROWS * PanelColumns]) {
   const float *bias = to->layer->bias + to->first;
-  const size_t bytes = operandSize(to->layer->inputs);
+  const size_t inputs = to->layer->inputs;
   for (size_t r = 0; r < to->rows; r++) {
-    const RowTerms terms = rowTerms(to->x + r * to->ldx, bytes);
+    const RowTerms terms = rowTerms(to->x + r * to->ldx, inputs);
     uint8_t *row = to->y + r * to->ldy;
     UNROLL
     for (size_t j = 0; j < PanelColumns; j += LANES) {
       if (j >= to->columns) break;
       const size_t n = to->columns - j;
-      vec v = total(bload(sums + r * PanelColumns + j), terms, to->panel, j,
+      vec v = total(bload(sums + r * PanelColumns + j), terms, to->panel, inputs, j,
                     loadUpTo(bias + j, n));
       if (kind != ActivationNone) v = activated(kind, v, to->layer->activation->gate);
       if (givesValues) {
@@ -63,7 +64,7 @@ static void finish(const TileResult *to, const uint32_t *sums) {
 static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel, size_t rows,
                     const void *x, size_t ldx, const float *residual, size_t ldResidual, void *y,
                     size_t ldy) {
-  const size_t count = tileCount(rows), bytes = operandSize(layer->inputs);
+  const size_t count = tileCount(rows), bytes = summedSize(layer->inputs);
   const size_t resultSize = layer->givesValues ? ValueSize : sizeof(float);
   _Alignas(64) uint32_t sums[TILE_ROWS * PanelColumns];
   for (size_t p = firstPanel; p < endPanel; p++) {

@@ -1,0 +1,23 @@
+// int8 where the CPU has no instructions for it: in pairs of 16 bits.
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#include "../KernelSets.h"
+
+static bool isSupported(void) { return x86Supports(x86Words(), X86AVX2); }
+
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+
+#include "vector.h"
+#include "groups.h"
+#include "../shared/int8.h"
+
+#pragma clang attribute pop
+
+const KernelSet avx2Int8Kernels = KERNEL_SET("avx2", PrecisionInt8, makeOperands);
+
+#endif
