@@ -1,4 +1,4 @@
-/// Each check holds a kernel set against `oracle` or against itself, and calls `fail`.
+/// Each check holds a float32 kernel set against `oracle` or against itself, and calls `fail`.
 #ifndef CHECKS_H
 #define CHECKS_H
 

@@ -13,16 +13,16 @@ static LinearLayer makeLayer(const KernelSet *set, const float *weights, const f
   return (LinearLayer){packed, bias, inputs, outputs, activation, .givesValues = false};
 }
 
-// Distances of rows in floats.
-static void multiply(const KernelSet *set, const LinearLayer *layer, size_t firstPanel,
-                     size_t endPanel, size_t rows, const float *x, size_t ldx,
-                     const float *residual, float *y, size_t ldy) {
-  set->product(layer, firstPanel, endPanel, rows, x, ldx * sizeof *x, residual, ldy, y,
-               ldy * sizeof *y);
-}
-
 static size_t panelCount(const KernelSet *set, const LinearLayer *layer) {
   return (layer->outputs + set->panelColumns - 1) / set->panelColumns;
+}
+
+// A product with distances of rows in elements, of y as of its residual.
+static void multiply(const KernelSet *set, const LinearLayer *layer, size_t firstPanel,
+                     size_t endPanel, size_t rows, const float *x, size_t ldx,
+                     const float *residual, size_t ldy, float *y) {
+  set->product(layer, firstPanel, endPanel, rows, x, ldx * sizeof *x, residual, ldy, y,
+               ldy * sizeof *y);
 }
 
 void checkPack(const KernelSet *set) {
@@ -61,8 +61,8 @@ static void compareProducts(const KernelSet *set, size_t rows, size_t inputs, si
   const LinearLayer layer = makeLayer(set, weights, bias, inputs, outputs, &none);
   const LinearLayer same = makeLayer(oracle, weights, bias, inputs, outputs, &oracleNone);
   float *y = guardedFloats(count, 5, side), *expected = guardedFloats(count, 5, side);
-  multiply(set, &layer, 0, panelCount(set, &layer), rows, x, ldx, residual, y, ldy);
-  multiply(oracle, &same, 0, panelCount(oracle, &same), rows, x, ldx, residual, expected, ldy);
+  multiply(set, &layer, 0, panelCount(set, &layer), rows, x, ldx, residual, ldy, y);
+  multiply(oracle, &same, 0, panelCount(oracle, &same), rows, x, ldx, residual, ldy, expected);
   char what[80];
   snprintf(what, sizeof what, "product of %zu rows, %zu x %zu", rows, inputs, outputs);
   // Sums of up to 401 terms below 1, rounded in another order: a few ulps of √401 each.
@@ -96,16 +96,16 @@ void checkSplits(const KernelSet *set) {
   const float *x = randomFloats(rows * inputs, -1, 1, After);
   float *whole = guardedFloats(rows * outputs, NAN, After);
   float *part = guardedFloats(rows * outputs, NAN, Before);
-  multiply(set, &layer, 0, panels, rows, x, inputs, NULL, whole, outputs);
+  multiply(set, &layer, 0, panels, rows, x, inputs, NULL, outputs, whole);
   for (size_t start = 0; start < rows; start++) {
     for (size_t count = 1; count <= rows - start; count++) {
-      multiply(set, &layer, 0, panels, count, x + start * inputs, inputs, NULL, part, outputs);
+      multiply(set, &layer, 0, panels, count, x + start * inputs, inputs, NULL, outputs, part);
       expectSame("rows of a split product", count * outputs, part, whole + start * outputs);
     }
   }
   for (size_t i = 0; i < rows * outputs; i++) part[i] = 7;
   for (size_t p = panels; p-- > 0;) {
-    multiply(set, &layer, p, p + 1, rows, x, inputs, NULL, part, outputs);
+    multiply(set, &layer, p, p + 1, rows, x, inputs, NULL, outputs, part);
     const size_t first = p * set->panelColumns;
     for (size_t r = 0; r < rows; r++) {
       expectSame("panels of a split product", outputs - first, part + r * outputs + first,
@@ -141,7 +141,7 @@ void checkActivations(const KernelSet *set) {
     for (int i = 0; i < Rows; i++) {
       x[i] = i < Specials ? special[i] : (float)(i - Specials - Steps) * 5e-4f;
     }
-    multiply(set, &layer, 0, 1, Rows, x, 1, NULL, y, 1);
+    multiply(set, &layer, 0, 1, Rows, x, 1, NULL, 1, y);
     double worst = 0;
     int place = 0;
     for (int i = 0; i < Rows; i++) {
@@ -151,13 +151,15 @@ void checkActivations(const KernelSet *set) {
       }
       const double exact = exactly(kind, (double)x[i]);
       // In units of float's resolution at the larger of the result and, for GELU, x itself: the
-      // framework's own x · (1 + erf) rounds 1 + erf.
+      // framework's own x · (1 + erf) rounds 1 + erf. Every set has GELU within 1.9, tanh 2.7.
       const double size =
           kind == ActivationTanh ? fabs(exact) : fmax(fabs(exact), fabs((double)x[i]));
       const double error = fabs((double)y[i] - exact) / fmax(size, 1e-30) * 0x1p24;
       if (!(error <= worst)) worst = error, place = i;
     }
-    if (!(worst < 3)) fail("activation %d at %g is %g", kind, (double)x[place], (double)y[place]);
+    if (!(worst < (kind == ActivationTanh ? 3 : 2))) {
+      fail("activation %d at %g is %g", kind, (double)x[place], (double)y[place]);
+    }
     releaseFloats();
   }
 }

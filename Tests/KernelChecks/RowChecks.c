@@ -14,10 +14,9 @@ static void attend(const KernelSet *set, const AttentionInput *input, float *y) 
 
 static void compareAttention(const KernelSet *set, size_t queries, size_t keys, size_t headSize) {
   const size_t columns = Heads * headSize, ld = columns + Gap, count = queries * columns;
-  const float *queryRows = randomFloats((queries - 1) * ld + columns, -3, 3, After);
   AttentionInput input = {
       // Neither the last row's gap nor a row that is not attended to may be read.
-      .queries = queryRows,
+      .queries = randomFloats((queries - 1) * ld + columns, -3, 3, After),
       .keys = randomFloats((keys - 1) * ld + columns, -3, 3, After),
       .values = randomFloats((keys - 1) * ld + columns, -1, 1, After),
       .ldQueries = ld * sizeof(float),
@@ -35,14 +34,40 @@ static void compareAttention(const KernelSet *set, size_t queries, size_t keys, 
   snprintf(what, sizeof what, "attention of %zu to %zu, heads of %zu", queries, keys, headSize);
   // Scores up to 9 · √80 lose 1e-5 in float32, whoever adds them up.
   expectNear(what, count, y, expected, 4e-5f);
-  input.queries = queryRows + (queries - 1) * ld;
+  input.queries = (const float *)input.queries + (queries - 1) * ld;
   input.queryCount = 1;
   attend(set, &input, last);
   expectSame("the last query alone", columns, last, y + count - columns);
   releaseFloats();
 }
 
+// Scores fall by 100 from key to key on both sides of one: e^-100 is below float's range, and
+// e^100 above it.
+static void attendToOne(const KernelSet *set, size_t chosen) {
+  enum { Keys = 17, Size = 16 };
+  float *keys = guardedFloats(Keys * Size, 0, After);
+  for (int i = 0; i < Keys * Size; i++) {
+    keys[i] = -2.5f * fabsf((float)(i / Size) - (float)chosen);
+  }
+  const AttentionInput input = {
+      .queries = guardedFloats(Size, 10, After),
+      .keys = keys,
+      .values = randomFloats(Keys * Size, -1, 1, After),
+      .ldQueries = Size * sizeof(float),
+      .ldKeys = Size * sizeof(float),
+      .queryCount = 1,
+      .keyCount = Keys,
+      .headCount = 1,
+      .headSize = Size,
+  };
+  float *y = guardedFloats(Size, NAN, After);
+  attend(set, &input, y);
+  expectNear("attention to one key", Size, y, (const float *)input.values + chosen * Size, 1e-6f);
+  releaseFloats();
+}
+
 void checkAttention(const KernelSet *set) {
+  for (size_t key = 0; key < 17; key++) attendToOne(set, key);
   static const size_t headSizes[] = {1, 5, 16, 20, 32, 48, 64, 80};
   for (size_t i = 0; i < sizeof headSizes / sizeof *headSizes; i++) {
     for (size_t queries = 1; queries <= set->tileRows + 1; queries += 3) {
@@ -70,8 +95,8 @@ void checkLayerNorm(const KernelSet *set) {
     // A mean far from 0 shows a variance that cancels.
     const float *x = randomFloats(count, 99, 101, After);
     float *y = guardedFloats(count, 5, After), *expected = guardedFloats(count, 5, After);
-    set->layerNorm(&norm, Rows, x, ld, y, ld, y, ld * sizeof(float));
-    oracle->layerNorm(&norm, Rows, x, ld, expected, ld, expected, ld * sizeof(float));
+    set->layerNorm(&norm, Rows, x, ld, y, ld, y, ld * sizeof *y);
+    oracle->layerNorm(&norm, Rows, x, ld, expected, ld, expected, ld * sizeof *expected);
     char what[80];
     snprintf(what, sizeof what, "layer norm of %zu columns", columns);
     // The mean near 100 is rounded to 8e-6 / 2, and the deviations are about 0.6.
@@ -97,8 +122,8 @@ void checkEmbed(const KernelSet *set) {
     };
     const size_t count = Rows * columns;
     float *y = guardedFloats(count, NAN, After), *expected = guardedFloats(count, NAN, After);
-    set->embed(&input, &norm, Rows, y, columns, y, columns * sizeof(float));
-    oracle->embed(&input, &norm, Rows, expected, columns, expected, columns * sizeof(float));
+    set->embed(&input, &norm, Rows, y, columns, y, columns * sizeof *y);
+    oracle->embed(&input, &norm, Rows, expected, columns, expected, columns * sizeof *expected);
     char what[80];
     snprintf(what, sizeof what, "embedding of %zu columns", columns);
     expectNear(what, count, y, expected, 1e-5f);

@@ -13,37 +13,25 @@
 #include "Memory.h"
 
 const KernelSet *oracle;
-/// What the spoiled functions call.
+/// The set that is asked for.
 static const KernelSet *honest;
+
+// Wrong in one place each, and called instead of the honest ones.
 
 static void spoiledPack(const float *weights, size_t outputs, size_t inputs, size_t firstPanel,
                         size_t endPanel, void *packed) {
   honest->pack(weights, outputs, inputs, firstPanel, endPanel, packed);
-  if (outputs == honest->panelColumns + 1 && inputs == 3) ((float *)packed)[endPanel * 3 - 1] += 1;
+  if (inputs == 7) ((float *)packed)[0] += 1;
 }
 
 static void spoiledProduct(const LinearLayer *layer, size_t firstPanel, size_t endPanel,
                            size_t rows, const void *x, size_t ldx, const float *residual,
                            size_t ldResidual, void *y, size_t ldy) {
   honest->product(layer, firstPanel, endPanel, rows, x, ldx, residual, ldResidual, y, ldy);
-  float *last = (float *)((char *)y + (rows - 1) * ldy) + layer->outputs - 1;
-  if (rows == honest->tileRows + 1) *last += 1e-4f;
-}
-
-// One bit, at one height.
-static void heightDependentProduct(const LinearLayer *layer, size_t firstPanel, size_t endPanel,
-                                   size_t rows, const void *x, size_t ldx, const float *residual,
-                                   size_t ldResidual, void *y, size_t ldy) {
-  honest->product(layer, firstPanel, endPanel, rows, x, ldx, residual, ldResidual, y, ldy);
-  float *first = y;
-  if (rows == 2) *first = nextafterf(*first, INFINITY);
-}
-
-static void inexactActivation(const LinearLayer *layer, size_t firstPanel, size_t endPanel,
-                              size_t rows, const void *x, size_t ldx, const float *residual,
-                              size_t ldResidual, void *y, size_t ldy) {
-  honest->product(layer, firstPanel, endPanel, rows, x, ldx, residual, ldResidual, y, ldy);
-  *(float *)((char *)y + (rows - 1) * ldy) *= 1 + 4e-7f;
+  float *last = (float *)((uint8_t *)y + (rows - 1) * ldy);
+  // 7 units in the last place; and what no rounding explains, at one height.
+  last[0] *= 1 + 4e-7f;
+  if (rows == honest->tileRows + 1) last[layer->outputs - 1] += 1e-4f;
 }
 
 static void spoiledAttention(const AttentionInput *input, void *y, size_t ldy, float *scratch) {
@@ -71,36 +59,39 @@ static void overreachingLayerNorm(const LayerNorm *norm, size_t rows, const floa
   (void)beyond;
 }
 
-static const struct Check {
-  const char *name;
-  void (*run)(const KernelSet *set);
-  /// The honest set with one function replaced.
-  KernelSet spoiled;
-} checks[] = {
-    {"pack", checkPack, {.pack = spoiledPack}},
-    {"products", checkProducts, {.product = spoiledProduct}},
-    {"splits", checkSplits, {.product = heightDependentProduct}},
-    {"activations", checkActivations, {.product = inexactActivation}},
-    {"attention", checkAttention, {.attention = spoiledAttention}},
-    {"layer norm", checkLayerNorm, {.layerNorm = spoiledLayerNorm}},
-    {"embeddings", checkEmbed, {.embed = spoiledEmbed}},
-};
-enum { CheckCount = sizeof checks / sizeof *checks };
+typedef void Check(const KernelSet *set);
 
-/// Whether the check fails on its spoiled set.
-static bool seesTheSpoiled(const struct Check *check) {
-  KernelSet set = *honest;
-  if (check->spoiled.pack) set.pack = check->spoiled.pack;
-  if (check->spoiled.product) set.product = check->spoiled.product;
-  if (check->spoiled.attention) set.attention = check->spoiled.attention;
-  if (check->spoiled.layerNorm) set.layerNorm = check->spoiled.layerNorm;
-  if (check->spoiled.embed) set.embed = check->spoiled.embed;
-  isQuiet = true;
-  check->run(&set);
-  isQuiet = false;
-  const bool seen = failureCount > 0;
+static const struct {
+  const char *name;
+  Check *run;
+} checks[] = {
+    {"pack", checkPack},
+    {"products", checkProducts},
+    {"splits", checkSplits},
+    {"activations", checkActivations},
+    {"attention", checkAttention},
+    {"layer norm", checkLayerNorm},
+    {"embeddings", checkEmbed},
+};
+
+static size_t failures(Check *check, const KernelSet *set) {
+  seedRandom();
   failureCount = 0;
-  return seen;
+  check(set);
+  return failureCount;
+}
+
+static bool canFail(Check *check) {
+  KernelSet spoiled = *honest;
+  spoiled.pack = spoiledPack;
+  spoiled.product = spoiledProduct;
+  spoiled.attention = spoiledAttention;
+  spoiled.layerNorm = spoiledLayerNorm;
+  spoiled.embed = spoiledEmbed;
+  isQuiet = true;
+  const size_t count = failures(check, &spoiled);
+  isQuiet = false;
+  return count > 0;
 }
 
 enum { Caught = 42 };
@@ -128,26 +119,22 @@ static bool pagesAreGuarded(void) {
 int main(int count, char **arguments) {
   const char *name = count == 2 ? arguments[1] : "";
   for (size_t i = 0; kernelSet(i) != NULL; i++) {
-    oracle = kernelSet(i);
-    if (oracle->precision != PrecisionFloat32 || !oracle->isSupported()) continue;
-    if (strcmp(oracle->name, name) == 0) honest = oracle;
-    if (strcmp(oracle->name, "scalar") == 0) break;
+    const KernelSet *set = kernelSet(i);
+    if (set->precision != PrecisionFloat32 || !set->isSupported()) continue;
+    if (strcmp(set->name, "scalar") == 0) oracle = set;
+    if (strcmp(set->name, name) == 0) honest = set;
   }
-  if (honest == NULL) {
+  if (oracle == NULL || honest == NULL) {
     printf("kernel-checks: there is no kernel set '%s' here\n", name);
     return 2;
   }
   size_t bad = 0;
   if (!pagesAreGuarded()) bad++, printf("a read past the end goes unseen\n");
-  for (size_t i = 0; i < CheckCount; i++) {
-    seedRandom();
-    if (!seesTheSpoiled(&checks[i])) bad++, printf("%s: cannot fail\n", checks[i].name);
-    seedRandom();
-    failureCount = 0;
-    checks[i].run(honest);
-    printf("%s: %s: %zu failures\n", name, checks[i].name, failureCount);
-    bad += failureCount;
-    failureCount = 0;
+  for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+    if (!canFail(checks[i].run)) bad++, printf("%s: cannot fail\n", checks[i].name);
+    const size_t found = failures(checks[i].run, honest);
+    printf("%s: %s: %zu failures\n", name, checks[i].name, found);
+    bad += found;
   }
   // Nothing to compare: they run.
   honest->peak(100);
