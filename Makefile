@@ -40,8 +40,10 @@ test-sanitize: sanitize-thread sanitize-address ## every test again, with Thread
 
 test-neon: system-aarch64 ## all C compiled for 64-bit ARM, its kernels against scalar, under emulation
 	@mkdir -p .build/aarch64
+	clang $(AARCH64_FLAGS) -fsyntax-only $(wildcard Sources/C*/*.c)
 	clang $(AARCH64_FLAGS) -o .build/aarch64/kernel-checks \
-	  $(wildcard Sources/C*/*.c Sources/CKernels/*/*.c Tests/KernelChecks/*.c) $(AARCH64_LIBRARIES)
+	  $(wildcard Sources/CPlatform/*.c Sources/CKernels/*.c Sources/CKernels/*/*.c) \
+	  $(wildcard Tests/KernelChecks/*.c) $(AARCH64_LIBRARIES)
 	$(AARCH64_RUN) .build/aarch64/kernel-checks neon
 
 fuzz: system ## fuzzes each parser for FUZZ_SECONDS=60; findings go to .build-fuzz
@@ -98,7 +100,9 @@ AARCH64_FLAGS := -std=c17 -O3 -Wall -Wextra -Werror -fno-math-errno -ffp-contrac
 AARCH64_LIBRARIES := -lm
 ifneq ($(shell uname -m),aarch64)
 AARCH64_ROOT := /usr/aarch64-linux-gnu
-AARCH64_FLAGS += --target=aarch64-linux-gnu -isystem $(AARCH64_ROOT)/include
+# The host's headers come last, for libssl and zlib: they say the same on every 64-bit Linux.
+AARCH64_FLAGS += --target=aarch64-linux-gnu -isystem $(AARCH64_ROOT)/include \
+  -idirafter /usr/include/x86_64-linux-gnu
 AARCH64_LIBRARIES := -nostdlib -no-pie -fuse-ld=lld -L$(AARCH64_ROOT)/lib \
   $(AARCH64_ROOT)/lib/crt1.o -lm -lc
 AARCH64_RUN := qemu-aarch64 -L $(AARCH64_ROOT)
