@@ -1,4 +1,4 @@
-import HTTP
+public import HTTP
 public import HTTPTypes
 
 /// Everything that a route may answer instead of its result, with the one table from failure to
