@@ -119,12 +119,14 @@ func fuzzSafetensors(_ bytes: [UInt8]) {
   require(end == size, "bytes that no tensor has")
 }
 
-private let tokenizer: WordPieceTokenizer = {
+private let tokenizer: Tokenizer = {
   let pieces = "a b c d e ##a ##b ##c ##d ##e ab ##cd . , ! 中 é".split(separator: " ")
   let names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
   let lines = (names + pieces.map(String.init)).joined(separator: "\n")
-  guard let vocabulary = try? Vocabulary(lines: Array(lines.utf8)) else { fatalError("no words") }
-  return WordPieceTokenizer(vocabulary: vocabulary)
+  guard let vocabulary = try? Vocabulary(lines: Array(lines.utf8)),
+    let tokenizer = try? Tokenizer(vocabulary: vocabulary)
+  else { fatalError("no words") }
+  return tokenizer
 }()
 
 /// Any text gives tokens with sources in order and in bounds, and cutting keeps to the limit.

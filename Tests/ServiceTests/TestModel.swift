@@ -14,7 +14,7 @@ enum TestModel {
         hiddenSize: 2, blockCount: 3, positionCount: 8, typeCount: typeCount, hasPooler: true,
         sentenceSize: nil),
       sentence: nil, defaultMaxTokens: 8,
-      tokenizer: WordPieceTokenizer(
+      tokenizer: try Tokenizer(
         vocabulary: try Vocabulary(lines: Array(words.joined(separator: "\n").utf8))),
       queue: BatchQueue(encoders: [IdleEncoder()], limits: BatchLimits()), encoder: 0, facts: [])
   }
