@@ -9,7 +9,7 @@ import Testing
 /// `CHECKPOINT_MUTATIONS=300000` makes more of them, `CHECKPOINT_SEED` others.
 struct MutationTests {
   static let environment = ProcessInfo.processInfo.environment
-  static let count = environment["CHECKPOINT_MUTATIONS"].flatMap { Int($0) } ?? 21_600
+  static let count = environment["CHECKPOINT_MUTATIONS"].flatMap { Int($0) } ?? 10_800
   static let seed = environment["CHECKPOINT_SEED"].flatMap { UInt64($0) } ?? 20_201
   static let models = [
     "saved_model", "original", "pytorch/weights", "pytorch/bin", "pytorch/legacy",
