@@ -1,3 +1,12 @@
+/// Whose rules a BERT tokenizer follows: a folder has those of the framework that it comes from.
+public enum TokenizerRules: String, CaseIterable, Sendable {
+  /// The `tokenizers` library's.
+  case huggingFace = "hugging-face"
+  /// TensorFlow Text's `BertTokenizer`, as in `bert_en_uncased_preprocess/3`: whether to lower-case
+  /// is its only option, and no token that the text names is one.
+  case tensorFlow = "tensorflow"
+}
+
 /// How text is normalised before it is split into tokens: the members of `BertNormalizer` in a
 /// `tokenizer.json`, and of `tokenizer_config.json` by other names.
 public struct BERTOptions: Hashable, Sendable {

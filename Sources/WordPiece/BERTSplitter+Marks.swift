@@ -16,15 +16,15 @@ extension BERTSplitter {
       /// Whether it takes a place in the text, or shares that of the mark before it.
       var takesPlace: Bool
     }
-    let decomposition = CanonicalDecomposition.shared
+    let mappings = CanonicalDecomposition.shared.mappings
     var marks: [Mark] = []
     var places: [Range<Int>] = []
     var index = start
     while index < limit {
       let (scalar, end) = UTF8Text.scalar(in: text, at: index)
       if characters[scalar].kind != .removed {
-        let parts = decomposition.mappings[scalar] ?? [scalar]
-        let classes = parts.map(decomposition.combiningClass)
+        let parts = mappings[scalar] ?? [scalar]
+        let classes = parts.map { characters.combiningClasses[$0] ?? 0 }
         guard index == start || classes[0] > 0 else { break }
         places.append(index..<end)
         for (part, scalar) in parts.enumerated() {
@@ -39,7 +39,6 @@ extension BERTSplitter {
     var taken = 0
     for mark in marks {
       if mark.takesPlace { taken += 1 }
-      guard !decomposition.isMark(mark.scalar) else { continue }
       characters.forEachOutput(of: mark.scalar, characters[mark.scalar]) {
         word.append($0, from: places[taken - 1])
       }

@@ -138,6 +138,14 @@ struct BERTSplitter: Sendable {
         index = appendMarks(text, from: index, to: limit, &word)
         marksStart = nil
         continue
+      case .sequence:
+        marksStart = nil
+        characters.forEachOutput(of: scalar, entry) { output in
+          let kind = characters[output].kind
+          if kind == .space || kind == .isolated { model.append(&word, to: &run) }
+          if kind != .space { word.append(output, from: index..<end) }
+          if kind == .isolated { model.append(&word, to: &run) }
+        }
       }
       index = end
     }

@@ -9,7 +9,7 @@ struct CanonicalDecomposition: Sendable {
   /// Scalar → the full decomposition; Hangul and what decomposes to itself left out.
   let mappings: [UInt32: [UInt32]]
   /// Scalar → its canonical combining class, where that is not 0.
-  private let combiningClasses: [UInt32: UInt8]
+  let combiningClasses: [UInt32: UInt8]
   /// Non-spacing marks, which are stripped.
   private let marks: Set<UInt32>
 
@@ -55,9 +55,6 @@ struct CanonicalDecomposition: Sendable {
   }
 
   func combiningClass(of scalar: UInt32) -> UInt8 { combiningClasses[scalar] ?? 0 }
-
-  /// The scalars whose combining class is not 0: those that NFD reorders.
-  var nonstarters: Dictionary<UInt32, UInt8>.Keys { combiningClasses.keys }
 
   func isMark(_ scalar: UInt32) -> Bool { marks.contains(scalar) }
 

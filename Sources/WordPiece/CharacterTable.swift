@@ -19,6 +19,8 @@ struct CharacterTable: Sendable {
     case keptMark
     /// Decomposes into a starter and combining marks that are kept.
     case composite
+    /// Becomes scalars of more than one kind: each does what it would do in the text.
+    case sequence
   }
 
   enum Output: UInt32 {
@@ -58,6 +60,8 @@ struct CharacterTable: Sendable {
   private var sharedPages: Set<UInt16> = [0]
   /// [count, count scalars] of each output of several.
   private var pool: [UInt32] = []
+  /// Scalar → its canonical combining class, of marks.
+  var combiningClasses: [UInt32: UInt8] = [:]
 
   subscript(scalar: UInt32) -> Entry {
     entries[Int(pages[Int(scalar >> 8)]) << 8 | Int(scalar & 0xFF)]
@@ -92,22 +96,65 @@ struct CharacterTable: Sendable {
     if options.cleanText { addCleaning() }
   }
 
-  private mutating func addLowercase() {
-    let runs = HuggingFaceTables.lowercaseRuns
-    for run in stride(from: 0, to: runs.count, by: 4) {
-      for scalar in stride(from: runs[run], through: runs[run + 1], by: Int(runs[run + 2])) {
-        set(scalar, Entry(.word, .scalar, scalar &+ runs[run + 3]))
+  /// The rules of TensorFlow Text's `BertTokenizer`.
+  ///
+  /// In lower case: NFKC_Casefold, NFD, non-spacing marks stripped. Always: control and format
+  /// characters split words, as ASCII white space does, and what is punctuation or CJK is apart.
+  init(tensorFlow options: BERTOptions) {
+    update(TensorFlowTables.isolated) { $0.with(.isolated) }
+    update(TensorFlowTables.spaces) { _ in Entry(.space) }
+    guard options.lowercase else { return }
+    addLowercase()
+    addDecompositions(.shared)
+    let nothing = several([], .word)
+    update(TensorFlowTables.removed) { _ in Entry(.removed) }
+    update(TensorFlowTables.vanishing) { _ in nothing }
+    update(TensorFlowTables.strippedMarks) { _ in nothing.with(.strippedMark) }
+    let (stripped, kept) = (TensorFlowTables.strippedMarks, TensorFlowTables.keptMarks)
+    for range in stride(from: 0, to: stripped.count, by: 2) {
+      // Which class is all the same: they are gone when the order is made.
+      for scalar in stripped[range]...stripped[range + 1] { combiningClasses[scalar] = 1 }
+    }
+    for row in stride(from: 0, to: kept.count, by: 3) {
+      update([kept[row], kept[row + 1]]) { _ in Entry(.keptMark) }
+      for scalar in kept[row]...kept[row + 1] { combiningClasses[scalar] = UInt8(kept[row + 2]) }
+    }
+    update(TensorFlowTables.composites) { $0.with(.composite) }
+    Self.forEachRun(TensorFlowTables.runs) { set($0, foldedEntry([$1])) }
+    let mappings = CanonicalDecomposition.mappings(in: TensorFlowTables.mappings)
+    for (scalar, outputs) in mappings { set(scalar, foldedEntry(outputs)) }
+  }
+
+  /// - Parameter outputs: in their normal form, which is their own entry's affair no more.
+  private mutating func foldedEntry(_ outputs: [UInt32]) -> Entry {
+    let kinds = outputs.map { output in
+      output == 0x20 ? Kind.space : self[output].kind == .isolated ? .isolated : .word
+    }
+    if outputs.count == 1 { return Entry(kinds[0], .scalar, outputs[0]) }
+    return several(outputs, kinds.allSatisfy { $0 == .word } ? .word : .sequence)
+  }
+
+  /// Rows of [first, last, stride, distance]: every stride-th scalar, and what it becomes.
+  private static func forEachRun(_ rows: [UInt32], _ body: (UInt32, UInt32) -> Void) {
+    for row in stride(from: 0, to: rows.count, by: 4) {
+      for scalar in stride(from: rows[row], through: rows[row + 1], by: Int(rows[row + 2])) {
+        body(scalar, scalar &+ rows[row + 3])
       }
     }
+  }
+
+  private mutating func addLowercase() {
+    Self.forEachRun(HuggingFaceTables.lowercaseRuns) { set($0, Entry(.word, .scalar, $1)) }
     let mappings = CanonicalDecomposition.mappings(in: HuggingFaceTables.lowercaseMappings)
     for (scalar, outputs) in mappings { set(scalar, several(outputs, .word)) }
   }
 
   /// Marks first, so that what holds them is seen to lose them.
   private mutating func addDecompositions(_ decomposition: CanonicalDecomposition) {
+    combiningClasses = decomposition.combiningClasses
     let nothing = several([], .word)
     update(HuggingFaceTables.nonspacingMarks) { _ in nothing }
-    for mark in decomposition.nonstarters {
+    for mark in combiningClasses.keys {
       set(mark, self[mark].with(decomposition.isMark(mark) ? .strippedMark : .keptMark))
     }
     update([CanonicalDecomposition.hangul.lowerBound, CanonicalDecomposition.hangul.upperBound]) {

@@ -45,10 +45,15 @@ struct PrecompiledMap: Sendable {
     var changes: [AlignedText.Change] = []
     changes.reserveCapacity(text.count)
     var isChanged = false
+    /// The last of too many outputs are new; the last one so far stands for too many inputs.
     func append(_ outputs: [UInt32], insteadOf count: Int) {
       isChanged = true
+      let newCount = max(0, outputs.count - count)
       for (index, scalar) in outputs.enumerated() {
-        changes.append(.init(scalar: scalar, count: index > 0 ? index : outputs.count - count))
+        changes.append(.init(scalar: scalar, count: index < outputs.count - newCount ? 0 : 1))
+      }
+      if outputs.count < count, let last = changes.indices.last {
+        changes[last].count += outputs.count - count
       }
     }
     // Grapheme clusters, but only short ones: that is how `tokenizers` does it.

@@ -30,6 +30,7 @@ extension Tokenizer {
     specialIDs = Set(tokens.lazy.filter(\.isSpecial).map(\.id))
     template = try file.template(vocabulary)
     decoder = try file.decoder()
+    trimsPairsEvenly = false
     summary = parts.name
     options =
       if normalizers.count == 1, case .bert(let options) = normalizers[0] { options } else { nil }

@@ -16,7 +16,7 @@ extension Tokenizer {
   /// The tokenizer of a folder that has a `vocab.txt` and no `tokenizer.json`.
   public init(
     vocabulary: Vocabulary, options: BERTOptions = BERTOptions(),
-    specialTokens: SpecialTokens = SpecialTokens()
+    specialTokens: SpecialTokens = SpecialTokens(), rules: TokenizerRules = .huggingFace
   ) throws(TokenizerFileError) {
     func id(_ token: String) throws(TokenizerFileError) -> Int32 {
       guard let id = vocabulary.id(of: token) else { throw .missing(token: token) }
@@ -39,11 +39,15 @@ extension Tokenizer {
       tokens.append(AddedTokens.Token(id: id, spelling: Array(name.utf8)))
     }
     specialIDs = Set(tokens.map(\.id))
-    addedTokens = try AddedTokens(tokens)
+    addedTokens = try AddedTokens(rules == .huggingFace ? tokens : [])
+    var model = WordPieceModel(trie: vocabulary.trie, unknown: unknown)
+    model.limit.isInBytes = rules == .tensorFlow
     engine = .bert(
       BERTSplitter(
-        WordPieceModel(trie: vocabulary.trie, unknown: unknown),
-        CharacterTable(huggingFace: options)))
+        model,
+        rules == .huggingFace
+          ? CharacterTable(huggingFace: options) : CharacterTable(tensorFlow: options)))
+    trimsPairsEvenly = rules == .tensorFlow
     self.vocabulary = vocabulary
     self.options = options
     lowercases = options.lowercase

@@ -28,6 +28,8 @@ public struct Tokenizer: Sendable {
   /// Left out when decoding.
   let specialIDs: Set<Int32>
   let template: TokenTemplate
+  /// How a pair is cut: text by text in turn, as TensorFlow does it, else the longer text first.
+  let trimsPairsEvenly: Bool
   let decoder: TokenDecoder
 
   /// The highest token type that it gives: the model needs one more row.
@@ -39,7 +41,8 @@ public struct Tokenizer: Sendable {
   ///   - maxTokens: the most tokens of the answer, special ones included: at least as many as
   ///     there are of those, 2 for BERT and 3 for its pairs.
   ///   - truncation: what becomes of a longer text. Of a pair, the longer text is cut first, and
-  ///     if that is not enough both get half of the room (`longest_first` in `tokenizers`).
+  ///     if that is not enough both get half of the room (`longest_first` in `tokenizers`, round
+  ///     robin in TensorFlow Text).
   ///   - length: fill the answer up to that many positions with `padding`, type 0; a longer
   ///     answer stays as it is.
   ///   - withSources: whether to find out where each token comes from.
@@ -82,7 +85,7 @@ public struct Tokenizer: Sendable {
         throw .tooLong(count: total + frameCount, limit: maxTokens)
       }
       if isPair {
-        let counts = Self.truncatedCounts(first.totalCount, second.totalCount, room: room)
+        let counts = truncatedCounts(first.totalCount, second.totalCount, room: room)
         first.truncate(to: counts.first)
         second.truncate(to: counts.second)
       } else {
@@ -110,13 +113,13 @@ public struct Tokenizer: Sendable {
   }
 
   /// How many tokens of each text are kept when both have more than `room`.
-  private static func truncatedCounts(
+  private func truncatedCounts(
     _ first: Int, _ second: Int, room: Int
   ) -> (first: Int, second: Int) {
-    let shorter = min(first, second)
-    var counts = (shorter: shorter, longer: room - shorter)
-    if counts.longer < shorter { counts = (room / 2, room - room / 2) }
-    return first > second ? (counts.longer, counts.shorter) : (counts.shorter, counts.longer)
+    // With an odd room TensorFlow gives the first text one more, `tokenizers` the longer one.
+    let half = trimsPairsEvenly || first > second ? room - room / 2 : room / 2
+    let kept = min(first, max(half, room - second))
+    return (kept, room - kept)
   }
 
   private func frame(

@@ -47,8 +47,7 @@ extension TokenizerFile {
   func template(_ vocabulary: Vocabulary) throws(TokenizerFileError) -> TokenTemplate {
     let value = try member("post_processor")
     guard !value.isNull else {
-      return TokenTemplate(
-        single: [.text(0, type: 0)], pair: [.text(0, type: 0), .text(1, type: 1)])
+      throw value.unsupported("null, a text without special tokens,")
     }
     let type = try value.type()
     switch type {
@@ -69,6 +68,10 @@ extension TokenizerFile {
       guard texts(template.pair) == [0, 1] else {
         throw value["pair"].unsupported("a template that has not $A and then $B")
       }
+      // A text without tokens would have no answer.
+      guard TokenTemplate.frameCount(template.single) > 0,
+        TokenTemplate.frameCount(template.pair) > 0
+      else { throw value.unsupported("a template without special tokens") }
       return template
     default: throw value.unsupported("a post_processor of type \"\(type.prefix(64))\"")
     }
