@@ -67,7 +67,7 @@ struct KernelTests {
       inputs: inputs, kind: ActivationGELUErf)
     let x = set.rounded(random.floats(rows * inputs))
     let whole = set.product(layer, x: x, rows: rows, residual: nil, side: .after)
-    for start in 0..<rows {
+    for start in stride(from: 0, to: rows, by: 3) {
       for count in 1...(rows - start) {
         let part = set.product(
           layer, x: Array(x[start * inputs..<(start + count) * inputs]), rows: count,
@@ -226,6 +226,78 @@ struct KernelTests {
       #expect(operands.allSatisfy { $0 == 0 })
     } else if !set.isInt8 {
       #expect(operands == set.valueBytes(y, rows: rows, gap: 0))
+    }
+  }
+
+  // MARK: int8
+
+  /// Rows and weights with outliers, of widths with every size of rotated piece, against exact
+  /// sums; and a row that has no finite size.
+  @Test(arguments: sets.filter(\.isInt8))
+  func int8Rows(_ set: NamedSet) {
+    var random = SeededGenerator(seed: 7)
+    for inputs in [15, 16, 47, 64, 128, 255, 384, 1000, 4097] {
+      let (outputs, rows) = (19, 4)
+      var weights = random.floats(inputs * outputs)
+      var x = set.rounded(random.floats(rows * inputs))
+      x[inputs / 2] = 20
+      weights[inputs / 3] = 5
+      let bias = random.floats(outputs)
+      func product(_ set: NamedSet) -> [Float] {
+        let layer = Layer(set, weights: weights, bias: bias, inputs: inputs, kind: ActivationNone)
+        return set.product(layer, x: x, rows: rows, residual: nil, side: .after)
+      }
+      let y = product(set)
+      #expect(isIdentical(y, product(set.oracle)), "\(inputs)")
+      var (error, size) = (0.0, 0.0)
+      for row in 0..<rows {
+        for output in 0..<outputs {
+          let terms = (0..<inputs).map {
+            Double(x[row * inputs + $0]) * Double(weights[output * inputs + $0])
+          }
+          let exact = terms.reduce(Double(bias[output]), +)
+          let difference = Double(y[row * outputs + output]) - exact
+          error += difference * difference
+          size += terms.reduce(0) { $0 + $1 * $1 }
+        }
+      }
+      // Two roundings to 1/127 of the largest: 1 % of what the terms add up to.
+      #expect((error / size).squareRoot() < 0.02, "\(inputs)")
+      for broken in [Float.nan, .infinity, -.infinity] {
+        x[inputs + inputs / 2] = broken
+        let y = product(set)
+        #expect(y[outputs..<2 * outputs].allSatisfy { $0.isNaN }, "\(inputs), \(broken)")
+        #expect(y[2 * outputs..<3 * outputs].allSatisfy { $0.isFinite }, "\(inputs)")
+      }
+    }
+  }
+
+  /// What layer norms and embeddings hand to products is what is made of the same values.
+  @Test(arguments: sets.filter(\.isInt8))
+  func int8LayerNorms(_ set: NamedSet) {
+    var random = SeededGenerator(seed: 8)
+    for columns in [1, 31, 130, 384] {
+      // Rows without a deviation become the shift: values that bfloat16 holds.
+      let rows = 3
+      let scale = random.floats(columns)
+      let zero = [Float](repeating: 0, count: columns)
+      let shift = set.rounded(random.floats(columns))
+      let operandSize = unsafe set.set.operandSize(columns)
+      let operands = Guarded(
+        [UInt8](repeating: 0, count: rows * operandSize), guarded: .after)
+      let memory = [scale, shift].map { GuardedFloats($0, guarded: .after) }
+      let x = GuardedFloats(Array(repeating: zero, count: rows).flatMap { $0 }, guarded: .after)
+      let y = GuardedFloats(x.values, guarded: .after)
+      var norm = unsafe LayerNorm(
+        scale: memory[0].pointer, shift: memory[1].pointer, epsilon: 1, columns: columns)
+      unsafe set.set.layerNorm(
+        &norm, rows, x.pointer, columns, y.pointer, columns, operands.pointer, operandSize)
+      let (made, stride) = set.operands(y.values, rows: rows, side: .after)
+      for row in 0..<rows {
+        #expect(
+          made.values[row * stride..<row * stride + operandSize]
+            == operands.values[row * operandSize..<(row + 1) * operandSize], "\(columns)")
+      }
     }
   }
 }

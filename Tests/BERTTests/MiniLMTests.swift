@@ -66,7 +66,29 @@ struct MiniLMTests {
     #expect(largestDifference(result.sentence, sentence) < 1.7e-7)
   }
 
-  @Test(arguments: KernelChoice.all)
+  /// Lower precisions against float32, of random words: a bound that a lost bit breaks.
+  @Test(arguments: [Encoder.Precision.bfloat16, .int8])
+  func lowerPrecisions(_ precision: Encoder.Precision) throws {
+    var random = SeededGenerator(seed: 32)
+    var batch = PackedBatch()
+    for _ in 0..<40 {
+      batch.append(Self.tokens(Int.random(in: 4...48, using: &random), &random), for: Self.all)
+    }
+    let expected = try Self.encoder(KernelChoice.of(.float32)[0], laneCount: 2)
+      .encodeAndWait(batch)
+    // Over 1,200 English texts the least is 0.99994 and 0.9975, the means 0.99999 and 0.9994.
+    let (least, mean) = precision == .bfloat16 ? (0.9999, 0.99995) : (0.995, 0.999)
+    for choice in KernelChoice.of(precision).filter({ $0.kernelSet != "scalar" }) {
+      let results = try Self.encoder(choice, laneCount: 2).encodeAndWait(batch)
+      for key in [\EncodedSequence.pooled, \.sentence] {
+        let cosines = zip(results, expected).map { cosine($0[keyPath: key], $1[keyPath: key]) }
+        #expect(cosines.min()! > least, "\(choice)")
+        #expect(cosines.reduce(0, +) / Double(cosines.count) > mean, "\(choice)")
+      }
+    }
+  }
+
+  @Test(arguments: KernelChoice.all.filter { $0.kernelSet != "scalar" })
   func sameBitsInEveryBatch(_ choice: KernelChoice) throws {
     let encoder = try Self.encoder(choice, laneCount: 2)
     var random = SeededGenerator(seed: 31)
@@ -74,7 +96,7 @@ struct MiniLMTests {
     var batch = PackedBatch()
     batch.append(probe, for: Self.all)
     let alone = try encoder.encodeAndWait(batch, on: [1])[0]
-    let rounds = choice.kernelSet == "scalar" ? 2 : 12
+    let rounds = 6
     for round in 0..<rounds {
       var batch = PackedBatch()
       let count = round % 6 + 1
@@ -89,4 +111,11 @@ struct MiniLMTests {
       }
     }
   }
+}
+
+private func cosine(_ a: [Float], _ b: [Float]) -> Double {
+  func dot(_ a: [Float], _ b: [Float]) -> Double {
+    zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+  }
+  return dot(a, b) / (dot(a, a) * dot(b, b)).squareRoot()
 }

@@ -23,6 +23,9 @@ INLINE void finishRows(const ActivationKind kind, const bool givesValues, const 
                        const uint32_t sums[TILE_ROWS * PanelColumns]) {
   const float *bias = to->layer->bias + to->first;
   const size_t inputs = to->layer->inputs;
+  // A copy that y cannot overlap: it stays in registers.
+  float gate[(GATE_DEGREE + 1) * GATE_PIECES];
+  if (kind == ActivationGELUErf) memcpy(gate, to->layer->activation->gate, sizeof gate);
   for (size_t r = 0; r < to->rows; r++) {
     const RowTerms terms = rowTerms(to->x + r * to->ldx, inputs);
     uint8_t *row = to->y + r * to->ldy;
@@ -32,7 +35,7 @@ INLINE void finishRows(const ActivationKind kind, const bool givesValues, const 
       const size_t n = to->columns - j;
       vec v = total(bload(sums + r * PanelColumns + j), terms, to->panel, inputs, j,
                     loadUpTo(bias + j, n));
-      if (kind != ActivationNone) v = activated(kind, v, to->layer->activation->gate);
+      if (kind != ActivationNone) v = activated(kind, v, gate);
       if (givesValues) {
         storeValues((Value *)row + j, v, n);
       } else {

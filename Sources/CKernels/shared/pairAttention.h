@@ -69,15 +69,20 @@ INLINE vec roughPowerOf2(vec t) {
   return vscale(p, whole);
 }
 
-// Turns one row of scores into values e^((score - largest) · scale) in its place, and returns
-// 1 / their sum. Reads and writes whole registers: the row has room for them.
-INLINE float softmaxNumerators(float *row, size_t count, float scale) {
+// The largest of a row of scores. Reads whole registers: the row has room for them.
+INLINE float largestScore(const float *row, size_t count) {
   const size_t whole = count / LANES * LANES, rest = count - whole;
   vec largest = vset(row[0]);
   for (size_t j = 0; j < whole; j += LANES) largest = vmax(largest, vload(row + j));
   if (rest > 0) largest = vmax(largest, vkeep(vload(row + whole), rest, largest));
-  const vec factor = vset(scale * (float)log2OfE);
-  const vec offset = vset(-vlargest(largest)) * factor;
+  return vlargest(largest);
+}
+
+// Turns a row of scores into values e^((score - largest) · scale) in its place, and returns sums
+// of them. Reads and writes whole registers.
+INLINE vec numerators(float *row, size_t count, float largest, float scale) {
+  const size_t whole = count / LANES * LANES, rest = count - whole;
+  const vec factor = vset(scale * (float)log2OfE), offset = vset(-largest) * factor;
   vec sums[2] = {vset(0), vset(0)};
   Value *values = (Value *)row;
   for (size_t j = 0; j < whole; j += LANES) {
@@ -90,7 +95,18 @@ INLINE float softmaxNumerators(float *row, size_t count, float scale) {
     vnarrow(values + whole, p);
     sums[0] += vkeep(p, rest, vset(0));
   }
-  return 1 / vsum(sums[0] + sums[1]);
+  return sums[0] + sums[1];
+}
+
+// As in attention.h, each step for all rows before the next.
+INLINE void softmax(size_t rows, size_t count, float scale, float *scores, size_t ld,
+                    float factors[TILE_ROWS]) {
+  vec sums[TILE_ROWS];
+  for (size_t r = 0; r < rows; r++) factors[r] = largestScore(scores + r * ld, count);
+  for (size_t r = 0; r < rows; r++) {
+    sums[r] = numerators(scores + r * ld, count, factors[r], scale);
+  }
+  for (size_t r = 0; r < rows; r++) factors[r] = 1 / vsum(sums[r]);
 }
 
 static void attention(const AttentionInput *input, void *y, size_t ldy, float *scratch) {
@@ -121,9 +137,7 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
                            (uint32_t *)scores + p * PanelColumns, ldScores);
       }
       float factors[TILE_ROWS];
-      for (size_t r = 0; r < height; r++) {
-        factors[r] = softmaxNumerators(scores + r * ldScores, keyCount, scale);
-      }
+      softmax(height, keyCount, scale, scores, ldScores, factors);
       for (size_t first = 0; first < headSize; first += PanelColumns) {
         tilesPairs[height](keyCount * ValueSize, (const uint8_t *)scores,
                            ldScores * sizeof(float), values + first * pairCount(keyCount), sums,
