@@ -129,12 +129,13 @@ extension SettingDeclaration {
   ) -> Self {
     .init(
       key: key, documentation: documentation,
-      values: "none, or https://HOST or http://HOST:PORT, as a browser names them",
+      values: "https://HOST or http://HOST:PORT, as a browser names them; empty for none",
       isRepeatable: true, isNumber: false,
       read: { $0[keyPath: property] },
       write: { settings, texts in
-        settings[keyPath: property] = texts
-        return texts.allSatisfy(isOrigin)
+        let origins = texts.filter { !$0.isEmpty }
+        settings[keyPath: property] = origins
+        return origins.allSatisfy(isOrigin)
       })
   }
 

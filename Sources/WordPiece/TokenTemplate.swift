@@ -24,9 +24,9 @@ struct TokenTemplate: Sendable, Equatable {
     self.pair = pair
   }
 
-  /// The highest token type.
-  var highestType: Int32 {
-    (single + pair).reduce(0) { highest, piece in
+  /// The highest token type of the pieces.
+  static func highestType(_ pieces: [Piece]) -> Int32 {
+    pieces.reduce(0) { highest, piece in
       switch piece {
       case .token(_, let type), .text(_, let type): max(highest, type)
       }

@@ -33,7 +33,8 @@ public struct Tokenizer: Sendable {
   let decoder: TokenDecoder
 
   /// The highest token type that it gives: the model needs one more row.
-  public var highestType: Int { Int(template.highestType) }
+  public var highestType: Int { Int(TokenTemplate.highestType(template.single)) }
+  public var highestTypeOfPairs: Int { Int(TokenTemplate.highestType(template.pair)) }
 
   /// The tokens of one text, special ones included.
   ///
