@@ -109,7 +109,8 @@ extension TokenizerConfiguration {
   /// Tokens that are not plain special ones need a `tokenizer.json`.
   private func refuseOddTokens(_ file: JSONFile) throws(CheckpointError) {
     guard case .object(let tokens) = file["added_tokens_decoder"] else { return }
-    let named = [unknownToken, separatorToken, padToken, classToken, maskToken]
+    let named =
+      [unknownToken, separatorToken, padToken, classToken, maskToken]
       .compactMap(\.self) + additionalTokens
     for (id, token) in tokens.sorted(by: { $0.key < $1.key }) {
       let isPlain =

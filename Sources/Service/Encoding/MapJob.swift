@@ -124,7 +124,8 @@ extension Service {
 extension AnswerCursor.Coding {
   func bulk(of request: MapRequest) -> AnswerBulk {
     guard case .json = self else { return .dense }
-    let isOfTokens = request.keys.contains(.sequenceOutput) || request.keys.contains(.encoderOutputs)
+    let keys = request.keys
+    let isOfTokens = keys.contains(.sequenceOutput) || keys.contains(.encoderOutputs)
     return isOfTokens ? .tokenVectors : .text
   }
 }
