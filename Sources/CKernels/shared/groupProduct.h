@@ -3,7 +3,7 @@
 //   productTiles             its tiles
 //   summedSize(inputs)       bytes of an operand row that a tile goes over
 //   RowTerms, rowTerms(row, inputs)   what an operand row says of itself
-//   total(sums, terms, panel, inputs, j, bias)   sums of a panel's columns j … j + LANES as floats
+//   total(sums, terms, panel, inputs, j, bias)   a panel's columns from j on, as floats
 
 // Where a tile's sums go.
 typedef struct TileResult {
