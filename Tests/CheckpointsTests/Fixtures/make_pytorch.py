@@ -19,6 +19,7 @@ import shutil
 import sys
 
 import numpy as np
+import tokenizers
 import torch
 import transformers
 from safetensors.torch import save_file
@@ -196,6 +197,16 @@ def write_all(root, size, seed):
     return model, distil, roberta
 
 
+def write_roberta_tokenizer(folder):
+    """BERT's pieces between RoBERTa's special tokens, all of one type, as RoBERTa has one."""
+    tokenizer = tokenizers.BertWordPieceTokenizer(str(VOCABULARY), lowercase=True)._tokenizer
+    special = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] [SEP] $B:0 [SEP]:0", special_tokens=special
+    )
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+
+
 def write_shards(folder, names, pattern, index_name, count, save):
     files = {}
     for number in range(count):
@@ -260,6 +271,7 @@ def main():
     exact = reference.Reference(ROOT / "weights")
     exact.epsilon = 1e-5
     errors["roberta"] = measure(roberta, exact, has_types=False, has_pooler=False)
+    write_roberta_tokenizer(ROOT / "roberta")
     report = {
         "meaning": "largest |PyTorch float32 - float64| over the texts of small/tensorflow.json",
         "torch": torch.__version__,
