@@ -73,6 +73,9 @@ public struct ServedModel: Sendable {
   public var sentence: Sentence?
   /// The most tokens of a text where the request names no limit.
   public var defaultMaxTokens: Int
+  /// Whether answers that have a row a token are padded to `defaultMaxTokens` where the request
+  /// names neither limit nor length: TF Hub's preprocessors pad to 128.
+  public var padsRows = false
   public var tokenizer: Tokenizer
   /// Shared by all models.
   public var queue: BatchQueue

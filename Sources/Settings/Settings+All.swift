@@ -7,6 +7,10 @@ extension Settings {
     .choice(
       "precision", \.precision,
       "Arithmetic of the matrix products; the lower, the faster and the less exact"),
+    .choice(
+      "tokenizer_rules", \.tokenizerRules,
+      "Whose tokens a vocab.txt gives; auto is TensorFlow Text's for a SavedModel, else "
+        + "Hugging Face's"),
     .text(
       "kernels", \.kernels,
       "Kernel set to use; auto is the fastest of this CPU and precision, an unknown name lists them"

@@ -6,6 +6,7 @@ public struct Settings: Sendable, Equatable {
   /// One folder; the list is as long as there were flags.
   public var models = [ModelFolder(name: "all-MiniLM-L6-v2", path: "models/all-MiniLM-L6-v2")]
   public var precision = Precision.float32
+  public var tokenizerRules = TokenizerRulesChoice.auto
   /// A kernel set by name, or `auto`.
   public var kernels = "auto"
   /// Compute threads; 0: as many as the cgroup quota and the affinity mask allow.
@@ -96,6 +97,14 @@ public enum AnswerCompression: String, CaseIterable, Sendable {
   case light
   /// All JSON.
   case all
+}
+
+/// Whose rules text is split into tokens by.
+public enum TokenizerRulesChoice: String, CaseIterable, Sendable {
+  /// The folder's format decides.
+  case auto
+  case huggingFace = "hugging-face"
+  case tensorFlow = "tensorflow"
 }
 
 /// swift-log's levels.

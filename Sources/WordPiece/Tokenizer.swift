@@ -32,9 +32,10 @@ public struct Tokenizer: Sendable {
   let trimsPairsEvenly: Bool
   let decoder: TokenDecoder
 
-  /// The highest token type that it gives: the model needs one more row.
-  public var highestType: Int { Int(TokenTemplate.highestType(template.single)) }
-  public var highestTypeOfPairs: Int { Int(TokenTemplate.highestType(template.pair)) }
+  /// The highest token type that it gives: the model needs one more.
+  public func highestType(ofPairs: Bool) -> Int {
+    Int(TokenTemplate.highestType(ofPairs ? template.pair : template.single))
+  }
 
   /// The tokens of one text, special ones included.
   ///

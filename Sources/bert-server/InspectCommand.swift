@@ -35,7 +35,9 @@ struct InspectCommand: ParsableCommand {
       line("vocabulary", "\(tokenizer.vocabulary.count) tokens")
       line(
         "tokenizer",
-        "\(tokenizer.summary), Hugging Face's rules, "
+        "\(tokenizer.summary), "
+          + (model.tokenizerRules == .tensorFlow ? "TensorFlow Text's" : "Hugging Face's")
+          + " rules, "
           + (tokenizer.lowercases ? "uncased" : "cased"))
       line("tokens of a text", "at most \(model.maxTokens)")
       line("pooler", encoder.hasPooler ? "yes" : "no: neither default nor pooled_output")

@@ -3,12 +3,20 @@ import FoundationEssentials
 import WordPiece
 
 extension ModelFiles {
+  /// TensorFlow Text's rules for what TensorFlow Hub has, whose preprocessors are that library's.
+  var tokenizerRules: TokenizerRules {
+    checkpoint.format == .savedModel ? .tensorFlow : .huggingFace
+  }
+
   /// The folder's tokenizer: what `tokenizer.json` says, else `vocab.txt` with the defaults of
   /// transformers' `BertTokenizer`.
-  func tokenizer() throws -> Tokenizer {
+  ///
+  /// - Parameter rules: TensorFlow Text's need a `vocab.txt`; nil: those of the folder's format.
+  func tokenizer(_ rules: TokenizerRules? = nil) throws -> Tokenizer {
+    let rules = rules ?? tokenizerRules
     let tokenizer: Tokenizer
     let source: String
-    if let path = tokenizerFiles.tokenizerPath {
+    if rules == .huggingFace, let path = tokenizerFiles.tokenizerPath {
       source = path
       tokenizer = try Self.of(path) {
         try Tokenizer(json: Self.bytes(path), padding: tokenizerFiles.padToken)
@@ -19,11 +27,13 @@ extension ModelFiles {
       tokenizer = try Self.of(path) {
         try Tokenizer(
           vocabulary: Vocabulary(lines: Self.bytes(path)), options: options,
-          specialTokens: specialTokens)
+          specialTokens: specialTokens, rules: rules)
       }
     } else {
       throw LoadingError(
-        "\(path) has neither tokenizer.json nor vocab.txt, of which a tokenizer is made")
+        rules == .tensorFlow
+          ? "\(path) has no vocab.txt, which TensorFlow's rules need"
+          : "\(path) has neither tokenizer.json nor vocab.txt, of which a tokenizer is made")
     }
     try check(tokenizer, of: source)
     return tokenizer
@@ -82,9 +92,8 @@ extension ModelFiles {
           + "off, or of another model")
     }
     let types = checkpoint.configuration.typeCount
-    guard tokenizer.highestType < types else {
-      throw LoadingError(
-        "\(path) gives a token the type \(tokenizer.highestType) and the model has \(types) types")
+    guard tokenizer.highestType(ofPairs: false) < types else {
+      throw LoadingError("\(path) gives tokens other types than the \(types) that the model has")
     }
     if sentenceModules?.lowercases == true, !tokenizer.lowercases {
       throw LoadingError(

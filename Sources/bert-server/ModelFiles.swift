@@ -24,11 +24,16 @@ struct ModelFiles {
     if case .supported(let modules) = sentence { modules } else { nil }
   }
 
+  /// TensorFlow Hub's preprocessors pad to 128 tokens unless told otherwise.
+  var padsRows: Bool { checkpoint.format == .savedModel }
+
   /// The most tokens of a text that the folder itself names: sentence-transformers' limit if it has
-  /// one, else the tokenizer's, else the positions; never more than the positions.
+  /// one, else the tokenizer's, else its preprocessor's, else the positions; never more than those.
   var maxTokens: Int {
     let positions = checkpoint.configuration.positionCount
-    let limit = sentenceModules?.maximumSequenceLength ?? tokenizerFiles.maximumLength
+    let limit =
+      sentenceModules?.maximumSequenceLength ?? tokenizerFiles.maximumLength
+      ?? (padsRows ? 128 : nil)
     return max(2, min(limit ?? positions, positions))
   }
 }

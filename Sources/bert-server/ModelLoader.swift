@@ -59,7 +59,7 @@ enum ModelLoader {
         "max_tokens is \(settings.maxTokens) and the model has \(configuration.positionCount) "
           + "positions")
     }
-    return ServedModel(
+    var model = ServedModel(
       name: name,
       shape: ServedModel.Shape(
         hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
@@ -72,7 +72,10 @@ enum ModelLoader {
           poolsPrompt: $0.poolsPrompt)
       },
       defaultMaxTokens: settings.maxTokens > 0 ? settings.maxTokens : files.maxTokens,
-      tokenizer: try files.tokenizer(), queue: queue, encoder: index, facts: facts)
+      tokenizer: try files.tokenizer(TokenizerRules(settings.tokenizerRules)), queue: queue,
+      encoder: index, facts: facts)
+    model.padsRows = files.padsRows
+    return model
   }
 
   /// Says of which folder a failure is.
@@ -101,6 +104,17 @@ enum ModelLoader {
     }
     isDone.wait()
     _ = try outcome.value?.get()
+  }
+}
+
+extension TokenizerRules {
+  /// Nil: the folder decides.
+  fileprivate init?(_ setting: TokenizerRulesChoice) {
+    switch setting {
+    case .auto: return nil
+    case .huggingFace: self = .huggingFace
+    case .tensorFlow: self = .tensorFlow
+    }
   }
 }
 

@@ -14,6 +14,9 @@ struct SettingFlags: ParsableArguments {
   @Option(help: help("precision"))
   var precision: [String] = []
 
+  @Option(help: help("tokenizer_rules"))
+  var tokenizerRules: [String] = []
+
   @Option(help: help("kernels"))
   var kernels: [String] = []
 
@@ -118,7 +121,7 @@ struct SettingFlags: ParsableArguments {
     [
       "--model": model,
       "--precision": precision,
-      "--kernels": kernels,
+      "--tokenizer-rules": tokenizerRules, "--kernels": kernels,
       "--threads": threads,
       "--host": host,
       "--port": port,

@@ -38,7 +38,8 @@ import Testing
 
   @Test func everySettingIsSetFromEverySource() throws {
     let values = [
-      "model": "a", "precision": "bfloat16", "kernels": "scalar", "host": "::",
+      "model": "a", "precision": "bfloat16", "tokenizer_rules": "tensorflow",
+      "kernels": "scalar", "host": "::",
       "log_level": "trace", "log_format": "json", "max_tokens": "3", "max_queue_tokens": "9999",
       "compression": "all",
       "metrics_access": "open", "cors_origins": "https://a.b:8443",

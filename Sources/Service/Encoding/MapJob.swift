@@ -152,8 +152,8 @@ extension MapRequest {
     switch inputs[index] {
     case .tokens(let sequence): return Tokenization(sequence: sequence)
     case .text(let text):
-      if case .pair = text, model.tokenizer.highestTypeOfPairs >= model.shape.typeCount {
-        throw .unprocessable("this model has too few segment types, so it takes no pairs")
+      if case .pair = text, model.tokenizer.highestType(ofPairs: true) >= model.shape.typeCount {
+        throw .unprocessable("this model has one segment type, so it takes no pairs")
       }
       do {
         return try model.tokenizer.tokenize(

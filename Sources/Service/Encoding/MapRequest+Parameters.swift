@@ -19,7 +19,8 @@ extension MapRequest {
       maxTokens = try given.integer("max_tokens", text, in: 2...shape.positionCount)
     }
     switch try given.single("seq_length") {
-    case nil: break
+    case nil:
+      if model.padsRows, given["max_tokens"] == nil, !selection.blocks.isEmpty { makeRectangular() }
     case "longest": padding = .longest
     case let text?:
       guard text.first?.isNumber == true || text.first == "-" else {

@@ -32,6 +32,12 @@ struct MapRequest: Sendable {
     maxTokens = model.defaultMaxTokens
   }
 
+  /// Rows of tokens are to be a rectangle, whatever the texts.
+  mutating func makeRectangular() {
+    guard padding == .none else { return }
+    padding = model.padsRows && maxTokens == model.defaultMaxTokens ? .to(maxTokens) : .longest
+  }
+
   /// What one text's pass has to produce.
   var selection: OutputSelection {
     var selection = OutputSelection()

@@ -79,8 +79,7 @@ struct InferOutputs {
       case .lengths: break
       }
     }
-    // Tensors are rectangles.
-    if hasRows, request.padding == .none { request.padding = .longest }
+    if hasRows { request.makeRectangular() }
   }
 }
 

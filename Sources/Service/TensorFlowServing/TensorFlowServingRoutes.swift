@@ -73,8 +73,7 @@ extension Service {
       let hasMask = body.signature == "all"
       var request = try MapRequest(
         given, keys: try Self.keys(of: body.signature, model), for: model)
-      // Tensors are rectangles.
-      if request.padding == .none, !request.selection.blocks.isEmpty { request.padding = .longest }
+      if !request.selection.blocks.isEmpty { request.makeRectangular() }
       try run(
         MapJob(request: request, inputs: body.inputs, coding: .json) { answer in
           PredictAnswer(answer: answer, isRows: body.isRows, hasMask: hasMask).response()
