@@ -27,10 +27,12 @@ public struct CrossOrigin: Sendable {
     if head.method == .options, let allowed = response.fields[.allow] {
       response.fields[.accessControlAllowMethods] = allowed
       response.fields[.accessControlAllowHeaders] =
-        "authorization, content-type, content-encoding, x-request-id"
+        "authorization, content-type, content-encoding, inference-header-content-length, "
+        + "traceparent, x-request-id"
       response.fields[.accessControlMaxAge] = "7200"
     } else {
-      response.fields[.accessControlExposeHeaders] = "x-request-id, server-timing, retry-after"
+      response.fields[.accessControlExposeHeaders] =
+        "inference-header-content-length, retry-after, server-timing, traceparent, x-request-id"
     }
   }
 }

@@ -224,6 +224,19 @@ def test_async_pool(client, expected):
         assert equal(answer.as_numpy("default")[0], exact)
 
 
+@pytest.mark.parametrize("answered", [None, "gzip", "deflate"])
+@pytest.mark.parametrize("asked", [None, "gzip", "deflate"])
+@pytest.mark.parametrize("binary", [True, False])
+def test_compression(client, expected, asked, answered, binary):
+    names = ["default", "sequence_output"]
+    answer = client.infer(
+        NAME, [text_input(binary=binary)], outputs=[output(name, binary) for name in names],
+        request_compression_algorithm=asked, response_compression_algorithm=answered,
+    )  # fmt: skip
+    for name in names:
+        assert equal(answer.as_numpy(name), expected[name])
+
+
 # Plain requests
 
 

@@ -123,10 +123,10 @@ extension Service {
 
 extension AnswerCursor.Coding {
   func bulk(of request: MapRequest) -> AnswerBulk {
-    guard case .json = self else { return .dense }
-    let keys = request.keys
-    let isOfTokens = keys.contains(.sequenceOutput) || keys.contains(.encoderOutputs)
-    return isOfTokens ? .tokenVectors : .text
+    switch self {
+    case .base64, .raw: .dense
+    case .json, .flat: request.selection.blocks.isEmpty ? .text : .tokenVectors
+    }
   }
 }
 
