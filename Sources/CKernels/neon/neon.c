@@ -84,10 +84,13 @@ VECTOR void vtranspose(vec rows[LANES]) {
 // V2's, instead of 68 % and 65 %.
 #define OWN_TERMS
 INLINE void addTerms(const size_t rows, size_t start, size_t end, const float *x, size_t ldx,
-                     const float *panel, vec sums[TILE_ROWS][2]) {
+                     const float *panel, const TileContext *context,
+                     vec sums[TILE_ROWS][2]) {
   size_t k = start;
   for (; k + 2 <= end; k += 2) {
     const float *terms = panel + k * PanelColumns;
+    __builtin_prefetch(context->ahead + k * context->aheadStep);
+    __builtin_prefetch(context->ahead + (k + 1) * context->aheadStep);
     const vec left0 = vload(terms), right0 = vload(terms + LANES);
     const vec left1 = vload(terms + 2 * LANES), right1 = vload(terms + 3 * LANES);
     UNROLL

@@ -91,6 +91,7 @@ static void attention(const AttentionInput *input, void *results, size_t bytesY,
   float *scores = values + packedValuesCount(keyCount, headSize);
   const size_t ldScores = scoresStride(keyCount), count = tileCount(input->queryCount);
   const float scale = 1 / sqrtf((float)headSize);
+  _Alignas(KernelAlignment) float total[TILE_ROWS * PanelColumns];
   for (size_t head = 0; head < input->headCount; head++) {
     const size_t column = head * headSize;
     for (size_t first = 0; first < keyCount; first += PanelColumns) {
@@ -103,15 +104,19 @@ static void attention(const AttentionInput *input, void *results, size_t bytesY,
       const size_t start = input->queryCount * t / count;
       const size_t height = input->queryCount * (t + 1) / count - start;
       for (size_t first = 0; first < keyCount; first += PanelColumns) {
+        const float *panel = keys + first * headSize;
         tiles[height](headSize, PanelColumns, inputQueries + start * ldq + column, ldq,
-                      keys + first * headSize, &(Finish){0}, scores + first, ldScores);
+                      panel, &(TileContext){.total = total, .ahead = panel}, scores + first,
+                      ldScores);
       }
       float factors[TILE_ROWS];
       softmax(height, keyCount, scale, scores, ldScores, factors);
       for (size_t first = 0; first < headSize; first += PanelColumns) {
         const size_t columns = least(PanelColumns, headSize - first);
-        tiles[height](keyCount, columns, scores, ldScores, values + first * keyCount,
-                      &(Finish){.factors = factors}, y + start * ldy + column + first, ldy);
+        const float *panel = values + first * keyCount;
+        const TileContext context = {.total = total, .ahead = panel, .factors = factors};
+        tiles[height](keyCount, columns, scores, ldScores, panel, &context,
+                      y + start * ldy + column + first, ldy);
       }
     }
   }

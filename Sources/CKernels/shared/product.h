@@ -11,35 +11,25 @@ static void pack(const float *weights, size_t outputs, size_t inputs, size_t fir
   }
 }
 
-// What becomes of a tile's sums before they are stored: sum · factor + bias + residual, where
-// there are any.
-typedef struct Finish {
-  // One per row.
-  const float *factors;
-  const float *bias;
-  const float *residual;
-  size_t ldResidual;
-} Finish;
-
 INLINE void storeTile(const size_t rows, size_t columns, vec sums[TILE_ROWS][2],
-                      const Finish *finish, float *y, size_t ldy) {
+                      const TileContext *context, float *y, size_t ldy) {
   UNROLL
   for (size_t half = 0; half < 2; half++) {
     const size_t j = half * LANES, n = columns - j;
     if (j >= columns) break;
-    if (finish->factors) {
+    if (context->factors) {
       UNROLL
-      for (size_t r = 0; r < rows; r++) sums[r][half] *= vset(finish->factors[r]);
+      for (size_t r = 0; r < rows; r++) sums[r][half] *= vset(context->factors[r]);
     }
-    if (finish->bias) {
-      const vec bias = loadUpTo(finish->bias + j, n);
+    if (context->bias) {
+      const vec bias = loadUpTo(context->bias + j, n);
       UNROLL
       for (size_t r = 0; r < rows; r++) sums[r][half] += bias;
     }
-    if (finish->residual) {
+    if (context->residual) {
       UNROLL
       for (size_t r = 0; r < rows; r++) {
-        sums[r][half] += loadUpTo(finish->residual + r * finish->ldResidual + j, n);
+        sums[r][half] += loadUpTo(context->residual + r * context->ldResidual + j, n);
       }
     }
     UNROLL
@@ -50,8 +40,12 @@ INLINE void storeTile(const size_t rows, size_t columns, vec sums[TILE_ROWS][2],
 #ifndef OWN_TERMS
 // Adds the terms [start, end) of x · panel to a tile's sums, in the order of k.
 INLINE void addTerms(const size_t rows, size_t start, size_t end, const float *x, size_t ldx,
-                     const float *panel, vec sums[TILE_ROWS][2]) {
+                     const float *panel, const TileContext *context,
+                     vec sums[TILE_ROWS][2]) {
+  const float *ahead = context->ahead;
+  const size_t aheadStep = context->aheadStep;
   for (size_t k = start; k < end; k++) {
+    __builtin_prefetch(ahead + k * aheadStep);
     const vec left = vload(panel + k * PanelColumns);
     const vec right = vload(panel + k * PanelColumns + LANES);
     UNROLL
@@ -64,48 +58,70 @@ INLINE void addTerms(const size_t rows, size_t start, size_t end, const float *x
 }
 #endif
 
+// The last term of a partial sum, its way to the total, and the first term of the next sum: row by
+// row, so that stores go on beside multiplications.
+INLINE void changeSums(const size_t rows, const bool isFirst, const float *x, size_t ldx,
+                       const float *panel, vec sums[TILE_ROWS][2], float *total) {
+  UNROLL
+  for (size_t r = 0; r < rows; r++) {
+    const vec last = vset(x[r * ldx]), next = vset(x[r * ldx + 1]);
+    UNROLL
+    for (size_t half = 0; half < 2; half++) {
+      const float *terms = panel + half * LANES;
+      float *place = total + r * PanelColumns + half * LANES;
+      const vec sum = vfma(last, vload(terms), sums[r][half]);
+      vstore(place, isFirst ? sum : sum + vload(place));
+      sums[r][half] = next * vload(terms + PanelColumns);
+    }
+  }
+}
+
 // One tile of y, [rows, columns ≤ PanelColumns] = x · panel, and what finishes it.
 //
 // `rows` is a constant at each use, so the accumulators are registers. Terms are added in the
 // order of k, at most PartialSumLength at a time; the total is kept in memory in between.
 INLINE void tile(const size_t rows, size_t inputs, size_t columns, const float *x, size_t ldx,
-                 const float *panel, const Finish *finish, float *y, size_t ldy) {
-  vec total[TILE_ROWS][2];
+                 const float *panel, const TileContext *context, float *y, size_t ldy) {
   vec sums[TILE_ROWS][2];
-  for (size_t start = 0;;) {
-    const size_t end = least(inputs, start + PartialSumLength);
-    UNROLL
-    for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = vset(0);
-    addTerms(rows, start, end, x, ldx, panel, sums);
-    if (start > 0) {
-      UNROLL
-      for (size_t r = 0; r < rows; r++) {
-        sums[r][0] += total[r][0];
-        sums[r][1] += total[r][1];
-      }
+  UNROLL
+  for (size_t r = 0; r < rows; r++) {
+    const vec value = vset(x[r * ldx]);
+    sums[r][0] = value * vload(panel);
+    sums[r][1] = value * vload(panel + LANES);
+  }
+  size_t start = 0;
+  for (; inputs - start > PartialSumLength; start += PartialSumLength) {
+    const size_t last = start + PartialSumLength - 1;
+    addTerms(rows, start + 1, last, x, ldx, panel, context, sums);
+    if (start == 0) {
+      changeSums(rows, true, x + last, ldx, panel + last * PanelColumns, sums, context->total);
+    } else {
+      changeSums(rows, false, x + last, ldx, panel + last * PanelColumns, sums, context->total);
     }
-    start = end;
-    if (start == inputs) break;
+  }
+  addTerms(rows, start + 1, inputs, x, ldx, panel, context, sums);
+  if (start > 0) {
+    UNROLL
     for (size_t r = 0; r < rows; r++) {
-      total[r][0] = sums[r][0];
-      total[r][1] = sums[r][1];
+      sums[r][0] += vload(context->total + r * PanelColumns);
+      sums[r][1] += vload(context->total + r * PanelColumns + LANES);
     }
   }
   if (columns == PanelColumns) {
-    storeTile(rows, PanelColumns, sums, finish, y, ldy);
+    storeTile(rows, PanelColumns, sums, context, y, ldy);
   } else {
-    storeTile(rows, columns, sums, finish, y, ldy);
+    storeTile(rows, columns, sums, context, y, ldy);
   }
 }
 
 typedef void Tile(size_t inputs, size_t columns, const float *x, size_t ldx, const float *panel,
-                  const Finish *finish, float *y, size_t ldy);
+                  const TileContext *context, float *y, size_t ldy);
 
 #define TILE(ROWS)                                                                               \
   static __attribute__((noinline)) void tile##ROWS(                                              \
       size_t inputs, size_t columns, const float *x, size_t ldx, const float *panel,             \
-      const Finish *finish, float *y, size_t ldy) {                                              \
-    tile(ROWS, inputs, columns, x, ldx, panel, finish, y, ldy);                                  \
+      const TileContext *context, float *y, size_t ldy) {                                        \
+    tile(ROWS, inputs, columns, x, ldx, panel, context, y, ldy);                                 \
   }
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
 #if TILE_ROWS == 6
@@ -158,19 +174,27 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
   float *y = results;
   const size_t ldx = bytesX / sizeof(float), ldy = bytesY / sizeof(float);
   const size_t count = tileCount(rows);
+  _Alignas(KernelAlignment) float total[TILE_ROWS * PanelColumns];
   for (size_t p = firstPanel; p < endPanel; p++) {
     const size_t first = p * PanelColumns;
     const size_t columns = least(PanelColumns, layer->outputs - first);
+    const float *panel = weights + first * layer->inputs;
+    const float *next = panel + layer->inputs * PanelColumns;
+    // The tiles of a panel fetch the next one, a part each. One tile alone has no time for it: its
+    // own panel comes as fast as memory gives it.
+    const bool fetchesNext = count > 1 && p + 1 < endPanel;
     for (size_t t = 0; t < count; t++) {
       const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
       float *place = y + start * ldy + first;
-      const Finish finish = {
+      const TileContext context = {
+          .total = total,
+          .ahead = fetchesNext ? next + layer->inputs * PanelColumns * t / count : panel,
+          .aheadStep = fetchesNext ? PanelColumns / count : 0,
           .bias = layer->bias + first,
           .residual = residual ? residual + start * ldResidual + first : NULL,
           .ldResidual = ldResidual,
       };
-      tiles[height](layer->inputs, columns, x + start * ldx, ldx,
-                    weights + first * layer->inputs, &finish, place, ldy);
+      tiles[height](layer->inputs, columns, x + start * ldx, ldx, panel, &context, place, ldy);
       activate(layer->activation, height, columns, place, ldy);
     }
   }

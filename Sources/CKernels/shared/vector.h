@@ -44,4 +44,20 @@ INLINE void storeUpTo(float *p, vec v, size_t n) {
   }
 }
 
+// What a tile needs besides its factors. Its sums are stored as sum · factor + bias + residual,
+// where there are any.
+typedef struct TileContext {
+  // Room for a tile's sums, at a multiple of KernelAlignment: the compiler's own would lie across
+  // cache lines, and cost twice the time.
+  float *total;
+  // Brought to the cache on the way, aheadStep floats further at every term.
+  const float *ahead;
+  size_t aheadStep;
+  // One per row.
+  const float *factors;
+  const float *bias;
+  const float *residual;
+  size_t ldResidual;
+} TileContext;
+
 #endif
