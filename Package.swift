@@ -73,34 +73,39 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
-    .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swiftSettings),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
     .testTarget(
-      name: "WordPieceTests", dependencies: ["WordPiece", "OutputMap"],
+      name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "WordPieceTests", dependencies: ["WordPiece", "OutputMap", "TestSupport"],
       // Goldens, and the scripts that made them.
       exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "CheckpointsTests", dependencies: ["Checkpoints"],
+      name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"],
       // Small models, and the scripts that made them.
       exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "BERTTests", dependencies: ["BERT", "CKernels", "Checkpoints", "OutputMap"],
+      name: "BERTTests",
+      dependencies: ["BERT", "CKernels", "Checkpoints", "OutputMap", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "BatchingTests", dependencies: ["Batching", "OutputMap"],
+      name: "BatchingTests", dependencies: ["Batching", "OutputMap", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HTTPTests",
       dependencies: [
-        "HTTP", "COpenSSL", "CPlatform", "CZlib",
+        "HTTP", "COpenSSL", "CPlatform", "CZlib", "TestSupport",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       // Certificates, and the script that made them.
       exclude: ["Fixtures"], swiftSettings: swiftSettings),
-    .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "SettingsTests", dependencies: ["Settings", "TestSupport"],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "ServiceTests",
       dependencies: [
-        "Service", "Batching", "HTTP", "JSON", "OutputMap", "WordPiece",
+        "Service", "Batching", "HTTP", "JSON", "OutputMap", "TestSupport", "WordPiece",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: swiftSettings),

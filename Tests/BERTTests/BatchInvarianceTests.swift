@@ -3,6 +3,7 @@ import Checkpoints
 import Foundation
 import OutputMap
 import Synchronization
+import TestSupport
 import Testing
 
 /// A text's answer has the same bits whatever it is batched with, on however many lanes.

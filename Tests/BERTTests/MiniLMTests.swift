@@ -2,6 +2,7 @@ import BERT
 import Checkpoints
 import Foundation
 import OutputMap
+import TestSupport
 import Testing
 
 enum DefaultModel {

@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import OutputMap
+import TestSupport
 import Testing
 
 @testable import BERT

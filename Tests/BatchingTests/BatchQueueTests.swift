@@ -1,5 +1,6 @@
 import Dispatch
 import OutputMap
+import TestSupport
 import Testing
 
 @testable import Batching
@@ -290,7 +291,7 @@ extension BatchQueue {
     let encoder = FakeEncoder(lanes: 3)
     let limits = BatchLimits(maxBatchTokens: 60, maxQueueTokens: 2000, minBatchRows: 8)
     let queue = BatchQueue(encoders: [encoder], limits: limits)
-    let seed = UInt64.random(in: 0...UInt64.max)
+    let seed = SeededGenerator.seed
     let all = await withTaskGroup(of: [Sent].self) { group in
       for task in 0..<6 {
         group.addTask {

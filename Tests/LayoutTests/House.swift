@@ -41,12 +41,13 @@ enum House {
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
   ]
 
-  /// Executables of the tests: see `make fuzz`.
+  /// What tests share, and their executables: see `make fuzz`.
   static let tools: [String: Room] = [
+    "TestSupport": Room(dependencies: [], toolchain: ["FoundationEssentials"]),
     "Fuzz": Room(
       dependencies: [
         "Checkpoints", "CKernels", "HTTP", "HTTPTypes", "JSON", "OutputMap", "Service", "WordPiece",
-      ])
+      ]),
   ]
 
   /// What stands in no source, each with the reason.

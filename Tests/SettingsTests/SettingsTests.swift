@@ -1,4 +1,5 @@
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Settings
@@ -203,8 +204,9 @@ import Testing
   }
 
   @Test func randomBytesDoNotCrash() {
+    var generator = SeededGenerator()
     for length in 0..<200 {
-      let bytes = (0..<length).map { _ in UInt8.random(in: 0...255) }
+      let bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &generator) }
       #expect(throws: SettingsError.self, "\(bytes)") {
         try Settings.resolve(file: ("noise", bytes))
       }

@@ -1,4 +1,5 @@
 import OutputMap
+import TestSupport
 import Testing
 
 @testable import WordPiece
@@ -20,7 +21,7 @@ import Testing
   @Test func truncationKeepsAnEnd() throws {
     let tokenizer = try Support.tokenizer()
     for seed in 1...300 as ClosedRange<UInt64> {
-      var generator = SeededGenerator(state: seed)
+      var generator = SeededGenerator(seed: seed)
       let input = TokenizerInput.single(Self.text(&generator))
       let whole = try tokenizer.tokenize(input, maxTokens: 100_000, withSources: true)
       let limit = Int.random(in: 2...60, using: &generator)
@@ -47,7 +48,7 @@ import Testing
     for options in ["1n11", "0n11", "0000", "1010", "0111"] {
       let tokenizer = try Support.tokenizer(options)
       for seed in 1...200 as ClosedRange<UInt64> {
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let text = Self.text(&generator)
         let bytes = Array(text.utf8) + [0]
         let answer = try tokenizer.tokenize(

@@ -1,4 +1,5 @@
 import OutputMap
+import TestSupport
 import Testing
 
 @testable import WordPiece
@@ -80,7 +81,7 @@ import Testing
   /// vocabularies of few letters, where tokens share beginnings and words fail late.
   @Test func longestMatchAgainstADictionary() throws {
     for seed in 1...40 as ClosedRange<UInt64> {
-      var generator = SeededGenerator(state: seed)
+      var generator = SeededGenerator(seed: seed)
       func word(upTo length: Int) -> String {
         let letters = (1...Int.random(in: 1...length, using: &generator)).map { _ in
           ["a", "b", "c", "é", "世"].randomElement(using: &generator) ?? ""
