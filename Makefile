@@ -12,7 +12,8 @@ FUZZ_SECONDS := 60
 EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-get),test-neon))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build model format lint test-sanitize test-neon fuzz image clean system
+.PHONY: help run test build model format lint test-sanitize test-neon fuzz bench-peers image clean \
+  system
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 16
@@ -55,11 +56,18 @@ fuzz: system ## fuzzes each parser for FUZZ_SECONDS=60; findings go to .build-fu
 	    .build-fuzz/corpora/$$name Tests/Fuzz/Corpora/$$name; \
 	done
 
+bench-peers: build .benchmarks/models/.converted ## times other engines beside ours; PEERS='--only openvino'
+	.benchmarks/venv/bin/python Tests/Benchmarks/bench_peers.py --server $(SERVER) \
+	  --models .benchmarks/models --zen-python .benchmarks/zen/bin/python \
+	  --results .benchmarks/pairs.jsonl $(PEERS)
+	.benchmarks/venv/bin/python Tests/Benchmarks/report.py .benchmarks/pairs.jsonl README.md \
+	  Tests/Benchmarks/results/peers.jsonl Tests/Benchmarks/results/peers.svg
+
 image: ## builds the container image bert-server
 	docker build --tag bert-server .
 
 clean: ## removes what was built; the model stays
-	rm -rf .build .build-thread .build-address .build-fuzz .venv
+	rm -rf .build .build-thread .build-address .build-fuzz .benchmarks .venv
 
 # The rest is not for calling by hand.
 
@@ -76,6 +84,17 @@ sanitize-thread sanitize-address: sanitize-%: system model .venv/installed
 .venv/installed: Tests/EndToEnd/requirements.txt | system
 	python3 -m venv --clear .venv
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.benchmarks/models/.converted: .benchmarks/venv/installed .benchmarks/zen/installed | model
+	.benchmarks/venv/bin/python Tests/Benchmarks/convert.py $(MODEL) $(@D)
+	@touch $@
+
+.benchmarks/venv/installed: Tests/Benchmarks/requirements.txt
+.benchmarks/zen/installed: Tests/Benchmarks/requirements-zen.txt
+.benchmarks/%/installed: | system
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # Installs the Debian packages in $missing, or says how.

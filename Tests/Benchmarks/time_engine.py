@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Times one peer on bench's shapes: time_engine.py ENGINE PRECISION FOLDER THREADS SECONDS
+
+Prints a JSON line a shape: the median seconds of all its calls. Only the forward pass to the last
+hidden state is timed; ids are padded before. Each shape is run once before it is timed.
+"""
+
+import json
+import pathlib
+import statistics
+import sys
+import time
+
+import numpy as np
+
+import shapes
+
+
+def padded(sequences):
+    """Ids and mask, [count, longest] of int64."""
+    longest = max(map(len, sequences))
+    ids = np.zeros((len(sequences), longest), np.int64)
+    mask = np.zeros_like(ids)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = sequence
+        mask[row, : len(sequence)] = 1
+    return ids, mask
+
+
+def onnxruntime(precision, folder, threads):
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    file = {"float32": "fused.onnx", "int8": "int8.onnx"}[precision]
+    session = ort.InferenceSession(
+        folder / "onnx" / file, options, providers=["CPUExecutionProvider"]
+    )
+    # Fusion turns the inputs to int32.
+    types = {
+        entry.name: np.int32 if entry.type == "tensor(int32)" else np.int64
+        for entry in session.get_inputs()
+    }
+
+    def prepare(sequences):
+        ids, mask = padded(sequences)
+        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        return {name: inputs[name].astype(types[name]) for name in types}
+
+    return prepare, lambda inputs: session.run(None, inputs)
+
+
+def openvino(precision, folder, threads):
+    import openvino as ov
+
+    file = "int8.xml" if precision == "int8" else "float32.xml"
+    settings = {
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_CPU_PINNING": False,
+    }
+    model = ov.Core().compile_model(folder / "openvino" / file, "CPU", settings)
+    request = model.create_infer_request()
+
+    def prepare(sequences):
+        ids, mask = padded(sequences)
+        return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+
+    return prepare, lambda inputs: request.infer(inputs, share_inputs=True, share_outputs=True)
+
+
+def ctranslate2(precision, folder, threads):
+    import ctranslate2 as ct2
+
+    encoder = ct2.Encoder(
+        str(folder / "ctranslate2"), compute_type=precision, inter_threads=1, intra_threads=threads
+    )
+    return lambda sequences: sequences, encoder.forward_batch
+
+
+def zentorch(precision, folder, threads):
+    import torch
+    import torch._inductor.config
+    import zentorch as _  # registers the backend
+    from transformers import BertModel
+
+    torch.set_num_threads(threads)
+    torch._inductor.config.freezing = True
+    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+    model = BertModel.from_pretrained(folder, add_pooling_layer=False, dtype=dtype).eval()
+    compiled = torch.compile(model, backend="zentorch", dynamic=True)
+
+    def prepare(sequences):
+        ids, mask = map(torch.from_numpy, padded(sequences))
+        return {"input_ids": ids, "attention_mask": mask, "token_type_ids": torch.zeros_like(ids)}
+
+    def run(inputs):
+        with torch.no_grad():
+            return compiled(**inputs).last_hidden_state
+
+    return prepare, run
+
+
+ENGINES = {each.__name__: each for each in (onnxruntime, openvino, ctranslate2, zentorch)}
+
+
+def median_seconds(run, inputs, seconds):
+    def once():
+        start = time.perf_counter()
+        for each in inputs:
+            run(each)
+        return time.perf_counter() - start
+
+    once()
+    times = []
+    while sum(times) < seconds or len(times) < 2:
+        times.append(once())
+    return statistics.median(times)
+
+
+def main(engine, precision, folder, threads, seconds):
+    configuration = json.loads((folder / "config.json").read_text())
+    prepare, run = ENGINES[engine](precision, folder, threads)
+    inputs = shapes.fixed(configuration["max_position_embeddings"], configuration["vocab_size"])
+    # A peer may sort what it is given; it is held against ours, which needs no order.
+    inputs[shapes.MIXED + ", sorted"] = sorted(inputs[shapes.MIXED], key=len, reverse=True)
+    for name, sequences in inputs.items():
+        prepared = [prepare(call) for call in shapes.calls(sequences)]
+        line = {"shape": name, "seconds": median_seconds(run, prepared, seconds)}
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3], pathlib.Path(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
