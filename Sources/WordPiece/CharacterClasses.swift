@@ -29,4 +29,7 @@ struct CharacterClasses: Sendable {
   /// Non-spacing, spacing and enclosing marks.
   let marks = Members(HuggingFaceClasses.marks)
   let numeric = Members(HuggingFaceClasses.numeric)
+  /// `\p{L}` and `\p{N}` of regular expressions.
+  let letter = Members(HuggingFaceClasses.letter)
+  let number = Members(HuggingFaceClasses.number)
 }

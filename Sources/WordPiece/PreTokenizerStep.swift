@@ -9,6 +9,7 @@ enum PreTokenizerStep: Sendable {
   case punctuation(Behavior)
   case digits(each: Bool)
   case metaspace(Metaspace)
+  case byteLevel(addsPrefixSpace: Bool, splits: Bool)
   case split(on: [UInt32], Behavior)
 
   /// What becomes of the delimiters at which a text is split.
@@ -51,9 +52,42 @@ enum PreTokenizerStep: Sendable {
       if metaspace.splits {
         split(text, &splits, .mergedWithNext) { $0 == metaspace.replacement }
       }
+    case .byteLevel(let addsPrefixSpace, let isSplitting):
+      Self.toBytes(&text, &splits, addsPrefixSpace, isSplitting)
     case .split(let pattern, let behavior):
       splits = splits.flatMap { Self.join(Self.parts(text, $0, pattern), behavior) }
     }
+  }
+
+  /// Splits at GPT-2's words, and writes their bytes in its alphabet.
+  private static func toBytes(
+    _ text: inout AlignedText, _ splits: inout [Range<Int>], _ addsPrefixSpace: Bool,
+    _ isSplitting: Bool
+  ) {
+    var result = AlignedText()
+    var ranges: [Range<Int>] = []
+    for split in splits where !split.isEmpty {
+      var part = AlignedText()
+      if addsPrefixSpace && text.scalars[split.lowerBound] != 0x20 {
+        part.append(0x20, text.sources[split.lowerBound])
+      }
+      part.append(text, split)
+      var index = 0
+      while index < part.count {
+        let start = result.count
+        let end =
+          isSplitting ? ByteLevel.wordEnd(part.scalars, index, part.count) : part.count
+        var bytes: [UInt8] = []
+        while index < end {
+          bytes.removeAll(keepingCapacity: true)
+          UTF8Text.append(part.scalars[index], to: &bytes)
+          for byte in bytes { result.append(ByteLevel.scalars[Int(byte)], part.sources[index]) }
+          index += 1
+        }
+        ranges.append(start..<result.count)
+      }
+    }
+    (text, splits) = (result, ranges)
   }
 
   /// Splits at single scalars.

@@ -5,10 +5,15 @@ enum TokenDecoder: Sendable, Equatable {
   case wordPiece(prefix: String, cleansUp: Bool)
   /// A space for each replacement; none before the first token, if `dropsFirst`.
   case metaspace(replacement: UInt32, dropsFirst: Bool)
+  /// The bytes that all tokens stand for, what is no UTF-8 replaced by U+FFFD.
+  case byteLevel
   /// A space between tokens: where there is no decoder.
   case spaces
 
   func text(of tokens: some Sequence<String>) -> String {
+    if self == .byteLevel {
+      return String(decoding: tokens.flatMap(ByteLevel.bytes), as: UTF8.self)
+    }
     var text = ""
     for (index, token) in tokens.enumerated() {
       switch self {
@@ -29,7 +34,7 @@ enum TokenDecoder: Sendable, Equatable {
             text += " "
           }
         }
-      case .spaces:
+      case .byteLevel, .spaces:
         text += index == 0 ? token : " " + token
       }
     }

@@ -47,6 +47,7 @@ extension Tokenizer {
         model,
         rules == .huggingFace
           ? CharacterTable(huggingFace: options) : CharacterTable(tensorFlow: options)))
+    trimming = nil
     trimsPairsEvenly = rules == .tensorFlow
     self.vocabulary = vocabulary
     self.options = options

@@ -28,6 +28,8 @@ public struct Tokenizer: Sendable {
   /// Left out when decoding.
   let specialIDs: Set<Int32>
   let template: TokenTemplate
+  /// Of tokens that the text names; the engine trims its own.
+  let trimming: OffsetTrimming?
   /// How a pair is cut: text by text in turn, as TensorFlow does it, else the longer text first.
   let trimsPairsEvenly: Bool
   let decoder: TokenDecoder
@@ -108,10 +110,20 @@ public struct Tokenizer: Sendable {
       case .steps(let pipeline): pipeline.appendTokens(of: bytes, in: range, to: &run)
       }
       guard let match, !run.isComplete else { return }
-      run.append(match.id, match.range)
+      let isFirst = run.ids.isEmpty
+      run.append(match.id, place(of: match, in: bytes, isFirst: isFirst))
       run.dropExcess()
       start = match.range.upperBound
     }
+  }
+
+  private func place(
+    of match: AddedTokens.Match, in text: borrowing Span<UInt8>, isFirst: Bool
+  ) -> Range<Int> {
+    guard let trimming else { return match.range }
+    let spaces = OffsetTrimming.spaces(AlignedText(text, match.range).scalars[...])
+    return trimming.trim(
+      match.range, leading: spaces.leading, trailing: spaces.trailing, isFirst: isFirst, in: text)
   }
 
   /// How many tokens of each text are kept when both have more than `room`.

@@ -89,6 +89,10 @@ extension TokenizerFile {
         try value["behavior"].name(PreTokenizerStep.Behavior.self, or: .isolated))
     case "Digits": return .digits(each: try value["individual_digits"].boolean())
     case "Metaspace": return .metaspace(try metaspace(value))
+    case "ByteLevel":
+      return .byteLevel(
+        addsPrefixSpace: try value["add_prefix_space"].boolean(),
+        splits: try value["use_regex"].boolean(or: true))
     case "Split":
       guard value["pattern"]["Regex"].isNull else {
         throw value["pattern"].unsupported("a regular expression")
@@ -128,6 +132,7 @@ extension TokenizerFile {
       let metaspace = try Self.metaspace(value)
       return .metaspace(
         replacement: metaspace.replacement, dropsFirst: metaspace.prepends != .never)
+    case "ByteLevel": return .byteLevel
     default: throw value.unsupported("a decoder of type \"\(type.prefix(64))\"")
     }
   }

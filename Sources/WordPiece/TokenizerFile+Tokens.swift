@@ -43,14 +43,52 @@ extension TokenizerFile {
     return tokens
   }
 
-  /// The special tokens round a text: `post_processor`.
-  func template(_ vocabulary: Vocabulary) throws(TokenizerFileError) -> TokenTemplate {
+  /// The special tokens round a text, and whether places are trimmed: `post_processor`.
+  func postProcessor(
+    _ vocabulary: Vocabulary
+  ) throws(TokenizerFileError) -> (TokenTemplate, OffsetTrimming?) {
+    var template: TokenTemplate?
+    var trimming: OffsetTrimming?
     let value = try member("post_processor")
-    guard !value.isNull else {
-      throw value.unsupported("null, a text without special tokens,")
+    for step in try Self.processors(value) {
+      if ["ByteLevel", "RobertaProcessing"].contains(try step.type()),
+        try step["trim_offsets"].boolean(or: true)
+      {
+        guard trimming == nil else { throw step.unsupported("a second trim_offsets") }
+        trimming = OffsetTrimming(addsPrefixSpace: try step["add_prefix_space"].boolean(or: true))
+      }
+      guard let next = try Self.template(step, vocabulary) else { continue }
+      guard template == nil else { throw step.unsupported("a second template") }
+      template = next
     }
+    guard let template else { throw value.unsupported("a text without special tokens") }
+    return (template, trimming)
+  }
+
+  /// One, or a sequence of them.
+  private static func processors(
+    _ value: TokenizerFileValue
+  ) throws(TokenizerFileError) -> [TokenizerFileValue] {
+    if value.isNull { return [] }
+    return try value.type() == "Sequence" ? value["processors"].elements() : [value]
+  }
+
+  /// - Returns: nil for one that adds no tokens.
+  private static func template(
+    _ value: TokenizerFileValue, _ vocabulary: Vocabulary
+  ) throws(TokenizerFileError) -> TokenTemplate? {
     let type = try value.type()
     switch type {
+    case "ByteLevel": return nil
+    case "RobertaProcessing":
+      let start = try namedToken(value["cls"], vocabulary)
+      let end = try namedToken(value["sep"], vocabulary)
+      let single: [TokenTemplate.Piece] = [
+        .token(start, type: 0), .text(0, type: 0), .token(end, type: 0),
+      ]
+      return TokenTemplate(
+        single: single,
+        pair: single + [.token(end, type: 0), .text(1, type: 0), .token(end, type: 0)])
     case "BertProcessing":
       return TokenTemplate(
         classification: try Self.namedToken(value["cls"], vocabulary),
