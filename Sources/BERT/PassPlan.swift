@@ -77,11 +77,12 @@ struct PassPlan {
       )
       return one < other
     }
-    layOutRows(batch)
+    layOutRows(batch, shape)
     layOutStages(shape, laneCount: laneCount)
   }
 
-  private mutating func layOutRows(_ batch: PackedBatch) {
+  private mutating func layOutRows(_ batch: PackedBatch, _ shape: ModelShape) {
+    let configuration = shape.configuration
     ids.reserveCapacity(batch.rowCount)
     types.reserveCapacity(batch.rowCount)
     positions.reserveCapacity(batch.rowCount)
@@ -91,7 +92,16 @@ struct PassPlan {
       entries[index].resultRow = ids.count
       ids += batch.ids[source]
       types += batch.typeIDs[source]
-      positions += 0..<Int32(source.count)
+      guard configuration.hasPaddingPosition else {
+        positions += 0..<Int32(source.count)
+        continue
+      }
+      var last: Int32 = 0
+      positions += batch.ids[source].map { id in
+        if id == configuration.padTokenID { return 0 }
+        last += 1
+        return last
+      }
     }
   }
 

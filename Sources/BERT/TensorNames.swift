@@ -23,7 +23,7 @@ struct TensorNames {
 
     var required = [
       TensorSpecification(Self.tables[0], [configuration.vocabularySize, hidden]),
-      TensorSpecification(Self.tables[1], [configuration.positionCount, hidden]),
+      TensorSpecification(Self.tables[1], [configuration.positionRowCount, hidden]),
       TensorSpecification(Self.tables[2], [configuration.typeCount, hidden]),
     ]
     required += norm("embeddings")

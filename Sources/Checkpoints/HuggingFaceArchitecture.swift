@@ -89,10 +89,10 @@ enum HuggingFaceArchitecture {
     switch self {
     case .bert: break
     case .roberta:
-      // Rows 0 to the padding token's id are no text's positions.
+      // Padding's position is its id; rows before that are nobody's.
       let name = "embeddings.position_embeddings.weight"
       if let table = tensors[name], table.shape.count == 2,
-        let rows = table.droppingRows(configuration.padTokenID + 1)
+        let rows = table.droppingRows(configuration.padTokenID)
       {
         tensors[name] = rows
       }

@@ -42,6 +42,7 @@ extension ModelConfiguration {
     if architecture == .distilBERT { configuration.typeCount = 2 }
     if architecture == .roberta {
       configuration.padTokenID = try file.integer("pad_token_id", in: 0...1024) ?? 1
+      configuration.hasPaddingPosition = true
       configuration.positionCount -= configuration.padTokenID + 1
       guard configuration.positionCount > 0 else {
         throw file.invalid("max_position_embeddings", "must be above pad_token_id + 1")

@@ -21,8 +21,13 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var headCount: Int
   /// F, the width of the feed-forward layer.
   public var intermediateSize: Int
-  /// Rows of the position embeddings: the longest sequence, special tokens included.
+  /// The longest sequence, special tokens included.
   public var positionCount = 512
+  /// Whether tokens of padding have a position of their own, as RoBERTa's: row 0 of the position
+  /// embeddings, and the others count from 1.
+  public var hasPaddingPosition = false
+  /// Rows of the position embeddings.
+  public var positionRowCount: Int { positionCount + (hasPaddingPosition ? 1 : 0) }
   /// Rows of the token type embeddings.
   public var typeCount = 2
   /// Added to the variance in layer norms.

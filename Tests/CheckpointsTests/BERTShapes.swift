@@ -7,7 +7,7 @@ enum BERTShapes {
     let wide = configuration.intermediateSize
     var all: [TensorSpecification] = [
       .init("embeddings.word_embeddings.weight", [configuration.vocabularySize, hidden]),
-      .init("embeddings.position_embeddings.weight", [configuration.positionCount, hidden]),
+      .init("embeddings.position_embeddings.weight", [configuration.positionRowCount, hidden]),
       .init("embeddings.token_type_embeddings.weight", [configuration.typeCount, hidden]),
       .init("embeddings.LayerNorm.weight", [hidden]),
       .init("embeddings.LayerNorm.bias", [hidden]),

@@ -19,7 +19,12 @@ struct PyTorchTests {
         if name == "distilbert" { other = other.map { _ in 0 } }
         if name == "roberta" { other.removeLast(other.count / 2) }
       }
-      #expect(floats(tensor) == other, "\(tensorName)")
+      var values = floats(tensor)
+      if name == "roberta", tensorName.contains("position") {
+        // Padding's row, which a BERT has not.
+        values.removeFirst(tensor.shape[1])
+      }
+      #expect(values == other, "\(tensorName)")
       #expect(tensor.name == tensorName)
     }
     let configuration = checkpoint.configuration
