@@ -115,7 +115,8 @@ extension Route {
   fileprivate var failures: [ServiceError] {
     if isOpen { return documentation.answers.isEmpty || path != "/health/live" ? [.loading] : [] }
     let always: [ServiceError] = [
-      .unauthorized, .loading, .unknownModel(name: "other", served: "all-MiniLM-L6-v2"),
+      .unauthorized, .notAcceptable, .loading,
+      .unknownModel(name: "other", served: "all-MiniLM-L6-v2"),
       .invalid("there is no parameter 'modle'; there are model"),
     ]
     guard takesBody else { return always }
