@@ -27,8 +27,11 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Pairs of peak and passes that are measured of each shape.")
   var rounds = 9
 
-  @Option(help: "File of texts, one a line, to be measured as one more shape.")
+  @Option(help: "File of texts, one a line: one more shape, and the rest of their path.")
   var texts: String?
+
+  @Option(help: "Other shapes, as 1x16,32x128 for one text of 16 tokens and 32 of 128.")
+  var shapes: String?
 
   @Flag(help: "JSON lines instead of a table.")
   var json = false
@@ -38,9 +41,12 @@ struct BenchCommand: ParsableCommand {
       let files = try ModelFiles(model)
       let configuration = files.checkpoint.configuration
       let positions = configuration.positionCount
-      var shapes = BenchShape.fixed(
-        positions: positions, vocabulary: configuration.vocabularySize)
-      if let texts { shapes.append(try fileShape(texts, files)) }
+      let vocabulary = configuration.vocabularySize
+      var measured =
+        try shapes.map { try BenchShape.named($0, positions: positions, vocabulary: vocabulary) }
+        ?? BenchShape.fixed(positions: positions, vocabulary: vocabulary)
+      let lines = try texts.map(Self.lines) ?? []
+      if !lines.isEmpty { measured.append(try fileShape(lines, files)) }
       let encoder = try Encoder(
         files.checkpoint, lanes: ComputeLanes(count: ThreadCount(setting: threads).count),
         precision: precision, kernelSet: kernels == "auto" ? nil : kernels,
@@ -50,9 +56,18 @@ struct BenchCommand: ParsableCommand {
           "\(model), \(encoder.kernelSet), \(encoder.laneCount) threads, \(precision.rawValue)")
         print(row(["shape", "tokens/s", "ms", "GFLOP/s", "peak", "share (least to most)"]))
       }
-      for shape in shapes {
+      // What the first pass of all costs is not a shape's.
+      for shape in try BenchShape.named("1x9", positions: positions, vocabulary: vocabulary) {
+        for batch in shape.batches(for: encoder) { _ = try encoder.encodeAndWait(batch) }
+      }
+      for shape in measured {
         let speed = try measure(shape, encoder)
         print(json ? speed.json(encoder) : row(speed.cells))
+      }
+      if !lines.isEmpty {
+        for speed in try path(lines, files, encoder) {
+          print(json ? speed.json : row(speed.cells))
+        }
       }
     } catch {
       printError("\(error)")
@@ -78,9 +93,10 @@ struct BenchCommand: ParsableCommand {
       for batch in batches { _ = try encoder.encodeAndWait(batch) }
       return (ContinuousClock.now - start) / .seconds(1)
     }
-    for _ in 0..<3 { _ = try runOnce() }
     var speed = BenchSpeed(
-      name: shape.name, tokens: batches.reduce(0) { $0 + $1.rowCount }, operations: operations)
+      name: shape.name, tokens: batches.reduce(0) { $0 + $1.rowCount }, operations: operations,
+      firstTime: try runOnce())
+    for _ in 0..<2 { _ = try runOnce() }
     for _ in 0..<max(1, rounds) {
       speed.peaks.append(encoder.measurePeak())
       // Short passes are too short to be timed alone.
@@ -91,17 +107,33 @@ struct BenchCommand: ParsableCommand {
     return speed
   }
 
-  private func fileShape(_ path: String, _ files: ModelFiles) throws -> BenchShape {
+  private func fileShape(_ lines: [String], _ files: ModelFiles) throws -> BenchShape {
+    let tokenizer = try files.tokenizer()
+    let sequences = try lines.map {
+      try tokenizer.tokenize(.single($0), maxTokens: files.maxTokens).sequence
+    }
+    return BenchShape(name: "\(lines.count) lines of the file", sequences: sequences)
+  }
+
+  /// The path of the lines around the encoder; the numbers are those of their first passes.
+  private func path(
+    _ lines: [String], _ files: ModelFiles, _ encoder: Encoder
+  ) throws -> [BenchPath.Speed] {
+    let batches = try fileShape(Array(lines.prefix(20)), files).batches(for: encoder)
+    let vectors = try batches.flatMap { try encoder.encodeAndWait($0) }
+      .flatMap { $0.blocks.values }
+    return try BenchPath(
+      texts: lines, tokenizer: files.tokenizer(), maxTokens: files.maxTokens, rounds: rounds
+    ).measure(vectors: vectors)
+  }
+
+  private static func lines(_ path: String) throws -> [String] {
     guard let bytes = FileManager.default.contents(atPath: path) else {
       throw LoadingError("\(path) cannot be read")
     }
-    let tokenizer = try files.tokenizer()
-    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
     guard !lines.isEmpty else { throw LoadingError("\(path) has no lines") }
-    let sequences = try lines.map {
-      try tokenizer.tokenize(.single(String($0)), maxTokens: files.maxTokens).sequence
-    }
-    return BenchShape(name: "\(lines.count) lines of the file", sequences: sequences)
+    return lines
   }
 
   private func row(_ cells: [String]) -> String {

@@ -26,10 +26,7 @@ struct BenchShape {
   /// One short text, longer ones, a rectangle, and lengths as sentences have them.
   static func fixed(positions: Int, vocabulary: Int) -> [BenchShape] {
     var random = SeededRandom(state: 42)
-    func sequence(_ length: Int) -> TokenSequence {
-      let ids = (0..<length).map { _ in Int32(random.next() % UInt64(vocabulary)) }
-      return TokenSequence(ids: ids, typeIDs: Array(repeating: 0, count: length))
-    }
+    func sequence(_ length: Int) -> TokenSequence { random.sequence(length, vocabulary) }
     var shapes = [16, 128, 512].filter { $0 <= positions }
       .map { BenchShape(name: "one text of \($0) tokens", sequences: [sequence($0)]) }
     shapes.append(
@@ -46,6 +43,23 @@ struct BenchShape {
   }
 }
 
+extension BenchShape {
+  /// `1x16,32x128`: one sequence of 16 tokens, then 32 of 128.
+  static func named(_ names: String, positions: Int, vocabulary: Int) throws -> [BenchShape] {
+    var random = SeededRandom(state: 42)
+    return try names.split(separator: ",").map { name in
+      let numbers = name.split(separator: "x").map { Int($0) ?? 0 }
+      guard numbers.count == 2, 1...65_536 ~= numbers[0], 1...positions ~= numbers[1] else {
+        throw LoadingError(
+          "--shapes takes COUNTxLENGTH,… of at most \(positions) tokens, not '\(name)'")
+      }
+      return BenchShape(
+        name: "\(numbers[0]) x \(numbers[1])",
+        sequences: (0..<numbers[0]).map { _ in random.sequence(numbers[1], vocabulary) })
+    }
+  }
+}
+
 /// A fixed sequence of numbers: every run measures the same (Knuth's MMIX constants).
 private struct SeededRandom {
   var state: UInt64
@@ -53,6 +67,11 @@ private struct SeededRandom {
   mutating func next() -> UInt64 {
     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
     return state >> 33
+  }
+
+  mutating func sequence(_ length: Int, _ vocabulary: Int) -> TokenSequence {
+    let ids = (0..<length).map { _ in Int32(next() % UInt64(vocabulary)) }
+    return TokenSequence(ids: ids, typeIDs: Array(repeating: 0, count: length))
   }
 
   mutating func unit() -> Double { Double(next() % 1_000_000) / 1_000_000 }
@@ -63,6 +82,8 @@ struct BenchSpeed {
   let name: String
   let tokens: Int
   let operations: Double
+  /// Seconds of the shape's first passes.
+  let firstTime: Double
   /// Seconds of all passes of the shape.
   var times: [Double] = []
   /// Operations a second of the machine, just before.
@@ -95,7 +116,8 @@ struct BenchSpeed {
     writer.key("tokens")
     writer.integer(tokens)
     let figures: KeyValuePairs<String, Double> = [
-      "seconds": times.median, "tokens_per_second": Double(tokens) / times.median,
+      "first_seconds": firstTime, "seconds": times.median,
+      "tokens_per_second": Double(tokens) / times.median,
       "flops": operations / times.median, "peak_flops": peaks.median,
       "share": shares.median, "share_least": shares.min() ?? 0, "share_most": shares.max() ?? 0,
     ]
