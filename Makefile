@@ -12,8 +12,8 @@ FUZZ_SECONDS := 60
 EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-get),test-neon))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build model format lint test-sanitize test-neon fuzz bench-peers image clean \
-  system
+.PHONY: help run test build model format lint test-sanitize test-neon fuzz accuracy bench-peers \
+  bench-curves bench-servers image clean system system-servers system-texts
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 16
@@ -56,12 +56,25 @@ fuzz: system ## fuzzes each parser for FUZZ_SECONDS=60; findings go to .build-fu
 	    .build-fuzz/corpora/$$name Tests/Fuzz/Corpora/$$name; \
 	done
 
-bench-peers: build .benchmarks/models/.converted ## times other engines beside ours; PEERS='--only openvino'
-	.benchmarks/venv/bin/python Tests/Benchmarks/bench_peers.py --server $(SERVER) \
-	  --models .benchmarks/models --zen-python .benchmarks/zen/bin/python \
+PEERS_PYTHON := .benchmarks/venv/bin/python
+bench-peers: build .benchmarks/models/.converted ## times other engines beside ours, an hour; PEERS='--peers openvino'
+	$(PEERS_PYTHON) Tests/Benchmarks/bench_peers.py --server $(SERVER) --models .benchmarks/models \
 	  --results .benchmarks/pairs.jsonl $(PEERS)
-	.benchmarks/venv/bin/python Tests/Benchmarks/report.py .benchmarks/pairs.jsonl README.md \
+	$(PEERS_PYTHON) Tests/Benchmarks/report.py .benchmarks/pairs.jsonl README.md \
 	  Tests/Benchmarks/results/peers.jsonl Tests/Benchmarks/results/peers.svg
+
+bench-curves: build .benchmarks/models/.converted ## times lengths never seen before, and 16 to 65,536 tokens
+	$(PEERS_PYTHON) Tests/Benchmarks/bench_curves.py --server $(SERVER) --models .benchmarks/models \
+	  --plot Tests/Benchmarks/results/curves.svg
+
+bench-servers: build .benchmarks/models/.converted system-servers ## loads our server and others with wrk
+	swift build --configuration release --package-path Tests/Benchmarks/Hummingbird \
+	  --scratch-path .benchmarks/hummingbird
+	$(PEERS_PYTHON) Tests/Benchmarks/bench_servers.py --server $(SERVER) --models .benchmarks/models \
+	  --hummingbird .benchmarks/hummingbird/release/hello
+
+accuracy: build model .venv/installed system-texts ## compares the precisions' answers over 4,000 texts
+	BERT_SERVER=$(SERVER) $(PYTHON) Tests/Benchmarks/accuracy.py /usr/share/games/fortunes
 
 image: ## builds the container image bert-server
 	docker build --tag bert-server .
@@ -86,15 +99,19 @@ sanitize-thread sanitize-address: sanitize-%: system model .venv/installed
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-.benchmarks/models/.converted: .benchmarks/venv/installed .benchmarks/zen/installed | model
-	.benchmarks/venv/bin/python Tests/Benchmarks/convert.py $(MODEL) $(@D)
+.benchmarks/models/.converted: .benchmarks/venv/installed | model
+	$(PEERS_PYTHON) Tests/Benchmarks/convert.py $(MODEL) $(@D) .benchmarks/llama
 	@touch $@
 
-.benchmarks/venv/installed: Tests/Benchmarks/requirements.txt
-.benchmarks/zen/installed: Tests/Benchmarks/requirements-zen.txt
-.benchmarks/%/installed: | system
+# llama.cpp's converter comes with the binding's source alone.
+.benchmarks/venv/installed: Tests/Benchmarks/requirements.txt | system
 	python3 -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(@D)/bin/python -m pip download --quiet --disable-pip-version-check --no-deps \
+	  --no-binary :all: --dest .benchmarks "$$(grep llama-cpp-python== $<)"
+	mkdir -p .benchmarks/llama
+	tar --extract --gzip --file .benchmarks/llama_cpp_python-*.tar.gz --directory .benchmarks/llama \
+	  --strip-components 3 --wildcards '*/vendor/llama.cpp/conver*' '*/vendor/llama.cpp/gguf-py'
 	@touch $@
 
 # Installs the Debian packages in $missing, or says how.
@@ -133,6 +150,17 @@ system-aarch64: system
 	  test -e $(AARCH64_ROOT)/lib/crt1.o || missing="$$missing libc6-dev-arm64-cross"; \
 	  command -v qemu-aarch64 >/dev/null || missing="$$missing qemu-user"; \
 	fi; \
+	$(INSTALL_MISSING)
+
+system-servers: system
+	@missing=; \
+	command -v nginx >/dev/null || missing="$$missing nginx-light"; \
+	command -v wrk >/dev/null || missing="$$missing wrk"; \
+	$(INSTALL_MISSING)
+
+system-texts: system
+	@missing=; \
+	test -e /usr/share/games/fortunes/riddles || missing="$$missing fortunes fortunes-min"; \
 	$(INSTALL_MISSING)
 
 # What is needed of the system: the toolchain, OpenSSL's and zlib's headers, Python with venv, and

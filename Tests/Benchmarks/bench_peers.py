@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Times the peers and `bert-server bench` in turns, and adds a JSON line a pair to a file.
+"""Times `bert-server bench` and the peers in turns, and adds a JSON line a pair to a file.
 
-    bench_peers.py --models FOLDER --server BINARY --results FILE [--only PEER] [--pairs 5]
+    bench_peers.py --models FOLDER --server BINARY --results FILE [--peers NAME,…] [--pairs 5]
 
-A pair during which other processes used more than 15 % of a core is written down and does not
+In a turn each engine runs once. A pair during which other processes used more than 15 % of a core is written down and does not
 count. Pairs already in the file do: a run that was broken off goes on where it was.
 """
 
@@ -24,6 +24,7 @@ PEERS = {
     "openvino": ["float32", "bfloat16", "int8"],
     "ctranslate2": ["float32", "int8"],
     "zentorch": ["float32", "bfloat16"],
+    "llama": ["float32", "bfloat16", "int8"],
 }
 MOST_OTHERS = 0.15
 
@@ -48,23 +49,20 @@ def json_lines(command, threads):
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")], others
 
 
-def measure_pair(arguments, peer, precision, folder):
-    python = arguments.zen_python if peer == "zentorch" else sys.executable
-    theirs, others = json_lines(
-        [python, HERE / "time_engine.py", peer, precision, folder]
-        + [str(arguments.threads), str(arguments.seconds)],
-        arguments.threads,
-    )
-    ours, others_with_ours = json_lines(
+def measure_ours(arguments, precision, folder):
+    return json_lines(
         [arguments.server, "bench", "--json", "--rounds", "3", "--model", folder]
         + ["--precision", precision, "--threads", str(arguments.threads)],
         arguments.threads,
     )
-    return {
-        "theirs": {line["shape"]: line["seconds"] for line in theirs},
-        "ours": {line["shape"]: line for line in ours},
-        "others": max(others, others_with_ours),
-    }
+
+
+def measure_theirs(arguments, peer, precision, folder):
+    return json_lines(
+        [sys.executable, HERE / "time_engine.py", peer, precision, folder]
+        + [str(arguments.threads), str(arguments.seconds)],
+        arguments.threads,
+    )
 
 
 def clean_pairs(results, key):
@@ -79,32 +77,41 @@ def main():
     parser.add_argument("--models", type=pathlib.Path, required=True, help="made by convert.py")
     parser.add_argument("--server", type=pathlib.Path, required=True)
     parser.add_argument("--results", type=pathlib.Path, required=True)
-    parser.add_argument("--zen-python", type=pathlib.Path, required=True)
-    parser.add_argument("--only", choices=PEERS, help="this peer alone")
+    parser.add_argument("--peers", default=",".join(PEERS), help="these alone")
     parser.add_argument("--model", help="this folder of --models alone")
+    parser.add_argument("--precisions", default="float32,bfloat16,int8", help="these alone")
     parser.add_argument("--pairs", type=int, default=5, help="clean pairs of each figure")
     parser.add_argument("--tries", type=int, default=15, help="pairs of each figure at most, a run")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=1, help="least of a peer's shape, a pair")
+    parser.add_argument("--seconds", type=float, default=0.5, help="least of a peer's shape, a pair")
     arguments = parser.parse_args()
-    folders = sorted(arguments.models.glob(arguments.model or "[!.]*"))
-    figures = [
-        {"model": folder.name, "peer": peer, "precision": precision, "threads": arguments.threads}
-        for folder in folders
-        for peer in ([arguments.only] if arguments.only else PEERS)
-        for precision in PEERS[peer]
-    ]
-    # A round of all figures, then the next: a figure's pairs are spread over the run.
     for _ in range(arguments.tries):
-        for key in figures:
-            pairs = clean_pairs(arguments.results, key)
-            if pairs >= arguments.pairs:
-                continue
-            folder = arguments.models / key["model"]
-            pair = measure_pair(arguments, key["peer"], key["precision"], folder)
-            with arguments.results.open("a") as file:
-                file.write(json.dumps({**key, **pair}) + "\n")
-            print(*key.values(), f"pair {pairs + 1}, others {pair['others']:.2f}", flush=True)
+        for folder in sorted(arguments.models.glob(arguments.model or "[!.]*")):
+            for precision in arguments.precisions.split(","):
+                measure_turn(arguments, folder, precision)
+
+
+def measure_turn(arguments, folder, precision):
+    """Ours, then each peer that still lacks pairs."""
+    keys = [
+        {"model": folder.name, "peer": peer, "precision": precision, "threads": arguments.threads}
+        for peer in arguments.peers.split(",")
+        if precision in PEERS[peer]
+    ]
+    keys = [key for key in keys if clean_pairs(arguments.results, key) < arguments.pairs]
+    if not keys:
+        return
+    ours, others_with_ours = measure_ours(arguments, precision, folder)
+    for key in keys:
+        theirs, others = measure_theirs(arguments, key["peer"], precision, folder)
+        pair = {
+            "theirs": {line["shape"]: line["seconds"] for line in theirs},
+            "ours": {line["shape"]: line for line in ours},
+            "others": max(others, others_with_ours),
+        }
+        with arguments.results.open("a") as file:
+            file.write(json.dumps({**key, **pair}) + "\n")
+        print(*key.values(), f"others {pair['others']:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes the folders that the peers read: convert.py DEFAULT_MODEL OUTPUT
+"""Makes the folders that the peers read: convert.py DEFAULT_MODEL OUTPUT LLAMA_CPP
 
-OUTPUT/NAME is a Hugging Face folder that bert-server serves too; below it onnx/, openvino/ and
-ctranslate2/. BERT-base and L-4 H-512 have random weights: speed does not depend on them. What is
+OUTPUT/NAME is a Hugging Face folder that bert-server serves too; below it onnx/, openvino/,
+ctranslate2/ and llama/. BERT-base and L-4 H-512 have random weights: speed does not depend on them. What is
 there already is not made again.
 """
 
@@ -117,7 +117,15 @@ def to_ctranslate2(folder):
     subprocess.run([converter, "--model", folder, "--output_dir", target], check=True)
 
 
-def main(default, output):
+def to_llama(folder, converter):
+    (folder / "llama").mkdir()
+    for kind in ("f32", "bf16", "q8_0"):
+        file = folder / "llama" / f"{kind}.gguf"
+        command = [sys.executable, converter, folder, "--outtype", kind, "--outfile", file]
+        subprocess.run(command, check=True)
+
+
+def main(default, output, llama_cpp):
     """Each folder is filled beside its place and renamed, so that it is whole or not there."""
     output.mkdir(parents=True, exist_ok=True)
     for name in [default.name, *RANDOM_MODELS]:
@@ -132,8 +140,9 @@ def main(default, output):
         to_onnx(folder)
         to_openvino(folder)
         to_ctranslate2(folder)
+        to_llama(folder, llama_cpp / "convert_hf_to_gguf.py")
         folder.rename(output / name)
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]))
+    main(pathlib.Path(sys.argv[1]).resolve(), *map(pathlib.Path, sys.argv[2:]))

@@ -13,7 +13,7 @@ from bench_peers import MOST_OTHERS
 
 PRECISIONS = ["float32", "bfloat16", "int8"]
 MARKERS = ("<!-- bench-peers -->\n", "<!-- /bench-peers -->\n")
-LEAST_PAIRS = 5
+LEAST_PAIRS = 4
 
 
 def summarize(lines):
@@ -85,11 +85,13 @@ def cell(best):
 
 
 def section(rows, plot):
+    least, most = (pick(each["pairs"] for each in rows) for pick in (min, max))
     threads = ", ".join(str(each) for each in sorted({each["threads"] for each in rows}))
     return "\n".join(
         [
             f"**Beside the peers** (`make bench-peers`, threads: {threads}): how many times as",
-            "fast as the fastest of them at that precision, in turns, median (least to most).",
+            "fast as the fastest of them at that precision, in turns, median (least to most) of",
+            f"{least} to {most} pairs. A peer gets the mixed texts in batches of 32, sorted by length.",
             "",
             *table(rows),
             "",

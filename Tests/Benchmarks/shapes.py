@@ -32,6 +32,18 @@ def fixed(positions, vocabulary):
     return shapes
 
 
+def named(names, vocabulary):
+    """As bench's --shapes: 1x16,32x128 is one sequence of 16 tokens, then 32 of 128."""
+    random = Random()
+    shapes = {}
+    for name in names.split(","):
+        count, length = map(int, name.split("x"))
+        shapes[f"{count} x {length}"] = [
+            [random.next() % vocabulary for _ in range(length)] for _ in range(count)
+        ]
+    return shapes
+
+
 def mixed_length(random, positions):
     """Lognormal by way of twelve uniform numbers."""
     normal = -6.0

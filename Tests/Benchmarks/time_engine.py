@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Times one peer on bench's shapes: time_engine.py ENGINE PRECISION FOLDER THREADS SECONDS
+"""Times one peer on bench's shapes: time_engine.py ENGINE PRECISION FOLDER THREADS SECONDS [SHAPES]
 
-Prints a JSON line a shape: the median seconds of all its calls. Only the forward pass to the last
-hidden state is timed; ids are padded before. Each shape is run once before it is timed.
+Prints a JSON line a shape: the median seconds of all its calls, and the seconds of the first time.
+Only the forward pass to the last hidden state is timed; ids are padded before. SHAPES are as
+bench's --shapes takes them: 1x16,32x128.
 """
 
 import json
@@ -103,34 +104,75 @@ def zentorch(precision, folder, threads):
     return prepare, run
 
 
-ENGINES = {each.__name__: each for each in (onnxruntime, openvino, ctranslate2, zentorch)}
+def llama(precision, folder, threads):
+    import llama_cpp as lib
+
+    kind = {"float32": "f32", "bfloat16": "bf16", "int8": "q8_0"}[precision]
+    lib.llama_backend_init()
+    model = lib.llama_model_load_from_file(
+        str(folder / "llama" / f"{kind}.gguf").encode(), lib.llama_model_default_params()
+    )
+    settings = lib.llama_context_default_params()
+    settings.n_ctx = settings.n_batch = settings.n_ubatch = 4096
+    settings.n_threads = settings.n_threads_batch = threads
+    settings.embeddings, settings.kv_unified = True, True
+    settings.pooling_type = lib.LLAMA_POOLING_TYPE_MEAN
+    context = lib.llama_init_from_model(model, settings)
+    batch = lib.llama_batch_init(settings.n_batch, 0, 1)
+
+    def run(sequences):
+        # One at a time: its attention is over the whole call, so more at once are slower.
+        for sequence in sequences:
+            batch.n_tokens = len(sequence)
+            for position, token in enumerate(sequence):
+                batch.token[position], batch.pos[position] = token, position
+                batch.n_seq_id[position], batch.seq_id[position][0] = 1, 0
+                batch.logits[position] = 1
+            if lib.llama_encode(context, batch) != 0:
+                raise RuntimeError("llama_encode failed")
+            lib.llama_get_embeddings_seq(context, 0)[0]  # waits
+
+    return lambda sequences: sequences, run
 
 
-def median_seconds(run, inputs, seconds):
+ENGINES = {each.__name__: each for each in (onnxruntime, openvino, ctranslate2, zentorch, llama)}
+
+
+def measure(run, inputs, seconds):
+    """Seconds of the first time, and the median of the later ones."""
+
     def once():
         start = time.perf_counter()
         for each in inputs:
             run(each)
         return time.perf_counter() - start
 
+    first = once()
     once()
     times = []
-    while sum(times) < seconds or len(times) < 2:
+    while sum(times) < seconds or len(times) < 3:
         times.append(once())
-    return statistics.median(times)
+    return {"first_seconds": first, "seconds": statistics.median(times)}
 
 
-def main(engine, precision, folder, threads, seconds):
+def main(engine, precision, folder, threads, seconds, names=None):
     configuration = json.loads((folder / "config.json").read_text())
     prepare, run = ENGINES[engine](precision, folder, threads)
-    inputs = shapes.fixed(configuration["max_position_embeddings"], configuration["vocab_size"])
-    # A peer may sort what it is given; it is held against ours, which needs no order.
-    inputs[shapes.MIXED + ", sorted"] = sorted(inputs[shapes.MIXED], key=len, reverse=True)
+    positions, vocabulary = configuration["max_position_embeddings"], configuration["vocab_size"]
+    if names:
+        inputs = shapes.named(names, vocabulary)
+        # What the first pass of all costs is not the shape's.
+        run(prepare([list(range(100, 109))]))
+    else:
+        inputs = shapes.fixed(positions, vocabulary)
+        # A peer may sort what it is given; it is held against ours, which needs no order.
+        inputs[shapes.MIXED + ", sorted"] = sorted(inputs[shapes.MIXED], key=len, reverse=True)
     for name, sequences in inputs.items():
         prepared = [prepare(call) for call in shapes.calls(sequences)]
-        line = {"shape": name, "seconds": median_seconds(run, prepared, seconds)}
-        print(json.dumps(line), flush=True)
+        print(json.dumps({"shape": name, **measure(run, prepared, seconds)}), flush=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], pathlib.Path(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
+    main(
+        *sys.argv[1:3], pathlib.Path(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]), *sys.argv[6:]
+    )
