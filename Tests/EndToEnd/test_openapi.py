@@ -68,6 +68,7 @@ def test_schemathesis(server):
         [sys.executable, "-m", "schemathesis.cli", "--config-file", "Tests/EndToEnd/schemathesis.toml",
          "run", f"{server.url}/openapi.json", "--checks", "all", *(["--max-examples", EXAMPLES] if EXAMPLES else SHORT),
          "--phases", "examples,coverage,fuzzing", "--workers", "1", "--no-color",
+         "--seed", os.environ.get("BERT_TEST_SEED", "1"),
          "--generation-database", "none", "--suppress-health-check", "all"],
         cwd=ROOT, capture_output=True, text=True, timeout=50 * PATIENCE,
     )  # fmt: skip
