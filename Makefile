@@ -68,7 +68,7 @@ bench-curves: build .benchmarks/models/.converted ## times lengths never seen be
 	  --plot Tests/Benchmarks/results/curves.svg
 
 bench-servers: build .benchmarks/models/.converted system-servers ## loads our server and others with wrk
-	swift build --configuration release --package-path Tests/Benchmarks/Hummingbird \
+	swift build --configuration release --package-path Tests/Benchmarks/HelloServer \
 	  --scratch-path .benchmarks/hummingbird
 	$(PEERS_PYTHON) Tests/Benchmarks/bench_servers.py --server $(SERVER) --models .benchmarks/models \
 	  --hummingbird .benchmarks/hummingbird/release/hello
