@@ -56,7 +56,8 @@ public final class Encoder: BatchEncoder {
     shape = ModelShape(
       configuration: configuration, sentence: sentence,
       hasPooler: unsafe weights.pooler != nil, maxBatchRows: maxBatchRows)
-    limits = RowLimits(configuration, kernels: kernels, maxBatchRows: maxBatchRows)
+    limits = RowLimits(
+      configuration, kernels: kernels, laneCount: lanes.count, maxBatchRows: maxBatchRows)
     var workspaces: [Workspace] = []
     for _ in 0..<lanes.count {
       workspaces.append(

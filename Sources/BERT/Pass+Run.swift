@@ -63,8 +63,10 @@ extension Pass {
     if isSharedByColumns {
       body(0..<count)
     } else {
-      let sizes = min(2 * kernels.tileRows, blockRows)...blockRows
-      while let rows = work.take(sizes, of: count, takers: lane.laneCount) { body(rows) }
+      let parts = RowParts(
+        count: count, takers: lane.laneCount,
+        sizes: min(2 * kernels.tileRows, blockRows)...blockRows)
+      while let rows = work.take(parts) { body(rows) }
     }
     barrier.wait()
   }

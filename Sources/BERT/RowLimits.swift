@@ -8,14 +8,20 @@ struct RowLimits {
   /// Passes of at most so many rows are shared by columns.
   var sharedByColumns: Int
 
-  init(_ configuration: ModelConfiguration, kernels: Kernels, maxBatchRows: Int) {
-    let bytesPerRow = 4 * (configuration.intermediateSize + 4 * configuration.hiddenSize)
+  init(
+    _ configuration: ModelConfiguration, kernels: Kernels, laneCount: Int, maxBatchRows: Int
+  ) {
+    let hiddenSize = configuration.hiddenSize
+    let bytesPerRow = 4 * (configuration.intermediateSize + 4 * hiddenSize)
     let tiles = max(2, Self.blockBytes / bytesPerRow / kernels.tileRows)
     block = tiles * kernels.tileRows
-    sharedByColumns = min(Self.columnRows, maxBatchRows)
+    // A lane with fewer rows of its own would spend more on reading all weights for them than on
+    // meeting the others; with int8, weights are small, and every lane makes all operands.
+    let few = hiddenSize / (kernels.precision == .int8 ? 96 : 16)
+    sharedByColumns = min(few * laneCount, Self.columnRows, maxBatchRows)
   }
 
-  private static let blockBytes = 700 << 10
+  private static let blockBytes = 880 << 10
   private static let columnRows = 128
 
   var largest: Int { max(block, sharedByColumns) }
