@@ -33,4 +33,37 @@ extension Encoder {
     let operations = unsafe kernels.set.peakOperations * Double(steps * calls * lanes.count)
     return operations / (time / .seconds(1))
   }
+
+  /// Seconds that all lanes together take to read the weights of all blocks once from where they
+  /// lie, measured now for about `duration`: a pass cannot take less. Not to be called on a lane,
+  /// nor while one is busy.
+  public func measureReading(for duration: Duration = .milliseconds(20)) -> Double {
+    let weights = weights
+    let kernels = kernels
+    let laneCount = lanes.count
+    var calls = 0
+    let start = ContinuousClock.now
+    var time = Duration.zero
+    repeat {
+      lanes.runOnAll { rank in
+        func read(_ layer: LinearLayer) {
+          let panelSize = unsafe kernels.set.panelSize(layer.inputs)
+          let panels = unsafe kernels.panelCount(outputs: layer.outputs)
+          let first = panels * rank / laneCount
+          let count = panels * (rank + 1) / laneCount - first
+          _ = unsafe readAll(layer.weights + first * panelSize, count * panelSize)
+        }
+        for index in unsafe weights.blocks.indices {
+          let block = unsafe weights.blocks[index]
+          unsafe read(block.queryKeyValue)
+          unsafe read(block.attentionOutput)
+          unsafe read(block.intermediate)
+          unsafe read(block.output)
+        }
+      }
+      calls += 1
+      time = .now - start
+    } while time < duration
+    return time / .seconds(1) / Double(calls)
+  }
 }

@@ -24,7 +24,7 @@ public final class Encoder: BatchEncoder {
 
   let lanes: ComputeLanes
   let kernels: Kernels
-  private let weights: ModelWeights
+  let weights: ModelWeights
   private let shape: ModelShape
   private let limits: RowLimits
   /// One per lane.

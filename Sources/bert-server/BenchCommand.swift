@@ -10,7 +10,11 @@ import WordPiece
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measures the encoder beside the machine's peak, in turns, in one run.")
+    abstract: "Measures the encoder beside the machine's peak, in turns, in one run.",
+    discussion: """
+      least: milliseconds that the machine needs at least, for all operations at the peak or for \
+      the weights' way from memory once a pass, whichever is more.
+      """)
 
   @Option(help: "The model folder.")
   var model = "models/all-MiniLM-L6-v2"
@@ -54,7 +58,8 @@ struct BenchCommand: ParsableCommand {
       if !json {
         print(
           "\(model), \(encoder.kernelSet), \(encoder.laneCount) threads, \(precision.rawValue)")
-        print(row(["shape", "tokens/s", "ms", "GFLOP/s", "peak", "share (least to most)"]))
+        let names = ["shape", "tokens/s", "ms", "least", "GFLOP/s", "peak"]
+        print(row(names + ["share (least to most)"]))
       }
       // What the first pass of all costs is not a shape's.
       for shape in try BenchShape.named("1x9", positions: positions, vocabulary: vocabulary) {
@@ -99,6 +104,7 @@ struct BenchCommand: ParsableCommand {
     for _ in 0..<2 { _ = try runOnce() }
     for _ in 0..<max(1, rounds) {
       speed.peaks.append(encoder.measurePeak())
+      speed.readings.append(encoder.measureReading() * Double(batches.count))
       // Short passes are too short to be timed alone.
       var times: [Double] = []
       repeat { times.append(try runOnce()) } while times.reduce(0, +) < 0.05
@@ -137,7 +143,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   private func row(_ cells: [String]) -> String {
-    let widths = [28, 10, 9, 9, 9, 0]
+    let widths = [28, 10, 9, 9, 9, 9, 0]
     return zip(cells, widths).map { cell, width in
       cell + String(repeating: " ", count: max(1, width - cell.count))
     }.joined()

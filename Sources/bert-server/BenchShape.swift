@@ -88,6 +88,11 @@ struct BenchSpeed {
   var times: [Double] = []
   /// Operations a second of the machine, just before.
   var peaks: [Double] = []
+  /// Seconds of reading all blocks' weights once for each pass, just before.
+  var readings: [Double] = []
+
+  /// The roofline: no less time than all operations at the peak, nor than reading the weights.
+  private var bounds: [Double] { zip(peaks, readings).map { max(operations / $0, $1) } }
 
   private var shares: [Double] { zip(times, peaks).map { operations / $0 / $1 } }
 
@@ -97,6 +102,7 @@ struct BenchSpeed {
     let range = [shares.min() ?? 0, shares.max() ?? 0].map { "\(Int($0 * 100))" }
     return [
       name, "\(Int(Double(tokens) / time))", Self.decimals(time * 1e3),
+      Self.decimals(bounds.median * 1e3),
       "\(Int(operations / time / 1e9))", "\(Int(peaks.median / 1e9))",
       "\(Int(shares.median * 100)) %  (\(range[0]) to \(range[1]))",
     ]
@@ -119,6 +125,7 @@ struct BenchSpeed {
       "first_seconds": firstTime, "seconds": times.median,
       "tokens_per_second": Double(tokens) / times.median,
       "flops": operations / times.median, "peak_flops": peaks.median,
+      "reading_seconds": readings.median, "bound_seconds": bounds.median,
       "share": shares.median, "share_least": shares.min() ?? 0, "share_most": shares.max() ?? 0,
     ]
     for (name, value) in figures {

@@ -150,6 +150,7 @@ def test_bench():
     for speed in speeds:
         assert speed["tokens_per_second"] * speed["seconds"] == pytest.approx(speed["tokens"])
         assert speed["flops"] / speed["peak_flops"] == pytest.approx(speed["share"])
+        assert speed["bound_seconds"] >= speed["reading_seconds"] > 0
 
 
 # Settings
