@@ -19,6 +19,8 @@ public final class Encoder: BatchEncoder {
   public let kernelSet: String
   /// Bytes of packed weights and embedding tables.
   public let weightBytes: Int
+  /// Most bytes that weights and passes take.
+  public let memoryBytes: Int
   /// Rows of the largest batch that a pass takes.
   public let maxBatchRows: Int
 
@@ -38,9 +40,11 @@ public final class Encoder: BatchEncoder {
   ///   - precision: of the products.
   ///   - kernelSet: one of `availableKernelSets`, or nil for the fastest.
   ///   - maxBatchRows: tokens of the largest batch; memory is reserved for it, and used as needed.
+  ///   - memoryLimit: bytes that weights and passes may take; over it nothing is packed.
   public init(
     _ checkpoint: Checkpoint, sentence: SentenceModules? = nil, lanes: ComputeLanes,
-    precision: Precision = .float32, kernelSet: String? = nil, maxBatchRows: Int = 16_384
+    precision: Precision = .float32, kernelSet: String? = nil, maxBatchRows: Int = 16_384,
+    memoryLimit: Int = .max
   ) throws(BERTError) {
     let kernels = try Kernels.named(kernelSet, precision)
     self.kernels = kernels
@@ -50,14 +54,9 @@ public final class Encoder: BatchEncoder {
     self.maxBatchRows = maxBatchRows
     let configuration = checkpoint.configuration
     self.configuration = configuration
-    let weights = try ModelWeights(checkpoint, kernels: kernels, lanes: lanes)
-    self.weights = weights
-    weightBytes = weights.byteCount
-    shape = ModelShape(
-      configuration: configuration, sentence: sentence,
-      hasPooler: unsafe weights.pooler != nil, maxBatchRows: maxBatchRows)
     limits = RowLimits(
       configuration, kernels: kernels, laneCount: lanes.count, maxBatchRows: maxBatchRows)
+    // Before the weights: they are large, and untouched memory costs nothing.
     var workspaces: [Workspace] = []
     for _ in 0..<lanes.count {
       workspaces.append(
@@ -65,6 +64,15 @@ public final class Encoder: BatchEncoder {
           configuration, kernels: kernels, rows: maxBatchRows, fewRows: limits.largest))
     }
     self.workspaces = workspaces
+    let workspaceBytes = workspaces.reduce(0) { $0 + $1.byteCount }
+    let weights = try ModelWeights(
+      checkpoint, kernels: kernels, lanes: lanes, besides: workspaceBytes, limit: memoryLimit)
+    self.weights = weights
+    weightBytes = weights.byteCount
+    memoryBytes = workspaceBytes + weights.byteCount
+    shape = ModelShape(
+      configuration: configuration, sentence: sentence,
+      hasPooler: unsafe weights.pooler != nil, maxBatchRows: maxBatchRows)
   }
 
   /// Names of the kernel sets that this CPU can run at a precision, fastest first.

@@ -35,7 +35,12 @@ final class ModelWeights: @unchecked Sendable {
 
   deinit { unsafe activations.deallocate() }
 
-  init(_ checkpoint: Checkpoint, kernels: Kernels, lanes: ComputeLanes) throws(BERTError) {
+  /// - Parameters:
+  ///   - besides: bytes of what else counts towards `limit`.
+  ///   - limit: bytes; over it nothing is packed.
+  init(
+    _ checkpoint: Checkpoint, kernels: Kernels, lanes: ComputeLanes, besides: Int, limit: Int
+  ) throws(BERTError) {
     let configuration = checkpoint.configuration
     self.configuration = configuration
     let names = TensorNames(configuration)
@@ -91,6 +96,11 @@ final class ModelWeights: @unchecked Sendable {
       tensor.isAlignedFloat32 ? nil : vector(tensor.name)
     }
     let arena = try FloatArena(count: layout.count)
+    tables = zip(tableTensors, tablePlaces).compactMap { $1 == nil ? $0 : nil }
+    byteCount = arena.size + tables.reduce(0) { $0 + $1.count * MemoryLayout<Float>.size }
+    guard besides + byteCount <= limit else {
+      throw .memoryLimit(needed: besides + byteCount, limit: limit)
+    }
 
     // One activation of each kind in use.
     let kinds = [ActivationNone, configuration.activation.kind, ActivationTanh]
@@ -133,8 +143,6 @@ final class ModelWeights: @unchecked Sendable {
     unsafe typeTable = pointers[2]
     self.arena = arena
     unsafe self.activations = activations
-    tables = zip(tableTensors, tablePlaces).compactMap { $1 == nil ? $0 : nil }
-    byteCount = arena.size + tables.reduce(0) { $0 + $1.count * MemoryLayout<Float>.size }
   }
 }
 

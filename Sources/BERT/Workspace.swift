@@ -36,6 +36,8 @@ final class Workspace: @unchecked Sendable {
 
   private let arena: FloatArena
 
+  var byteCount: Int { arena.size }
+
   /// - Parameters:
   ///   - rows: of the largest pass.
   ///   - fewRows: as many as a lane takes through a block at once.

@@ -1,5 +1,6 @@
 import BERT
 import Batching
+import CPlatform
 import Checkpoints
 import Dispatch
 import OutputMap
@@ -9,6 +10,9 @@ import WordPiece
 
 /// Makes model folders ready to serve.
 enum ModelLoader {
+  /// Bytes that the process takes before any model, vocabularies included, rounded up.
+  private static let memoryWithoutModel = 24 << 20
+
   /// Maps and packs the weights, reads the tokenizers, and runs a warm-up pass of each model. All
   /// models share the compute threads and the queue before them.
   static func load(
@@ -21,13 +25,18 @@ enum ModelLoader {
     // A batch has to hold the longest text there may be.
     let batchTokens = files.map(\.checkpoint.configuration.positionCount)
       .reduce(settings.maxBatchTokens, max)
+    // A limit that is too small ends the start, with a word, and not the process under load.
+    let limit = platform_cgroup_memory_limit()
+    var memory = limit > 0 ? max(0, Int(clamping: limit) - memoryWithoutModel) : Int.max
     let encoders = try zip(folders, files).map { folder, files in
       try of(folder) {
-        try Encoder(
+        let encoder = try Encoder(
           files.checkpoint, sentence: files.sentenceModules, lanes: lanes,
           precision: Encoder.Precision(settings.precision),
           kernelSet: settings.kernels == "auto" ? nil : settings.kernels,
-          maxBatchRows: batchTokens)
+          maxBatchRows: batchTokens, memoryLimit: memory)
+        memory -= encoder.memoryBytes
+        return encoder
       }
     }
     let queue = BatchQueue(

@@ -206,6 +206,23 @@ struct EncoderTests {
     }
   }
 
+  @Test(arguments: Encoder.Precision.allCases)
+  func aMemoryLimitIsKept(_ precision: Encoder.Precision) throws {
+    let model = try TestModel()
+    func encoder(limit: Int) throws -> Encoder {
+      try Encoder(
+        model.checkpoint, lanes: ComputeLanes(count: 2), precision: precision, maxBatchRows: 100,
+        memoryLimit: limit)
+    }
+    let needed = try encoder(limit: .max).memoryBytes
+    #expect(try encoder(limit: needed).weightBytes < needed)
+    for limit in [0, needed - 1] {
+      #expect(throws: BERTError.memoryLimit(needed: needed, limit: limit)) {
+        try encoder(limit: limit)
+      }
+    }
+  }
+
   @Test(arguments: sets)
   func notFinite(_ choice: KernelChoice) throws {
     for broken in [Float.nan, .infinity, 3e38] {

@@ -1,5 +1,6 @@
 """Health, information, metrics, commands, settings, signals."""
 
+import contextlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import control_group
 import tokens
 from server import BINARY, BLOCKS, HIDDEN_SIZE, MODEL, PATIENCE, Server, run
 from texts import SEED, SEED_TOKENS
@@ -206,6 +208,28 @@ def test_file_under_environment_under_flags(tmp_path, log):
 
 
 # Models
+
+
+@pytest.mark.parametrize(("megabytes", "is_enough"), [(64, False), (100, False), (256, True)])
+def test_memory_limit(tmp_path, megabytes, is_enough):
+    """One too small for the model ends the start with a message; no OOM kill under load."""
+    with contextlib.ExitStack() as stack:
+        try:
+            enter = stack.enter_context(control_group.memory_limit(megabytes << 20))
+        except OSError as error:
+            pytest.skip(f"no control group can be made here: {error}")
+        arguments = ["serve", "--port", "0", "--model", MODEL, "--threads", "2", "--drain-seconds", "0"]
+        process = subprocess.Popen(
+            [BINARY, *arguments], preexec_fn=enter, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            told = process.stderr.readline()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == (0 if is_enough else 1), told
+        finally:
+            process.kill()
+            process.communicate()
+        assert ("ready" if is_enough else f"{MODEL} cannot be served: it needs 1") in told
 
 
 def test_no_model(tmp_path):

@@ -59,6 +59,16 @@ import Testing
     #expect(found.memory == 0)
   }
 
+  @Test func versionOneMemoryIsRead() throws {
+    let found = try limits([
+      "proc/self/cgroup": "4:memory:/pod/x\n2:cpuacct:/\n0::/\n",
+      "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+      "sys/fs/cgroup/memory/pod/memory.limit_in_bytes": "67108864\n",
+      "sys/fs/cgroup/memory/pod/x/memory.limit_in_bytes": "134217728\n",
+    ])
+    #expect(found == (0, 64 << 20))
+  }
+
   @Test func noLimitIsZero() throws {
     let none = try limits([:])
     #expect(none == (0, 0))
