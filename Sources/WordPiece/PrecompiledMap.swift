@@ -17,7 +17,10 @@ struct PrecompiledMap: Sendable {
     guard size % 4 == 0, size >= 4, size <= bytes.count - 4 else { return nil }
     units = stride(from: 4, to: 4 + size, by: 4).map(word)
     texts = Array(bytes[(4 + size)...])
-    guard String(validating: texts, as: UTF8.self) != nil else { return nil }
+    // A text stands for one character: Unicode's longest compatibility mapping has 18 scalars.
+    guard String(validating: texts, as: UTF8.self) != nil,
+      texts.split(separator: 0).allSatisfy({ $0.count <= 256 })
+    else { return nil }
   }
 
   /// What the shortest beginning of `bytes` that has an entry becomes; nil if none has one.

@@ -6,6 +6,9 @@
 struct TokenTrie: Sendable {
   /// A state's number. The child by byte b is state `base ^ b`, if that names this one as parent.
   typealias State = Int
+  /// The most bytes of a token: looking for the longest one at each byte of a text takes so many
+  /// steps. Real ones have some 200.
+  static let longest = 1024
   static let wordStart: State = 0
   static let continuation: State = 1
 

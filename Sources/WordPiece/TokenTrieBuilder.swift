@@ -42,6 +42,11 @@ struct TokenTrieBuilder {
     var continuations: [Key] = []
     keys.reserveCapacity(tokens.count)
     for (id, token) in tokens.enumerated() where !token.isEmpty {
+      guard token.count <= TokenTrie.longest else {
+        throw .tokenTooLong(
+          beginning: String(decoding: bytes[token.prefix(32)], as: UTF8.self),
+          bytes: token.count, limit: TokenTrie.longest)
+      }
       keys.append(key(token, id: id))
       guard let prefix = continuationPrefix, token.count > prefix.count,
         bytes[token].starts(with: prefix)
@@ -119,9 +124,21 @@ struct TokenTrieBuilder {
       if children.allSatisfy({ isFree(base ^ Int($0.byte)) }) { return base }
       state = Int(nextFree[state])
     }
+    if state != 0 { moveRingStart(before: state) }
     let base = nodes.count
     addBlock()
     return base
+  }
+
+  /// What was tried is last from now on: states that nothing fits at would else make every set of
+  /// children take 256 new ones.
+  private mutating func moveRingStart(before state: Int) {
+    nextFree[Int(previousFree[0])] = nextFree[0]
+    previousFree[Int(nextFree[0])] = previousFree[0]
+    nextFree[Int(previousFree[state])] = 0
+    previousFree[0] = previousFree[state]
+    nextFree[0] = Int32(state)
+    previousFree[state] = 0
   }
 
   private func isFree(_ state: Int) -> Bool {

@@ -58,7 +58,7 @@ extension TokenizerFile {
   private func bytePair() throws(TokenizerFileError) -> Model {
     for name in ["dropout", "continuing_subword_prefix", "end_of_word_suffix"] {
       let value = try modelMember(name)
-      guard value.isNull || value.value == .string("") else { throw value.unsupported("it") }
+      guard value.isNull || value.value == .string("") else { throw value.unsupported("a value") }
     }
     for name in ["byte_fallback", "ignore_merges"] {
       let value = try modelMember(name)
@@ -80,7 +80,13 @@ extension TokenizerFile {
       let parts = try Self.parts(ofMerge: element)
       guard let first = vocabulary.id(of: parts.0), let second = vocabulary.id(of: parts.1),
         let merged = vocabulary.id(of: parts.0 + parts.1)
-      else { throw element.invalid("must be of tokens in model.vocab") }
+      else {
+        let (first, second) = (parts.0.prefix(64), parts.1.prefix(64))
+        throw TokenizerFileError.invalid(
+          place: element.place,
+          reason: "merges \"\(first)\" and \"\(second)\": one of them or both together are not in "
+            + "model.vocab")
+      }
       merges[.init(first: first, second: second)] = .init(rank: rank, id: merged)
       rank += 1
     }

@@ -19,6 +19,8 @@ extension TokenizerFile {
     guard try value.type() == "Sequence" else { return [try step(value)] }
     var steps: [Step] = []
     for element in try value[list].elements() { steps += try unfold(element, list, step) }
+    // Real ones have some ten; each is a pass over every text.
+    guard steps.count <= 64 else { throw .invalid(place: value.place, reason: "has over 64 steps") }
     return steps
   }
 

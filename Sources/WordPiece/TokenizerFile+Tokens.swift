@@ -11,8 +11,9 @@ extension TokenizerFile {
     for element in try value.elements() {
       let content = try element["content"].string()
       let place = element["id"].place
-      guard !content.isEmpty, content.utf8.count <= 1024 else {
-        throw .invalid(place: element["content"].place, reason: "must have 1 to 1024 bytes")
+      guard 1...TokenTrie.longest ~= content.utf8.count else {
+        throw .invalid(
+          place: element["content"].place, reason: "must have 1 to \(TokenTrie.longest) bytes")
       }
       let id = try element["id"].integer(in: 0...1 << 24)
       let spelling = Array(content.utf8)

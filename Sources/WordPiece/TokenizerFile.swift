@@ -189,8 +189,13 @@ struct TokenizerFileValue {
     return scalar.value
   }
 
+  /// A text that may be put in at every place of another.
   func scalars() throws(TokenizerFileError) -> [UInt32] {
-    try string().unicodeScalars.map(\.value)
+    let text = try string()
+    guard text.utf8.count <= 1024 else {
+      throw .invalid(place: place, reason: "must have at most 1024 bytes")
+    }
+    return text.unicodeScalars.map(\.value)
   }
 
   func boolean(or fallback: Bool? = nil) throws(TokenizerFileError) -> Bool {
@@ -215,7 +220,7 @@ struct TokenizerFileValue {
     switch value {
     case .integer(let value): return Double(value)
     case .double(let value): return value
-    default: throw invalid("must be a number")
+    default: throw invalid("must be a finite number")
     }
   }
 

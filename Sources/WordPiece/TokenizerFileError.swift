@@ -8,6 +8,8 @@ public enum TokenizerFileError: Error, Equatable, Sendable, CustomStringConverti
   case invalidUTF8(line: Int)
   /// Two ids have one token, so that one of the two could never be reached.
   case duplicate(token: String, id: Int, firstID: Int)
+  /// A token that would make the search for tokens slow.
+  case tokenTooLong(beginning: String, bytes: Int, limit: Int)
   /// A token that every input needs.
   case missing(token: String)
   case json(JSONError)
@@ -25,6 +27,8 @@ public enum TokenizerFileError: Error, Equatable, Sendable, CustomStringConverti
     case .duplicate(let token, let id, let firstID):
       "the vocabulary has the token \"\(token)\" twice, with the ids \(firstID) and \(id) "
         + "(of a vocab.txt the lines \(firstID + 1) and \(id + 1))"
+    case .tokenTooLong(let beginning, let bytes, let limit):
+      "the token that begins with \"\(beginning)\" has \(bytes) bytes, more than \(limit)"
     case .missing(let token):
       "the vocabulary has no \(token), which every input needs: "
         + "the files are not those of one BERT model"
