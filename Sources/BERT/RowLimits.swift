@@ -17,7 +17,7 @@ struct RowLimits {
     block = tiles * kernels.tileRows
     // A lane with fewer rows of its own would spend more on reading all weights for them than on
     // meeting the others; with int8, weights are small, and every lane makes all operands.
-    let few = hiddenSize / (kernels.precision == .int8 ? 96 : 16)
+    let few = hiddenSize / (kernels.precision == .int8 ? 96 : 12)
     sharedByColumns = min(few * laneCount, Self.columnRows, maxBatchRows)
   }
 

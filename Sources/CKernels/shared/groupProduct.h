@@ -72,7 +72,10 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
   _Alignas(64) uint32_t sums[TILE_ROWS * PanelColumns];
   for (size_t p = firstPanel; p < endPanel; p++) {
     const size_t first = p * PanelColumns;
-    const uint8_t *panel = (const uint8_t *)layer->weights + p * panelSize(layer->inputs);
+    const size_t panelBytes = panelSize(layer->inputs);
+    const uint8_t *panel = (const uint8_t *)layer->weights + p * panelBytes;
+    // As in product.h: the tiles of a panel fetch the next one, a part each.
+    const bool fetchesNext = count > 1 && p + 1 < endPanel;
     for (size_t t = 0; t < count; t++) {
       const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
       const TileResult to = {
@@ -88,7 +91,12 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
           .y = (uint8_t *)y + start * ldy + first * resultSize,
           .ldy = ldy,
       };
-      productTiles[height](bytes, to.x, ldx, (const uint32_t *)panel, sums, PanelColumns);
+      const Ahead ahead = {
+          .from = fetchesNext ? panel + panelBytes + panelBytes * t / count : panel,
+          .step = fetchesNext ? PanelColumns * 4 / count : 0,
+      };
+      for (size_t r = 0; r < height; r++) __builtin_prefetch(to.y + r * ldy, 1);
+      productTiles[height](bytes, to.x, ldx, (const uint32_t *)panel, ahead, sums, PanelColumns);
       finish(&to, sums);
     }
   }

@@ -22,6 +22,12 @@ INLINE int32_t loadGroup(const uint8_t *p, size_t bytes) {
   return group;
 }
 
+// Brought to the cache on the way, so many bytes further at every group.
+typedef struct Ahead {
+  const uint8_t *from;
+  size_t step;
+} Ahead;
+
 INLINE void tileStep(const Grouping grouping, const size_t rows, bits sums[TILE_ROWS][2],
                      const uint8_t *x, size_t ldx, size_t bytes, const uint32_t *panel) {
   const bits left = bload(panel), right = bload(panel + LANES);
@@ -36,12 +42,14 @@ INLINE void tileStep(const Grouping grouping, const size_t rows, bits sums[TILE_
 // The sums of one tile, [rows, PanelColumns] = x · panel, for rows of so many bytes. `rows` is a
 // constant at each use, so the sums are registers. Terms are added in the order of the groups.
 INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const uint8_t *x,
-                 size_t ldx, const uint32_t *panel, uint32_t *y, size_t ldy) {
+                 size_t ldx, const uint32_t *panel, Ahead ahead, uint32_t *y, size_t ldy) {
   bits sums[TILE_ROWS][2];
   UNROLL
   for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = bzero();
   const size_t whole = bytes / 4 * 4;
   for (size_t i = 0; i < whole; i += 4) {
+    __builtin_prefetch(ahead.from);
+    ahead.from += ahead.step;
     tileStep(grouping, rows, sums, x + i, ldx, 4, panel);
     panel += PanelColumns;
   }
@@ -56,14 +64,14 @@ INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const
   }
 }
 
-typedef void Tile(size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *panel, uint32_t *y,
-                  size_t ldy);
+typedef void Tile(size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *panel, Ahead ahead,
+                  uint32_t *y, size_t ldy);
 
 #define TILE(GROUPING, ROWS)                                                              \
   static __attribute__((noinline)) void tile##GROUPING##ROWS(                             \
-      size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *panel, uint32_t *y,     \
-      size_t ldy) {                                                                       \
-    tile(GROUPING, ROWS, bytes, x, ldx, panel, y, ldy);                                   \
+      size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *panel, Ahead ahead,     \
+      uint32_t *y, size_t ldy) {                                                          \
+    tile(GROUPING, ROWS, bytes, x, ldx, panel, ahead, y, ldy);                            \
   }
 #if TILE_ROWS == 6
 #define TILES(GROUPING)                                                                   \

@@ -133,15 +133,18 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
       const uint8_t *queries =
           (const uint8_t *)input->queries + start * input->ldQueries + column;
       for (size_t p = 0; p < panelCount(keyCount); p++) {
-        tilesPairs[height](headBytes, queries, input->ldQueries, keys + p * keyPanel,
+        const uint32_t *panel = keys + p * keyPanel;
+        tilesPairs[height](headBytes, queries, input->ldQueries, panel,
+                           (Ahead){(const uint8_t *)panel, 0},
                            (uint32_t *)scores + p * PanelColumns, ldScores);
       }
       float factors[TILE_ROWS];
       softmax(height, keyCount, scale, scores, ldScores, factors);
       for (size_t first = 0; first < headSize; first += PanelColumns) {
+        const uint32_t *panel = values + first * pairCount(keyCount);
         tilesPairs[height](keyCount * ValueSize, (const uint8_t *)scores,
-                           ldScores * sizeof(float), values + first * pairCount(keyCount), sums,
-                           PanelColumns);
+                           ldScores * sizeof(float), panel, (Ahead){(const uint8_t *)panel, 0},
+                           sums, PanelColumns);
         const size_t columns = least(PanelColumns, headSize - first);
         for (size_t r = 0; r < height; r++) {
           Value *row = (Value *)((uint8_t *)y + (start + r) * ldy + column) + first;
