@@ -86,8 +86,9 @@ final class Exchange: Sendable {
       response.fields[.serverTiming] = record.stages.serverTiming
       if case .tei = route.errors { response.fields.append(contentsOf: record.computeFields) }
     }
-    responder.respond(response)
+    // First: the process may end as soon as its last answer is out.
     finished(record)
+    responder.respond(response)
   }
 
   func fail(_ error: ServiceError) { answer(route.errors.response(error)) }

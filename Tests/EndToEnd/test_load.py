@@ -13,6 +13,7 @@ from texts import TEXTS
 
 CLIENTS = 64
 SECONDS = float(os.environ.get("BERT_LOAD_SECONDS", "60"))
+STOPS = int(os.environ.get("BERT_TEST_STOPS", "4"))
 NAMES = [name for name in TEXTS if not name.startswith("word_length")]
 QUERIES = [
     "",
@@ -124,3 +125,40 @@ def test_load_then_sigterm_in_the_middle(tmp_path, capsys):
             f" {answered_at_the_end} round a SIGTERM: every answer right, none lost"
         )
     assert answered > CLIENTS and answered_at_the_end > CLIENTS
+
+
+def test_sigterm_at_any_moment(tmp_path, capsys):
+    """`BERT_TEST_STOPS=100` asks for a hundred."""
+    answered, source = 0, random.Random(STOPS)
+    for stop in range(STOPS):
+        log_path, never = tmp_path / f"{stop}.log", threading.Event()
+        with log_path.open("w") as log, Server("--log-level", "debug", log=log) as server:
+            work = list(alone(server, make_work(source, 20)))
+            clients = start(server, work, never)
+            time.sleep(source.uniform(0.1, 0.6))
+            server.process.send_signal(signal.SIGTERM)
+            this_time = finish(clients)
+            assert server.process.wait(PATIENCE) == 0
+        assert accepted_requests(log_path) == len(work) + this_time
+        answered += this_time
+    with capsys.disabled():
+        print(f"\n{STOPS} SIGTERMs under {CLIENTS} clients: {answered} requests accepted, none lost")
+
+
+def test_kill_leaves_no_answer_that_looks_whole(tmp_path):
+    """SIGKILL under load: what a client has read is the whole right answer or seen to be broken."""
+    with (tmp_path / "log").open("w") as log:
+        with Server(log=log) as server:
+            work = list(alone(server, make_work(random.Random(9), 40)))
+            clients = start(server, work, threading.Event())
+            time.sleep(3)
+            server.process.kill()
+            server.process.wait()
+            for client in clients:
+                client.join()
+        assert sum(client.answered for client in clients) > 0
+        broken = [failure for client in clients for failure in client.failures]
+        assert [failure for failure in broken if not failure.startswith("no answer")] == []
+        assert all(client.turned_away or client.failures for client in clients)
+        with Server(log=log) as server:  # as ready as ever
+            assert next(alone(server, [work[0][0]]))[1] == work[0][1]
