@@ -7,7 +7,9 @@ import Glibc
 private let fuzzers: [String: @Sendable ([UInt8]) -> Void] = [
   "connection": fuzzConnection, "target": fuzzTarget, "json": fuzzJSON, "base64": fuzzBase64,
   "encode-body": fuzzEncodeBody, "float": fuzzFloat, "safetensors": fuzzSafetensors,
-  "tokenizer": fuzzTokenizer,
+  "tokenizer": fuzzTokenizer, "tokenizer-file": fuzzTokenizerFile, "gzip": fuzzGzip,
+  "saved-model": fuzzSavedModel, "bundle": fuzzBundle, "zip": fuzzZip, "pickle": fuzzLegacy,
+  "configuration": fuzzConfiguration, "kernels": fuzzKernels,
 ]
 
 private let chosen: @Sendable ([UInt8]) -> Void = {

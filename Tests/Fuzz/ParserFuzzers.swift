@@ -103,6 +103,19 @@ func fuzzEncodeBody(_ bytes: [UInt8]) {
     Array(bytes.dropFirst()), types[Int(first) % types.count], jsonLimits: JSONParser.Limits())
 }
 
+/// What is inflated stays below the limit; what we compress comes back.
+func fuzzGzip(_ bytes: [UInt8]) {
+  let limit = 1 << 20
+  for coding in [ContentCoding.gzip, .deflate] {
+    guard let body = try? ContentCoding.decode(bytes, [coding], limit: limit) else { continue }
+    require(body.count <= limit, "\(body.count) bytes of at most \(limit)")
+  }
+  guard let packed = GzipEncoder()?.encode(bytes, .end) else { return }
+  require(
+    (try? ContentCoding.decode(packed, [.gzip], limit: bytes.count)) == bytes,
+    "compressed bytes do not come back")
+}
+
 /// The first four bytes are the size that the data is said to have.
 func fuzzSafetensors(_ bytes: [UInt8]) {
   guard bytes.count >= 4 else { return }

@@ -47,7 +47,8 @@ enum House {
     "Fuzz": Room(
       dependencies: [
         "Checkpoints", "CKernels", "HTTP", "HTTPTypes", "JSON", "OutputMap", "Service", "WordPiece",
-      ]),
+      ],
+      toolchain: ["FoundationEssentials"]),
   ]
 
   /// What stands in no source, each with the reason.
