@@ -1,0 +1,121 @@
+"""Tokens and offsets of strings that nobody would write are those of Hugging Face's `tokenizers`.
+
+`make compare-tokens` asks for a million strings and every Unicode scalar value; a test run, a sample.
+"""
+
+import json
+import os
+import random
+
+import pytest
+from tokenizers import Tokenizer
+
+from server import MODEL, ROOT, Server
+
+RELATIVES = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "relatives"
+STRINGS = int(os.environ.get("BERT_TEST_STRINGS", 2000))
+# Every so manyth scalar: all of them from a million strings on.
+STEP = max(1, 100_000 // STRINGS)
+SEED = int(os.environ.get("BERT_TEST_SEED", 1))
+AT_ONCE = 500
+
+SCALARS = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+# Blocks that differ in case, marks, composition, width, joining or the way they are split.
+BLOCKS = [
+    (0x00, 0x20), (0x20, 0x7F), (0xA0, 0x250), (0x300, 0x370), (0x370, 0x600), (0x600, 0x700),
+    (0x900, 0xE00), (0x1100, 0x1200), (0x1B00, 0x2000), (0x2000, 0x2300), (0x3000, 0x3400),
+    (0x4E00, 0xA000), (0xAC00, 0xD7A4), (0xF900, 0x10000), (0x11000, 0x11D00), (0x1D100, 0x1D200),
+    (0x1E000, 0x1F000), (0x1F1E6, 0x1F650), (0x20000, 0x20100),
+]  # fmt: skip
+# Special tokens and pieces of them, spaces, joiners, marks out of order, words at the length limit.
+PIECES = [
+    "[SEP]", "[MASK]", "[CLS]", "[UNK]", "[PAD]", "[", "##", "[PAD", "<s>", "</s>", "<mask>", "<pad>",
+    "<unk>", "▁", "▁▁", " ", "  ", "   ", "\t", "\r\n", "\n ", "　", "\u200d", "\u00ad", "\u200b",
+    "\u2028", "\x85", "\ufeff", "\ufffd", "\ue000", "\u0f73", "\u0344", "\u0345", "\U0001d15e", "é",
+    "the", "un", "believ", "able", "ing", "Hello", "WORLD", "123", "don't", "we'll", "I'M", "Café",
+    "a" * 100, "a" * 101, "é" * 100, "é" * 101, "中" * 3,
+]  # fmt: skip
+
+
+def mixed_strings(count):
+    """Strings of one to five kinds of characters, in turns."""
+    source = random.Random(SEED)
+    kinds = [lambda block=block: chr(source.randrange(*block)) for block in BLOCKS]
+    kinds += [lambda: source.choice("abcdefghijklmnopqrstuvwxyz")] * 3
+    kinds += [lambda: source.choice(PIECES)] * 6
+    kinds += [lambda: source.choice(SCALARS)] * 2
+    kinds += [lambda: source.choice("aeiouAEIOU") + chr(source.randrange(0x300, 0x345))]
+    for _ in range(count):
+        chosen = source.sample(kinds, source.randrange(1, 6))
+        yield "".join(source.choice(chosen)() for _ in range(source.randrange(1, 30)))
+
+
+def strings():
+    for scalar in SCALARS[SEED % STEP :: STEP]:
+        yield scalar
+        yield f"a{scalar}b"
+    yield from mixed_strings(STRINGS)
+
+
+def byte_places(text, encoding):
+    """Offsets in UTF-8, as answers have them; none of a token that is not of the text."""
+    places = [0]
+    for character in text:
+        places.append(places[-1] + len(character.encode()))
+    return [
+        None if special and start == stop else (places[start], places[stop])
+        for (start, stop), special in zip(encoding.offsets, encoding.special_tokens_mask)
+    ]
+
+
+def found_place(token):
+    return None if token["start"] is None else (token["start"], token["stop"])
+
+
+def folder_of(kind, tmp_path):
+    if kind in ("roberta", "xlm-roberta"):
+        return RELATIVES / kind
+    if kind == "uncased":
+        return MODEL
+    folder = tmp_path / kind
+    folder.mkdir()
+    for file in MODEL.iterdir():
+        if file.name not in ("tokenizer.json", "tokenizer_config.json"):
+            (folder / file.name).symlink_to(file)
+    tokenizer = json.loads((MODEL / "tokenizer.json").read_text())
+    tokenizer["normalizer"].update(lowercase=False)
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["uncased", "cased", "roberta", "xlm-roberta"])
+def test_same_tokens(kind, tmp_path, log, capsys):
+    folder = folder_of(kind, tmp_path)
+    theirs = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    theirs.no_truncation()
+    theirs.no_padding()
+    count, other_tokens, other_places = 0, [], []
+
+    def compare(texts):
+        answers = server.post({"inputs": texts}, path="/tokenize").json()
+        for text, answer, encoding in zip(texts, answers, theirs.encode_batch(texts), strict=True):
+            if [token["id"] for token in answer] != encoding.ids:
+                other_tokens.append(text)
+            elif [*map(found_place, answer)] != byte_places(text, encoding):
+                other_places.append(text)
+
+    with Server(model=folder, log=log) as server:
+        texts = []
+        for text in strings():
+            texts.append(text)
+            if len(texts) == AT_ONCE:
+                compare(texts)
+                count += len(texts)
+                texts = []
+        if texts:
+            compare(texts)
+            count += len(texts)
+    with capsys.disabled():
+        print(f"\n{kind}: {count} strings; {len(other_tokens)} with other tokens, "
+              f"{len(other_places)} with the same in other places")  # fmt: skip
+    assert (other_tokens[:5], other_places[:5]) == ([], [])
