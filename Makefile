@@ -12,8 +12,9 @@ FUZZ_SECONDS := 60
 EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-get),test-neon))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build model format lint test-sanitize test-neon fuzz accuracy bench-peers \
-  bench-curves bench-servers image clean system system-servers system-texts
+.PHONY: help run test build model format lint test-sanitize test-neon fuzz accuracy compare-tokens \
+  bench-peers bench-curves bench-servers \
+  bench-tokenizers image clean system system-clients system-servers system-texts
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 16
@@ -21,7 +22,7 @@ help: ## lists the targets
 run: build model ## serves the default model; ARGS='--port 9000' hands the server flags
 	@exec $(SERVER) serve $(ARGS)
 
-test: build model .venv/installed $(EMULATED) ## runs every test, end to end too
+test: build model .venv/installed .venv/langchain/installed system-clients $(EMULATED) ## runs every test, end to end too
 	swift test --disable-xctest
 	BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd
 
@@ -67,11 +68,18 @@ bench-curves: build .benchmarks/models/.converted ## times lengths never seen be
 	$(PEERS_PYTHON) Tests/Benchmarks/bench_curves.py --server $(SERVER) --models .benchmarks/models \
 	  --plot Tests/Benchmarks/results/curves.svg
 
+bench-tokenizers: build model .benchmarks/venv/installed system-texts ## times other tokenizers beside ours
+	$(PEERS_PYTHON) Tests/Benchmarks/bench_tokenizers.py --server $(SERVER) --model $(MODEL) \
+	  --texts /usr/share/games/fortunes
+
 bench-servers: build .benchmarks/models/.converted system-servers ## loads our server and others with wrk
 	swift build --configuration release --package-path Tests/Benchmarks/HelloServer \
 	  --scratch-path .benchmarks/hummingbird
 	$(PEERS_PYTHON) Tests/Benchmarks/bench_servers.py --server $(SERVER) --models .benchmarks/models \
 	  --hummingbird .benchmarks/hummingbird/release/hello
+
+compare-tokens: build model .venv/installed ## compares tokens with Hugging Face's over every scalar and a million strings
+	BERT_TEST_STRINGS=1000000 BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd/test_tokens.py
 
 accuracy: build model .venv/installed system-texts ## compares the precisions' answers over 4,000 texts
 	BERT_SERVER=$(SERVER) $(PYTHON) Tests/Benchmarks/accuracy.py /usr/share/games/fortunes
@@ -97,6 +105,12 @@ sanitize-thread sanitize-address: sanitize-%: system model .venv/installed
 .venv/installed: Tests/EndToEnd/requirements.txt | system
 	python3 -m venv --clear .venv
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# A client that holds its libraries to other versions than the rest.
+.venv/langchain/installed: Tests/EndToEnd/requirements-langchain.txt .venv/installed
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 .benchmarks/models/.converted: .benchmarks/venv/installed | model
@@ -156,6 +170,13 @@ system-servers: system
 	@missing=; \
 	command -v nginx >/dev/null || missing="$$missing nginx-light"; \
 	command -v wrk >/dev/null || missing="$$missing wrk"; \
+	$(INSTALL_MISSING)
+
+# What end-to-end tests hold answers and settings to.
+system-clients: system
+	@missing=; \
+	command -v promtool >/dev/null || missing="$$missing prometheus"; \
+	command -v haproxy >/dev/null || missing="$$missing haproxy"; \
 	$(INSTALL_MISSING)
 
 system-texts: system

@@ -1,14 +1,18 @@
 """What is told of requests: traces, log lines, metrics. And bert-as-service's body."""
 
 import json
-import shutil
+import random
+import socket
 import subprocess
+import threading
+import time
 
 import numpy as np
-import pytest
+import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from server import MODEL, Server, bits
+import test_load
+from server import MODEL, PATIENCE, Server, bits
 from texts import SEED, SEED_TOKENS
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -74,15 +78,59 @@ def test_counts(server):
 
 def test_promtool(server):
     """Nothing to remark but text-embeddings-inference's own names, which dashboards know."""
-    promtool = shutil.which("promtool")
-    if not promtool:
-        pytest.skip("there is no promtool (Debian's package prometheus)")
     server.post([SEED] * 3, timeout_ms=1)
     metrics = server.get("/metrics").text
-    checked = subprocess.run([promtool, "check", "metrics"], input=metrics, capture_output=True, text=True)
+    checked = subprocess.run(["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True)
     remarks = (checked.stdout + checked.stderr).splitlines()
     names = {"te_request_count", "te_request_success", "te_request_failure"}
     assert [line for line in remarks if line.split()[0] not in names] == []
+
+
+def test_prometheus_under_load(tmp_path, log):
+    """Prometheus scrapes every half second beside busy clients, misses nothing, and counts as they do."""
+    (tmp_path / "prometheus.yml").write_text(
+        "global: {scrape_interval: 500ms, scrape_timeout: 400ms}\n"
+        "scrape_configs: [{job_name: bert, file_sd_configs: [{files: [targets.json]}]}]\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = ["prometheus", "--config.file", tmp_path / "prometheus.yml", "--storage.tsdb.path", tmp_path]
+    with Server(log=log) as server:
+        (tmp_path / "targets.json").write_text(json.dumps([{"targets": [f"{server.host}:{server.port}"]}]))
+        process = subprocess.Popen([*command, "--web.listen-address", address], stdout=log, stderr=log)
+        try:
+
+            def ask(query):
+                answer = server.session.get(f"http://{address}/api/v1/query", params={"query": query})
+                return [float(each["value"][1]) for each in answer.json()["data"]["result"]]
+
+            wait_until(lambda: is_up(address) and ask("up") == [1])
+            work, stop = list(test_load.alone(server, test_load.make_work(random.Random(7), 24))), threading.Event()
+            clients = test_load.start(server, work, stop)
+            time.sleep(8)
+            stop.set()
+            asked = len(work) + test_load.finish(clients)
+            wait_until(lambda: ask('sum(bert_http_requests_total{route="/encode"})') == [asked])
+            assert ask("min_over_time(up[1m])") == [1]
+            assert ask("count_over_time(up[1m])")[0] >= 14
+            assert ask('histogram_quantile(0.5, sum by (le) (te_request_duration_bucket))')[0] > 0
+        finally:
+            process.kill()
+            process.wait()
+
+
+def is_up(address):
+    try:
+        return requests.get(f"http://{address}/-/ready").status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_bert_as_service(server):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
 import tokens
-from server import HIDDEN_SIZE, MODEL, Server, bits
+from server import HIDDEN_SIZE, MODEL, PATIENCE, ROOT, Server, bits
 from texts import SEED, SEED_TOKENS, TEXTS
 
 MANY = [SEED, "", "中文 and 日本語", "two\nlines é 😀"] + list(TEXTS.values())[:20]
@@ -74,6 +75,17 @@ def test_truncation(client, server, direction):
 def test_sentence_similarity(server, expected):
     found = InferenceClient(model=f"{server.url}/similarity").sentence_similarity(SEED, other_sentences=MANY)
     assert np.abs(np.float32(found) - expected @ expected[0]).max() < 1e-6
+
+
+def test_langchain(server, expected):
+    """In an environment of its own: it wants an older client than the rest."""
+    python = ROOT / ".venv" / "langchain" / "bin" / "python"
+    command = [python, ROOT / "Tests" / "EndToEnd" / "langchain_client.py", server.url]
+    shown = subprocess.run(command, input=json.dumps(MANY), capture_output=True, text=True, timeout=PATIENCE)
+    assert shown.returncode == 0, shown.stderr
+    many, one, many_async, one_async = (np.float32(vectors) for vectors in json.loads(shown.stdout))
+    assert np.array_equal(bits(many), bits(expected)) and np.array_equal(bits(many_async), bits(expected))
+    assert np.array_equal(bits(one), bits(expected[0])) and np.array_equal(bits(one_async), bits(expected[0]))
 
 
 def test_endpoint(server):
