@@ -3,8 +3,9 @@
 
     bench_servers.py --server BINARY --models FOLDER --hummingbird BINARY [--rounds 5]
 
-One short text a request (embed), mixed texts against `bench` (share), /health/live (http). The
-client runs on the same cores as the server.
+One short text a request (embed), mixed texts against `bench` (share), every protocol against
+/encode for the same texts and vectors (protocols), /health/live (http). The client runs on the same
+cores as the server.
 """
 
 import argparse
@@ -116,7 +117,7 @@ def body_file(folder, name, lines, make):
 
 class Bench:
     def __init__(self, arguments, folder):
-        self.arguments = arguments
+        self.arguments, self.folder = arguments, folder
         self.model = arguments.models / MODEL
         self.threads = 2
         self.results = collections.defaultdict(list)
@@ -178,6 +179,39 @@ class Bench:
         names = {"part": "share", "server": "bert-server", "precision": precision}
         self.add(**names, connections=64, share=line["rate"] / texts_a_second, **line)
 
+    def protocols(self, precision):
+        """Two texts a request by each protocol, as a share of /encode's just before and just after."""
+        ways = {
+            "/encode?output_key=sentence_embedding": lambda texts: {"texts": texts},
+            "/embed": lambda texts: {"inputs": texts},
+            "/v1/embeddings": lambda texts: {"input": texts, "model": MODEL},
+            f"/v2/models/{MODEL}/infer": lambda texts: {
+                "inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "data": texts}],
+                "outputs": [{"name": "sentence_embedding"}],
+            },
+            f"/v1/models/{MODEL}:predict": lambda texts: {
+                "signature_name": "sentence_embedding",
+                "instances": texts,
+            },
+        }
+        texts = self.mixed_file.read_text().splitlines()
+        pairs = list(zip(texts[::2], texts[1::2]))
+        with self.ours(precision) as server:
+
+            def rate(path, make):
+                bodies = body_file(self.folder, "protocol.jsonl", pairs, make)
+                return wrk(server.url + path, 64, bodies)
+
+            [(first, make_first), *others] = ways.items()
+            rate(first, make_first)
+            before = rate(first, make_first)
+            for path, make in others:
+                line, after = rate(path, make), rate(first, make_first)
+                line["share"] = 2 * line["rate"] / (before["rate"] + after["rate"])
+                before = after
+                names = {"part": "protocols", "server": path, "precision": precision}
+                self.add(**names, connections=64, **line)
+
     def http(self, folder):
         port = free_port()
         (pathlib.Path(folder) / "nginx.conf").write_text(NGINX.replace("PORT", str(port)))
@@ -210,7 +244,7 @@ class Bench:
         text = f"{statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})"
         text += f"; {statistics.median(line['p50'] for line in lines):.2f} ms"
         if "share" in lines[0]:
-            text += f"; {statistics.median(line['share'] for line in lines):.0%} of bench"
+            text += f"; {statistics.median(line['share'] for line in lines):.1%} of what it is held to"
         return text
 
 
@@ -243,7 +277,7 @@ def main():
     parser.add_argument("--server", type=pathlib.Path, required=True)
     parser.add_argument("--hummingbird", type=pathlib.Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--parts", default="http,share,embed")
+    parser.add_argument("--parts", default="http,share,protocols,embed")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(arguments, folder)

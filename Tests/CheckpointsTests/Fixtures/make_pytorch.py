@@ -11,6 +11,9 @@ All of pytorch/ holds the same random weights, which float16 and bfloat16 hold e
   distilbert, roberta   the relatives, with their models' own names
   pytorch.json  how far PyTorch's float32 is from float64, a text at a time, for each
 Texts and ids are those of small/tensorflow.json: make_tensorflow.py comes first.
+
+`python make_pytorch.py FOLDER` writes pytorch/'s like of 4 blocks of 512 there instead: for
+BERT_PYTORCH_FOLDER=FOLDER pytest ../../EndToEnd/test_checkpoints_pytorch.py.
 """
 
 import json
@@ -39,6 +42,14 @@ SMALL = {
     "intermediate_size": 40,
     "max_position_embeddings": 128,
 }
+HUB = {
+    **SMALL,
+    "hidden_size": 512,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 8,
+    "intermediate_size": 2048,
+    "max_position_embeddings": 512,
+}
 MICRO = {
     "vocab_size": 8,
     "hidden_size": 4,
@@ -60,8 +71,9 @@ def base(size, seed):
     """A BertModel whose weights are spread wide enough to show slips."""
     torch.manual_seed(seed)
     model = transformers.BertModel(transformers.BertConfig(**size)).eval()
+    wide = min(0.1, 0.6 / size["hidden_size"] ** 0.5)
     for name, parameter in model.named_parameters():
-        spread = 0.1 if parameter.dim() == 2 or name.endswith("bias") else 0.2
+        spread = wide if parameter.dim() == 2 or name.endswith("bias") else 0.2
         centre = 1.0 if name.endswith("LayerNorm.weight") else 0.0
         parameter.data = representable(centre + spread * torch.randn(parameter.shape))
     return model
@@ -253,25 +265,25 @@ def measure(model, exact, has_types, has_pooler):
     return worst["float32"]
 
 
-def main():
-    clean(ROOT)
-    model, distil, roberta = write_all(ROOT, SMALL, seed=4)
+def make(root, size):
+    clean(root)
+    model, distil, roberta = write_all(root, size, seed=4)
     errors = {}
     for name in ACTIVATIONS:
-        exact = reference.Reference(ROOT / "weights")
+        exact = reference.Reference(root / "weights")
         exact.activation = reference.ACTIVATIONS[name]
         model.config.hidden_act = name
         changed = transformers.BertModel(model.config).eval()
         changed.load_state_dict(model.state_dict())
         errors[name] = measure(changed, exact, has_types=True, has_pooler=True)
-    exact = reference.Reference(ROOT / "weights")
+    exact = reference.Reference(root / "weights")
     types = exact.weights["embeddings.token_type_embeddings.weight"]
     types[:] = 0
     errors["distilbert"] = measure(distil, exact, has_types=False, has_pooler=False)
-    exact = reference.Reference(ROOT / "weights")
+    exact = reference.Reference(root / "weights")
     exact.epsilon = 1e-5
     errors["roberta"] = measure(roberta, exact, has_types=False, has_pooler=False)
-    write_roberta_tokenizer(ROOT / "roberta")
+    write_roberta_tokenizer(root / "roberta")
     report = {
         "meaning": "largest |PyTorch float32 - float64| over the texts of small/tensorflow.json",
         "torch": torch.__version__,
@@ -279,9 +291,15 @@ def main():
         "numpy": np.__version__,
         "errors": errors,
     }
-    (ROOT / "pytorch.json").write_text(json.dumps(report, indent=1) + "\n")
+    (root / "pytorch.json").write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(errors, indent=1))
 
+
+def main():
+    if len(sys.argv) > 1:
+        make(pathlib.Path(sys.argv[1]), HUB)
+        return
+    make(ROOT, SMALL)
     micro = HERE / "micro" / "pytorch"
     clean(micro)
     write_all(micro, MICRO, seed=5)

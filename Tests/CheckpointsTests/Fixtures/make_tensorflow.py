@@ -4,6 +4,10 @@
     pip install --no-deps tf-models-official==2.15.0
     python make_tensorflow.py
 
+`python make_tensorflow.py FOLDER` writes, in place of these, small/'s like of the size of TF Hub's
+small_bert/bert_en_uncased_L-4_H-512_A-8: for BERT_TENSORFLOW_FOLDER=FOLDER pytest
+../../EndToEnd/test_checkpoints_tensorflow.py.
+
 small: a BERT of random weights that makes slips visible (GELU's form changes the second digit).
   weights/      Hugging Face's layout, for reference.py and as a model of its own
   original/     the original repository's checkpoint, with a head and an optimizer's slots
@@ -40,6 +44,7 @@ import reference  # noqa: E402
 POSITIONS = 128
 # Heads of 12: not a power of two.
 SMALL = {"vocab": 0, "hidden": 48, "heads": 4, "inner": 96, "layers": 2, "positions": 160}
+HUB = {"vocab": 0, "hidden": 512, "heads": 8, "inner": 2048, "layers": 4, "positions": 512}
 MICRO = {"vocab": 8, "hidden": 4, "heads": 2, "inner": 6, "layers": 1, "positions": 5}
 
 WORDS = (
@@ -190,11 +195,11 @@ def write_json(path, value):
     path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
-def make_small():
+def make(root, size, spread):
     tokens = vocabulary()
-    size = {**SMALL, "vocab": len(tokens)}
-    found = weights(size, seed=20201, spread=0.1)
-    root = clean(HERE / "small")
+    size = {**size, "vocab": len(tokens)}
+    found = weights(size, seed=20201, spread=spread)
+    clean(root)
 
     folder = clean(root / "weights")
     save_file(hugging_face_names(found), folder / "model.safetensors")
@@ -341,5 +346,8 @@ def make_micro():
 
 
 if __name__ == "__main__":
-    make_small()
-    make_micro()
+    if len(sys.argv) > 1:
+        make(pathlib.Path(sys.argv[1]), HUB, spread=0.02)
+    else:
+        make(HERE / "small", SMALL, spread=0.1)
+        make_micro()
