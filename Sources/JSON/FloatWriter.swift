@@ -52,19 +52,18 @@ public enum FloatWriter {
   ) -> UnsafeMutablePointer<UInt8> {
     var end = unsafe start
     switch exponent {
-    case -6..<0:
+    case -6..<8:
+      // Both sides of 1 in one path, for which it is cannot be predicted.
+      let isSmall = exponent < 0
+      let whole = isSmall ? 0 : exponent
       unsafe store(0x3030_3030_3030_2e30, at: end)  // "0.000000"
-      unsafe end += 1 &- exponent
-      unsafe end[0] = first
-      unsafe store(text, at: end + 1)
-      return unsafe end + (1 &+ restCount)
-    case 0..<8:
-      unsafe end[0] = first
-      unsafe store(text, at: end + 1)
-      unsafe end += 1 &+ exponent
-      unsafe end[0] = UInt8(ascii: ".")
-      unsafe store(text &>> UInt64(8 &* exponent), at: end + 1)
-      return unsafe end + (1 &+ max(1, restCount &- exponent))
+      let digits = unsafe end + (isSmall ? 1 &- exponent : 0)
+      unsafe digits[0] = first
+      unsafe store(text, at: digits + 1)
+      let rest = unsafe digits + (isSmall ? 1 : 2 &+ whole)
+      unsafe store(text &>> UInt64(8 &* whole), at: rest)
+      unsafe (isSmall ? end + 1 : rest - 1)[0] = UInt8(ascii: ".")
+      return unsafe rest + (isSmall ? restCount : max(1, restCount &- whole))
     case 8..<21:
       unsafe end[0] = first
       unsafe store(text, at: end + 1)

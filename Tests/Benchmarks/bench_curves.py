@@ -61,7 +61,7 @@ def more_texts(arguments):
     for precision in PRECISIONS:
         for length in (16, 128):
             counts = [2**power for power in range(17) if 2**power * length <= MOST_TOKENS]
-            lines, _ = ours(arguments, precision, ",".join(f"{n}x{length}" for n in counts), "3")
+            lines, _ = ours(arguments, precision, ",".join(f"{n}x{length}" for n in counts))
             curve = [(line["tokens"], line["tokens_per_second"]) for line in lines]
             curves[precision, length] = curve
             rates = {tokens: round(rate) for tokens, rate in curve}

@@ -190,8 +190,8 @@ void normalizeLength(size_t count, float *_Nonnull x);
 bool copyFinite(size_t rows, size_t columns, const float *_Nonnull x, size_t ldx,
                 float *_Nonnull y);
 
-/// A sum of memory, read once from front to back in whole blocks of 128 bytes: for what comes after
-/// that is small, and what it costs is the machine's way from memory to a core.
+/// Reads memory once from front to back, in whole blocks of 128 bytes, to measure what its way to a
+/// core costs. The sum that it gives keeps the compiler from leaving the reading out.
 uint64_t readAll(const void *_Nonnull memory, size_t bytes);
 
 /// Tells the core that this thread is spinning.

@@ -1,6 +1,6 @@
 """Compares tokens with TensorFlow Text's: every Unicode scalar, alone and between letters, and strings.
 
-    pip install -r requirements-tensorflow.txt requests safetensors
+    pip install -r requirements-tensorflow.txt pytest requests safetensors
     BERT_TEST_STRINGS=1000000 python compare_tensorflow.py
 
 The strings are those of EndToEnd/test_tokens.py; the vocabulary is the default model's.
