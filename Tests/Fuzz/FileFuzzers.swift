@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import OutputMap
 import WordPiece
 
 @testable import Checkpoints

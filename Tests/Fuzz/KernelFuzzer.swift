@@ -5,9 +5,8 @@ import CKernels
 /// The first four bytes are the precision, the rows, the inputs and the outputs; then come numbers.
 func fuzzKernels(_ bytes: [UInt8]) {
   guard bytes.count >= 4 else { return }
-  let sets = kernelSets.filter { unsafe Int($0.precision.rawValue) == Int(bytes[0]) % 3 }
-  guard let oracle = unsafe sets.first(where: { unsafe String(cString: $0.name) == "scalar" })
-  else { return }
+  let precision = PrecisionKind(Int32(bytes[0] % 3))
+  guard let oracle = unsafe kernels(precision, where: { $0 == "scalar" }).first else { return }
   var numbers = Numbers(bytes: bytes)
   let rows = Int(bytes[1]) % 31 + 1
   let inputs = Int(bytes[2]) % 70 + 1
@@ -16,10 +15,12 @@ func fuzzKernels(_ bytes: [UInt8]) {
   let weights = (0..<outputs * inputs).map { _ in numbers.next() }
   let bias = (0..<outputs).map { _ in numbers.next() }
   let expected = unsafe product(oracle, x, weights, bias, rows: rows)
-  for set in unsafe sets {
+  let others = unsafe kernels(precision, where: { $0 != "scalar" })
+  for index in unsafe others.indices {
+    let set = unsafe others[index]
     let found = unsafe product(set, x, weights, bias, rows: rows)
-    for (index, pair) in zip(found, expected).enumerated() {
-      let (row, column) = index.quotientAndRemainder(dividingBy: outputs)
+    for (place, pair) in zip(found, expected).enumerated() {
+      let (row, column) = place.quotientAndRemainder(dividingBy: outputs)
       // The sum of what is added up bounds every rounding on the way.
       let size = (0..<inputs).reduce(abs(bias[column])) {
         $0 + abs(x[row * inputs + $1] * weights[column * inputs + $1])
@@ -32,11 +33,22 @@ func fuzzKernels(_ bytes: [UInt8]) {
   }
 }
 
-private let kernelSets: [KernelSet] = {
-  var sets: [KernelSet] = []
-  while let set = unsafe kernelSet(sets.count) { unsafe sets.append(set.pointee) }
-  return unsafe sets.filter { unsafe $0.isSupported() }
-}()
+/// The sets that this CPU has.
+private func kernels(
+  _ precision: PrecisionKind, where isWanted: (String) -> Bool
+) -> [KernelSet] {
+  var sets: [KernelSet] = unsafe []
+  var index = 0
+  while let set = unsafe kernelSet(index)?.pointee {
+    index += 1
+    if unsafe set.precision == precision, unsafe set.isSupported(),
+      isWanted(unsafe String(cString: set.name))
+    {
+      unsafe sets.append(set)
+    }
+  }
+  return unsafe sets
+}
 
 /// Numbers out of bytes again and again, of sizes from 2^-16 to 2^15 and zero.
 private struct Numbers {
@@ -64,10 +76,10 @@ private func product(
   let inputs = weights.count / outputs
   let panels = unsafe (outputs + set.panelColumns - 1) / set.panelColumns
   let packed = unsafe UnsafeMutableRawPointer.allocate(
-    byteCount: panels * set.panelSize(inputs), alignment: Int(KernelAlignment.rawValue))
+    byteCount: panels * set.panelSize(inputs), alignment: Int(KernelAlignment))
   defer { unsafe packed.deallocate() }
   unsafe set.pack(weights, outputs, inputs, 0, panels, packed)
-  var activation = unsafe Activation()
+  var activation = Activation()
   unsafe set.prepareActivation(ActivationNone, &activation)
 
   let valueSize = unsafe set.valueSize
