@@ -37,10 +37,11 @@ private final class FuzzedFolder: @unchecked Sendable {
       let checkpoint = try Checkpoint(folder: path, verifiesChecksums: false)
       for name in checkpoint.tensorNames {
         guard let tensor = checkpoint.tensor(name), tensor.elementType.isFloat else { continue }
-        let sum = tensor.withFloats { floats in
-          floats.indices.reduce(Float(0)) { $0 + floats[$1] }
+        tensor.withFloats { floats in
+          require(floats.count == tensor.count, "\(floats.count) floats of \(tensor.count)")
+          // A place outside the file would end the process here.
+          for index in floats.indices { _ = floats[index] }
         }
-        require(sum.isNaN || sum <= .infinity, "no sum")
       }
     } catch {
       require(error.message.hasPrefix(path), "a message without its file: \(error.message)")

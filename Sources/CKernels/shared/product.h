@@ -85,7 +85,7 @@ INLINE void tile(const size_t rows, size_t inputs, size_t columns, const float *
   vec sums[TILE_ROWS][2];
   UNROLL
   for (size_t r = 0; r < rows; r++) {
-    // Here before the sums are: a store that misses the cache would hold up those after it.
+    // Lines of y come before the sums are done: a store that misses holds up those after it.
     __builtin_prefetch(y + r * ldy, 1);
     __builtin_prefetch(y + r * ldy + LANES, 1);
     const vec value = vset(x[r * ldx]);
