@@ -244,7 +244,8 @@ class Bench:
         text = f"{statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})"
         text += f"; {statistics.median(line['p50'] for line in lines):.2f} ms"
         if "share" in lines[0]:
-            text += f"; {statistics.median(line['share'] for line in lines):.1%} of what it is held to"
+            other = "bench" if key[0] == "share" else "/encode"
+            text += f"; {statistics.median(line['share'] for line in lines):.1%} of {other}"
         return text
 
 
