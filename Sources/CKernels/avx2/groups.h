@@ -2,7 +2,7 @@
 
 typedef __m256i bits;
 
-VECTOR bits bzero(void) { return _mm256_setzero_si256(); }
+VECTOR bits bzeros(void) { return _mm256_setzero_si256(); }
 VECTOR bits bset(int32_t group) { return _mm256_set1_epi32(group); }
 VECTOR bits bload(const void *p) { return _mm256_loadu_si256(p); }
 VECTOR void bstore(void *p, bits v) { _mm256_storeu_si256(p, v); }

@@ -3,7 +3,7 @@
 
 typedef __m512i bits;
 
-VECTOR bits bzero(void) { return _mm512_setzero_si512(); }
+VECTOR bits bzeros(void) { return _mm512_setzero_si512(); }
 VECTOR bits bset(int32_t group) { return _mm512_set1_epi32(group); }
 VECTOR bits bload(const void *p) { return _mm512_loadu_si512(p); }
 VECTOR void bstore(void *p, bits v) { _mm512_storeu_si512(p, v); }

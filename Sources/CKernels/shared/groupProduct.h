@@ -75,7 +75,7 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
     const size_t panelBytes = panelSize(layer->inputs);
     const uint8_t *panel = (const uint8_t *)layer->weights + p * panelBytes;
     // As in product.h: the tiles of a panel fetch the next one, a part each.
-    const bool fetchesNext = count > 1 && p + 1 < endPanel;
+    const bool fetchesNext = p + 1 < endPanel;
     for (size_t t = 0; t < count; t++) {
       const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
       const TileResult to = {
@@ -94,6 +94,7 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
       const Ahead ahead = {
           .from = fetchesNext ? panel + panelBytes + panelBytes * t / count : panel,
           .step = fetchesNext ? PanelColumns * 4 / count : 0,
+          .isStreamed = rows <= StreamedRows,
       };
       for (size_t r = 0; r < height; r++) __builtin_prefetch(to.y + r * ldy, 1);
       productTiles[height](bytes, to.x, ldx, (const uint32_t *)panel, ahead, sums, PanelColumns);

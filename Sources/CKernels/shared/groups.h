@@ -3,7 +3,7 @@
 // kernel set's groups.h defines, on top of what vector.h asks for:
 //
 //   bits                     LANES groups, or LANES sums
-//   bzero(), bset(group), bload(p), bstore(p, v), asFloats(v), asBits(v)
+//   bzeros(), bset(group), bload(p), bstore(p, v), asFloats(v), asBits(v)
 //   bwiden(p), bwidenn(p, n) LANES 16-bit numbers, or the first n < LANES and zeros
 //   bhigh(v), bor(a, b)      shifted left by 16 bits; either
 //   vnarrow(p, v), vnarrown(p, v, n)  LANES floats, or the first n < LANES, to bfloat16, to nearest
@@ -22,11 +22,22 @@ INLINE int32_t loadGroup(const uint8_t *p, size_t bytes) {
   return group;
 }
 
-// Brought to the cache on the way, so many bytes further at every group.
+// Brought to the cache on the way, so many bytes further at every group; streamed as in product.h.
 typedef struct Ahead {
   const uint8_t *from;
   size_t step;
+  bool isStreamed;
 } Ahead;
+
+INLINE void fetch(Ahead ahead) {
+  enum { SecondLevel = 2, CacheLine = 64 };
+  if (ahead.isStreamed) {
+    __builtin_prefetch(ahead.from, 0, SecondLevel);
+    if (ahead.step > CacheLine) __builtin_prefetch(ahead.from + CacheLine, 0, SecondLevel);
+  } else {
+    __builtin_prefetch(ahead.from);
+  }
+}
 
 INLINE void tileStep(const Grouping grouping, const size_t rows, bits sums[TILE_ROWS][2],
                      const uint8_t *x, size_t ldx, size_t bytes, const uint32_t *panel) {
@@ -45,10 +56,10 @@ INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const
                  size_t ldx, const uint32_t *panel, Ahead ahead, uint32_t *y, size_t ldy) {
   bits sums[TILE_ROWS][2];
   UNROLL
-  for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = bzero();
+  for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = bzeros();
   const size_t whole = bytes / 4 * 4;
   for (size_t i = 0; i < whole; i += 4) {
-    __builtin_prefetch(ahead.from);
+    fetch(ahead);
     ahead.from += ahead.step;
     tileStep(grouping, rows, sums, x + i, ldx, 4, panel);
     panel += PanelColumns;

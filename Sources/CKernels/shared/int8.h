@@ -66,7 +66,7 @@ INLINE void makeRow(const bool isValues, size_t columns, const void *x, uint8_t 
   enum { Fitting = 4096 };
   _Alignas(64) float rotated[Fitting];
   const bool fits = columns <= Fitting;
-  bits largest = bzero();
+  bits largest = bzeros();
   for (size_t start = 0, size; start < columns; start += size) {
     size = pieceSize(columns - start);
     largest = rotatePiece(isValues, x, start, size, rotated + (fits ? start : 0), largest);
@@ -115,7 +115,7 @@ static void packRows(size_t rows, size_t inputs, const float *weights, uint8_t *
   ColumnTerms terms = {0};
   _Alignas(64) float rotated[MostRotated];
   for (size_t r = 0; r < rows; r++) {
-    bits largest = bzero();
+    bits largest = bzeros();
     for (size_t start = 0, size; start < inputs; start += size) {
       size = pieceSize(inputs - start);
       largest = rotatePiece(false, weights + r * inputs, start, size, rotated, largest);
@@ -128,7 +128,7 @@ static void packRows(size_t rows, size_t inputs, const float *weights, uint8_t *
     _Alignas(64) Numbers numbers[PanelColumns];
     memset(numbers, 0, sizeof numbers);
     for (size_t r = 0; r < rows; r++) {
-      rotatePiece(false, weights + r * inputs, start, size, rotated, bzero());
+      rotatePiece(false, weights + r * inputs, start, size, rotated, bzeros());
       for (size_t j = 0; j < size; j += LANES) {
         const size_t n = least(LANES, size - j);
         int32_t whole[LANES];

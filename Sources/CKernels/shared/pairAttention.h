@@ -41,7 +41,7 @@ static void packValues(size_t keyCount, size_t headSize, const uint8_t *values, 
     for (size_t k = 0; k < keyCount; k += 2) {
       UNROLL
       for (size_t j = first; j < first + PanelColumns; j += LANES) {
-        bits pairs = bzero();
+        bits pairs = bzeros();
         if (j < headSize) {
           const Value *row = (const Value *)(values + k * ld) + j;
           const Value *next = (const Value *)(values + (k + 1) * ld) + j;
@@ -135,7 +135,7 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
       for (size_t p = 0; p < panelCount(keyCount); p++) {
         const uint32_t *panel = keys + p * keyPanel;
         tilesPairs[height](headBytes, queries, input->ldQueries, panel,
-                           (Ahead){(const uint8_t *)panel, 0},
+                           (Ahead){.from = (const uint8_t *)panel},
                            (uint32_t *)scores + p * PanelColumns, ldScores);
       }
       float factors[TILE_ROWS];
@@ -143,7 +143,7 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
       for (size_t first = 0; first < headSize; first += PanelColumns) {
         const uint32_t *panel = values + first * pairCount(keyCount);
         tilesPairs[height](keyCount * ValueSize, (const uint8_t *)scores,
-                           ldScores * sizeof(float), panel, (Ahead){(const uint8_t *)panel, 0},
+                           ldScores * sizeof(float), panel, (Ahead){.from = (const uint8_t *)panel},
                            sums, PanelColumns);
         const size_t columns = least(PanelColumns, headSize - first);
         for (size_t r = 0; r < height; r++) {

@@ -26,3 +26,8 @@ INLINE size_t panelCount(size_t columns) { return (columns + PanelColumns - 1) /
 
 // Rows are cut into tiles of nearly equal height: a low tile is a slow one.
 INLINE size_t tileCount(size_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
+
+// Products of so few rows use weights as fast as memory gives them: they are streamed. What comes
+// next is fetched to the second-level cache, where it need not wait for one of the few lines that
+// can be on their way to the first.
+enum { StreamedRows = TILE_ROWS + TILE_ROWS / 2 };

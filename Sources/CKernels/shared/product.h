@@ -37,6 +37,8 @@ INLINE void storeTile(const size_t rows, size_t columns, vec sums[TILE_ROWS][2],
   }
 }
 
+enum { SecondLevel = 2, CacheLine = 64 / sizeof(float) };
+
 #ifndef OWN_TERMS
 // Adds the terms [start, end) of x · panel to a tile's sums, in the order of k.
 INLINE void addTerms(const size_t rows, size_t start, size_t end, const float *x, size_t ldx,
@@ -45,7 +47,14 @@ INLINE void addTerms(const size_t rows, size_t start, size_t end, const float *x
   const float *ahead = context->ahead;
   const size_t aheadStep = context->aheadStep;
   for (size_t k = start; k < end; k++) {
-    __builtin_prefetch(ahead + k * aheadStep);
+    if (context->isStreamed) {
+      __builtin_prefetch(ahead + k * aheadStep, 0, SecondLevel);
+      if (aheadStep > CacheLine) {
+        __builtin_prefetch(ahead + k * aheadStep + CacheLine, 0, SecondLevel);
+      }
+    } else {
+      __builtin_prefetch(ahead + k * aheadStep);
+    }
     const vec left = vload(panel + k * PanelColumns);
     const vec right = vload(panel + k * PanelColumns + LANES);
     UNROLL
@@ -96,19 +105,27 @@ INLINE void tile(const size_t rows, size_t inputs, size_t columns, const float *
   for (; inputs - start > PartialSumLength; start += PartialSumLength) {
     const size_t last = start + PartialSumLength - 1;
     addTerms(rows, start + 1, last, x, ldx, panel, context, sums);
-    if (start == 0) {
+    if (start == 0 && !context->hasTotal) {
       changeSums(rows, true, x + last, ldx, panel + last * PanelColumns, sums, context->total);
     } else {
       changeSums(rows, false, x + last, ldx, panel + last * PanelColumns, sums, context->total);
     }
   }
   addTerms(rows, start + 1, inputs, x, ldx, panel, context, sums);
-  if (start > 0) {
+  if (start > 0 || context->hasTotal) {
     UNROLL
     for (size_t r = 0; r < rows; r++) {
       sums[r][0] += vload(context->total + r * PanelColumns);
       sums[r][1] += vload(context->total + r * PanelColumns + LANES);
     }
+  }
+  if (context->leavesTotal) {
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+      vstore(context->total + r * PanelColumns, sums[r][0]);
+      vstore(context->total + r * PanelColumns + LANES, sums[r][1]);
+    }
+    return;
   }
   if (columns == PanelColumns) {
     storeTile(rows, PanelColumns, sums, context, y, ldy);
@@ -170,35 +187,45 @@ static void activate(const Activation *activation, size_t rows, size_t columns, 
   }
 }
 
+// A streamed product takes a panel in short pieces, each tile one, while the next is on its way.
+enum { StreamedTiles = (StreamedRows + TILE_ROWS - 1) / TILE_ROWS };
+
 static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel, size_t rows,
                     const void *operands, size_t bytesX, const float *residual,
                     size_t ldResidual, void *results, size_t bytesY) {
   const float *x = operands, *weights = layer->weights;
   float *y = results;
   const size_t ldx = bytesX / sizeof(float), ldy = bytesY / sizeof(float);
-  const size_t count = tileCount(rows);
-  _Alignas(KernelAlignment) float total[TILE_ROWS * PanelColumns];
+  const size_t inputs = layer->inputs, count = tileCount(rows);
+  const bool isStreamed = rows <= StreamedRows;
+  const size_t length = isStreamed ? PartialSumLength : inputs;
+  _Alignas(KernelAlignment) float totals[StreamedTiles][TILE_ROWS * PanelColumns];
   for (size_t p = firstPanel; p < endPanel; p++) {
     const size_t first = p * PanelColumns;
     const size_t columns = least(PanelColumns, layer->outputs - first);
-    const float *panel = weights + first * layer->inputs;
-    const float *next = panel + layer->inputs * PanelColumns;
-    // The tiles of a panel fetch the next one, a part each. One tile alone has no time for it: its
-    // own panel comes as fast as memory gives it.
-    const bool fetchesNext = count > 1 && p + 1 < endPanel;
-    for (size_t t = 0; t < count; t++) {
-      const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
-      float *place = y + start * ldy + first;
-      const TileContext context = {
-          .total = total,
-          .ahead = fetchesNext ? next + layer->inputs * PanelColumns * t / count : panel,
-          .aheadStep = fetchesNext ? PanelColumns / count : 0,
-          .bias = layer->bias + first,
-          .residual = residual ? residual + start * ldResidual + first : NULL,
-          .ldResidual = ldResidual,
-      };
-      tiles[height](layer->inputs, columns, x + start * ldx, ldx, panel, &context, place, ldy);
-      activate(layer->activation, height, columns, place, ldy);
+    for (size_t k = 0; k < inputs; k += length) {
+      const size_t terms = least(length, inputs - k), size = terms * PanelColumns;
+      const float *piece = weights + first * inputs + k * PanelColumns;
+      const bool isLast = k + terms == inputs;
+      // The tiles of a piece fetch the next one, a part each.
+      const bool fetchesNext = !isLast || p + 1 < endPanel;
+      for (size_t t = 0; t < count; t++) {
+        const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
+        float *place = y + start * ldy + first;
+        const TileContext context = {
+            .total = totals[isStreamed ? t : 0],
+            .hasTotal = k > 0,
+            .leavesTotal = !isLast,
+            .isStreamed = isStreamed,
+            .ahead = fetchesNext ? piece + size + size * t / count : piece,
+            .aheadStep = fetchesNext ? PanelColumns / count : 0,
+            .bias = layer->bias + first,
+            .residual = residual ? residual + start * ldResidual + first : NULL,
+            .ldResidual = ldResidual,
+        };
+        tiles[height](terms, columns, x + start * ldx + k, ldx, piece, &context, place, ldy);
+        if (isLast) activate(layer->activation, height, columns, place, ldy);
+      }
     }
   }
 }

@@ -50,9 +50,12 @@ typedef struct TileContext {
   // Room for a tile's sums, at a multiple of KernelAlignment: the compiler's own would lie across
   // cache lines, and cost twice the time.
   float *total;
+  // Whether the terms before these are in `total` already, and whether these stay there.
+  bool hasTotal, leavesTotal;
   // Brought to the cache on the way, aheadStep floats further at every term.
   const float *ahead;
   size_t aheadStep;
+  bool isStreamed;
   // One per row.
   const float *factors;
   const float *bias;
