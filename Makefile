@@ -48,13 +48,16 @@ test-neon: system-aarch64 ## all C compiled for 64-bit ARM, its kernels against 
 	  $(wildcard Tests/KernelChecks/*.c) $(AARCH64_LIBRARIES)
 	$(AARCH64_RUN) .build/aarch64/kernel-checks neon
 
-fuzz: system ## fuzzes each parser for FUZZ_SECONDS=60; findings go to .build-fuzz
-	BERT_SERVER_FUZZ=1 swift build --sanitize fuzzer --scratch-path .build-fuzz --product Fuzz
+fuzz: system ## fuzzes each parser for FUZZ_SECONDS=60; findings and logs go to .build-fuzz
+	BERT_SERVER_FUZZ=1 swift build --configuration release -Xswiftc -enable-testing \
+	  --sanitize fuzzer --scratch-path .build-fuzz --product Fuzz
 	@set -e; for name in $(or $(FUZZERS),$(notdir $(wildcard Tests/Fuzz/Corpora/*))); do \
 	  mkdir -p .build-fuzz/corpora/$$name; echo "fuzzing $$name for $(FUZZ_SECONDS) s"; \
-	  FUZZER=$$name .build-fuzz/debug/Fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
-	    -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 -artifact_prefix=.build-fuzz/$$name- \
-	    .build-fuzz/corpora/$$name Tests/Fuzz/Corpora/$$name; \
+	  FUZZER=$$name .build-fuzz/release/Fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=.build-fuzz/$$name- \
+	    .build-fuzz/corpora/$$name Tests/Fuzz/Corpora/$$name > .build-fuzz/$$name.log 2>&1 \
+	    || { tail -30 .build-fuzz/$$name.log; exit 1; }; \
+	  grep -E 'DONE|number_of_exec|peak_rss' .build-fuzz/$$name.log; \
 	done
 
 PEERS_PYTHON := .benchmarks/venv/bin/python

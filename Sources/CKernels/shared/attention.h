@@ -105,16 +105,20 @@ static void attention(const AttentionInput *input, void *results, size_t bytesY,
       const size_t height = input->queryCount * (t + 1) / count - start;
       for (size_t first = 0; first < keyCount; first += PanelColumns) {
         const float *panel = keys + first * headSize;
-        tiles[height](headSize, PanelColumns, inputQueries + start * ldq + column, ldq,
-                      panel, &(TileContext){.total = total, .ahead = panel}, scores + first,
-                      ldScores);
+        const TileContext context = {
+            .sumLength = PartialSumLength, .total = total, .ahead = panel};
+        tiles[height](headSize, PanelColumns, inputQueries + start * ldq + column, ldq, panel,
+                      &context, scores + first, ldScores);
       }
       float factors[TILE_ROWS];
       softmax(height, keyCount, scale, scores, ldScores, factors);
       for (size_t first = 0; first < headSize; first += PanelColumns) {
         const size_t columns = least(PanelColumns, headSize - first);
         const float *panel = values + first * keyCount;
-        const TileContext context = {.total = total, .ahead = panel, .factors = factors};
+        const TileContext context = {.sumLength = PartialSumLength,
+                                     .total = total,
+                                     .ahead = panel,
+                                     .factors = factors};
         tiles[height](keyCount, columns, scores, ldScores, panel, &context,
                       y + start * ldy + column + first, ldy);
       }

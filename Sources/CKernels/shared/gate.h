@@ -34,11 +34,12 @@ INLINE vec gated(vec x, const float *table) {
   return p * bounded;
 }
 
-// tanh: odd minimax polynomial below 0.65 (relative error 7e-9), 1 - 2 / (e^2|x| + 1) above.
+// tanh: odd minimax polynomial below 0.65 (relative error 7e-9), 1 - 2e / (1 + e) above, where e is
+// exp(-2|x|).
 INLINE vec hyperbolicTangent(vec x) {
   const vec size = vmin(vset(10), vmax(x, vset(0) - x)), z = x * x;
   const vec e = powerOf2(size * vset((float)(-2 * log2OfE)));
-  const vec outer = (vset(1) - e) / (vset(1) + e);
+  const vec outer = vset(1) - (e + e) / (vset(1) + e);
   vec p = vset(-0x1.69702cp-8f);
   p = vfma(p, z, vset(0x1.4f5ec2p-6f));
   p = vfma(p, z, vset(-0x1.b7cfeap-5f));

@@ -88,7 +88,7 @@ INLINE void changeSums(const size_t rows, const bool isFirst, const float *x, si
 // One tile of y, [rows, columns ≤ PanelColumns] = x · panel, and what finishes it.
 //
 // `rows` is a constant at each use, so the accumulators are registers. Terms are added in the
-// order of k, at most PartialSumLength at a time; the total is kept in memory in between.
+// order of k, at most sumLength at a time; the total is kept in memory in between.
 INLINE void tile(const size_t rows, size_t inputs, size_t columns, const float *x, size_t ldx,
                  const float *panel, const TileContext *context, float *y, size_t ldy) {
   vec sums[TILE_ROWS][2];
@@ -101,9 +101,10 @@ INLINE void tile(const size_t rows, size_t inputs, size_t columns, const float *
     sums[r][0] = value * vload(panel);
     sums[r][1] = value * vload(panel + LANES);
   }
+  const size_t length = context->sumLength;
   size_t start = 0;
-  for (; inputs - start > PartialSumLength; start += PartialSumLength) {
-    const size_t last = start + PartialSumLength - 1;
+  for (; inputs - start > length; start += length) {
+    const size_t last = start + length - 1;
     addTerms(rows, start + 1, last, x, ldx, panel, context, sums);
     if (start == 0 && !context->hasTotal) {
       changeSums(rows, true, x + last, ldx, panel + last * PanelColumns, sums, context->total);
@@ -199,6 +200,8 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
   const size_t inputs = layer->inputs, count = tileCount(rows);
   const bool isStreamed = rows <= StreamedRows;
   const size_t length = isStreamed ? PartialSumLength : inputs;
+  const size_t sumLength =
+      layer->activation->kind == ActivationTanh ? PoolerSumLength : PartialSumLength;
   _Alignas(KernelAlignment) float totals[StreamedTiles][TILE_ROWS * PanelColumns];
   for (size_t p = firstPanel; p < endPanel; p++) {
     const size_t first = p * PanelColumns;
@@ -213,6 +216,7 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
         const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
         float *place = y + start * ldy + first;
         const TileContext context = {
+            .sumLength = sumLength,
             .total = totals[isStreamed ? t : 0],
             .hasTotal = k > 0,
             .leavesTotal = !isLast,

@@ -47,6 +47,8 @@ INLINE void storeUpTo(float *p, vec v, size_t n) {
 // What a tile needs besides its factors. Its sums are stored as sum · factor + bias + residual,
 // where there are any.
 typedef struct TileContext {
+  // Terms of a partial sum.
+  size_t sumLength;
   // Room for a tile's sums, at a multiple of KernelAlignment: the compiler's own would lie across
   // cache lines, and cost twice the time.
   float *total;
