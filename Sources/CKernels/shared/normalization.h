@@ -28,13 +28,10 @@ INLINE void normalizeRow(const LayerNorm *norm, const float *x, float *y) {
     sums[0] = vfma(d, d, sums[0]);
   }
   const float squares = vsum((sums[0] + sums[1]) + (sums[2] + sums[3]));
-  // In double: an error of the factor is one of all columns, and the largest show it.
-  const double variance = (double)squares / (double)columns;
-  const double factor = 1 / sqrt(variance + (double)norm->epsilon);
-  const vec slope = vset((float)factor), offset = vset((float)(-(double)mean * factor));
+  const vec factor = vset(1 / sqrtf(squares / (float)columns + norm->epsilon));
   for (j = 0; j < columns; j += LANES) {
     const size_t n = columns - j;
-    const vec d = vfma(loadUpTo(x + j, n), slope, offset);
+    const vec d = (loadUpTo(x + j, n) - vset(mean)) * factor;
     storeUpTo(y + j, vfma(d, loadUpTo(norm->scale + j, n), loadUpTo(norm->shift + j, n)), n);
   }
 }
