@@ -48,6 +48,8 @@ test-neon: system-aarch64 ## all C compiled for 64-bit ARM, its kernels against 
 	  $(wildcard Tests/KernelChecks/*.c) $(AARCH64_LIBRARIES)
 	$(AARCH64_RUN) .build/aarch64/kernel-checks neon
 
+# Swift's own report of a crash would come before the fuzzer writes the input that led to it.
+fuzz: export SWIFT_BACKTRACE := enable=no
 fuzz: system ## fuzzes each parser for FUZZ_SECONDS=60; findings and logs go to .build-fuzz
 	BERT_SERVER_FUZZ=1 swift build --configuration release -Xswiftc -enable-testing \
 	  --sanitize fuzzer --scratch-path .build-fuzz --product Fuzz
