@@ -16,7 +16,7 @@ FOLDER = pathlib.Path(os.environ.get("BERT_PYTORCH_FOLDER", FIXTURES / "pytorch"
 TORCH = json.loads((FOLDER / "pytorch.json").read_text())["errors"]
 GOLDENS = json.loads((FIXTURES / "small" / "tensorflow.json").read_text())["goldens"]
 # As in test_checkpoints_tensorflow.py: the models are small, and the slips larger.
-ROOM = 1.5 if FOLDER.parent == FIXTURES else 1.25
+ROOM = 1.5 if FOLDER.parent == FIXTURES else 1
 
 
 def worst_errors(folder, exact, log, has_types=True):

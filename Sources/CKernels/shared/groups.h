@@ -22,22 +22,12 @@ INLINE int32_t loadGroup(const uint8_t *p, size_t bytes) {
   return group;
 }
 
-// Brought to the cache on the way, so many bytes further at every group; streamed as in product.h.
+// Brought to the cache on the way, so many bytes further at every group.
 typedef struct Ahead {
   const uint8_t *from;
   size_t step;
   bool isStreamed;
 } Ahead;
-
-INLINE void fetch(Ahead ahead) {
-  enum { SecondLevel = 2, CacheLine = 64 };
-  if (ahead.isStreamed) {
-    __builtin_prefetch(ahead.from, 0, SecondLevel);
-    if (ahead.step > CacheLine) __builtin_prefetch(ahead.from + CacheLine, 0, SecondLevel);
-  } else {
-    __builtin_prefetch(ahead.from);
-  }
-}
 
 INLINE void tileStep(const Grouping grouping, const size_t rows, bits sums[TILE_ROWS][2],
                      const uint8_t *x, size_t ldx, size_t bytes, const uint32_t *panel) {
@@ -59,7 +49,7 @@ INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const
   for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = bzeros();
   const size_t whole = bytes / 4 * 4;
   for (size_t i = 0; i < whole; i += 4) {
-    fetch(ahead);
+    fetchAhead(ahead.from, ahead.step, ahead.isStreamed);
     ahead.from += ahead.step;
     tileStep(grouping, rows, sums, x + i, ldx, 4, panel);
     panel += PanelColumns;

@@ -27,7 +27,17 @@ INLINE size_t panelCount(size_t columns) { return (columns + PanelColumns - 1) /
 // Rows are cut into tiles of nearly equal height: a low tile is a slow one.
 INLINE size_t tileCount(size_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS; }
 
-// Products of so few rows use weights as fast as memory gives them: they are streamed. What comes
-// next is fetched to the second-level cache, where it need not wait for one of the few lines that
-// can be on their way to the first.
+// Products of so few rows use weights as fast as memory gives them: they are streamed.
 enum { StreamedRows = TILE_ROWS + TILE_ROWS / 2 };
+
+// Brings the next `step` bytes to the cache, a line or two. If streamed, to the second-level one,
+// where they need not wait for one of the few lines that can be on their way to the first.
+INLINE void fetchAhead(const void *from, size_t step, bool isStreamed) {
+  enum { SecondLevel = 2, CacheLine = 64 };
+  if (isStreamed) {
+    __builtin_prefetch(from, 0, SecondLevel);
+    if (step > CacheLine) __builtin_prefetch((const uint8_t *)from + CacheLine, 0, SecondLevel);
+  } else {
+    __builtin_prefetch(from);
+  }
+}

@@ -37,8 +37,6 @@ INLINE void storeTile(const size_t rows, size_t columns, vec sums[TILE_ROWS][2],
   }
 }
 
-enum { SecondLevel = 2, CacheLine = 64 / sizeof(float) };
-
 #ifndef OWN_TERMS
 // Adds the terms [start, end) of x · panel to a tile's sums, in the order of k.
 INLINE void addTerms(const size_t rows, size_t start, size_t end, const float *x, size_t ldx,
@@ -47,14 +45,7 @@ INLINE void addTerms(const size_t rows, size_t start, size_t end, const float *x
   const float *ahead = context->ahead;
   const size_t aheadStep = context->aheadStep;
   for (size_t k = start; k < end; k++) {
-    if (context->isStreamed) {
-      __builtin_prefetch(ahead + k * aheadStep, 0, SecondLevel);
-      if (aheadStep > CacheLine) {
-        __builtin_prefetch(ahead + k * aheadStep + CacheLine, 0, SecondLevel);
-      }
-    } else {
-      __builtin_prefetch(ahead + k * aheadStep);
-    }
+    fetchAhead(ahead + k * aheadStep, aheadStep * sizeof *ahead, context->isStreamed);
     const vec left = vload(panel + k * PanelColumns);
     const vec right = vload(panel + k * PanelColumns + LANES);
     UNROLL

@@ -57,6 +57,7 @@ typedef struct TileContext {
   // Brought to the cache on the way, aheadStep floats further at every term.
   const float *ahead;
   size_t aheadStep;
+  // See panel.h.
   bool isStreamed;
   // One per row.
   const float *factors;
