@@ -89,10 +89,21 @@ def test_connections_of_an_address(log):
     with Server("--max-connections-per-address", 5, log=log) as server:
         server.session.close()
         wait_for(lambda: gauge(server, "bert_open_connections") == 1)
-        held = [connect(server) for _ in range(5)]
-        for connection in held:
-            connection.sendall(GET)
-            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        held = []
+
+        def is_held():
+            # The gauge's own connection counts until the server has seen it close.
+            connection = connect(server)
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(GET)
+                if connection.recv(65536).startswith(b"HTTP/1.1 200 "):
+                    held.append(connection)
+                    return True
+            connection.close()
+            return False
+
+        for _ in range(5):
+            wait_for(is_held)
         status, headers, body = server.raw_response(GET)
         assert status == 429 and "5 connections" in json.loads(body)["error"]
         assert headers["Connection"] == "close"
@@ -216,6 +227,8 @@ def test_slow_clients_hold_nobody_up(tls, log, capsys):
         slow = Slow(server, tls)
         slow.start()
         try:
+            # Connected is not yet accepted.
+            wait_for(lambda: metric("bert_open_connections") == Slow.COUNT + 1)
             beside = seconds()
             assert metric("bert_open_connections") == Slow.COUNT + 1
             memory = (metric("process_resident_memory_bytes") - memory) / Slow.COUNT
