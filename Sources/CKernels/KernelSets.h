@@ -18,6 +18,8 @@ enum {
   /// Terms that a product adds up before their sum joins the total. Shorter sums lose less to
   /// rounding; every one costs a trip of the tile to the cache.
   PartialSumLength = 128,
+  /// The same of scores, of which softmax takes the powers: an error grows with their size.
+  ScoreSumLength = 16,
   /// The same of a layer with tanh, the pooler: its sums are the answer, and no layer norm follows.
   PoolerSumLength = 16,
 };

@@ -4,11 +4,13 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 
 import pytest
 
 import reference
-from server import ROOT, Server, run
+from server import BINARY, MODEL, ROOT, Server, run
 
 FIXTURES = ROOT / "Tests" / "CheckpointsTests" / "Fixtures"
 # Or one of 4 blocks of 512, see make_pytorch.py.
@@ -105,3 +107,40 @@ def test_inspect_tells_why_a_pickle_is_refused(tmp_path):
     result = run("inspect", folder)
     assert result.returncode == 1
     assert "posix.system" in result.stderr and "nothing is run" in result.stderr
+
+
+PEAK = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
+
+
+def with_claim(weights, old, new):
+    """The header with another claim of the same length; the data stays."""
+    assert len(old) == len(new) and weights.count(old) >= 1
+    return weights.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda weights: weights[: len(weights) // 2], "model.safetensors"),
+        (lambda weights: with_claim(weights, b"[30522,384]", b"[99922,384]"), "word_embeddings"),
+        (lambda weights: (1 << 62).to_bytes(8, "little") + weights[8:], "model.safetensors"),
+    ],
+    ids=["cut in half", "a table of more rows", "a header of exbibytes"],
+)
+def test_a_broken_file_costs_no_more_than_twice_its_size(change, reason, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL, folder)
+    weights = folder / "model.safetensors"
+    size = weights.stat().st_size
+    weights.write_bytes(change(weights.read_bytes()))
+    # Through a small process of its own: what a child's peak starts from is its parent's.
+    measured = subprocess.run(
+        [sys.executable, "-c", PEAK, BINARY, "inspect", folder], capture_output=True, text=True
+    )
+    assert measured.returncode == 1 and reason in measured.stderr
+    assert 0 < int(measured.stdout.split()[-1]) * 1024 < 2 * size

@@ -106,7 +106,7 @@ static void attention(const AttentionInput *input, void *results, size_t bytesY,
       for (size_t first = 0; first < keyCount; first += PanelColumns) {
         const float *panel = keys + first * headSize;
         const TileContext context = {
-            .sumLength = PartialSumLength, .total = total, .ahead = panel};
+            .sumLength = ScoreSumLength, .total = total, .ahead = panel};
         tiles[height](headSize, PanelColumns, inputQueries + start * ldq + column, ldq, panel,
                       &context, scores + first, ldScores);
       }

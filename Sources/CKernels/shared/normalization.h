@@ -1,38 +1,66 @@
-// Layer norm and embeddings. Two passes over a row that stays in the first-level cache: the mean
-// first, then the squares of what is left, so that nothing cancels. Then `makeOperandRow` of the
-// precision, while the row is near.
+// Layer norm and embeddings. Two passes over a row that stays in the first-level cache, then
+// `makeOperandRow` of the precision, while the row is near.
 
-INLINE void normalizeRow(const LayerNorm *norm, const float *x, float *y) {
-  const size_t columns = norm->columns, whole = columns / (4 * LANES) * (4 * LANES);
-  vec sums[4] = {vset(0), vset(0), vset(0), vset(0)};
-  size_t j = 0;
-  for (; j < whole; j += 4 * LANES) {
-    UNROLL
-    for (size_t i = 0; i < 4; i++) sums[i] += vload(x + j + i * LANES);
-  }
-  for (; j < columns; j += LANES) sums[0] += loadUpTo(x + j, columns - j);
-  const float mean = vsum((sums[0] + sums[1]) + (sums[2] + sums[3])) / (float)columns;
+typedef struct Moments {
+  double mean, variance;
+} Moments;
+
+// As many doubles as fill a register.
+typedef double doubles __attribute__((vector_size(LANES * sizeof(float))));
+
+INLINE double sumOfDoubles(const doubles *sums) {
+  const doubles total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  double sum = 0;
   UNROLL
-  for (size_t i = 0; i < 4; i++) sums[i] = vset(0);
-  for (j = 0; j < whole; j += 4 * LANES) {
+  for (size_t i = 0; i < LANES / 2; i++) sum += total[i];
+  return sum;
+}
+
+// In double: often one value makes most of the squares, and would round each one added after it. What
+// the variance lacks, all columns lack.
+INLINE Moments moments(size_t columns, const float *x) {
+  enum { Doubles = LANES / 2, Step = 4 * Doubles };
+  typedef float floats __attribute__((vector_size(Doubles * sizeof(float)), aligned(sizeof(float))));
+  doubles sums[4] = {{0}, {0}, {0}, {0}}, squares[4] = {{0}, {0}, {0}, {0}};
+  size_t j = 0;
+  for (; j + Step <= columns; j += Step) {
     UNROLL
     for (size_t i = 0; i < 4; i++) {
-      const vec d = vload(x + j + i * LANES) - vset(mean);
-      sums[i] = vfma(d, d, sums[i]);
+      const floats *values = (const floats *)(x + j + i * Doubles);
+      const doubles v = __builtin_convertvector(*values, doubles);
+      sums[i] += v;
+      squares[i] = __builtin_elementwise_fma(v, v, squares[i]);
     }
   }
-  for (; j < columns; j += LANES) {
-    const size_t n = columns - j;
-    vec d = loadUpTo(x + j, n) - vset(mean);
-    if (n < LANES) d = vkeep(d, n, vset(0));
-    sums[0] = vfma(d, d, sums[0]);
+  double sum = sumOfDoubles(sums), square = sumOfDoubles(squares);
+  for (; j < columns; j++) {
+    sum += (double)x[j];
+    square += (double)x[j] * (double)x[j];
   }
-  const float squares = vsum((sums[0] + sums[1]) + (sums[2] + sums[3]));
-  const vec factor = vset(1 / sqrtf(squares / (float)columns + norm->epsilon));
-  for (j = 0; j < columns; j += LANES) {
+  const double mean = sum / (double)columns;
+  double variance = square / (double)columns - mean * mean;
+  // The difference has 53 bits less those that cancel: where few would be left, another pass.
+  if (!(variance > 0x1p-20 * mean * mean)) {
+    variance = 0;
+    for (j = 0; j < columns; j++) variance += ((double)x[j] - mean) * ((double)x[j] - mean);
+    variance /= (double)columns;
+  }
+  return (Moments){mean, variance};
+}
+
+INLINE void normalizeRow(const LayerNorm *norm, const float *x, float *y) {
+  const size_t columns = norm->columns;
+  const Moments of = moments(columns, x);
+  const double factor = 1 / sqrt(of.variance + (double)norm->epsilon);
+  // A mean of few bits is taken off the largest value without rounding; what it lacks comes with the
+  // product.
+  const float coarse = 24 * (float)(1 / factor), start = ((float)of.mean + coarse) - coarse;
+  const vec offset = vset((float)(((double)start - of.mean) * factor));
+  for (size_t j = 0; j < columns; j += LANES) {
     const size_t n = columns - j;
-    const vec d = (loadUpTo(x + j, n) - vset(mean)) * factor;
-    storeUpTo(y + j, vfma(d, loadUpTo(norm->scale + j, n), loadUpTo(norm->shift + j, n)), n);
+    const vec d = loadUpTo(x + j, n) - vset(start);
+    const vec normalized = vfma(d, vset((float)factor), offset);
+    storeUpTo(y + j, vfma(normalized, loadUpTo(norm->scale + j, n), loadUpTo(norm->shift + j, n)), n);
   }
 }
 
