@@ -13,15 +13,24 @@ final class RawClient {
   /// The end was a reset, not a FIN.
   private(set) var wasReset = false
 
-  /// The server lives as long as its clients.
-  private let server: TestServer
+  /// A test's own server lives as long as its clients.
+  private let server: TestServer?
 
   /// - Parameters:
   ///   - plain: without TLS, whatever the server has.
   ///   - certificate: what the client shows if it is asked who it is.
-  init(
+  convenience init(
     _ server: TestServer, receiveBuffer: Int32? = nil, plain: Bool = false,
     certificate: Certificate? = nil
+  ) {
+    self.init(
+      port: server.port, door: plain ? .plain : server.door, receiveBuffer: receiveBuffer,
+      certificate: certificate, keeping: server)
+  }
+
+  init(
+    port: Int, door: Door = .plain, receiveBuffer: Int32? = nil, certificate: Certificate? = nil,
+    keeping server: TestServer? = nil
   ) {
     self.server = server
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -30,7 +39,7 @@ final class RawClient {
     set(SO_SNDTIMEO, timeval(tv_sec: 10, tv_usec: 0))
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = in_port_t(server.port).bigEndian
+    address.sin_port = in_port_t(port).bigEndian
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
     let status = unsafe withUnsafeBytes(of: &address) { bytes in
       unsafe connect(
@@ -38,7 +47,7 @@ final class RawClient {
         socklen_t(bytes.count))
     }
     if status != 0 { isAtEnd = true }
-    if plain || server.door == .plain { return }
+    if door == .plain { return }
     var fault = tls_fault()
     guard
       let context = unsafe tls_unverified_client_context(
