@@ -62,12 +62,14 @@ let package = Package(
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: swiftSettings),
+    .target(
+      name: "Bulk", dependencies: ["JSON", "OutputMap", "WordPiece"], swiftSettings: swiftSettings),
     .target(name: "Settings", swiftSettings: swiftSettings),
     .executableTarget(
       name: "bert-server",
       dependencies: [
-        "BERT", "Batching", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON", "OutputMap",
-        "Service", "Settings", "WordPiece",
+        "BERT", "Batching", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON",
+        "OutputMap", "Service", "Settings", "WordPiece",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),

@@ -11,7 +11,7 @@ struct BertServer: ParsableCommand {
     version: version,
     subcommands: [
       ServeCommand.self, InspectCommand.self, TokenizeCommand.self, HealthcheckCommand.self,
-      BenchCommand.self, SettingsCommand.self,
+      EncodeCommand.self, BenchCommand.self, SettingsCommand.self,
     ],
     defaultSubcommand: ServeCommand.self)
 }

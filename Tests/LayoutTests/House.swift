@@ -9,8 +9,8 @@ enum House {
 
   private static let c: Set = ["Darwin", "Glibc"]
   private static let rooms: Set = [
-    "BERT", "Batching", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON", "OutputMap",
-    "Service", "Settings", "WordPiece",
+    "BERT", "Batching", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON",
+    "OutputMap", "Service", "Settings", "WordPiece",
   ]
 
   /// The import table. A room without toolchain modules thinks and does not act. Nobody imports
@@ -35,6 +35,7 @@ enum House {
     "Service": Room(
       dependencies: ["HTTP", "JSON", "WordPiece", "Batching", "OutputMap", "HTTPTypes"],
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
+    "Bulk": Room(dependencies: ["JSON", "OutputMap", "WordPiece"], toolchain: c),
     "Settings": Room(dependencies: [], toolchain: ["FoundationEssentials"]),
     "bert-server": Room(
       dependencies: rooms.union(["ArgumentParser", "HTTPTypes", "Logging"]),

@@ -102,68 +102,21 @@ struct EncodeAnswer {
 
   // MARK: - Binary heads
 
-  /// NumPy's format, version 1.0 (numpy.lib.format): magic, header length, a Python literal
-  /// padded so that the elements start at a multiple of 64.
   private func npyHead() -> [UInt8] {
-    let shape = answer.shape(of: keys[0]).compactMap(\.self)
-    let type = elements == .float16 ? "<f2" : "<f4"
-    let sizes = shape.map(String.init).joined(separator: ", ")
-    var header = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(sizes)), }"
-    let padding = 64 - (10 + header.utf8.count + 1) % 64
-    header += String(repeating: " ", count: padding % 64) + "\n"
-    let length = header.utf8.count
-    return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)]
-      + Array(header.utf8)
+    TensorHead.npy(shape: answer.shape(of: keys[0]).compactMap(\.self), elements)
   }
 
-  /// safetensors: header length, JSON header padded with spaces to a multiple of 8, elements.
   private func safetensorsHead() -> [UInt8] {
-    var writer = JSONWriter()
-    writer.beginObject()
-    writer.key("__metadata__")
-    writer.beginObject()
-    writer.key("model")
-    writer.string(answer.model.name)
-    writer.key("lengths")
-    writer.string(answer.texts.map { String($0.sequence.attendedCount) }.joined(separator: ","))
-    writer.key("truncated")
-    writer.string(answer.texts.map { $0.truncated ? "true" : "false" }.joined(separator: ","))
-    writer.endObject()
-    var offset = 0
-    for key in keys {
-      let shape = answer.shape(of: key).compactMap(\.self)
-      let size = shape.reduce(elements.size, *)
-      writer.key(key.rawValue)
-      writer.beginObject()
-      writer.key("dtype")
-      writer.string(elements.safetensorsName)
-      writer.key("shape")
-      writer.beginArray()
-      for size in shape { writer.integer(size) }
-      writer.endArray()
-      writer.key("data_offsets")
-      writer.beginArray()
-      writer.integer(offset)
-      writer.integer(offset + size)
-      writer.endArray()
-      writer.endObject()
-      offset += size
-    }
-    writer.endObject()
-    var header = writer.bytes
-    while header.count % 8 != 0 { header.append(UInt8(ascii: " ")) }
-    let length = (0..<8).map { UInt8(truncatingIfNeeded: header.count >> ($0 * 8)) }
-    return length + header
-  }
-}
-
-extension ElementFormat {
-  var safetensorsName: String {
-    switch self {
-    case .float32: "F32"
-    case .float16: "F16"
-    case .bfloat16: "BF16"
-    }
+    TensorHead.safetensors(
+      keys.map { key in
+        TensorHead.Entry(
+          name: key.rawValue, shape: answer.shape(of: key).compactMap(\.self), elements)
+      },
+      metadata: [
+        "model": answer.model.name,
+        "lengths": answer.texts.map { String($0.sequence.attendedCount) }.joined(separator: ","),
+        "truncated": answer.texts.map { $0.truncated ? "true" : "false" }.joined(separator: ","),
+      ])
   }
 }
 

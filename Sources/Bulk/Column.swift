@@ -1,0 +1,93 @@
+public import JSON
+public import OutputMap
+
+/// How the output is written.
+public enum OutputFormat: String, CaseIterable, Sendable {
+  /// One tensor a file.
+  case npy
+  case safetensors
+  /// An object a record.
+  case jsonl
+}
+
+/// One tensor of the output, a row or some rows a record.
+public struct Column: Sendable {
+  public enum Source: Sendable, Equatable {
+    case pooled
+    case sentence
+    /// A block's output, a row a token.
+    case block(Int)
+  }
+
+  public var name: String
+  public var source: Source
+  /// Numbers of a row.
+  public var width: Int
+
+  public init(name: String, source: Source, width: Int) {
+    self.name = name
+    self.source = source
+    self.width = width
+  }
+
+  var hasRowPerToken: Bool {
+    if case .block = source { true } else { false }
+  }
+
+  func values(of sequence: EncodedSequence) -> [Float] {
+    switch source {
+    case .pooled: sequence.pooled
+    case .sentence: sequence.sentence
+    case .block(let block): sequence.blocks[block] ?? []
+    }
+  }
+}
+
+/// A record's entries.
+public struct EncodedRecord: Sendable {
+  public var sequence: EncodedSequence
+  /// Tokens, padding left out.
+  public var tokenCount: Int
+  public var truncated: Bool
+
+  public init(sequence: EncodedSequence, tokenCount: Int, truncated: Bool) {
+    self.sequence = sequence
+    self.tokenCount = tokenCount
+    self.truncated = truncated
+  }
+}
+
+/// What the files of a job hold, and where they are.
+public struct OutputLayout: Sendable {
+  /// A folder, which exists.
+  public var folder: String
+  public var format: OutputFormat
+  public var elements: ElementFormat
+  public var columns: [Column]
+  /// Positions that every record is padded to; nil: each has its own number.
+  public var rowsPerRecord: Int?
+  /// Records of a part.
+  public var partSize: Int
+
+  public init(
+    folder: String, format: OutputFormat, elements: ElementFormat, columns: [Column],
+    rowsPerRecord: Int?, partSize: Int
+  ) {
+    self.folder = folder
+    self.format = format
+    self.elements = elements
+    self.columns = columns
+    self.rowsPerRecord = rowsPerRecord
+    self.partSize = partSize
+  }
+
+  /// `part-00003`: parts sort by name as by number up to 99,999 of them.
+  func name(ofPart number: Int) -> String {
+    let digits = String(number)
+    return "part-" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+  }
+
+  func path(ofPart number: Int) -> String {
+    "\(folder)/\(name(ofPart: number)).\(format.rawValue)"
+  }
+}

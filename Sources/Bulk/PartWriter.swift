@@ -1,0 +1,138 @@
+import JSON
+import OutputMap
+
+/// One part of the output: a file that is there whole or not at all.
+final class PartWriter {
+  private let layout: OutputLayout
+  private let number: Int
+  /// One per column; for JSON lines one in all.
+  private var spools: [Spool] = []
+  private let skipped: Spool
+  private var hasSkipped = false
+  private var recordIndices: [Int] = []
+  /// Rows of all records before each, and of all: [B + 1].
+  private var offsets = [0]
+  private var tokenCounts: [Int] = []
+
+  init(_ layout: OutputLayout, number: Int) throws(BulkError) {
+    self.layout = layout
+    self.number = number
+    let spoolPath = "\(layout.folder)/.\(layout.name(ofPart: number))"
+    skipped = try Spool(path: spoolPath + ".skipped")
+    let count = layout.format == .jsonl ? 1 : layout.columns.count
+    for index in 0..<count { spools.append(try Spool(path: "\(spoolPath).\(index)")) }
+  }
+
+  func append(_ record: EncodedRecord, index: Int) throws(BulkError) {
+    recordIndices.append(index)
+    offsets.append((offsets.last ?? 0) + record.sequence.rowCount)
+    tokenCounts.append(record.tokenCount)
+    guard layout.format != .jsonl else { return try appendLine(record, index) }
+    for (column, spool) in zip(layout.columns, spools) {
+      let values = column.values(of: record.sequence)
+      try spool.append { layout.elements.append(values.span, to: &$0) }
+    }
+  }
+
+  private func appendLine(_ record: EncodedRecord, _ index: Int) throws(BulkError) {
+    var line = JSONWriter()
+    line.beginObject()
+    line.key("record")
+    line.integer(index)
+    line.key("tokens")
+    line.integer(record.tokenCount)
+    line.key("truncated")
+    line.boolean(record.truncated)
+    for column in layout.columns {
+      line.key(column.name)
+      let values = column.values(of: record.sequence)
+      guard column.hasRowPerToken else {
+        line.floats(values.span)
+        continue
+      }
+      line.beginArray()
+      for row in 0..<values.count / column.width {
+        line.floats(values.span.extracting(row * column.width..<(row + 1) * column.width))
+      }
+      line.endArray()
+    }
+    line.endObject()
+    try spools[0].append(line.bytes + [UInt8(ascii: "\n")])
+  }
+
+  func skip(_ record: Record, _ reason: BadRecord) throws(BulkError) {
+    hasSkipped = true
+    var line = JSONWriter()
+    line.beginObject()
+    line.key("record")
+    line.integer(record.index)
+    line.key("place")
+    line.string(record.place)
+    line.key("error")
+    line.string(reason.description)
+    line.endObject()
+    try skipped.append(line.bytes + [UInt8(ascii: "\n")])
+  }
+
+  /// The part's own file comes last: where it is, all is.
+  func finish() throws(BulkError) {
+    if hasSkipped {
+      try skipped.finish(as: "\(layout.folder)/\(layout.name(ofPart: number)).skipped.jsonl")
+    } else {
+      skipped.remove()
+    }
+    let path = layout.path(ofPart: number)
+    guard layout.format != .jsonl else { return try spools[0].finish(as: path) }
+    let whole = try Spool(path: "\(layout.folder)/.\(layout.name(ofPart: number)).whole")
+    try whole.append(layout.format == .npy ? npyHead() : safetensorsHead())
+    for spool in spools {
+      try whole.append(spool)
+      spool.remove()
+    }
+    if layout.format == .safetensors {
+      for (_, values) in integers { try whole.append(Self.bytes(values)) }
+    }
+    try whole.finish(as: path)
+  }
+
+  func abandon() {
+    skipped.remove()
+    for spool in spools { spool.remove() }
+  }
+
+  // MARK: - Heads
+
+  private func shape(of column: Column) -> [Int] {
+    let count = recordIndices.count
+    guard column.hasRowPerToken else { return [count, column.width] }
+    guard let rows = layout.rowsPerRecord else { return [offsets.last ?? 0, column.width] }
+    return [count, rows, column.width]
+  }
+
+  private func npyHead() -> [UInt8] {
+    TensorHead.npy(shape: shape(of: layout.columns[0]), layout.elements)
+  }
+
+  private func safetensorsHead() -> [UInt8] {
+    var entries = layout.columns.map {
+      TensorHead.Entry(name: $0.name, shape: shape(of: $0), layout.elements)
+    }
+    for (name, values) in integers {
+      entries.append(
+        TensorHead.Entry(name: name, type: "I64", shape: [values.count], size: 8 * values.count))
+    }
+    return TensorHead.safetensors(entries, metadata: ["part": String(number)])
+  }
+
+  /// Which record each row is of, its tokens, and where the rows of each begin if it has several.
+  private var integers: KeyValuePairs<String, [Int]> {
+    let isRagged = layout.rowsPerRecord == nil && layout.columns.contains { $0.hasRowPerToken }
+    return isRagged
+      ? ["record": recordIndices, "tokens": tokenCounts, "offset": offsets]
+      : ["record": recordIndices, "tokens": tokenCounts]
+  }
+
+  private static func bytes(_ values: [Int]) -> [UInt8] {
+    values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+  }
+}

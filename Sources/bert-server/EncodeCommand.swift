@@ -1,0 +1,264 @@
+import ArgumentParser
+import BERT
+import Bulk
+import Checkpoints
+import Dispatch
+import FoundationEssentials
+import Glibc
+import JSON
+import OutputMap
+import Synchronization
+import WordPiece
+
+/// A library of texts to files of tensors, without a server.
+struct EncodeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "encode",
+    abstract: "Encodes texts from files or standard input into files of numbers.",
+    discussion: """
+      Writes parts (part-00000.npy, …) into the output folder, each there whole or not at all. Run \
+      the same command again after an interruption: what is there is left out, and the result is \
+      the same byte for byte.
+      """)
+
+  @Argument(help: "Files of texts; standard input when there are none, or for -.")
+  var inputs: [String] = []
+
+  @Option(name: .shortAndLong, help: "The output folder, made if it is not there.")
+  var output: String
+
+  @Option(help: "The model folder.")
+  var model = "models/all-MiniLM-L6-v2"
+
+  @Option(
+    help: "text (a text a line), jsonl or csv; what a file's name ends with when not given.",
+    transform: chosen)
+  var inputFormat: InputFormat?
+
+  @Option(help: "Member (jsonl) or column (csv) with the text.")
+  var field = "text"
+
+  @Option(help: "Member or column with the second text of a pair.")
+  var secondField: String?
+
+  @Option(help: "Entries of the output map, with commas between them.")
+  var outputKey = "default"
+
+  @Option(help: "Blocks of encoder_outputs, as 0,3,-1; all when not given.")
+  var layers: String?
+
+  @Option(help: "npy (one entry), safetensors or jsonl.", transform: chosen)
+  var format = OutputFormat.npy
+
+  @Option(help: "Elements of npy and safetensors: float32, float16, bfloat16.", transform: chosen)
+  var dtype = ElementFormat.float32
+
+  @Option(
+    help: "Pooling of sentence_embedding instead of the folder's: \(poolings).",
+    transform: chosen)
+  var pooling: SentenceModules.Pooling?
+
+  @Option(help: "Most tokens of a text; the folder's limit when not given.")
+  var maxTokens: Int?
+
+  @Option(help: "Pad and cut every text to that many positions.")
+  var seqLength: Int?
+
+  @Option(
+    help: "What becomes of a longer text: right (its beginning is kept), left, error.",
+    transform: truncation)
+  var truncate = Truncation.right
+
+  @Option(help: "What becomes of a record that cannot be encoded: stop, skip.", transform: chosen)
+  var onError = BulkJob.ErrorPolicy.stop
+
+  @Option(help: "Records of a part.")
+  var partSize = 10_000
+
+  @Option(help: "This process's share of the parts: 0/8, 1/8, …, to the same folder.", transform: shard)
+  var shard: BulkJob.Shard?
+
+  @Option(help: "Arithmetic of the matrix products: float32, bfloat16, int8.", transform: chosen)
+  var precision = Encoder.Precision.float32
+
+  @Option(help: "Kernel set; auto for the fastest.")
+  var kernels = "auto"
+
+  @Option(help: "Compute threads; 0 for as many as the process may use.")
+  var threads = 0
+
+  private static let poolings = SentenceModules.Pooling.allCases.map(\.rawValue)
+    .joined(separator: ", ")
+
+  private static func truncation(_ name: String) throws -> Truncation {
+    let values: [String: Truncation] = ["right": .right, "left": .left, "error": .error]
+    guard let value = values[name] else {
+      throw ValidationError("there is no '\(name)'; there is right, left, error")
+    }
+    return value
+  }
+
+  private static func shard(_ text: String) throws -> BulkJob.Shard {
+    guard let shard = BulkJob.Shard(text) else {
+      throw ValidationError("a shard is I/N, I from 0 to N - 1")
+    }
+    return shard
+  }
+
+  func run() throws {
+    Signals.block()
+    do {
+      guard try work() else {
+        printError("stopped; the same command goes on where this one was")
+        throw ExitCode(130)
+      }
+    } catch let error as ExitCode {
+      throw error
+    } catch let error as ValidationError {
+      throw error
+    } catch {
+      printError("\(error)")
+      throw ExitCode(1)
+    }
+  }
+
+  private func work() throws -> Bool {
+    let paths = inputs.isEmpty ? ["-"] : inputs
+    let files = try ModelFiles(model)
+    var sentence = files.sentenceModules
+    if let pooling {
+      sentence = sentence ?? SentenceModules(pooling: pooling)
+      sentence?.pooling = pooling
+    }
+    let tokenizer = try files.tokenizer()
+    let positions = files.checkpoint.configuration.positionCount
+    let limit = seqLength ?? maxTokens ?? files.maxTokens
+    guard (3...positions).contains(limit) else {
+      throw ValidationError("--max-tokens and --seq-length are 3 to \(positions), the model's")
+    }
+    guard partSize > 0 else { throw ValidationError("--part-size is at least 1") }
+    let encoder = try Encoder(
+      files.checkpoint, sentence: sentence,
+      lanes: ComputeLanes(count: ThreadCount(setting: threads).count), precision: precision,
+      kernelSet: kernels == "auto" ? nil : kernels,
+      maxBatchRows: max(positions, BenchShape.batchRows))
+    let columns = try columns(of: encoder)
+    try check(columns)
+    let sizes = paths.map { path in
+      (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? UInt64) ?? nil
+    }
+    let inputText = zip(paths, sizes).map { "\($0) (\($1.map(String.init) ?? "unknown") bytes)" }
+    try JobDescription([
+      ("program", "bert-server \(version)"), ("model", model),
+      ("inputs", inputText.joined(separator: ", ")),
+      ("input_format", inputFormat?.rawValue ?? "by name"), ("field", field),
+      ("second_field", secondField ?? ""),
+      ("columns", columns.map(\.name).joined(separator: ",")), ("format", format.rawValue),
+      ("dtype", dtype.rawValue), ("pooling", pooling?.rawValue ?? "the folder's"),
+      ("max_tokens", String(limit)), ("seq_length", seqLength.map(String.init) ?? ""),
+      ("truncate", "\(truncate)"), ("part_size", String(partSize)), ("precision", precision.rawValue),
+      ("kernels", encoder.kernelSet),
+    ]).claim(output)
+
+    // A serial queue may block: it has a thread of its own while it runs.
+    let stop = Stop()
+    DispatchQueue(label: "bert-server.signals").async {
+      Signals.wait()
+      stop.isAsked.store(true, ordering: .relaxed)
+      Signals.wait()
+      Glibc.exit(130)
+    }
+    var job = BulkJob(
+      OutputLayout(
+        folder: output, format: format, elements: dtype, columns: columns,
+        rowsPerRecord: seqLength, partSize: partSize),
+      policy: onError, shard: shard)
+    var reader = RecordReader(
+      paths: paths, format: inputFormat, fields: Fields(text: field, second: secondField))
+    var local = LocalRecordEncoder(
+      encoder, tokenizer, maxTokens: limit, truncation: truncate, padTo: seqLength,
+      columns: columns)
+    let known = sizes.compactMap(\.self)
+    var shown = EncodeProgress(inputBytes: known.count == paths.count ? known.reduce(0, +) : nil)
+    let isDone: Bool
+    do {
+      isDone = try job.run(
+        &reader, &local, shouldStop: { stop.isAsked.load(ordering: .relaxed) },
+        report: { shown.show($0) },
+        reportSkipped: { printError($0) })
+    } catch {
+      shown.clear()
+      throw error
+    }
+    shown.clear()
+    printError(shown.summary(job.progress))
+    return isDone
+  }
+
+  /// What signals leave for the job.
+  private final class Stop: Sendable {
+    let isAsked = Atomic(false)
+  }
+
+  private func columns(of encoder: Encoder) throws -> [Column] {
+    let (blocks, width) = (encoder.configuration.blockCount, encoder.configuration.hiddenSize)
+    var columns: [Column] = []
+    for name in outputKey.split(separator: ",", omittingEmptySubsequences: false) {
+      switch OutputKey(rawValue: String(name)) {
+      case .default, .pooledOutput:
+        guard encoder.hasPooler else {
+          throw ValidationError("this model has no pooler, so no \(name); see --output-key")
+        }
+        columns.append(Column(name: String(name), source: .pooled, width: width))
+      case .sequenceOutput:
+        columns.append(Column(name: String(name), source: .block(blocks - 1), width: width))
+      case .encoderOutputs:
+        for block in try chosenLayers(blocks) {
+          columns.append(Column(name: "\(name).\(block)", source: .block(block), width: width))
+        }
+      case .sentenceEmbedding:
+        guard let size = encoder.sentenceSize else {
+          throw ValidationError(
+            "the folder has no sentence-transformers modules; --pooling mean makes a "
+              + "sentence_embedding without")
+        }
+        columns.append(Column(name: String(name), source: .sentence, width: size))
+      case nil:
+        let keys = OutputKey.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError("there is no output key '\(name)'; there is \(keys)")
+      }
+    }
+    return columns
+  }
+
+  private func chosenLayers(_ count: Int) throws -> [Int] {
+    guard let layers else { return Array(0..<count) }
+    return try layers.split(separator: ",", omittingEmptySubsequences: false).map { item in
+      guard let index = Int(item), -count..<count ~= index else {
+        throw ValidationError("--layers takes block indices from \(-count) to \(count - 1)")
+      }
+      return index < 0 ? index + count : index
+    }
+  }
+
+  private func check(_ columns: [Column]) throws {
+    guard Set(columns.map(\.name)).count == columns.count else {
+      throw ValidationError("--output-key and --layers name an entry twice")
+    }
+    if layers != nil, !columns.contains(where: { $0.name.hasPrefix("encoder_outputs.") }) {
+      throw ValidationError("--layers picks blocks of encoder_outputs; add it to --output-key")
+    }
+    guard format == .npy else { return }
+    if columns.count > 1 {
+      throw ValidationError("npy holds one entry a file; ask for one, or for --format safetensors")
+    }
+    if dtype == .bfloat16 {
+      throw ValidationError("npy has no bfloat16; ask for float16, or for --format safetensors")
+    }
+    if case .block = columns[0].source, seqLength == nil {
+      throw ValidationError(
+        "npy holds rectangles, and texts differ in length: add --seq-length, or ask for --format "
+          + "safetensors")
+    }
+  }
+}
