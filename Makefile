@@ -177,9 +177,10 @@ system-servers: system
 	command -v wrk >/dev/null || missing="$$missing wrk"; \
 	$(INSTALL_MISSING)
 
-# What end-to-end tests hold answers and settings to.
+# What end-to-end tests hold answers, settings and the page to.
 system-clients: system
 	@missing=; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	command -v promtool >/dev/null || missing="$$missing prometheus"; \
 	command -v haproxy >/dev/null || missing="$$missing haproxy"; \
 	$(INSTALL_MISSING)

@@ -61,6 +61,12 @@ let package = Package(
         "HTTP", "JSON", "WordPiece", "Batching", "OutputMap",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
+      // The page at "/": a part of the binary.
+      resources: [
+        .embedInCode("Explorer/explorer.html"), .embedInCode("Explorer/explorer.css"),
+        .embedInCode("Explorer/words.js"), .embedInCode("Explorer/numbers.js"),
+        .embedInCode("Explorer/pictures.js"), .embedInCode("Explorer/explorer.js"),
+      ],
       swiftSettings: swiftSettings),
     .target(
       name: "Bulk", dependencies: ["JSON", "OutputMap", "WordPiece"], swiftSettings: swiftSettings),

@@ -21,6 +21,7 @@ struct Route: Sendable {
 
   private static let native: [Route] = [
     Route(method: .post, path: "/encode", documentation: .encode) { $0.encode($1) },
+    Route(method: .get, path: "/", isOpen: true, documentation: .explorer) { $0.explore($1) },
     Route(method: .get, path: "/health/live", isOpen: true, documentation: .live) { $0.live($1) },
     Route(method: .get, path: "/health/ready", isOpen: true, documentation: .health) {
       $0.health($1)

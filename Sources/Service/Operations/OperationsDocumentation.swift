@@ -5,6 +5,10 @@ extension Documentation {
     tag: .operations, summary: "Whether the process listens.",
     answers: [status(example: ["status": "live"])])
 
+  static let explorer = Documentation(
+    tag: .native, summary: "A page for people, on which the map can be seen.",
+    answers: [Answer(contentType: "text/html", example: "<!doctype html>")])
+
   static let health = Documentation(
     tag: .operations, summary: "Whether texts are encoded; 503 while loading and stopping.",
     answers: [status(example: ["status": "ready", "model": "all-MiniLM-L6-v2"])])

@@ -1,0 +1,45 @@
+import HTTP
+import HTTPTypes
+
+extension Service {
+  /// `GET /`: the page for people. It asks this service alone, and holds nothing of the model.
+  func explore(_ exchange: Exchange) {
+    exchange.answer(ExplorerPage.response(nonce: ExplorerPage.makeNonce()))
+  }
+}
+
+/// One HTML document of the files beside this one.
+enum ExplorerPage {
+  private static let page: String = {
+    var page = text(PackageResources.explorer_html)
+    for (name, bytes) in [
+      ("explorer.css", PackageResources.explorer_css), ("words.js", PackageResources.words_js),
+      ("numbers.js", PackageResources.numbers_js), ("pictures.js", PackageResources.pictures_js),
+      ("explorer.js", PackageResources.explorer_js),
+    ] {
+      page.replace("{{\(name)}}", with: text(bytes))
+    }
+    return page
+  }()
+
+  private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+
+  /// 128 bits that nobody can guess, anew in each answer: only what was sent in it runs (Content
+  /// Security Policy Level 3, section 7.1).
+  static func makeNonce() -> String {
+    var generator = SystemRandomNumberGenerator()
+    return (0..<2).map { _ in String(generator.next(), radix: 16) }.joined(separator: "-")
+  }
+
+  static func response(nonce: String) -> Response {
+    var fields: HTTPFields = [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"]
+    fields[.contentSecurityPolicy] =
+      "default-src 'none'; script-src 'nonce-\(nonce)'; style-src 'nonce-\(nonce)'; "
+      + "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+      + "frame-ancestors 'none'"
+    fields[.xContentTypeOptions] = "nosniff"
+    return Response(
+      status: .ok, fields: fields,
+      body: .bytes(Array(page.replacing("{{nonce}}", with: nonce).utf8)))
+  }
+}
