@@ -25,7 +25,10 @@ let cSettings: [CSetting] = [
 let package = Package(
   name: "bert-server",
   products: [
-    .executable(name: "bert-server", targets: ["bert-server"])
+    .executable(name: "bert-server", targets: ["bert-server"]),
+    // For other packages: a model folder's encoder, and its tokenizer.
+    .library(name: "BERT", targets: ["BERT", "Checkpoints", "OutputMap"]),
+    .library(name: "WordPiece", targets: ["WordPiece", "OutputMap"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

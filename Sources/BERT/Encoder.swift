@@ -35,6 +35,7 @@ public final class Encoder: BatchEncoder {
   /// Packs a model's weights, with all lanes, which must be idle.
   ///
   /// - Parameters:
+  ///   - checkpoint: the model's folder, opened.
   ///   - sentence: how `sentence_embedding` is made; nil if the model has none.
   ///   - lanes: may serve several encoders.
   ///   - precision: of the products.

@@ -3,8 +3,10 @@ extension Tokenizer {
   ///
   /// Its `truncation` and the sizes of its `padding` are not looked at: they are each request's.
   ///
-  /// - Parameter paddingName: the token that fills a text up, if another file names it; else the file's
-  ///   own, else `[PAD]` or `<pad>`.
+  /// - Parameters:
+  ///   - bytes: those of the file.
+  ///   - paddingName: the token that fills a text up, if another file names it; else the file's
+  ///     own, else `[PAD]` or `<pad>`.
   public init(json bytes: [UInt8], padding paddingName: String? = nil) throws(TokenizerFileError) {
     let file = try TokenizerFile(bytes)
     let parts = try file.model()

@@ -42,6 +42,7 @@ public struct Tokenizer: Sendable {
   /// The tokens of one text, special ones included.
   ///
   /// - Parameters:
+  ///   - input: a text, a pair or words.
   ///   - maxTokens: the most tokens of the answer, special ones included: at least as many as
   ///     there are of those, 2 for BERT and 3 for its pairs.
   ///   - truncation: what becomes of a longer text. Of a pair, the longer text is cut first, and

@@ -16,7 +16,7 @@ public struct Vocabulary: Sendable {
   /// How many those are.
   let modelCount: Int
 
-  /// - Parameter lines: the bytes of a `vocab.txt`, one token a line, UTF-8, ending in LF or CRLF.
+  /// - Parameter bytes: those of a `vocab.txt`, one token a line, UTF-8, ending in LF or CRLF.
   ///   An empty line takes an id like any other but never stands for text.
   public init(lines bytes: [UInt8]) throws(TokenizerFileError) {
     guard bytes.count <= Self.byteLimit else {

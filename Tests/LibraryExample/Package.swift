@@ -1,0 +1,14 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+  name: "example",
+  dependencies: [.package(name: "bert-server", path: "../..")],
+  targets: [
+    .executableTarget(
+      name: "example",
+      dependencies: [
+        .product(name: "BERT", package: "bert-server"),
+        .product(name: "WordPiece", package: "bert-server"),
+      ])
+  ])
