@@ -13,8 +13,8 @@ EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-
 
 .DEFAULT_GOAL := help
 .PHONY: help run test build model format lint test-sanitize test-neon fuzz accuracy compare-tokens \
-  bench-peers bench-curves bench-servers \
-  bench-tokenizers image clean system system-clients system-servers system-texts
+  bench-peers bench-curves bench-servers bench-tokenizers soak compare-http docs screenshots image image-test \
+  fleet-test clean system system-clients system-servers system-texts system-image
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 16
@@ -83,17 +83,48 @@ bench-servers: build .benchmarks/models/.converted system-servers ## loads our s
 	$(PEERS_PYTHON) Tests/Benchmarks/bench_servers.py --server $(SERVER) --models .benchmarks/models \
 	  --hummingbird .benchmarks/hummingbird/release/hello
 
+soak: build .benchmarks/models/.converted system-servers ## 100,000 connections reset, 10,000 idle, a million requests
+	cd Tests/Benchmarks && $(abspath $(PEERS_PYTHON)) soak.py --server $(abspath $(SERVER)) \
+	  --model $(abspath $(MODEL)) --plot results/soak.svg
+
+compare-http: .benchmarks/venv/installed system-servers ## the rows of HTTP behaviour against nginx and uvicorn
+	$(PEERS_PYTHON) Tests/Benchmarks/compare_http.py
+
 compare-tokens: build model .venv/installed ## compares tokens with Hugging Face's over every scalar and a million strings
 	BERT_TEST_STRINGS=1000000 BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd/test_tokens.py
 
 accuracy: build model .venv/installed system-texts ## compares the precisions' answers over 4,000 texts
 	BERT_SERVER=$(SERVER) $(PYTHON) Tests/Benchmarks/accuracy.py /usr/share/games/fortunes
 
-image: ## builds the container image bert-server
-	docker build --tag bert-server .
+docs: build ## the library's documentation, in .build/docs
+	@rm -rf .build/docs && mkdir -p .build/docs
+	@for room in BERT WordPiece; do \
+	  mkdir .build/docs/$$room.symbols && \
+	  swift symbolgraph-extract -module-name $$room -I .build/release/Modules \
+	    $$(printf -- '-Xcc -fmodule-map-file=%s ' .build/release/*.build/module.modulemap) \
+	    -I Sources/CKernels/include -target $$(uname -m)-unknown-linux-gnu \
+	    -minimum-access-level public -output-dir .build/docs/$$room.symbols && \
+	  docc convert Sources/$$room/$$room.docc --warnings-as-errors \
+	    --additional-symbol-graph-dir .build/docs/$$room.symbols \
+	    --fallback-bundle-identifier bert-server.$$room --output-dir .build/docs/$$room || exit 1; \
+	done
+
+screenshots: build model .venv/installed system-clients ## the explorer's pictures in the README
+	cd Tests/EndToEnd && BERT_SERVER=$(abspath $(SERVER)) $(abspath $(PYTHON)) screenshots.py \
+	  ../Benchmarks/results
+
+image: ## builds the container images bert-server and, without a model, bert-server:server
+	docker build --build-arg REVISION=$$(git rev-parse HEAD) --tag bert-server .
+	docker build --build-arg REVISION=$$(git rev-parse HEAD) --tag bert-server:server --target server .
+
+image-test: model system-image ## builds the images with buildah and runs them with runc; a quarter of an hour
+	python3 Tests/Image/image_test.py
+
+fleet-test: build model system-clients ## three replicas behind a proxy: restarts, deaths, hangs; a minute
+	python3 Tests/Fleet/fleet.py --server $(SERVER)
 
 clean: ## removes what was built; the model stays
-	rm -rf .build .build-thread .build-address .build-fuzz .benchmarks .venv
+	rm -rf .build .build-thread .build-address .build-fuzz .build-image .benchmarks .venv
 
 # The rest is not for calling by hand.
 
@@ -175,6 +206,13 @@ system-servers: system
 	@missing=; \
 	command -v nginx >/dev/null || missing="$$missing nginx-light"; \
 	command -v wrk >/dev/null || missing="$$missing wrk"; \
+	$(INSTALL_MISSING)
+
+system-image: system
+	@missing=; \
+	for each in buildah debootstrap runc; do \
+	  command -v $$each >/dev/null || missing="$$missing $$each"; \
+	done; \
 	$(INSTALL_MISSING)
 
 # What end-to-end tests hold answers, settings and the page to.

@@ -158,7 +158,8 @@ public struct BulkJob {
     var records: [Record] = []
     var bytes = 0
     // Texts may be long: what is held is bounded in bytes too.
-    while records.count < count, bytes < RecordReader.maxRecordBytes, let record = try reader.next() {
+    while records.count < count, bytes < RecordReader.maxRecordBytes, let record = try reader.next()
+    {
       if case .success(let input) = record.input { bytes += input.byteCount }
       records.append(record)
     }

@@ -113,7 +113,8 @@ public struct RecordReader {
     switch value {
     case .string(let text): return .success(.single(text))
     case .array(let items):
-      guard items.count == 2, case .string(let first) = items[0], case .string(let second) = items[1]
+      guard items.count == 2, case .string(let first) = items[0],
+        case .string(let second) = items[1]
       else { return .failure(BadRecord("a list is a pair: two texts")) }
       return .success(.pair(first, second))
     case .object:
@@ -138,7 +139,8 @@ public struct RecordReader {
 
   private func input(ofCells cells: [String]) -> Result<TokenizerInput, BadRecord> {
     guard cells.count == columns.count else {
-      return .failure(BadRecord("it has \(cells.count) cells and there are \(columns.count) columns"))
+      return .failure(
+        BadRecord("it has \(cells.count) cells and there are \(columns.count) columns"))
     }
     func cell(_ name: String) -> String { columns.firstIndex(of: name).map { cells[$0] } ?? "" }
     let text = cell(fields.text)

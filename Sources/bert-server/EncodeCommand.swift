@@ -75,7 +75,8 @@ struct EncodeCommand: ParsableCommand {
   @Option(help: "Records of a part.")
   var partSize = 10_000
 
-  @Option(help: "This process's share of the parts: 0/8, 1/8, …, to the same folder.", transform: shard)
+  @Option(
+    help: "This process's share of the parts: 0/8, 1/8, …, to the same folder.", transform: shard)
   var shard: BulkJob.Shard?
 
   @Option(help: "Arithmetic of the matrix products: float32, bfloat16, int8.", transform: chosen)
@@ -156,7 +157,8 @@ struct EncodeCommand: ParsableCommand {
       ("columns", columns.map(\.name).joined(separator: ",")), ("format", format.rawValue),
       ("dtype", dtype.rawValue), ("pooling", pooling?.rawValue ?? "the folder's"),
       ("max_tokens", String(limit)), ("seq_length", seqLength.map(String.init) ?? ""),
-      ("truncate", "\(truncate)"), ("part_size", String(partSize)), ("precision", precision.rawValue),
+      ("truncate", "\(truncate)"), ("part_size", String(partSize)),
+      ("precision", precision.rawValue),
       ("kernels", encoder.kernelSet),
     ]).claim(output)
 

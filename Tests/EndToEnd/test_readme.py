@@ -1,14 +1,19 @@
 """The README's examples, typed as they stand, and its table of settings."""
 
+import json
+import os
 import re
 import shlex
 import subprocess
 
 import pytest
-from server import ROOT, run
+from server import BINARY, ROOT, run
 
 README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```sh\n(curl .*)\n```\n```json\n(.*)\n```", README)
+
+
+COMMANDS = re.findall(r"^(bert-server .*?)(?: +#.*)?$", README, re.M)
 
 
 def pattern(answer):
@@ -30,3 +35,23 @@ def test_example(server, command, answer):
 
 def test_table_of_settings():
     assert run("settings", "--markdown").stdout in README
+
+
+def test_there_are_commands():
+    names = {command.split()[1] for command in COMMANDS}
+    assert names >= {"encode", "inspect", "tokenize", "healthcheck", "bench", "settings"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(server, command, tmp_path):
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    (tmp_path / "texts.txt").write_text("a fish\nanother\n")
+    (tmp_path / "pages.jsonl").write_text(json.dumps({"body": "a fish"}) + "\n")
+    words = shlex.split(command)
+    done = subprocess.run(
+        [BINARY, *words[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "BERT_SERVER_PORT": str(server.port)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    if words[1] == "encode":
+        assert list((tmp_path / words[words.index("-o") + 1]).glob("part-00000.*"))
