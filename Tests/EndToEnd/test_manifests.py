@@ -80,6 +80,33 @@ def test_kserve(program):
         }
 
 
+def bulk(job):
+    """Complaints about a Job's arguments: `encode` must have each flag, and the shards be all."""
+    spec = job["spec"]
+    [container] = spec["template"]["spec"]["containers"]
+    command, *arguments = container["args"]
+    known = set(re.findall(r"--[a-z-]+", run(command, "--help").stdout))
+    given = [argument.split("=")[0] for argument in arguments if argument.startswith("-")]
+    found = [f"{command} has no {flag}" for flag in given if flag not in known]
+    count = f"--shard=$(JOB_COMPLETION_INDEX)/{spec['completions']}"
+    return found + ([] if count in arguments else [f"{count} is missing"])
+
+
+def test_bulk_job():
+    [job] = files("bulk")
+    assert manifests.schema(job) + manifests.hardening(job) + bulk(job) == []
+    for change in [
+        lambda job: job["spec"].update(completions=7),
+        lambda job: job["spec"]["template"]["spec"]["containers"][0]["args"].append("--nonsense"),
+    ]:
+        wrong = copy.deepcopy(job)
+        change(wrong)
+        assert len(bulk(wrong)) == 1
+    wrong = copy.deepcopy(job)
+    wrong["spec"]["completions"] = "eight"
+    assert manifests.schema(wrong) != []
+
+
 def test_compose(program):
     [compose] = COMPOSE
     assert all_complaints(COMPOSE, program) == []
