@@ -8,7 +8,7 @@ public protocol RecordEncoder {
 
   /// - Returns: one result an input.
   /// - Throws: `BulkError`, for what is no record's fault.
-  mutating func encode(
+  func encode(
     _ inputs: [TokenizerInput]
   ) throws(BulkError) -> [Result<EncodedRecord, BadRecord>]
 }
@@ -70,7 +70,7 @@ public struct BulkJob {
   ///   - report: called after each window, and for each record left out.
   /// - Returns: false if it was stopped.
   public mutating func run(
-    _ reader: inout RecordReader, _ encoder: inout some RecordEncoder,
+    _ reader: inout RecordReader, _ encoder: some RecordEncoder,
     shouldStop: () -> Bool, report: (Progress) -> Void, reportSkipped: (String) -> Void
   ) throws(BulkError) -> Bool {
     var number = 0
@@ -80,7 +80,7 @@ public struct BulkJob {
       if isOurs && isThere { progress.partsBefore += 1 }
       let count =
         isOurs && !isThere
-        ? try write(number, &reader, &encoder, shouldStop, report, reportSkipped)
+        ? try write(number, &reader, encoder, shouldStop, report, reportSkipped)
         : try leaveOut(&reader)
       guard let count else { return false }
       if count < layout.partSize { return true }
@@ -96,7 +96,7 @@ public struct BulkJob {
 
   /// The records of a part, less than `partSize` at the end of the input; nil if it was stopped.
   private mutating func write(
-    _ number: Int, _ reader: inout RecordReader, _ encoder: inout some RecordEncoder,
+    _ number: Int, _ reader: inout RecordReader, _ encoder: some RecordEncoder,
     _ shouldStop: () -> Bool, _ report: (Progress) -> Void, _ reportSkipped: (String) -> Void
   ) throws(BulkError) -> Int? {
     var count = 0
@@ -110,7 +110,7 @@ public struct BulkJob {
           part.abandon()
           return nil
         }
-        try write(window, to: part, &encoder, reportSkipped)
+        try write(window, to: part, encoder, reportSkipped)
         count += window.count
         progress.inputBytes = reader.byteCount
         report(progress)
@@ -126,7 +126,7 @@ public struct BulkJob {
   }
 
   private mutating func write(
-    _ window: [Record], to part: PartWriter, _ encoder: inout some RecordEncoder,
+    _ window: [Record], to part: PartWriter, _ encoder: some RecordEncoder,
     _ reportSkipped: (String) -> Void
   ) throws(BulkError) {
     let inputs = window.compactMap { try? $0.input.get() }

@@ -88,6 +88,12 @@ struct EncodeCommand: ParsableCommand {
   @Option(help: "Compute threads; 0 for as many as the process may use.")
   var threads = 0
 
+  @Option(help: "Ask the service at http://HOST:PORT instead of encoding here.")
+  var server: String?
+
+  @Option(help: "Requests at a time, with --server.")
+  var concurrency = 8
+
   private static let poolings = SentenceModules.Pooling.allCases.map(\.rawValue)
     .joined(separator: ", ")
 
@@ -125,42 +131,31 @@ struct EncodeCommand: ParsableCommand {
 
   private func work() throws -> Bool {
     let paths = inputs.isEmpty ? ["-"] : inputs
-    let files = try ModelFiles(model)
-    var sentence = files.sentenceModules
-    if let pooling {
-      sentence = sentence ?? SentenceModules(pooling: pooling)
-      sentence?.pooling = pooling
-    }
-    let tokenizer = try files.tokenizer()
-    let positions = files.checkpoint.configuration.positionCount
-    let limit = seqLength ?? maxTokens ?? files.maxTokens
-    guard (3...positions).contains(limit) else {
-      throw ValidationError("--max-tokens and --seq-length are 3 to \(positions), the model's")
-    }
     guard partSize > 0 else { throw ValidationError("--part-size is at least 1") }
-    let encoder = try Encoder(
-      files.checkpoint, sentence: sentence,
-      lanes: ComputeLanes(count: ThreadCount(setting: threads).count), precision: precision,
-      kernelSet: kernels == "auto" ? nil : kernels,
-      maxBatchRows: max(positions, BenchShape.batchRows))
-    let columns = try columns(of: encoder)
+    let source = try server.map(remoteSource) ?? localSource()
+    let limit = seqLength ?? maxTokens ?? source.defaultMaxTokens
+    guard (3...source.positionCount).contains(limit) else {
+      throw ValidationError(
+        "--max-tokens and --seq-length are 3 to \(source.positionCount), the model's")
+    }
+    let columns = try columns(of: source)
     try check(columns)
+    let encoder = try source.encoder(columns, limit)
     let sizes = paths.map { path in
       (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? UInt64) ?? nil
     }
     let inputText = zip(paths, sizes).map { "\($0) (\($1.map(String.init) ?? "unknown") bytes)" }
-    try JobDescription([
-      ("program", "bert-server \(version)"), ("model", model),
-      ("inputs", inputText.joined(separator: ", ")),
-      ("input_format", inputFormat?.rawValue ?? "by name"), ("field", field),
-      ("second_field", secondField ?? ""),
-      ("columns", columns.map(\.name).joined(separator: ",")), ("format", format.rawValue),
-      ("dtype", dtype.rawValue), ("pooling", pooling?.rawValue ?? "the folder's"),
-      ("max_tokens", String(limit)), ("seq_length", seqLength.map(String.init) ?? ""),
-      ("truncate", "\(truncate)"), ("part_size", String(partSize)),
-      ("precision", precision.rawValue),
-      ("kernels", encoder.kernelSet),
-    ]).claim(output)
+    try JobDescription(
+      [
+        ("program", "bert-server \(version)"), ("inputs", inputText.joined(separator: ", ")),
+        ("input_format", inputFormat?.rawValue ?? "by name"), ("field", field),
+        ("second_field", secondField ?? ""),
+        ("columns", columns.map(\.name).joined(separator: ",")), ("format", format.rawValue),
+        ("dtype", dtype.rawValue), ("max_tokens", String(limit)),
+        ("seq_length", seqLength.map(String.init) ?? ""), ("truncate", "\(truncate)"),
+        ("part_size", String(partSize)),
+      ] + source.description
+    ).claim(output)
 
     // A serial queue may block: it has a thread of its own while it runs.
     let stop = Stop()
@@ -177,15 +172,12 @@ struct EncodeCommand: ParsableCommand {
       policy: onError, shard: shard)
     var reader = RecordReader(
       paths: paths, format: inputFormat, fields: Fields(text: field, second: secondField))
-    var local = LocalRecordEncoder(
-      encoder, tokenizer, maxTokens: limit, truncation: truncate, padTo: seqLength,
-      columns: columns)
     let known = sizes.compactMap(\.self)
     var shown = EncodeProgress(inputBytes: known.count == paths.count ? known.reduce(0, +) : nil)
     let isDone: Bool
     do {
       isDone = try job.run(
-        &reader, &local, shouldStop: { stop.isAsked.load(ordering: .relaxed) },
+        &reader, encoder, shouldStop: { stop.isAsked.load(ordering: .relaxed) },
         report: { shown.show($0) },
         reportSkipped: { printError($0) })
     } catch {
@@ -200,67 +192,5 @@ struct EncodeCommand: ParsableCommand {
   /// What signals leave for the job.
   private final class Stop: Sendable {
     let isAsked = Atomic(false)
-  }
-
-  private func columns(of encoder: Encoder) throws -> [Column] {
-    let (blocks, width) = (encoder.configuration.blockCount, encoder.configuration.hiddenSize)
-    var columns: [Column] = []
-    for name in outputKey.split(separator: ",", omittingEmptySubsequences: false) {
-      switch OutputKey(rawValue: String(name)) {
-      case .default, .pooledOutput:
-        guard encoder.hasPooler else {
-          throw ValidationError("this model has no pooler, so no \(name); see --output-key")
-        }
-        columns.append(Column(name: String(name), source: .pooled, width: width))
-      case .sequenceOutput:
-        columns.append(Column(name: String(name), source: .block(blocks - 1), width: width))
-      case .encoderOutputs:
-        for block in try chosenLayers(blocks) {
-          columns.append(Column(name: "\(name).\(block)", source: .block(block), width: width))
-        }
-      case .sentenceEmbedding:
-        guard let size = encoder.sentenceSize else {
-          throw ValidationError(
-            "the folder has no sentence-transformers modules; --pooling mean makes a "
-              + "sentence_embedding without")
-        }
-        columns.append(Column(name: String(name), source: .sentence, width: size))
-      case nil:
-        let keys = OutputKey.allCases.map(\.rawValue).joined(separator: ", ")
-        throw ValidationError("there is no output key '\(name)'; there is \(keys)")
-      }
-    }
-    return columns
-  }
-
-  private func chosenLayers(_ count: Int) throws -> [Int] {
-    guard let layers else { return Array(0..<count) }
-    return try layers.split(separator: ",", omittingEmptySubsequences: false).map { item in
-      guard let index = Int(item), -count..<count ~= index else {
-        throw ValidationError("--layers takes block indices from \(-count) to \(count - 1)")
-      }
-      return index < 0 ? index + count : index
-    }
-  }
-
-  private func check(_ columns: [Column]) throws {
-    guard Set(columns.map(\.name)).count == columns.count else {
-      throw ValidationError("--output-key and --layers name an entry twice")
-    }
-    if layers != nil, !columns.contains(where: { $0.name.hasPrefix("encoder_outputs.") }) {
-      throw ValidationError("--layers picks blocks of encoder_outputs; add it to --output-key")
-    }
-    guard format == .npy else { return }
-    if columns.count > 1 {
-      throw ValidationError("npy holds one entry a file; ask for one, or for --format safetensors")
-    }
-    if dtype == .bfloat16 {
-      throw ValidationError("npy has no bfloat16; ask for float16, or for --format safetensors")
-    }
-    if case .block = columns[0].source, seqLength == nil {
-      throw ValidationError(
-        "npy holds rectangles, and texts differ in length: add --seq-length, or ask for --format "
-          + "safetensors")
-    }
   }
 }

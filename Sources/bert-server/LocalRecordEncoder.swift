@@ -48,7 +48,7 @@ struct LocalRecordEncoder: RecordEncoder {
     windowSize = max(16, min(Self.mostRecords, Self.windowBytes / (4 * max(1, numbers))))
   }
 
-  mutating func encode(
+  func encode(
     _ inputs: [TokenizerInput]
   ) throws(BulkError) -> [Result<EncodedRecord, BadRecord>] {
     let tokenized = tokenize(inputs)

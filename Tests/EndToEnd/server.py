@@ -43,8 +43,8 @@ def run(*arguments, environment=None, standard_input="", timeout=PATIENCE):
 class Server:
     """`bert-server serve` on a free port; a context that ends with SIGTERM and an exit status of 0."""
 
-    def __init__(self, *flags, model=MODEL, drain_seconds=0, environment=None, log=None):
-        flags = ["--model", model, "--port", 0, "--drain-seconds", drain_seconds, *flags]
+    def __init__(self, *flags, model=MODEL, port=0, drain_seconds=0, environment=None, log=None):
+        flags = ["--model", model, "--port", port, "--drain-seconds", drain_seconds, *flags]
         self.process = subprocess.Popen(
             [BINARY, "serve", *map(str, flags)],
             cwd=ROOT,

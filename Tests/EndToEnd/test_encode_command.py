@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from server import BINARY, MODEL, ROOT, bits, run
+from server import BINARY, MODEL, ROOT, Server, bits, run
 from texts import TEXTS
 
 LINES = [text.replace("\n", " ").replace("\r", " ") for text in TEXTS.values() if isinstance(text, str)]
@@ -217,3 +217,64 @@ def test_progress_in_a_log_is_plain(lines, tmp_path):
     said = encode(tmp_path / "out", lines)
     assert "\r" not in said and "\x1b" not in said
     assert f"{len(LINES)} records" in said and "parts written: 1" in said
+
+
+# MARK: - With a service
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--output-key", "default,sentence_embedding", "--format", "safetensors"],
+        ["--output-key", "sequence_output,encoder_outputs", "--layers", "3,-1", "--format", "jsonl"],
+        ["--output-key", "sequence_output", "--seq-length", "32"],
+    ],
+)
+def test_a_service_makes_the_same_files(server, lines, tmp_path, arguments):
+    encode(tmp_path / "here", lines, *arguments)
+    run_there = ["encode", lines, "-o", tmp_path / "there", "--server", server.url, *arguments]
+    done = run(*run_there)
+    assert done.returncode == 0, done.stderr
+    here, there = contents(tmp_path / "here"), contents(tmp_path / "there")
+    here.pop("job.json"), there.pop("job.json")
+    assert here == there
+
+
+def test_a_service_names_the_bad_record(server, tmp_path):
+    texts = "".join("a fish\n" for _ in range(40)) + "a fish " * 600 + "\n" + "a fish\n"
+    arguments = ["--truncate", "error", "--on-error", "skip", "--server", server.url]
+    done = run("encode", "-o", tmp_path / "out", *arguments, standard_input=texts)
+    assert done.returncode == 0 and "standard input:41: left out: " in done.stderr, done.stderr
+    assert np.load(tmp_path / "out" / "part-00000.npy").shape == (41, 384)
+
+
+def test_a_service_that_is_full_and_dies(lines, tmp_path, log):
+    """429s are asked again, and so is what was lost with a process that another one follows."""
+    encode(tmp_path / "here", lines)
+    flags = ["--max-queue-tokens", "1024", "--max-batch-tokens", "1024"]
+    with Server(*flags, log=log) as first:
+        process = subprocess.Popen(
+            [BINARY, "encode", lines, "-o", tmp_path / "there", "--server", first.url,
+             "--concurrency", "64"], stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        while not (tmp_path / "there" / "job.json").exists():
+            assert process.poll() is None, process.stderr.read()
+        first.process.kill()
+        first.process.wait()
+        with Server(*flags, port=first.port, log=log):
+            assert process.wait(120) == 0, process.stderr.read()
+        first.process.returncode = 0
+    assert contents(tmp_path / "there")["part-00000.npy"] == contents(tmp_path / "here")["part-00000.npy"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--server", "https://localhost"], "--server takes http://HOST:PORT"),
+        (["--server", "http://localhost:x"], "has no host and port"),
+        (["--server", "http://127.0.0.1:1", "--precision", "int8"], "are the service's own"),
+    ],
+)
+def test_a_service_that_cannot_be_asked(arguments, words, tmp_path):
+    result = run("encode", "-o", tmp_path / "out", *arguments, standard_input="a\n")
+    assert result.returncode != 0 and words in result.stderr, result.stderr

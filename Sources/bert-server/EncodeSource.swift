@@ -1,0 +1,168 @@
+import ArgumentParser
+import BERT
+import Bulk
+import Checkpoints
+import FoundationEssentials
+import JSON
+import OutputMap
+import WordPiece
+
+/// What encodes, and what its map holds.
+struct EncodeSource {
+  var hiddenSize: Int
+  var blockCount: Int
+  var positionCount: Int
+  var hasPooler: Bool
+  var sentenceSize: Int?
+  var defaultMaxTokens: Int
+  /// What the numbers depend on.
+  var description: [(name: String, value: String)]
+  /// Of the columns, with a limit of tokens.
+  var encoder: ([Column], Int) throws -> any RecordEncoder
+}
+
+extension EncodeCommand {
+  /// The model folder, in this process.
+  func localSource() throws -> EncodeSource {
+    let files = try ModelFiles(model)
+    var sentence = files.sentenceModules
+    if let pooling {
+      sentence = sentence ?? SentenceModules(pooling: pooling)
+      sentence?.pooling = pooling
+    }
+    let tokenizer = try files.tokenizer()
+    let configuration = files.checkpoint.configuration
+    let encoder = try Encoder(
+      files.checkpoint, sentence: sentence,
+      lanes: ComputeLanes(count: ThreadCount(setting: threads).count), precision: precision,
+      kernelSet: kernels == "auto" ? nil : kernels,
+      maxBatchRows: max(configuration.positionCount, BenchShape.batchRows))
+    return EncodeSource(
+      hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
+      positionCount: configuration.positionCount, hasPooler: encoder.hasPooler,
+      sentenceSize: encoder.sentenceSize, defaultMaxTokens: files.maxTokens,
+      description: [
+        ("model", model), ("pooling", pooling?.rawValue ?? "the folder's"),
+        ("precision", precision.rawValue), ("kernels", encoder.kernelSet),
+      ]
+    ) { columns, limit in
+      LocalRecordEncoder(
+        encoder, tokenizer, maxTokens: limit, truncation: truncate, padTo: seqLength,
+        columns: columns)
+    }
+  }
+
+  /// A service, as its `/info` describes it.
+  func remoteSource(_ url: String) throws -> EncodeSource {
+    guard pooling == nil, precision == .float32, kernels == "auto", threads == 0 else {
+      throw ValidationError("--pooling, --precision, --kernels and --threads are the service's own")
+    }
+    guard 1...256 ~= concurrency else { throw ValidationError("--concurrency is 1 to 256") }
+    let keys = Environment.value("BERT_SERVER_API_KEYS")?.split(separator: ",")
+    let client = try HTTPClient(url: url, key: keys?.first.map(String.init))
+    let asking = RemoteRecordEncoder(
+      client: client, concurrency: concurrency, query: "", columns: [], hiddenSize: 1)
+    let answer = try asking.ask("GET", "/info")
+    guard answer.status == 200, let info = try? JSONParser.parse(answer.body) else {
+      throw BulkError(
+        "\(url)/info answers \(answer.status): \(RemoteRecordEncoder.message(answer))")
+    }
+    func text(_ name: String) -> String {
+      if case .string(let text)? = info[name] { text } else { "" }
+    }
+    func size(_ name: String) throws -> Int? {
+      if case .integer(let size)? = info["shape"]?[name] { Int(size) } else { nil }
+    }
+    guard let hiddenSize = try size("hidden_size"), let blockCount = try size("blocks"),
+      let positionCount = try size("positions"), hiddenSize > 0,
+      case .integer(let limit)? = info["limits"]?["max_tokens"],
+      case .array(let keys)? = info["output_keys"]
+    else { throw BulkError("\(url) is not a bert-server: its /info has no shape") }
+    return EncodeSource(
+      hiddenSize: hiddenSize, blockCount: blockCount, positionCount: positionCount,
+      hasPooler: keys.contains("default"), sentenceSize: try size("sentence_size"),
+      defaultMaxTokens: Int(limit),
+      description: [
+        ("model", text("model")), ("precision", text("precision")), ("kernels", text("kernels")),
+      ]
+    ) { columns, limit in
+      var query = "format=base64&truncate=\(truncate)"
+      query += seqLength.map { "&seq_length=\($0)" } ?? "&max_tokens=\(limit)"
+      var names: [Substring] = []
+      for name in columns.map({ $0.name.split(separator: ".")[0] }) where !names.contains(name) {
+        names.append(name)
+      }
+      query += "&output_key=" + names.joined(separator: ",")
+      let layers = columns.compactMap { column in
+        let parts = column.name.split(separator: ".")
+        return parts.count == 2 ? parts[1] : nil
+      }
+      if !layers.isEmpty { query += "&layers=" + layers.joined(separator: ",") }
+      return RemoteRecordEncoder(
+        client: client, concurrency: concurrency, query: query, columns: columns,
+        hiddenSize: hiddenSize)
+    }
+  }
+
+  func columns(of source: EncodeSource) throws -> [Column] {
+    let (blocks, width) = (source.blockCount, source.hiddenSize)
+    var columns: [Column] = []
+    for name in outputKey.split(separator: ",", omittingEmptySubsequences: false) {
+      switch OutputKey(rawValue: String(name)) {
+      case .default, .pooledOutput:
+        guard source.hasPooler else {
+          throw ValidationError("this model has no pooler, so no \(name); see --output-key")
+        }
+        columns.append(Column(name: String(name), source: .pooled, width: width))
+      case .sequenceOutput:
+        columns.append(Column(name: String(name), source: .block(blocks - 1), width: width))
+      case .encoderOutputs:
+        for block in try chosenLayers(blocks) {
+          columns.append(Column(name: "\(name).\(block)", source: .block(block), width: width))
+        }
+      case .sentenceEmbedding:
+        guard let size = source.sentenceSize else {
+          throw ValidationError(
+            "the folder has no sentence-transformers modules; --pooling mean makes a "
+              + "sentence_embedding without")
+        }
+        columns.append(Column(name: String(name), source: .sentence, width: size))
+      case nil:
+        let keys = OutputKey.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError("there is no output key '\(name)'; there is \(keys)")
+      }
+    }
+    return columns
+  }
+
+  private func chosenLayers(_ count: Int) throws -> [Int] {
+    guard let layers else { return Array(0..<count) }
+    return try layers.split(separator: ",", omittingEmptySubsequences: false).map { item in
+      guard let index = Int(item), -count..<count ~= index else {
+        throw ValidationError("--layers takes block indices from \(-count) to \(count - 1)")
+      }
+      return index < 0 ? index + count : index
+    }
+  }
+
+  func check(_ columns: [Column]) throws {
+    guard Set(columns.map(\.name)).count == columns.count else {
+      throw ValidationError("--output-key and --layers name an entry twice")
+    }
+    if layers != nil, !columns.contains(where: { $0.name.hasPrefix("encoder_outputs.") }) {
+      throw ValidationError("--layers picks blocks of encoder_outputs; add it to --output-key")
+    }
+    guard format == .npy else { return }
+    if columns.count > 1 {
+      throw ValidationError("npy holds one entry a file; ask for one, or for --format safetensors")
+    }
+    if dtype == .bfloat16 {
+      throw ValidationError("npy has no bfloat16; ask for float16, or for --format safetensors")
+    }
+    if case .block = columns[0].source, seqLength == nil {
+      throw ValidationError(
+        "npy holds rectangles, and texts differ in length: add --seq-length, or ask for --format "
+          + "safetensors")
+    }
+  }
+}

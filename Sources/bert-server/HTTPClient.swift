@@ -1,0 +1,157 @@
+import Bulk
+import Glibc
+
+/// Asks a service over plain HTTP, a connection a request.
+struct HTTPClient {
+  let host: String
+  let port: String
+  /// What the paths begin with.
+  let prefix: String
+  /// Sent as a bearer token.
+  let key: String?
+  /// Seconds that a connection may say nothing.
+  private static let patience = 120
+
+  struct Answer {
+    var status = 0
+    /// Names in lower case.
+    var fields: [String: String] = [:]
+    var body: [UInt8] = []
+  }
+
+  /// - Throws: `BulkError` if it is no `http://` address.
+  init(url: String, key: String?) throws {
+    guard url.hasPrefix("http://") else {
+      throw BulkError(
+        "--server takes http://HOST:PORT; for TLS put a proxy before it, not '\(url)'")
+    }
+    let rest = url.dropFirst("http://".count)
+    let authority = rest.prefix { $0 != "/" }
+    prefix =
+      String(rest.dropFirst(authority.count)).last == "/"
+      ? String(rest.dropFirst(authority.count).dropLast()) : String(rest.dropFirst(authority.count))
+    // The port comes behind the last colon that is not within an IPv6 address.
+    if let colon = authority.lastIndex(of: ":"), !authority[colon...].contains("]") {
+      host = Self.withoutBrackets(authority[..<colon])
+      port = String(authority[authority.index(after: colon)...])
+    } else {
+      host = Self.withoutBrackets(authority)
+      port = "80"
+    }
+    guard !host.isEmpty, UInt16(port) != nil else {
+      throw BulkError("'\(url)' has no host and port")
+    }
+    self.key = key
+  }
+
+  private static func withoutBrackets(_ host: Substring) -> String {
+    host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : String(host)
+  }
+
+  /// The whole answer; nil if there was none, or not all of it.
+  func ask(_ method: String, _ path: String, body: [UInt8] = []) -> Answer? {
+    guard let socket = connected() else { return nil }
+    defer { close(socket) }
+    var head =
+      "\(method) \(prefix)\(path) HTTP/1.1\r\nHost: \(host):\(port)\r\nConnection: close\r\n"
+    if let key { head += "Authorization: Bearer \(key)\r\n" }
+    if method == "POST" {
+      head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n"
+    }
+    guard send(Array((head + "\r\n").utf8) + body, to: socket), let bytes = receive(from: socket)
+    else { return nil }
+    return Self.parse(bytes)
+  }
+
+  private func connected() -> Int32? {
+    var hints = unsafe addrinfo()
+    unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    var found: UnsafeMutablePointer<addrinfo>?
+    guard unsafe getaddrinfo(host, port, &hints, &found) == 0 else { return nil }
+    defer { unsafe freeaddrinfo(found) }
+    var next = unsafe found
+    while let address = unsafe next {
+      let socket = unsafe socket(
+        address.pointee.ai_family, address.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
+      var limit = timeval(tv_sec: Self.patience, tv_usec: 0)
+      let size = socklen_t(MemoryLayout<timeval>.size)
+      unsafe setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+      unsafe setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+      if unsafe connect(socket, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 {
+        return socket
+      }
+      close(socket)
+      unsafe next = address.pointee.ai_next
+    }
+    return nil
+  }
+
+  private func send(_ bytes: [UInt8], to socket: Int32) -> Bool {
+    var start = 0
+    while start < bytes.count {
+      let count = unsafe bytes.withUnsafeBytes { bytes in
+        unsafe Glibc.send(
+          socket, bytes.baseAddress?.advanced(by: start), bytes.count - start, Int32(MSG_NOSIGNAL))
+      }
+      guard count > 0 else { return false }
+      start += count
+    }
+    return true
+  }
+
+  private func receive(from socket: Int32) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 256 << 10)
+    while true {
+      let capacity = piece.count
+      let count = unsafe recv(socket, &piece, capacity, 0)
+      if count == 0 { return bytes }
+      guard count > 0 else { return nil }
+      bytes += piece[..<count]
+    }
+  }
+
+  /// Nil for what is not whole.
+  static func parse(_ bytes: [UInt8]) -> Answer? {
+    guard
+      let end = bytes.indices.dropLast(3).first(where: {
+        bytes[$0] == 13 && bytes[$0 + 1] == 10 && bytes[$0 + 2] == 13 && bytes[$0 + 3] == 10
+      })
+    else { return nil }
+    let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")
+    let words = lines.first?.split(separator: " ") ?? []
+    guard words.count >= 2, let status = Int(words[1]) else { return nil }
+    var answer = Answer(status: status)
+    for line in lines.dropFirst() {
+      guard let colon = line.firstIndex(of: ":") else { continue }
+      let value = line[line.index(after: colon)...].drop { $0 == " " }
+      answer.fields[line[..<colon].lowercased()] = String(value)
+    }
+    let body = bytes[(end + 4)...]
+    if answer.fields["transfer-encoding"]?.lowercased() == "chunked" {
+      guard let whole = unchunked(body) else { return nil }
+      answer.body = whole
+    } else {
+      guard let length = answer.fields["content-length"].flatMap({ Int($0) }), body.count == length
+      else { return nil }
+      answer.body = Array(body)
+    }
+    return answer
+  }
+
+  /// RFC 9112, section 7.1; trailers are passed over.
+  private static func unchunked(_ bytes: ArraySlice<UInt8>) -> [UInt8]? {
+    var rest = bytes
+    var body: [UInt8] = []
+    while let end = rest.firstIndex(of: 10) {
+      let line = String(decoding: rest[..<end], as: UTF8.self).prefix { $0.isHexDigit }
+      guard let size = Int(line, radix: 16) else { return nil }
+      rest = rest[(end + 1)...]
+      if size == 0 { return body }
+      guard rest.count >= size + 2 else { return nil }
+      body += rest.prefix(size)
+      rest = rest.dropFirst(size + 2)
+    }
+    return nil
+  }
+}
