@@ -8,6 +8,7 @@ import threading
 import time
 
 import numpy as np
+import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -141,3 +142,11 @@ def test_bert_as_service(server):
     answer = server.encode({"id": 1, "texts": [["a", "fish"]], "is_tokenized": True}, output_key="all")
     assert answer["result"] == answer["outputs"]["default"]
     assert "result" not in server.encode({"texts": [SEED]})
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_full_disk_takes_the_log_alone(log_format):
+    with open("/dev/full", "w") as full:
+        with Server("--log-level", "trace", "--log-format", log_format, log=full) as server:
+            for _ in range(50):
+                assert server.encode(["a fish"])["lengths"] == [4]
