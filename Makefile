@@ -14,7 +14,7 @@ EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-
 .DEFAULT_GOAL := help
 .PHONY: help run test build model format lint test-sanitize test-neon fuzz accuracy compare-tokens \
   bench-peers bench-curves bench-servers bench-tokenizers soak compare-http docs screenshots image image-test \
-  fleet-test clean system system-clients system-servers system-texts system-image
+  fleet-test capacity bench-overload clean system system-clients system-servers system-texts system-image
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 16
@@ -122,6 +122,13 @@ image-test: model system-image ## builds the images with buildah and runs them w
 
 fleet-test: build model system-clients ## three replicas behind a proxy: restarts, deaths, hangs; a minute
 	python3 Tests/Fleet/fleet.py --server $(SERVER)
+
+capacity: .benchmarks/venv/installed ## simulates fleets of 10 to 1,000 replicas of a measured speed
+	$(PEERS_PYTHON) Tests/Fleet/capacity.py --tokens-per-second 9500 \
+	  --plot Tests/Benchmarks/results/capacity.svg
+
+bench-overload: build .benchmarks/models/.converted system-servers ## goodput at ten times the load
+	$(PEERS_PYTHON) Tests/Benchmarks/bench_overload.py --server $(SERVER) --models .benchmarks/models
 
 clean: ## removes what was built; the model stays
 	rm -rf .build .build-thread .build-address .build-fuzz .build-image .benchmarks .venv

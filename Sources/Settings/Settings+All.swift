@@ -37,7 +37,7 @@ extension Settings {
     .text(
       "api_key_file", \.apiKeyFile, empty: "no keys are asked for",
       """
-      File of API keys, one a line, # starts a comment; all routes but /health ask for one, 401. \
+      File of API keys, one a line, # starts a comment; all routes but / and /health ask for one, 401. \
       Read again when it changes
       """),
     .choice(

@@ -142,6 +142,14 @@ def test_several_texts(chromium, server):
         expect(page.locator("#tokens li").nth(2)).to_contain_text("kitten")
 
 
+def test_texts_are_no_markup(chromium, server):
+    text = "<img src=x onerror=alert(1)> </script><b>bold</b>"
+    with Visit(chromium, server, locale="en-GB") as page:
+        encode(page, f"{text}\nanother", kind="several")
+        assert page.locator("img, b").count() == 0
+        assert "<img" in page.locator("#code").inner_text()
+
+
 def test_code_and_files(chromium, server):
     with Visit(chromium, server, locale="en-GB") as page:
         encode(page, "it's \"one\" fish")
