@@ -15,7 +15,7 @@ RUN mkdir -p Sources/bert-server && touch Sources/bert-server/main.swift \
   && products=$(grep -o '\.product([^)]*)' Package.swift | sort -u | paste -sd,) \
   && empty=".executableTarget(name: \"bert-server\", dependencies: [$products])" \
   && cp Package.swift /whole.swift \
-  && sed -i "/^  targets: \\[/,/^  \\],/c\\  targets: [$empty]," Package.swift \
+  && sed -i -e '/\.library(/d' -e "/^  targets: \\[/,/^  \\],/c\\  targets: [$empty]," Package.swift \
   && swift build --configuration release --product bert-server --static-swift-stdlib \
   && mv /whole.swift Package.swift && rm -r Sources \
   && for test in TestSupport $(grep -A1 '\.testTarget(' Package.swift | grep -oP 'name: "\K\w+'); \

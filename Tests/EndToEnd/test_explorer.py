@@ -192,13 +192,9 @@ def test_512_tokens_through_all_blocks(chromium, server):
         encode(page, LONG)
         assert page.locator("#tokens li").count() == 512
         expect(page.locator("#cut")).to_be_visible()
-        # Each block is drawn without holding up the page.
         for block in range(6):
-            slow = page.evaluate(
-                "block => { const began = performance.now(); find('block').value = block; drawHeat(); "
-                "return performance.now() - began }", block
-            )
-            assert slow < 5000
+            page.locator("#block").fill(str(block))
+            expect(page.locator("#block-name")).to_have_text(re.compile(f"^{block}"))
         assert page.locator("#heat").evaluate("it => [it.width, it.height]") == [384, 512]
 
 
