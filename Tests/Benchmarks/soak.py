@@ -4,7 +4,7 @@
     soak.py --server BINARY --model FOLDER --plot FILE.svg [--requests 1000000]
 
 churn: connections opened and reset with half a request on them. idle: keep-alive connections that say
-nothing while others work. soak: requests of every kind that matters, with memory, descriptors and
+nothing while others work. slow: clients that send a byte a second, the same. soak: requests of every kind that matters, with memory, descriptors and
 threads read from /proc as they go.
 """
 
@@ -72,6 +72,32 @@ def idle(server, bodies, count=10_000):
     return {**figures, "p99_ms": beside["p99"], "p99_ms_without": without["p99"], "connections": count}
 
 
+def slow(server, bodies, count=2_000):
+    """p99 of others beside clients that send a byte a second, and without them."""
+    address = ("127.0.0.1", int(server.url.rsplit(":", 1)[1]))
+    without = wrk(f"{server.url}/embed", 8, bodies, 8)
+    connections = [socket.create_connection(address) for _ in range(count)]
+    done = threading.Event()
+
+    def trickle():
+        request = b"POST /encode HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n"
+        for index in range(len(request)):
+            for connection in connections:
+                connection.sendall(request[index : index + 1])
+            if done.wait(1):
+                return
+
+    trickling = threading.Thread(target=trickle)
+    trickling.start()
+    # Less than the deadline of a header, which ends them.
+    beside = wrk(f"{server.url}/embed", 8, bodies, 8)
+    done.set()
+    trickling.join()
+    for connection in connections:
+        connection.close()
+    return {"p99_ms": beside["p99"], "p99_ms_without": without["p99"], "connections": count}
+
+
 def soak(server, bodies, requests):
     lines, done = [], threading.Event()
 
@@ -123,6 +149,7 @@ def main():
         print(json.dumps({"part": "begin", **resources(server.process)}), flush=True)
         print(json.dumps({"part": "churn", **churn(server), **resources(server.process)}), flush=True)
         print(json.dumps({"part": "idle", **idle(server, bodies), **resources(server.process)}), flush=True)
+        print(json.dumps({"part": "slow", **slow(server, bodies), **resources(server.process)}), flush=True)
         answered, lines = soak(server, bodies, arguments.requests)
         size = len(lines) // 8
         eighths = [
