@@ -6,7 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+import requests
+from safetensors.numpy import load_file, save_file
 
 import reference
 import tokens
@@ -112,3 +113,27 @@ def test_a_folder_that_cannot_be_served_is_named(tmp_path):
     assert str(tmp_path) in ended.stderr
     ended = run("serve", "--port", 0, "--model", MODEL, "--model", MODEL)
     assert ended.returncode == 2
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory, small):
+    """The small model with a word whose embedding is no number."""
+    folder = tmp_path_factory.mktemp("models") / "faulty"
+    shutil.copytree(small, folder)
+    words = (folder / "vocab.txt").read_text().split("\n")
+    arrays = load_file(folder / "model.safetensors")
+    arrays["embeddings.word_embeddings.weight"][words.index("fish"), 7] = np.nan
+    save_file(arrays, folder / "model.safetensors")
+    return folder
+
+
+def test_a_fault_of_the_model(faulty, log):
+    """A 500 that says so; in a stream that has begun, an end that no client takes for a good one."""
+    with Server(model=faulty, log=log) as server:
+        response = server.post(["a fish"])
+        assert response.status_code == 500 and "NaN" in response.json()["error"]
+        assert server.encode(["a cat"])["lengths"] == [4]
+        lines = [json.dumps("a cat")] * 1500 + [json.dumps("a fish")] + [json.dumps("a cat")] * 10
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            server.post("\n".join(lines).encode(), content_type="application/x-ndjson")
+        assert server.encode(["a cat"])["lengths"] == [4]
