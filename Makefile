@@ -14,7 +14,7 @@ EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-
 .DEFAULT_GOAL := help
 .PHONY: help run test build model format lint test-sanitize test-neon fuzz accuracy compare-tokens \
   bench-peers bench-curves bench-servers bench-tokenizers soak compare-http docs screenshots image image-test \
-  fleet-test capacity bench-overload clean system system-clients system-servers system-texts system-image
+  fleet-test capacity bench-overload clean system system-clients system-servers system-texts system-image system-fleet
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 16
@@ -120,7 +120,7 @@ image: ## builds the container images bert-server and, without a model, bert-ser
 image-test: model system-image ## builds the images with buildah and runs them with runc; a quarter of an hour
 	python3 Tests/Image/image_test.py
 
-fleet-test: build model system-clients ## three replicas behind a proxy: restarts, deaths, hangs; a minute
+fleet-test: build model system-fleet ## three replicas behind a proxy: restarts, deaths, hangs, a cut cable; as root
 	python3 Tests/Fleet/fleet.py --server $(SERVER)
 
 capacity: .benchmarks/venv/installed ## simulates fleets of 10 to 1,000 replicas of a measured speed
@@ -213,6 +213,11 @@ system-servers: system
 	@missing=; \
 	command -v nginx >/dev/null || missing="$$missing nginx-light"; \
 	command -v wrk >/dev/null || missing="$$missing wrk"; \
+	$(INSTALL_MISSING)
+
+system-fleet: system-clients
+	@missing=; \
+	command -v ip >/dev/null || missing="$$missing iproute2"; \
 	$(INSTALL_MISSING)
 
 system-image: system

@@ -3,7 +3,6 @@ import BERT
 import Bulk
 import Checkpoints
 import Dispatch
-import FoundationEssentials
 import Glibc
 import JSON
 import OutputMap
@@ -141,9 +140,7 @@ struct EncodeCommand: ParsableCommand {
     let columns = try columns(of: source)
     try check(columns)
     let encoder = try source.encoder(columns, limit)
-    let sizes = paths.map { path in
-      (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? UInt64) ?? nil
-    }
+    let sizes = paths.map(Self.size)
     let inputText = zip(paths, sizes).map { "\($0) (\($1.map(String.init) ?? "unknown") bytes)" }
     try JobDescription(
       [
@@ -187,6 +184,13 @@ struct EncodeCommand: ParsableCommand {
     shown.clear()
     printError(shown.summary(job.progress))
     return isDone
+  }
+
+  /// Bytes of a file; nil for a pipe, or what cannot be looked at.
+  private static func size(_ path: String) -> UInt64? {
+    var status = Glibc.stat()
+    guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    return UInt64(status.st_size)
   }
 
   /// What signals leave for the job.

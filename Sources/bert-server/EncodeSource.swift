@@ -2,7 +2,6 @@ import ArgumentParser
 import BERT
 import Bulk
 import Checkpoints
-import FoundationEssentials
 import JSON
 import OutputMap
 import WordPiece

@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import os
+import pty
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -211,6 +213,28 @@ def test_memory_does_not_grow_with_the_input(tmp_path):
         )  # fmt: skip
         peaks.append(int(done.stdout) / 1024)
     assert peaks[1] < peaks[0] + 16, peaks
+
+
+def test_progress_on_a_terminal(tmp_path):
+    """A line that is written over, with the share done and the time left."""
+    path = tmp_path / "texts.txt"
+    path.write_text("a fish\n" * 30_000)
+    terminal, other = pty.openpty()
+    process = subprocess.Popen(
+        [BINARY, "encode", path, "-o", tmp_path / "out", "--model", MODEL, "--precision", "int8"],
+        stderr=other,
+    )  # fmt: skip
+    os.close(other)
+    said = b""
+    while True:
+        try:
+            said += os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            break
+    os.close(terminal)
+    assert process.wait() == 0
+    shown = re.findall(r"\r(\d+) records, \d+ tokens/s, (\d+) %, (\d+):(\d\d):(\d\d) left", said.decode())
+    assert len(shown) > 1 and [int(line[0]) for line in shown] == sorted(int(line[0]) for line in shown)
 
 
 def test_progress_in_a_log_is_plain(lines, tmp_path):

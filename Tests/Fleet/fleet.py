@@ -1,5 +1,5 @@
-"""Three replicas behind config/proxy/haproxy.cfg on this machine's loopback addresses: what clients
-see of restarts, deaths, hangs and slowness. `make fleet-test`; a minute.
+"""Three replicas behind config/proxy/haproxy.cfg, each in a network namespace of its own: what clients
+see of restarts, deaths, hangs, slowness and a cut cable. `make fleet-test`, as root; a minute.
 
 Prints a table, and ends with 1 if a request got no answer or a wrong one. `--without-retries` shows
 what the proxy's settings are for: the same faults, the lines for asking again left out.
@@ -38,12 +38,41 @@ def free_port(address):
         return any.getsockname()[1]
 
 
+class Network:
+    """A namespace with one cable to this one, for the length of a context."""
+
+    def __init__(self, number):
+        self.name = f"bert-replica-{number}"
+        self.cable = f"bert-cable-{number}"
+        self.here, self.there = f"10.231.{number}.1", f"10.231.{number}.2"
+
+    def __enter__(self):
+        self.ip("netns", "add", self.name)
+        self.ip("link", "add", self.cable, "type", "veth", "peer", "name", "eth0", "netns", self.name)
+        self.ip("address", "add", f"{self.here}/30", "dev", self.cable)
+        self.ip("-n", self.name, "address", "add", f"{self.there}/30", "dev", "eth0")
+        self.ip("-n", self.name, "link", "set", "eth0", "up")
+        self.set("up")
+        return self
+
+    def __exit__(self, *failure):
+        # The cable goes with its end.
+        self.ip("netns", "delete", self.name)
+
+    def set(self, state):
+        self.ip("link", "set", self.cable, state)
+
+    @staticmethod
+    def ip(*arguments):
+        subprocess.run(["ip", *arguments], check=True)
+
+
 class Replica:
-    def __init__(self, number, binary, log):
-        self.address = f"127.0.0.{10 + number}"
-        self.port = free_port(self.address)
+    def __init__(self, network, binary, log):
+        self.network = network
+        self.address, self.port = network.there, 8080
         self.command = [
-            binary, "serve", "--model", MODEL, "--threads", 1, "--io-queues", 1,
+            "ip", "netns", "exec", network.name, binary, "serve", "--model", MODEL, "--threads", 1, "--io-queues", 1,
             "--host", self.address, "--port", self.port, "--drain-seconds", 2,
         ]  # fmt: skip
         self.log = log
@@ -76,6 +105,12 @@ class Replica:
         self.signal(signal.SIGSTOP)
         time.sleep(4)
         self.signal(signal.SIGCONT)
+
+    def cut(self):
+        """Its packets go nowhere, and nobody is told."""
+        self.network.set("down")
+        time.sleep(4)
+        self.network.set("up")
 
     def limp(self, seconds):
         """Runs for a tenth of the time."""
@@ -191,12 +226,13 @@ class Phase:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--server", default=ROOT / ".build" / "release" / "bert-server")
+    parser.add_argument("--server", type=pathlib.Path, default=ROOT / ".build" / "release" / "bert-server")
     parser.add_argument("--without-retries", action="store_true")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(tempfile.TemporaryFile())
-        replicas = [Replica(number, options.server, log) for number in (1, 2, 3)]
+        networks = [stack.enter_context(Network(number)) for number in (1, 2, 3)]
+        replicas = [Replica(network, options.server.resolve(), log) for network in networks]
         for each in replicas:
             each.start()
             # One that was stopped cannot end itself.
@@ -213,6 +249,7 @@ def main():
         faults = [
             (Phase("kill -9, a new one 1.5 s later", 4, first.die), proxy),
             (Phase("SIGSTOP for 4 s", 6, second.hang), proxy),
+            (Phase("the network cut for 4 s", 6, third.cut), proxy),
         ]
         if not options.without_retries:
             faults = [
