@@ -67,7 +67,8 @@ public struct BulkJob {
 
   /// - Parameters:
   ///   - shouldStop: asked between windows; true ends the run with what is whole.
-  ///   - report: called after each window, and for each record left out.
+  ///   - report: called after each window.
+  ///   - reportSkipped: called for each record left out.
   /// - Returns: false if it was stopped.
   public mutating func run(
     _ reader: inout RecordReader, _ encoder: some RecordEncoder,

@@ -5,6 +5,8 @@ import Glibc
 struct HTTPClient {
   let host: String
   let port: String
+  /// Both, as they stand in the address.
+  private let authority: String
   /// What the paths begin with.
   let prefix: String
   /// Sent as a bearer token.
@@ -27,9 +29,9 @@ struct HTTPClient {
     }
     let rest = url.dropFirst("http://".count)
     let authority = rest.prefix { $0 != "/" }
-    prefix =
-      String(rest.dropFirst(authority.count)).last == "/"
-      ? String(rest.dropFirst(authority.count).dropLast()) : String(rest.dropFirst(authority.count))
+    self.authority = String(authority)
+    let path = rest.dropFirst(authority.count)
+    prefix = String(path.hasSuffix("/") ? path.dropLast() : path)
     // The port comes behind the last colon that is not within an IPv6 address.
     if let colon = authority.lastIndex(of: ":"), !authority[colon...].contains("]") {
       host = Self.withoutBrackets(authority[..<colon])
@@ -53,7 +55,7 @@ struct HTTPClient {
     guard let socket = connected() else { return nil }
     defer { close(socket) }
     var head =
-      "\(method) \(prefix)\(path) HTTP/1.1\r\nHost: \(host):\(port)\r\nConnection: close\r\n"
+      "\(method) \(prefix)\(path) HTTP/1.1\r\nHost: \(authority)\r\nConnection: close\r\n"
     if let key { head += "Authorization: Bearer \(key)\r\n" }
     if method == "POST" {
       head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n"

@@ -9,7 +9,7 @@ import WordPiece
 /// Has records encoded by a service, some requests at a time; what it refuses for now is asked again.
 struct RemoteRecordEncoder: RecordEncoder {
   private static let textsPerRequest = 32
-  /// Waits in all are a minute and a half, or what the service says.
+  /// Some fifty seconds in all, or what the service says.
   private static let attempts = 10
 
   let client: HTTPClient

@@ -264,6 +264,13 @@ def test_a_service_makes_the_same_files(server, lines, tmp_path, arguments):
     assert here == there
 
 
+def test_a_service_at_an_ipv6_address(tmp_path, log):
+    with Server("--host", "::1", log=log) as server:
+        assert server.url.startswith("http://[::1]:")
+        done = run("encode", "-o", tmp_path / "out", "--server", server.url + "/", standard_input="a\n")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_service_names_the_bad_record(server, tmp_path):
     texts = "".join("a fish\n" for _ in range(40)) + "a fish " * 600 + "\n" + "a fish\n"
     arguments = ["--truncate", "error", "--on-error", "skip", "--server", server.url]
