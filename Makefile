@@ -231,6 +231,7 @@ system-image: system
 system-clients: system
 	@missing=; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v faketime >/dev/null || missing="$$missing faketime"; \
 	command -v promtool >/dev/null || missing="$$missing prometheus"; \
 	command -v haproxy >/dev/null || missing="$$missing haproxy"; \
 	$(INSTALL_MISSING)

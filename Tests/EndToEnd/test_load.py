@@ -1,5 +1,6 @@
 """Many clients at once: every answer is the one that the request gets when it is alone."""
 
+import glob
 import http.client
 import json
 import os
@@ -7,6 +8,7 @@ import random
 import signal
 import threading
 import time
+from email.utils import parsedate_to_datetime
 
 from server import PATIENCE, Server
 from texts import TEXTS
@@ -162,3 +164,26 @@ def test_kill_leaves_no_answer_that_looks_whole(tmp_path):
         assert all(client.turned_away or client.failures for client in clients)
         with Server(log=log) as server:  # as ready as ever
             assert next(alone(server, [work[0][0]]))[1] == work[0][1]
+
+
+FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), "")
+
+
+def test_a_clock_that_jumps(tmp_path, log):
+    """A year ahead, a day back: the date of answers follows, and no deadline passes."""
+    now = tmp_path / "now"
+    now.write_text("+0")
+    environment = {
+        "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(now), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }  # fmt: skip
+    with Server(environment=environment, log=log) as server:
+        days = []
+        for jump in ("+0", "+365d", "-1d", "+365d"):
+            now.write_text(jump)
+            for _ in range(20):
+                response = server.post(["a fish"])
+                assert response.status_code == 200
+            date = parsedate_to_datetime(response.headers["Date"]).timestamp()
+            days.append(round((date - time.time()) / 86_400))
+    assert days == [0, 365, -1, 365]
