@@ -13,8 +13,9 @@ EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-
 
 .DEFAULT_GOAL := help
 .PHONY: help run test build model format lint test-sanitize test-neon fuzz accuracy compare-tokens \
-  bench-peers bench-curves bench-servers bench-tokenizers soak compare-http docs screenshots image image-test \
-  fleet-test capacity bench-overload clean system system-clients system-servers system-texts system-image system-fleet
+  bench-peers bench-curves bench-servers bench-tokenizers bench-overload soak compare-http docs \
+  screenshots image image-test fleet-test capacity clean system system-clients system-servers \
+  system-texts system-image system-fleet
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 16
@@ -83,7 +84,7 @@ bench-servers: build .benchmarks/models/.converted system-servers ## loads our s
 	$(PEERS_PYTHON) Tests/Benchmarks/bench_servers.py --server $(SERVER) --models .benchmarks/models \
 	  --hummingbird .benchmarks/hummingbird/release/hello
 
-soak: build .benchmarks/models/.converted system-servers ## 100,000 connections reset, 10,000 idle, a million requests
+soak: build model .benchmarks/venv/installed system-servers ## 100,000 connections reset, 10,000 idle, a million requests
 	cd Tests/Benchmarks && $(abspath $(PEERS_PYTHON)) soak.py --server $(abspath $(SERVER)) \
 	  --model $(abspath $(MODEL)) --plot results/soak.svg
 
@@ -127,8 +128,8 @@ capacity: .benchmarks/venv/installed ## simulates fleets of 10 to 1,000 replicas
 	$(PEERS_PYTHON) Tests/Fleet/capacity.py --tokens-per-second 9500 \
 	  --plot Tests/Benchmarks/results/capacity.svg
 
-bench-overload: build .benchmarks/models/.converted system-servers ## goodput at ten times the load
-	$(PEERS_PYTHON) Tests/Benchmarks/bench_overload.py --server $(SERVER) --models .benchmarks/models
+bench-overload: build model .benchmarks/venv/installed system-servers ## goodput at ten times the load
+	$(PEERS_PYTHON) Tests/Benchmarks/bench_overload.py --server $(SERVER) --model $(MODEL)
 
 clean: ## removes what was built; the model stays
 	rm -rf .build .build-thread .build-address .build-fuzz .build-image .benchmarks .venv
@@ -215,8 +216,9 @@ system-servers: system
 	command -v wrk >/dev/null || missing="$$missing wrk"; \
 	$(INSTALL_MISSING)
 
-system-fleet: system-clients
+system-fleet: system
 	@missing=; \
+	command -v haproxy >/dev/null || missing="$$missing haproxy"; \
 	command -v ip >/dev/null || missing="$$missing iproute2"; \
 	$(INSTALL_MISSING)
 

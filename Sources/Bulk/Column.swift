@@ -19,20 +19,29 @@ public struct Column: Sendable {
     case block(Int)
   }
 
-  public var name: String
+  public var key: OutputKey
   public var source: Source
   /// Numbers of a row.
   public var width: Int
 
-  public init(name: String, source: Source, width: Int) {
-    self.name = name
+  public init(key: OutputKey, source: Source, width: Int) {
+    self.key = key
     self.source = source
     self.width = width
   }
 
-  var hasRowPerToken: Bool {
-    if case .block = source { true } else { false }
+  /// As it is called in the files: `encoder_outputs` is one tensor a block.
+  public var name: String {
+    guard key == .encoderOutputs, let block else { return key.rawValue }
+    return "\(key.rawValue).\(block)"
   }
+
+  /// The block whose output it is; nil for a vector a record.
+  public var block: Int? {
+    if case .block(let block) = source { block } else { nil }
+  }
+
+  var hasRowPerToken: Bool { block != nil }
 
   func values(of sequence: EncodedSequence) -> [Float] {
     switch source {

@@ -84,15 +84,20 @@ final class PartWriter {
     let path = layout.path(ofPart: number)
     guard layout.format != .jsonl else { return try spools[0].finish(as: path) }
     let whole = try Spool(path: "\(layout.folder)/.\(layout.name(ofPart: number)).whole")
-    try whole.append(layout.format == .npy ? npyHead() : safetensorsHead())
-    for spool in spools {
-      try whole.append(spool)
-      spool.remove()
+    do {
+      try whole.append(layout.format == .npy ? npyHead() : safetensorsHead())
+      for spool in spools {
+        try whole.append(spool)
+        spool.remove()
+      }
+      if layout.format == .safetensors {
+        for (_, values) in integers { try whole.append(Self.bytes(values)) }
+      }
+      try whole.finish(as: path)
+    } catch {
+      whole.remove()
+      throw error
     }
-    if layout.format == .safetensors {
-      for (_, values) in integers { try whole.append(Self.bytes(values)) }
-    }
-    try whole.finish(as: path)
   }
 
   func abandon() {

@@ -14,7 +14,9 @@ public struct RecordReader {
   private var current = InputFormat.text
   private var lineNumber = 0
   private var index = 0
-  private var columns: [String] = []
+  private var columnCount = 0
+  private var textColumn = 0
+  private var secondColumn: Int?
   private var bytesOfEarlierFiles = 0
 
   /// Bytes read so far.
@@ -51,15 +53,22 @@ public struct RecordReader {
     guard case .success(let names)? = try csvRecord() else {
       throw BulkError("\(self.path):1: there is no line of column names")
     }
-    columns = names
+    var columns = names
     // A byte order mark is no part of a name.
     if let first = columns.first, first.unicodeScalars.first == "\u{FEFF}" {
       columns[0] = String(first.unicodeScalars.dropFirst())
     }
-    for name in [fields.text, fields.second].compactMap(\.self) where !columns.contains(name) {
-      throw BulkError(
-        "\(self.path):1: there is no column '\(name)'; there is \(columns.joined(separator: ", "))")
+    func column(_ name: String) throws(BulkError) -> Int {
+      guard let index = columns.firstIndex(of: name) else {
+        throw BulkError(
+          "\(self.path):1: there is no column '\(name)'; there is \(columns.joined(separator: ", "))"
+        )
+      }
+      return index
     }
+    columnCount = columns.count
+    textColumn = try column(fields.text)
+    secondColumn = if let second = fields.second { try column(second) } else { nil }
   }
 
   private mutating func nextOfFile() throws(BulkError) -> Record? {
@@ -138,13 +147,12 @@ public struct RecordReader {
   // MARK: - CSV
 
   private func input(ofCells cells: [String]) -> Result<TokenizerInput, BadRecord> {
-    guard cells.count == columns.count else {
+    guard cells.count == columnCount else {
       return .failure(
-        BadRecord("it has \(cells.count) cells and there are \(columns.count) columns"))
+        BadRecord("it has \(cells.count) cells and there are \(columnCount) columns"))
     }
-    func cell(_ name: String) -> String { columns.firstIndex(of: name).map { cells[$0] } ?? "" }
-    let text = cell(fields.text)
-    return .success(fields.second.map { .pair(text, cell($0)) } ?? .single(text))
+    let text = cells[textColumn]
+    return .success(secondColumn.map { .pair(text, cells[$0]) } ?? .single(text))
   }
 
   /// One record's cells; quoted ones may hold line ends. Nil at the end.

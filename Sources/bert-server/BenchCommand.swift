@@ -16,17 +16,7 @@ struct BenchCommand: ParsableCommand {
       the weights' way from memory once a pass, whichever is more.
       """)
 
-  @Option(help: "The model folder.")
-  var model = "models/all-MiniLM-L6-v2"
-
-  @Option(help: "Compute threads; 0 for as many as the process may use.")
-  var threads = 0
-
-  @Option(help: "Arithmetic of the matrix products: float32, bfloat16, int8.", transform: chosen)
-  var precision = Encoder.Precision.float32
-
-  @Option(help: "Kernel set; auto for the fastest.")
-  var kernels = "auto"
+  @OptionGroup var flags: EncoderFlags
 
   @Option(help: "Pairs of peak and passes that are measured of each shape.")
   var rounds = 9
@@ -42,7 +32,7 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     do {
-      let files = try ModelFiles(model)
+      let files = try ModelFiles(flags.model)
       let configuration = files.checkpoint.configuration
       let positions = configuration.positionCount
       let vocabulary = configuration.vocabularySize
@@ -51,13 +41,11 @@ struct BenchCommand: ParsableCommand {
         ?? BenchShape.fixed(positions: positions, vocabulary: vocabulary)
       let lines = try texts.map(Self.lines) ?? []
       if !lines.isEmpty { measured.append(try fileShape(lines, files)) }
-      let encoder = try Encoder(
-        files.checkpoint, lanes: ComputeLanes(count: ThreadCount(setting: threads).count),
-        precision: precision, kernelSet: kernels == "auto" ? nil : kernels,
-        maxBatchRows: max(positions, BenchShape.batchRows))
+      let encoder = try flags.encoder(files)
       if !json {
         print(
-          "\(model), \(encoder.kernelSet), \(encoder.laneCount) threads, \(precision.rawValue)")
+          "\(flags.model), \(encoder.kernelSet), \(encoder.laneCount) threads, "
+            + encoder.precision.rawValue)
         let names = ["shape", "tokens/s", "ms", "least", "GFLOP/s", "peak"]
         print(row(names + ["share (least to most)"]))
       }

@@ -26,8 +26,7 @@ struct EncodeCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "The output folder, made if it is not there.")
   var output: String
 
-  @Option(help: "The model folder.")
-  var model = "models/all-MiniLM-L6-v2"
+  @OptionGroup var flags: EncoderFlags
 
   @Option(
     help: "text (a text a line), jsonl or csv; what a file's name ends with when not given.",
@@ -77,15 +76,6 @@ struct EncodeCommand: ParsableCommand {
   @Option(
     help: "This process's share of the parts: 0/8, 1/8, …, to the same folder.", transform: shard)
   var shard: BulkJob.Shard?
-
-  @Option(help: "Arithmetic of the matrix products: float32, bfloat16, int8.", transform: chosen)
-  var precision = Encoder.Precision.float32
-
-  @Option(help: "Kernel set; auto for the fastest.")
-  var kernels = "auto"
-
-  @Option(help: "Compute threads; 0 for as many as the process may use.")
-  var threads = 0
 
   @Option(help: "Ask the service at http://HOST:PORT instead of encoding here.")
   var server: String?

@@ -23,7 +23,7 @@ struct EncodeSource {
 extension EncodeCommand {
   /// The model folder, in this process.
   func localSource() throws -> EncodeSource {
-    let files = try ModelFiles(model)
+    let files = try ModelFiles(flags.model)
     var sentence = files.sentenceModules
     if let pooling {
       sentence = sentence ?? SentenceModules(pooling: pooling)
@@ -31,18 +31,14 @@ extension EncodeCommand {
     }
     let tokenizer = try files.tokenizer()
     let configuration = files.checkpoint.configuration
-    let encoder = try Encoder(
-      files.checkpoint, sentence: sentence,
-      lanes: ComputeLanes(count: ThreadCount(setting: threads).count), precision: precision,
-      kernelSet: kernels == "auto" ? nil : kernels,
-      maxBatchRows: max(configuration.positionCount, BenchShape.batchRows))
+    let encoder = try flags.encoder(files, sentence: sentence)
     return EncodeSource(
       hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
       positionCount: configuration.positionCount, hasPooler: encoder.hasPooler,
       sentenceSize: encoder.sentenceSize, defaultMaxTokens: files.maxTokens,
       description: [
-        ("model", model), ("pooling", pooling?.rawValue ?? "the folder's"),
-        ("precision", precision.rawValue), ("kernels", encoder.kernelSet),
+        ("model", flags.model), ("pooling", pooling?.rawValue ?? "the folder's"),
+        ("precision", encoder.precision.rawValue), ("kernels", encoder.kernelSet),
       ]
     ) { columns, limit in
       LocalRecordEncoder(
@@ -53,7 +49,8 @@ extension EncodeCommand {
 
   /// A service, as its `/info` describes it.
   func remoteSource(_ url: String) throws -> EncodeSource {
-    guard pooling == nil, precision == .float32, kernels == "auto", threads == 0 else {
+    guard pooling == nil, flags.precision == .float32, flags.kernels == "auto", flags.threads == 0
+    else {
       throw ValidationError("--pooling, --precision, --kernels and --threads are the service's own")
     }
     guard 1...256 ~= concurrency else { throw ValidationError("--concurrency is 1 to 256") }
@@ -87,16 +84,10 @@ extension EncodeCommand {
     ) { columns, limit in
       var query = "format=base64&truncate=\(truncate)"
       query += seqLength.map { "&seq_length=\($0)" } ?? "&max_tokens=\(limit)"
-      var names: [Substring] = []
-      for name in columns.map({ $0.name.split(separator: ".")[0] }) where !names.contains(name) {
-        names.append(name)
-      }
-      query += "&output_key=" + names.joined(separator: ",")
-      let layers = columns.compactMap { column in
-        let parts = column.name.split(separator: ".")
-        return parts.count == 2 ? parts[1] : nil
-      }
-      if !layers.isEmpty { query += "&layers=" + layers.joined(separator: ",") }
+      let keys = OutputKey.allCases.filter { key in columns.contains { $0.key == key } }
+      query += "&output_key=" + keys.map(\.rawValue).joined(separator: ",")
+      let layers = columns.filter { $0.key == .encoderOutputs }.compactMap(\.block)
+      if !layers.isEmpty { query += "&layers=" + layers.map(String.init).joined(separator: ",") }
       return RemoteRecordEncoder(
         client: client, concurrency: concurrency, query: query, columns: columns,
         hiddenSize: hiddenSize)
@@ -107,17 +98,21 @@ extension EncodeCommand {
     let (blocks, width) = (source.blockCount, source.hiddenSize)
     var columns: [Column] = []
     for name in outputKey.split(separator: ",", omittingEmptySubsequences: false) {
-      switch OutputKey(rawValue: String(name)) {
+      guard let key = OutputKey(rawValue: String(name)) else {
+        let keys = OutputKey.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ValidationError("there is no output key '\(name)'; there is \(keys)")
+      }
+      switch key {
       case .default, .pooledOutput:
         guard source.hasPooler else {
           throw ValidationError("this model has no pooler, so no \(name); see --output-key")
         }
-        columns.append(Column(name: String(name), source: .pooled, width: width))
+        columns.append(Column(key: key, source: .pooled, width: width))
       case .sequenceOutput:
-        columns.append(Column(name: String(name), source: .block(blocks - 1), width: width))
+        columns.append(Column(key: key, source: .block(blocks - 1), width: width))
       case .encoderOutputs:
         for block in try chosenLayers(blocks) {
-          columns.append(Column(name: "\(name).\(block)", source: .block(block), width: width))
+          columns.append(Column(key: key, source: .block(block), width: width))
         }
       case .sentenceEmbedding:
         guard let size = source.sentenceSize else {
@@ -125,10 +120,7 @@ extension EncodeCommand {
             "the folder has no sentence-transformers modules; --pooling mean makes a "
               + "sentence_embedding without")
         }
-        columns.append(Column(name: String(name), source: .sentence, width: size))
-      case nil:
-        let keys = OutputKey.allCases.map(\.rawValue).joined(separator: ", ")
-        throw ValidationError("there is no output key '\(name)'; there is \(keys)")
+        columns.append(Column(key: key, source: .sentence, width: size))
       }
     }
     return columns
@@ -148,7 +140,7 @@ extension EncodeCommand {
     guard Set(columns.map(\.name)).count == columns.count else {
       throw ValidationError("--output-key and --layers name an entry twice")
     }
-    if layers != nil, !columns.contains(where: { $0.name.hasPrefix("encoder_outputs.") }) {
+    if layers != nil, !columns.contains(where: { $0.key == .encoderOutputs }) {
       throw ValidationError("--layers picks blocks of encoder_outputs; add it to --output-key")
     }
     guard format == .npy else { return }
@@ -158,7 +150,7 @@ extension EncodeCommand {
     if dtype == .bfloat16 {
       throw ValidationError("npy has no bfloat16; ask for float16, or for --format safetensors")
     }
-    if case .block = columns[0].source, seqLength == nil {
+    if columns[0].block != nil, seqLength == nil {
       throw ValidationError(
         "npy holds rectangles, and texts differ in length: add --seq-length, or ask for --format "
           + "safetensors")

@@ -1,24 +1,43 @@
 import Bulk
+import COpenSSL
 import Glibc
 
-/// Asks a service over plain HTTP, a connection a request.
-struct HTTPClient {
-  let host: String
-  let port: String
-  /// Both, as they stand in the address.
-  private let authority: String
-  /// What the paths begin with.
-  let prefix: String
-  /// Sent as a bearer token.
-  let key: String?
-  /// Seconds that a connection may say nothing.
-  private static let patience = 120
-
+/// Asks a service, a connection a request.
+///
+/// `@unchecked Sendable`: `tls` is never written, and libssl makes sessions of a context on any thread.
+@safe
+struct HTTPClient: @unchecked Sendable {
   struct Answer {
     var status = 0
     /// Names in lower case.
     var fields: [String: String] = [:]
     var body: [UInt8] = []
+  }
+
+  private let host: String
+  private let port: String
+  /// Both, as they stand in the address.
+  let authority: String
+  /// What the paths begin with.
+  private let prefix: String
+  /// Sent as a bearer token.
+  private let key: String?
+  /// Seconds that a connection may say nothing.
+  private let patience: Int
+  /// Nil: plain. Never freed: it lives as long as the command.
+  private let tls: OpaquePointer?
+
+  /// - Parameters:
+  ///   - patience: seconds that a connection may say nothing.
+  ///   - tls: a client's context, or nil for plain HTTP.
+  init(host: String, port: String, patience: Int, tls: OpaquePointer? = nil) {
+    self.host = host
+    self.port = port
+    authority = "\(host):\(port)"
+    prefix = ""
+    key = nil
+    self.patience = patience
+    unsafe self.tls = unsafe tls
   }
 
   /// - Throws: `BulkError` if it is no `http://` address.
@@ -44,6 +63,8 @@ struct HTTPClient {
       throw BulkError("'\(url)' has no host and port")
     }
     self.key = key
+    patience = 120
+    unsafe tls = nil
   }
 
   private static func withoutBrackets(_ host: Substring) -> String {
@@ -54,13 +75,20 @@ struct HTTPClient {
   func ask(_ method: String, _ path: String, body: [UInt8] = []) -> Answer? {
     guard let socket = connected() else { return nil }
     defer { close(socket) }
+    var session: OpaquePointer?
+    if let tls = unsafe tls {
+      unsafe session = tls_session_new(tls, socket)
+      if unsafe session == nil { return nil }
+    }
+    defer { if let session = unsafe session { unsafe tls_session_free(session) } }
     var head =
       "\(method) \(prefix)\(path) HTTP/1.1\r\nHost: \(authority)\r\nConnection: close\r\n"
     if let key { head += "Authorization: Bearer \(key)\r\n" }
     if method == "POST" {
       head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n"
     }
-    guard send(Array((head + "\r\n").utf8) + body, to: socket), let bytes = receive(from: socket)
+    guard unsafe Self.send(Array((head + "\r\n").utf8) + body, to: socket, session),
+      let bytes = unsafe Self.receive(from: socket, session)
     else { return nil }
     return Self.parse(bytes)
   }
@@ -75,7 +103,7 @@ struct HTTPClient {
     while let address = unsafe next {
       let socket = unsafe socket(
         address.pointee.ai_family, address.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
-      var limit = timeval(tv_sec: Self.patience, tv_usec: 0)
+      var limit = timeval(tv_sec: patience, tv_usec: 0)
       let size = socklen_t(MemoryLayout<timeval>.size)
       unsafe setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
       unsafe setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
@@ -88,12 +116,17 @@ struct HTTPClient {
     return nil
   }
 
-  private func send(_ bytes: [UInt8], to socket: Int32) -> Bool {
+  private static func send(
+    _ bytes: [UInt8], to socket: Int32, _ session: OpaquePointer?
+  ) -> Bool {
     var start = 0
     while start < bytes.count {
       let count = unsafe bytes.withUnsafeBytes { bytes in
-        unsafe Glibc.send(
-          socket, bytes.baseAddress?.advanced(by: start), bytes.count - start, Int32(MSG_NOSIGNAL))
+        let rest = unsafe bytes.baseAddress?.advanced(by: start)
+        if let session = unsafe session {
+          return unsafe tls_send(session, rest, bytes.count - start, nil, 0)
+        }
+        return unsafe Glibc.send(socket, rest, bytes.count - start, Int32(MSG_NOSIGNAL))
       }
       guard count > 0 else { return false }
       start += count
@@ -101,12 +134,18 @@ struct HTTPClient {
     return true
   }
 
-  private func receive(from socket: Int32) -> [UInt8]? {
+  /// Everything up to the end; nil if it breaks off.
+  private static func receive(from socket: Int32, _ session: OpaquePointer?) -> [UInt8]? {
     var bytes: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 256 << 10)
+    var piece = [UInt8](repeating: 0, count: 64 << 10)
     while true {
       let capacity = piece.count
-      let count = unsafe recv(socket, &piece, capacity, 0)
+      let count =
+        if let session = unsafe session {
+          unsafe tls_receive(session, &piece, capacity)
+        } else {
+          unsafe recv(socket, &piece, capacity, 0)
+        }
       if count == 0 { return bytes }
       guard count > 0 else { return nil }
       bytes += piece[..<count]
@@ -114,7 +153,7 @@ struct HTTPClient {
   }
 
   /// Nil for what is not whole.
-  static func parse(_ bytes: [UInt8]) -> Answer? {
+  private static func parse(_ bytes: [UInt8]) -> Answer? {
     guard
       let end = bytes.indices.dropLast(3).first(where: {
         bytes[$0] == 13 && bytes[$0 + 1] == 10 && bytes[$0 + 2] == 13 && bytes[$0 + 3] == 10

@@ -1,6 +1,5 @@
 import ArgumentParser
 import COpenSSL
-import Glibc
 import Settings
 
 /// For a container without curl: exit 0 if the service on this host is ready.
@@ -45,59 +44,18 @@ struct HealthcheckCommand: ParsableCommand {
 
   /// The status of `GET /health/ready`; nil without an answer.
   private func status(_ settings: Settings, _ port: UInt16) -> Int? {
-    let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    guard socket >= 0 else { return nil }
-    defer { close(socket) }
-    var limit = timeval(tv_sec: timeout, tv_usec: 0)
-    let size = socklen_t(MemoryLayout<timeval>.size)
-    unsafe setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
-    unsafe setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-    let connected = unsafe withUnsafePointer(to: &address) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard connected == 0 else { return nil }
     // Freed by the end of the process.
-    var session: OpaquePointer?
+    var context: OpaquePointer?
     if tls || !settings.tlsCertificate.isEmpty {
       let hasCertificate = !settings.tlsClientCA.isEmpty
       var fault = tls_fault()
-      guard
-        let context = unsafe tls_unverified_client_context(
-          hasCertificate ? settings.tlsCertificate : nil, hasCertificate ? settings.tlsKey : nil,
-          &fault)
-      else { return nil }
-      unsafe session = tls_session_new(context, socket)
-      if unsafe session == nil { return nil }
+      unsafe context = tls_unverified_client_context(
+        hasCertificate ? settings.tlsCertificate : nil, hasCertificate ? settings.tlsKey : nil,
+        &fault)
+      if unsafe context == nil { return nil }
     }
-    let request = Array(
-      "GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
-    let sent = unsafe request.withUnsafeBytes { bytes in
-      if let session = unsafe session {
-        return unsafe tls_send(session, bytes.baseAddress, bytes.count, nil, 0)
-      }
-      return unsafe send(socket, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
-    }
-    guard sent == request.count else { return nil }
-    // "HTTP/1.1 200": the first twelve bytes tell it.
-    var head: [UInt8] = []
-    while head.count < 12 {
-      var piece = [UInt8](repeating: 0, count: 64)
-      let capacity = piece.count
-      let count =
-        if let session = unsafe session {
-          unsafe tls_receive(session, &piece, capacity)
-        } else {
-          unsafe recv(socket, &piece, capacity, 0)
-        }
-      guard count > 0 else { return nil }
-      head += piece[..<count]
-    }
-    return Int(String(decoding: head[9..<12], as: UTF8.self))
+    let client = unsafe HTTPClient(
+      host: "127.0.0.1", port: String(port), patience: timeout, tls: context)
+    return client.ask("GET", "/health/ready")?.status
   }
 }

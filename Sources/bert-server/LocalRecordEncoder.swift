@@ -38,11 +38,7 @@ struct LocalRecordEncoder: RecordEncoder {
       case .sentence: selection.sentence = true
       case .block(let block): selection.blocks.insert(block)
       }
-      if case .block = column.source {
-        numbers += maxTokens * column.width
-      } else {
-        numbers += column.width
-      }
+      numbers += column.block == nil ? column.width : maxTokens * column.width
     }
     self.selection = selection
     windowSize = max(16, min(Self.mostRecords, Self.windowBytes / (4 * max(1, numbers))))
@@ -52,20 +48,17 @@ struct LocalRecordEncoder: RecordEncoder {
     _ inputs: [TokenizerInput]
   ) throws(BulkError) -> [Result<EncodedRecord, BadRecord>] {
     let tokenized = tokenize(inputs)
-    var results: [Result<EncodedRecord, BadRecord>] = tokenized.map {
-      $0.flatMap { _ in .failure(BadRecord("it was not encoded")) }
-    }
+    var sequences: [Int: EncodedSequence] = [:]
     for batch in batches(tokenized) {
       var packed = PackedBatch()
-      let texts = batch.compactMap { try? tokenized[$0].get() }
-      for text in texts { packed.append(text.sequence, for: selection) }
+      for index in batch {
+        if case .success(let text) = tokenized[index] {
+          packed.append(text.sequence, for: selection)
+        }
+      }
       do {
-        let sequences = try encoder.encodeAndWait(packed)
-        for (index, (text, sequence)) in zip(batch, zip(texts, sequences)) {
-          results[index] = .success(
-            EncodedRecord(
-              sequence: sequence, tokenCount: text.sequence.attendedCount,
-              truncated: text.truncated))
+        for (index, sequence) in zip(batch, try encoder.encodeAndWait(packed)) {
+          sequences[index] = sequence
         }
       } catch {
         switch error {
@@ -74,7 +67,13 @@ struct LocalRecordEncoder: RecordEncoder {
         }
       }
     }
-    return results
+    return tokenized.enumerated().map { index, result in
+      result.map { text in
+        EncodedRecord(
+          sequence: sequences[index] ?? EncodedSequence(rowCount: 0),
+          tokenCount: text.sequence.attendedCount, truncated: text.truncated)
+      }
+    }
   }
 
   /// Indices of texts that are encoded together: the longest first, as many as fill a pass.

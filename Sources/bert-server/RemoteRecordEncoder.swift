@@ -91,7 +91,7 @@ struct RemoteRecordEncoder: RecordEncoder {
       guard attempt < Self.attempts else {
         throw BulkError(
           answer.map { "the service answers \($0.status): \(Self.message($0))" }
-            ?? "the service at \(client.host):\(client.port) does not answer")
+            ?? "the service at \(client.authority) does not answer")
       }
       let told = answer?.fields["retry-after"].flatMap { Double($0) } ?? 0
       usleep(UInt32(min(30, max(wait, told)) * 1e6))
@@ -131,17 +131,17 @@ struct RemoteRecordEncoder: RecordEncoder {
     var results: [Result<EncodedRecord, BadRecord>] = []
     for index in 0..<count {
       var sequence = EncodedSequence(rowCount: 0)
-      for (place, column) in columns.enumerated() {
-        let key = column.name.split(separator: ".")[0]
-        // Blocks come in the order in which they were asked for.
-        let layer = columns[..<place].count { $0.name.hasPrefix("encoder_outputs.") }
-        guard case .array(let items)? = outputs[String(key)] else { throw Self.strange }
+      // Blocks come in the order in which they were asked for.
+      var layer = 0
+      for column in columns {
+        guard case .array(let items)? = outputs[column.key.rawValue] else { throw Self.strange }
         let values: [Float]
-        if key == "encoder_outputs" {
+        if column.key == .encoderOutputs {
           guard layer < items.count, case .array(let texts) = items[layer] else {
             throw Self.strange
           }
           values = try Self.floats(texts, index)
+          layer += 1
         } else {
           values = try Self.floats(items, index)
         }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Goodput at ten times the connections that fill the service, with a queue that is soon full.
 
-    bench_overload.py --server BINARY --models FOLDER [--rounds 3]
+    bench_overload.py --server BINARY --model FOLDER [--rounds 3]
 
 A client that is refused asks again at once, so refusals are many times the answers; the client runs on
 the same cores.
@@ -10,12 +10,11 @@ the same cores.
 import argparse
 import json
 import os
-import pathlib
 import statistics
 import subprocess
 import tempfile
 
-from bench_servers import HERE, MODEL, Served, body_file, free_port, make_texts
+from bench_servers import HERE, Served, body_file, free_port, make_texts
 
 SECONDS = 8
 
@@ -35,11 +34,11 @@ def load(url, connections, bodies):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True)
-    parser.add_argument("--models", type=pathlib.Path, required=True)
+    parser.add_argument("--model", required=True)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     port = free_port()
-    command = [arguments.server, "serve", "--model", arguments.models / MODEL, "--port", port]
+    command = [arguments.server, "serve", "--model", arguments.model, "--port", port]
     command += ["--max-queue-tokens", "2048"]
     ratios = []
     with tempfile.TemporaryDirectory() as folder, Served(command, port) as server:

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -38,6 +39,22 @@ def run(*arguments, environment=None, standard_input="", timeout=PATIENCE):
         text=True,
         timeout=timeout,
     )
+
+
+# A child's peak starts from its parent's, so a small process comes between.
+PEAK = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
+
+
+def run_measured(*arguments):
+    """As `run`, and the most bytes of memory that the command had."""
+    command = [sys.executable, "-c", PEAK, BINARY, *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    return done, int(done.stdout.split()[-1]) * 1024
 
 
 class Server:

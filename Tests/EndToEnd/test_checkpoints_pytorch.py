@@ -4,13 +4,11 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 import reference
-from server import BINARY, MODEL, ROOT, Server, run
+from server import MODEL, ROOT, Server, run, run_measured
 
 FIXTURES = ROOT / "Tests" / "CheckpointsTests" / "Fixtures"
 # Or one of 4 blocks of 512, see make_pytorch.py.
@@ -109,14 +107,6 @@ def test_inspect_tells_why_a_pickle_is_refused(tmp_path):
     assert "posix.system" in result.stderr and "nothing is run" in result.stderr
 
 
-PEAK = """
-import resource, subprocess, sys
-status = subprocess.run(sys.argv[1:]).returncode
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-sys.exit(status)
-"""
-
-
 def with_claim(weights, old, new):
     """The header with another claim of the same length; the data stays."""
     assert len(old) == len(new) and weights.count(old) >= 1
@@ -138,9 +128,6 @@ def test_a_broken_file_costs_no_more_than_twice_its_size(change, reason, tmp_pat
     weights = folder / "model.safetensors"
     size = weights.stat().st_size
     weights.write_bytes(change(weights.read_bytes()))
-    # Through a small process of its own: what a child's peak starts from is its parent's.
-    measured = subprocess.run(
-        [sys.executable, "-c", PEAK, BINARY, "inspect", folder], capture_output=True, text=True
-    )
-    assert measured.returncode == 1 and reason in measured.stderr
-    assert 0 < int(measured.stdout.split()[-1]) * 1024 < 2 * size
+    done, peak = run_measured("inspect", folder)
+    assert done.returncode == 1 and reason in done.stderr
+    assert 0 < peak < 2 * size

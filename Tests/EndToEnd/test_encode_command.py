@@ -9,13 +9,12 @@ import random
 import re
 import signal
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from server import BINARY, MODEL, ROOT, Server, bits, run
+from server import BINARY, MODEL, ROOT, Server, bits, run, run_measured
 from texts import TEXTS
 
 LINES = [text.replace("\n", " ").replace("\r", " ") for text in TEXTS.values() if isinstance(text, str)]
@@ -198,20 +197,16 @@ def test_broken_off_and_resumed(number, tmp_path):
     assert found == contents(tmp_path / "whole")
 
 
-PEAK = "import resource,subprocess,sys; subprocess.run(sys.argv[1:],check=True); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-
-
 def test_memory_does_not_grow_with_the_input(tmp_path):
     peaks = []
     for count in (4_000, 40_000):
         path = tmp_path / f"{count}.txt"
         path.write_text("a fish\n" * count)
-        done = subprocess.run(
-            [sys.executable, "-c", PEAK, BINARY, "encode", path, "-o", tmp_path / f"{count}",
-             "--model", MODEL, "--precision", "int8"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        peaks.append(int(done.stdout) / 1024)
+        done, peak = run_measured(
+            "encode", path, "-o", tmp_path / f"{count}", "--model", MODEL, "--precision", "int8"
+        )
+        assert done.returncode == 0, done.stderr
+        peaks.append(peak / 2**20)
     assert peaks[1] < peaks[0] + 16, peaks
 
 
@@ -292,9 +287,10 @@ def test_a_service_that_is_full_and_dies(lines, tmp_path, log):
             assert process.poll() is None, process.stderr.read()
         first.process.kill()
         first.process.wait()
-        with Server(*flags, port=first.port, log=log):
+        with Server(*flags, port=first.port, log=log) as second:
             assert process.wait(120) == 0, process.stderr.read()
-        first.process.returncode = 0
+            refused = re.search(r"^bert_rejected_requests_total (\d+)", second.get("/metrics").text, re.M)
+    assert int(refused[1]) > 0, "its queue was never full"
     assert contents(tmp_path / "there")["part-00000.npy"] == contents(tmp_path / "here")["part-00000.npy"]
 
 

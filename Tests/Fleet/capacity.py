@@ -8,6 +8,7 @@ sentences' are (lognormal, mean 29 tokens), one in fifty a page of 512.
 """
 
 import argparse
+import collections
 import heapq
 import pathlib
 import random
@@ -34,7 +35,7 @@ class Fleet:
 
     def __init__(self, replicas, rate, balance, dice):
         self.rate, self.balance, self.dice = rate, balance, dice
-        self.waiting = [[] for _ in range(replicas)]
+        self.waiting = [collections.deque() for _ in range(replicas)]
         self.busy = [False] * replicas
         self.open = [0] * replicas
         self.turn = 0
@@ -57,7 +58,7 @@ class Fleet:
         taken, tokens = [], 0
         queue = self.waiting[replica]
         while queue and (not taken or tokens + queue[0][1] <= PASS_TOKENS):
-            taken.append(queue.pop(0))
+            taken.append(queue.popleft())
             tokens += taken[-1][1]
         self.busy[replica] = bool(taken)
         if taken:
@@ -79,7 +80,7 @@ class Fleet:
             self.begin(replica, end)
 
     def grow(self, count):
-        self.waiting += [[] for _ in range(count)]
+        self.waiting += [collections.deque() for _ in range(count)]
         self.busy += [False] * count
         self.open += [0] * count
 

@@ -67,9 +67,10 @@ class Builder:
         if packages.exists():
             copy = WORK / "swiftpm"
             shutil.copytree(packages, copy, dirs_exist_ok=True)
-            self.options += ["--volume", f"{copy}:/root/.cache/org.swift.swiftpm"]
+            self.options += ["--volume", f"{copy}:/caches/org.swift.swiftpm"]
         debian = stand_in("debian", "")
-        tools = stand_in("tools", TOOLS, f"PATH={swift}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+        tools = stand_in("tools", TOOLS, f"PATH={swift}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+                         "XDG_CACHE_HOME=/caches")
         return {"SWIFT_IMAGE": tools, "DEBIAN_IMAGE": debian, "PYTHON_IMAGE": tools}
 
     def build(self, tag, *flags, target=None):
@@ -82,7 +83,7 @@ class Builder:
         return tag, time.monotonic() - begin
 
 
-def stand_in(name, packages, environment=None):
+def stand_in(name, packages, *environment):
     """An image of Debian with those packages, made once."""
     image = f"localhost/{name}"
     if image in buildah("images", "--format", "{{.Name}}").split():
@@ -99,8 +100,8 @@ def stand_in(name, packages, environment=None):
     (tree / "var/cache/apt/archives/partial").mkdir(parents=True)
     container = buildah("from", "scratch")
     buildah("add", "--quiet", container, tree, "/")
-    if environment:
-        buildah("config", "--env", environment, container)
+    for variable in environment:
+        buildah("config", "--env", variable, container)
     buildah("commit", "--rm", "--quiet", container, image)
     shutil.rmtree(tree)
     return image

@@ -52,8 +52,8 @@ INLINE void normalizeRow(const LayerNorm *norm, const float *x, float *y) {
   const size_t columns = norm->columns;
   const Moments of = moments(columns, x);
   const double factor = 1 / sqrt(of.variance + (double)norm->epsilon);
-  // A mean of few bits is taken off the largest value without rounding; what it lacks comes with the
-  // product.
+  // Rounded as a value of 16 to 32 deviations would be, the mean is taken off the largest values
+  // without rounding again; what it lacks comes with the product.
   const float coarse = 24 * (float)(1 / factor), start = ((float)of.mean + coarse) - coarse;
   const vec offset = vset((float)(((double)start - of.mean) * factor));
   for (size_t j = 0; j < columns; j += LANES) {

@@ -1,0 +1,27 @@
+import ArgumentParser
+import BERT
+import Checkpoints
+
+/// Which model is computed with, and how: for commands without settings.
+struct EncoderFlags: ParsableArguments {
+  @Option(help: "The model folder.")
+  var model = "models/all-MiniLM-L6-v2"
+
+  @Option(help: "Compute threads; 0 for as many as the process may use.")
+  var threads = 0
+
+  @Option(help: "Arithmetic of the matrix products: float32, bfloat16, int8.", transform: chosen)
+  var precision = Encoder.Precision.float32
+
+  @Option(help: "Kernel set; auto for the fastest.")
+  var kernels = "auto"
+
+  /// An encoder whose passes take `BenchShape.batchRows` rows, or the longest text if that has more.
+  func encoder(_ files: ModelFiles, sentence: SentenceModules? = nil) throws -> Encoder {
+    try Encoder(
+      files.checkpoint, sentence: sentence,
+      lanes: ComputeLanes(count: ThreadCount(setting: threads).count), precision: precision,
+      kernelSet: kernels == "auto" ? nil : kernels,
+      maxBatchRows: max(files.checkpoint.configuration.positionCount, BenchShape.batchRows))
+  }
+}
