@@ -32,22 +32,26 @@ RUN swift build --configuration release --product bert-server --static-swift-std
 # What the binary still wants of the system, and who it is from: scanners read dpkg's records.
 # OpenSSL is such a thing on purpose: its repairs come with Debian's, without a new build.
 FROM ${DEBIAN_IMAGE} AS libraries
-RUN apt-get update && apt-get install -y --no-install-recommends libssl3 libstdc++6 zlib1g
+RUN apt-get update && apt-get install -y --no-install-recommends \
+  ca-certificates libssl3 libstdc++6 zlib1g
 COPY --from=build /layer/usr/bin/bert-server /bert-server
 COPY LICENSE /root-folder/usr/share/doc/bert-server/LICENSE
-RUN set -eu; mkdir -p /root-folder/etc /root-folder/var/lib/dpkg/status.d; \
+RUN set -eu; mkdir -p /root-folder/etc/ssl/certs /root-folder/var/lib/dpkg/status.d; \
   for library in $(ldd /bert-server | grep -o '/[^ ]*' | sort -u); do \
     cp --dereference --parents "$library" /root-folder; \
     package=$(dpkg-query --search "*/$(basename "$library")" | cut -d: -f1 | sort -u); \
     dpkg-query --status "$package" > "/root-folder/var/lib/dpkg/status.d/$package"; \
     cp --dereference --parents "/usr/share/doc/$package/copyright" /root-folder; \
   done; \
+  cp /etc/ssl/certs/ca-certificates.crt /root-folder/etc/ssl/certs; \
+  dpkg-query --status ca-certificates > /root-folder/var/lib/dpkg/status.d/ca-certificates; \
+  cp --parents /usr/share/doc/ca-certificates/copyright /root-folder; \
   echo 'nonroot:x:65532:65532:nonroot:/:/nowhere' > /root-folder/etc/passwd; \
   echo 'nonroot:x:65532:' > /root-folder/etc/group; \
   cp --dereference /etc/os-release /root-folder/etc; \
   find /root-folder -exec touch --date=@0 {} +
 
-# No shell, no package manager. No authorities either: the server calls nobody.
+# No shell, no package manager. The server calls nobody, but `encode --server` may.
 FROM scratch AS server
 COPY --from=libraries /root-folder /
 COPY --from=build /layer /
@@ -56,7 +60,8 @@ LABEL org.opencontainers.image.title="bert-server" \
   org.opencontainers.image.description="BERT's output map over HTTP, on CPUs" \
   org.opencontainers.image.licenses="Apache-2.0" \
   org.opencontainers.image.revision="${REVISION}"
-ENV PATH=/usr/bin BERT_SERVER_HOST=0.0.0.0 BERT_SERVER_LOG_FORMAT=json
+ENV PATH=/usr/bin BERT_SERVER_HOST=0.0.0.0 BERT_SERVER_LOG_FORMAT=json \
+  SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 # The default model's path is relative: models/all-MiniLM-L6-v2. Nothing is written, here or
 # elsewhere: the root file system may be read-only.
 WORKDIR /

@@ -14,7 +14,7 @@ EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-
 .DEFAULT_GOAL := help
 .PHONY: help run test build model format lint test-sanitize test-neon fuzz accuracy compare-tokens \
   bench-peers bench-curves bench-servers bench-tokenizers bench-overload soak compare-http docs \
-  screenshots image image-test fleet-test capacity clean system system-clients system-servers \
+  screenshots image image-test fleet-test capacity capacity-test clean system system-clients system-servers \
   system-texts system-image system-fleet
 
 help: ## lists the targets
@@ -128,6 +128,9 @@ capacity: .benchmarks/venv/installed ## simulates fleets of 10 to 1,000 replicas
 	$(PEERS_PYTHON) Tests/Fleet/capacity.py --tokens-per-second 9500 \
 	  --plot Tests/Benchmarks/results/capacity.svg
 
+capacity-test: build model ## holds that simulation to a replica under load
+	python3 Tests/Fleet/load_test.py --server $(SERVER) --model $(MODEL)
+
 bench-overload: build model .benchmarks/venv/installed system-servers ## goodput at ten times the load
 	$(PEERS_PYTHON) Tests/Benchmarks/bench_overload.py --server $(SERVER) --model $(MODEL)
 
@@ -166,7 +169,7 @@ sanitize-thread sanitize-address: sanitize-%: system model .venv/installed
 	python3 -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	$(@D)/bin/python -m pip download --quiet --disable-pip-version-check --no-deps \
-	  --no-binary :all: --dest .benchmarks "$$(grep llama-cpp-python== $<)"
+	  --no-binary llama-cpp-python --dest .benchmarks "$$(grep llama-cpp-python== $<)"
 	mkdir -p .benchmarks/llama
 	tar --extract --gzip --file .benchmarks/llama_cpp_python-*.tar.gz --directory .benchmarks/llama \
 	  --strip-components 3 --wildcards '*/vendor/llama.cpp/conver*' '*/vendor/llama.cpp/gguf-py'

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -103,6 +104,14 @@ struct tls_session *tls_session_new(struct tls_context *context, int socket) {
   return session;
 }
 
+bool tls_expect(struct tls_session *session, const char *host) {
+  X509_VERIFY_PARAM *expected = SSL_get0_param(session->ssl);
+  if (X509_VERIFY_PARAM_set1_ip_asc(expected, host) == 1) return true;
+  // An address is never sent as a server's name (RFC 6066 section 3).
+  return SSL_set_tlsext_host_name(session->ssl, host) == 1 &&
+         X509_VERIFY_PARAM_set1_host(expected, host, 0) == 1;
+}
+
 void tls_session_free(struct tls_session *session) {
   SSL_free(session->ssl);
   free(session);
@@ -117,6 +126,9 @@ static ssize_t failure(struct tls_session *session, int result) {
   case SSL_ERROR_ZERO_RETURN: return TLS_END;
   case SSL_ERROR_SSL:
     tls_take_reason(session->reason, sizeof session->reason);
+    if (tls_is_distrusted(session))
+      snprintf(session->reason, sizeof session->reason, "%s",
+               X509_verify_cert_error_string(SSL_get_verify_result(session->ssl)));
     break;
   default:
     if (session->is_at_end) return TLS_END;
@@ -181,6 +193,11 @@ void tls_end_output(struct tls_session *session) {
 
 bool tls_is_established(const struct tls_session *session) {
   return SSL_is_init_finished(session->ssl);
+}
+
+bool tls_is_distrusted(const struct tls_session *session) {
+  return !SSL_is_server(session->ssl) && SSL_get_verify_mode(session->ssl) != SSL_VERIFY_NONE &&
+         SSL_get_verify_result(session->ssl) != X509_V_OK;
 }
 
 const char *tls_reason(const struct tls_session *session) { return session->reason; }

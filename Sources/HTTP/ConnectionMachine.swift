@@ -31,13 +31,9 @@ struct ConnectionMachine {
 
   private let limits: ServerLimits
   let remoteAddress: String
-  private var parser: RequestParser
+  private var reader: RequestReader
   private var phase = Phase.reading
 
-  /// Read, and not parsed yet from `consumed` on; bounded by one read, since nothing is read while
-  /// a request is being answered.
-  private var input: [UInt8] = []
-  private var consumed = 0
   private(set) var output = OutputBuffer()
 
   /// Whether the socket may have something to read, or room to write: edges seen, and not yet used
@@ -58,6 +54,8 @@ struct ConnectionMachine {
   private var closesAfterAnswer = false
   private var isDraining = false
   private var isStopping = false
+  /// Until then no further request is read: `Response.pause`.
+  private var pausedUntil: Instant?
   /// The idle limit has passed; what came in the meantime is still served.
   private var hasIdledOut = false
   private var lingeredBytes = 0
@@ -73,7 +71,7 @@ struct ConnectionMachine {
   init(limits: ServerLimits, remoteAddress: String, openedAt now: Instant) {
     self.limits = limits
     self.remoteAddress = remoteAddress
-    parser = RequestParser(limits: limits)
+    reader = RequestReader(limits: limits)
     waitingSince = now
     headStartedAt = now
     headEndedAt = now
@@ -91,8 +89,8 @@ struct ConnectionMachine {
     case .closed, .asking:
       return .wait
     case .reading:
-      if let failure { return ask(.word(failure, path: parser.path)) }
-      if output.count < ServerLimits.outputLowWater, let action = parse(at: now) { return action }
+      if let failure { return ask(.word(failure, path: reader.parser.path)) }
+      if wantsInput, let action = parse(at: now) { return action }
     case .handling:
       if peerClosed { probe(at: now) }
     case .streaming(let source, var streaming):
@@ -117,15 +115,18 @@ struct ConnectionMachine {
 
   private var wantsInput: Bool {
     switch phase {
-    case .reading: output.count < ServerLimits.outputLowWater
+    case .reading: output.count < ServerLimits.outputLowWater && !isPaused
     case .lingering: true
     default: false
     }
   }
 
+  /// Not for a client that has gone, which is to be noticed, or is to be answered before.
+  private var isPaused: Bool { pausedUntil != nil && !peerClosed }
+
   private var isIdle: Bool {
     guard case .reading = phase else { return false }
-    return !parser.isInsideRequest && output.isEmpty && failure == nil
+    return !reader.parser.isInsideRequest && output.isEmpty && failure == nil
   }
 
   private mutating func ask(_ action: Action) -> Action {
@@ -137,8 +138,8 @@ struct ConnectionMachine {
   private mutating func parse(at now: Instant) -> Action? {
     do throws(HTTPFailure) {
       while true {
-        let wasInsideRequest = parser.isInsideRequest
-        let step = try parserStep()
+        let wasInsideRequest = reader.parser.isInsideRequest
+        let step = try reader.next()
         if !wasInsideRequest { headStartedAt = now }
         switch step {
         case .needsMore:
@@ -159,22 +160,8 @@ struct ConnectionMachine {
         }
       }
     } catch {
-      return ask(.word(error, path: parser.path))
+      return ask(.word(error, path: reader.parser.path))
     }
-  }
-
-  private mutating func parserStep() throws(HTTPFailure) -> RequestParser.Step {
-    // Taken out for the time being, so that the parser's window on it overlaps nothing.
-    var bytes: [UInt8] = []
-    swap(&bytes, &input)
-    defer {
-      if consumed == bytes.count {
-        bytes.removeAll(keepingCapacity: bytes.capacity <= 4096)
-        consumed = 0
-      }
-      swap(&bytes, &input)
-    }
-    return try parser.next(bytes.span, &consumed)
   }
 
   /// FIN alone does not tell a client that is gone from one that has only finished asking, and the
@@ -188,12 +175,11 @@ struct ConnectionMachine {
 
   private mutating func finish(at now: Instant) -> Action {
     // Closing over unread bytes would send RST and could take the answer with it (section 9.6).
-    guard lingers || isReadable || consumed < input.count else {
+    guard lingers || isReadable || !reader.isUsedUp else {
       phase = .closed
       return .close(abruptly: false)
     }
-    input = []
-    consumed = 0
+    reader.drop()
     waitingSince = now
     phase = .lingering
     return .endOutput
@@ -219,7 +205,7 @@ struct ConnectionMachine {
       return
     }
     hasIdledOut = false
-    input.append(copying: bytes)
+    reader.append(bytes)
   }
 
   mutating func readWouldBlock() {
@@ -273,10 +259,12 @@ struct ConnectionMachine {
     switch phase {
     case .lingering:
       waiting = waitingSince + limits.lingerTimeout
+    case .reading where isPaused:
+      waiting = pausedUntil
     case .reading where wantsInput:
-      if parser.isInsideBody {
+      if reader.parser.isInsideBody {
         waiting = headEndedAt + limits.bodyTimeout
-      } else if parser.isInsideRequest {
+      } else if reader.parser.isInsideRequest {
         waiting = headStartedAt + limits.headerTimeout
       } else if requestNumber == 0 {
         waiting = waitingSince + limits.headerTimeout
@@ -297,10 +285,12 @@ struct ConnectionMachine {
       return
     }
     switch phase {
-    case .reading where parser.isInsideBody:
+    case .reading where isPaused:
+      pausedUntil = nil
+    case .reading where reader.parser.isInsideBody:
       // A body that is being thrown away has its answer already.
       if head == nil { breakOff(abruptly: true) } else { failure = .bodyTimeout }
-    case .reading where parser.isInsideRequest:
+    case .reading where reader.parser.isInsideRequest:
       failure = .headTimeout
     case .reading:
       // One more look: a request may have come at the last moment.
@@ -321,6 +311,7 @@ struct ConnectionMachine {
   /// From now on every answer is the last of its connection; one between two requests is closed.
   mutating func drain() {
     isDraining = true
+    pausedUntil = nil
     // A request that has come at the last moment is still served.
     if isIdle { isReadable = true }
   }
@@ -348,7 +339,7 @@ struct ConnectionMachine {
     if case .length(let length) = head.framing {
       canGoOn = canGoOn || length <= ServerLimits.maxDiscardedBody && !head.expectsContinue
     }
-    if canGoOn { parser.discardBody() } else { lingers = true }
+    if canGoOn { reader.discardBody() } else { lingers = true }
     answer(response, closing: !canGoOn, dateLine, at: now)
   }
 
@@ -367,6 +358,7 @@ struct ConnectionMachine {
       if case .stream(let source, _) = response.body { pending.append(.abandon(source)) }
       return
     }
+    if response.pause > .zero, !isDraining { pausedUntil = now + response.pause }
     answer(response, closing: false, dateLine, at: now)
   }
 
@@ -374,7 +366,7 @@ struct ConnectionMachine {
     _ response: Response, closing: Bool, _ dateLine: [UInt8], at now: Instant
   ) {
     let plan = AnswerPlan(
-      response, isHead: (head?.request.method ?? parser.method) == .head,
+      response, isHead: (head?.request.method ?? reader.parser.method) == .head,
       isVersion10: head?.isVersion10 ?? false,
       closing: closing || isDraining || !(head?.keepsAlive ?? false))
     closesAfterAnswer = plan.closes

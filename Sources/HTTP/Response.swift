@@ -6,6 +6,9 @@ public struct Response: Sendable {
   public var status: HTTPResponse.Status
   public var fields: HTTPFields
   public var body: ResponseBody
+  /// How long the connection's next request is left unread. It slows down a client that asks again at
+  /// once for what it was refused, and would take the time of those who were not.
+  public var pause = Duration.zero
 
   public init(status: HTTPResponse.Status, fields: HTTPFields = [:], body: ResponseBody) {
     self.status = status

@@ -23,9 +23,11 @@ enum ErrorShape: Sendable, CaseIterable {
   }
 
   func response(_ error: ServiceError) -> Response {
-    response(
+    var response = response(
       status: status(of: error), type: error.type, message: error.message,
       parameter: error.parameter, code: Self.code(error), fields: error.fields)
+    response.pause = error.pause
+    return response
   }
 
   func status(of error: ServiceError) -> HTTPResponse.Status {

@@ -107,6 +107,12 @@ public enum ServiceError: Error, Equatable, Sendable {
     return fields
   }
 
+  /// A client that heeds Retry-After, a second at least, never notices. It is no longer than that: a
+  /// proxy may send another client's request down the same connection.
+  var pause: Duration {
+    if case .overloaded = self { .milliseconds(500) } else { .zero }
+  }
+
   /// The member of the body that is to blame, where that is known.
   var parameter: String? {
     if case .invalid(_, let parameter) = self { parameter } else { nil }

@@ -77,7 +77,7 @@ struct EncodeCommand: ParsableCommand {
     help: "This process's share of the parts: 0/8, 1/8, …, to the same folder.", transform: shard)
   var shard: BulkJob.Shard?
 
-  @Option(help: "Ask the service at http://HOST:PORT instead of encoding here.")
+  @Option(help: "Ask the service at http(s)://HOST:PORT instead of encoding here.")
   var server: String?
 
   @Option(help: "Requests at a time, with --server.")

@@ -40,13 +40,16 @@ struct HTTPClient: @unchecked Sendable {
     unsafe self.tls = unsafe tls
   }
 
-  /// - Throws: `BulkError` if it is no `http://` address.
+  /// Over TLS the service must show a certificate for its host, of an authority that the system trusts
+  /// (`SSL_CERT_FILE`, as OpenSSL reads it).
+  ///
+  /// - Throws: `BulkError` if it is no `http://` or `https://` address.
   init(url: String, key: String?) throws {
-    guard url.hasPrefix("http://") else {
-      throw BulkError(
-        "--server takes http://HOST:PORT; for TLS put a proxy before it, not '\(url)'")
+    let isSecure = url.hasPrefix("https://")
+    guard isSecure || url.hasPrefix("http://") else {
+      throw BulkError("--server takes http://HOST:PORT or https://HOST:PORT, not '\(url)'")
     }
-    let rest = url.dropFirst("http://".count)
+    let rest = url.dropFirst(isSecure ? "https://".count : "http://".count)
     let authority = rest.prefix { $0 != "/" }
     self.authority = String(authority)
     let path = rest.dropFirst(authority.count)
@@ -57,14 +60,16 @@ struct HTTPClient: @unchecked Sendable {
       port = String(authority[authority.index(after: colon)...])
     } else {
       host = Self.withoutBrackets(authority)
-      port = "80"
+      port = isSecure ? "443" : "80"
     }
     guard !host.isEmpty, UInt16(port) != nil else {
       throw BulkError("'\(url)' has no host and port")
     }
     self.key = key
     patience = 120
-    unsafe tls = nil
+    var fault = tls_fault()
+    unsafe tls = isSecure ? unsafe tls_client_context(&fault) : nil
+    if isSecure, unsafe tls == nil { throw BulkError("there is no memory left for TLS") }
   }
 
   private static func withoutBrackets(_ host: Substring) -> String {
@@ -72,13 +77,17 @@ struct HTTPClient: @unchecked Sendable {
   }
 
   /// The whole answer; nil if there was none, or not all of it.
-  func ask(_ method: String, _ path: String, body: [UInt8] = []) -> Answer? {
+  ///
+  /// - Throws: `BulkError` if the service's certificate is not to be trusted.
+  func ask(
+    _ method: String, _ path: String, body: [UInt8] = []
+  ) throws(BulkError) -> Answer? {
     guard let socket = connected() else { return nil }
     defer { close(socket) }
     var session: OpaquePointer?
     if let tls = unsafe tls {
       unsafe session = tls_session_new(tls, socket)
-      if unsafe session == nil { return nil }
+      guard let session = unsafe session, unsafe tls_expect(session, host) else { return nil }
     }
     defer { if let session = unsafe session { unsafe tls_session_free(session) } }
     var head =
@@ -89,7 +98,12 @@ struct HTTPClient: @unchecked Sendable {
     }
     guard unsafe Self.send(Array((head + "\r\n").utf8) + body, to: socket, session),
       let bytes = unsafe Self.receive(from: socket, session)
-    else { return nil }
+    else {
+      guard let session = unsafe session, unsafe tls_is_distrusted(session) else { return nil }
+      throw BulkError(
+        "the certificate of \(authority) is not trusted: \(unsafe String(cString: tls_reason(session))); "
+          + "if its authority is your own, name its file in SSL_CERT_FILE")
+    }
     return Self.parse(bytes)
   }
 

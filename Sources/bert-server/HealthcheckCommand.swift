@@ -56,6 +56,6 @@ struct HealthcheckCommand: ParsableCommand {
     }
     let client = unsafe HTTPClient(
       host: "127.0.0.1", port: String(port), patience: timeout, tls: context)
-    return client.ask("GET", "/health/ready")?.status
+    return try? client.ask("GET", "/health/ready")?.status
   }
 }

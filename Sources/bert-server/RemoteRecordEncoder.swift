@@ -86,7 +86,7 @@ struct RemoteRecordEncoder: RecordEncoder {
   {
     var wait = 0.1
     for attempt in 1...Self.attempts {
-      let answer = client.ask(method, path, body: body)
+      let answer = try client.ask(method, path, body: body)
       if let answer, ![429, 500, 502, 503, 504].contains(answer.status) { return answer }
       guard attempt < Self.attempts else {
         throw BulkError(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from server import BINARY, MODEL, ROOT, Server, bits, run, run_measured
+from server import BINARY, CERTIFICATES, MODEL, ROOT, Server, bits, run, run_measured
 from texts import TEXTS
 
 LINES = [text.replace("\n", " ").replace("\r", " ") for text in TEXTS.values() if isinstance(text, str)]
@@ -266,6 +266,30 @@ def test_a_service_at_an_ipv6_address(tmp_path, log):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_service_over_tls(server, lines, tmp_path, log):
+    """Its certificate is verified: its authority, and that it is this host's."""
+    encode(tmp_path / "here", lines)
+    certificate = CERTIFICATES / "server.pem"
+    flags = ["--tls-certificate", certificate, "--tls-key", certificate.with_suffix(".key")]
+    with Server(*flags, log=log) as secure:
+        for name, trusted, words in [
+            ("localhost", certificate, ""),
+            ("127.0.0.1", certificate, ""),
+            # The same address, under a name that is not in the certificate.
+            ("127.1", certificate, "hostname mismatch"),
+            ("localhost", CERTIFICATES / "other.pem", "self-signed certificate"),
+        ]:
+            done = subprocess.run(
+                [BINARY, "encode", lines, "-o", tmp_path / name, "--server", f"https://{name}:{secure.port}"],
+                env={**os.environ, "SSL_CERT_FILE": str(trusted)}, capture_output=True, text=True,
+            )  # fmt: skip
+            assert (done.returncode == 1) == bool(words), done.stderr
+            assert words in done.stderr and ("SSL_CERT_FILE" in done.stderr) == bool(words)
+    for name in ("localhost", "127.0.0.1"):
+        theirs, ours = contents(tmp_path / name), contents(tmp_path / "here")
+        assert theirs["part-00000.npy"] == ours["part-00000.npy"]
+
+
 def test_a_service_names_the_bad_record(server, tmp_path):
     texts = "".join("a fish\n" for _ in range(40)) + "a fish " * 600 + "\n" + "a fish\n"
     arguments = ["--truncate", "error", "--on-error", "skip", "--server", server.url]
@@ -297,7 +321,7 @@ def test_a_service_that_is_full_and_dies(lines, tmp_path, log):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--server", "https://localhost"], "--server takes http://HOST:PORT"),
+        (["--server", "ftp://localhost"], "--server takes http://HOST:PORT or https://HOST:PORT"),
         (["--server", "http://localhost:x"], "has no host and port"),
         (["--server", "http://127.0.0.1:1", "--precision", "int8"], "are the service's own"),
     ],

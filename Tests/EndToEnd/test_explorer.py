@@ -68,8 +68,9 @@ def test_the_goldfish(chromium, server):
         answer = server.encode([page.locator("#text").input_value()], tokens="true")
         tokens = page.locator("#tokens li")
         assert tokens.count() == answer["lengths"][0]
-        assert [tokens.nth(i).inner_text().split()[0] for i in range(tokens.count())] == [
-            token["text"] for token in answer["tokens"][0]
+        assert [tokens.nth(i).inner_text().split() for i in range(tokens.count())] == [
+            [t["text"], str(t["id"]), "added" if t["special"] else f"{t['start']}–{t['stop']}"]
+            for t in answer["tokens"][0]
         ]
         expect(page.locator("#equal")).to_have_text("default and pooled_output are equal, bit for bit.")
         rows = [page.locator("#map tr").nth(i).inner_text().split("\t")[:2] for i in range(5)]

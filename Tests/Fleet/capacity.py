@@ -4,12 +4,13 @@
 
 A replica is a queue of which a pass takes what waits, up to `PASS_TOKENS`; a pass costs a fixed time and a
 time a token, as measured (`bert-server bench`). Requests come at random moments, their lengths as
-sentences' are (lognormal, mean 29 tokens), one in fifty a page of 512.
+sentences' are (lognormal, mean 27 tokens), one in fifty a page of 256.
 """
 
 import argparse
 import collections
 import heapq
+import math
 import pathlib
 import random
 import statistics
@@ -21,7 +22,7 @@ SECONDS_A_DAY = 86_400
 
 def length(dice):
     if dice.random() < 0.02:
-        return 512
+        return 256
     return int(min(256, max(4, dice.lognormvariate(3.1, 0.65))))
 
 
@@ -127,8 +128,13 @@ def main():
     parser.add_argument("--plot", type=pathlib.Path)
     arguments = parser.parse_args()
     rate = arguments.tokens_per_second
-    texts = 0.7 * rate / mean_length() * SECONDS_A_DAY
-    print(f"a replica at 70 % load: {texts / 1e6:.1f} million texts a day, mean {mean_length():.0f} tokens\n")
+    mean = mean_length()
+    texts = 0.7 * rate / mean * SECONDS_A_DAY
+    print(f"a replica at 70 % load: {texts / 1e6:.1f} million texts a day, mean {mean:.0f} tokens\n")
+    print("| texts a day | " + " | ".join(f"{each:,} million" for each in DAILY) + " |")
+    print("|---|" + "---|" * len(DAILY))
+    print("| replicas at 70 % | " + " | ".join(str(math.ceil(each * 1e6 / texts)) for each in DAILY) + " |")
+    print(f"\nReplica hours for a million texts, to be multiplied by what one costs: {24e6 / texts:.2f}\n")
     print("| replicas, balancer | " + " | ".join(f"{load:.0%}" for load in LOADS) + " |")
     print("|---|" + "---|" * len(LOADS))
     curves = {}
@@ -147,6 +153,7 @@ def main():
         draw(curves, arguments.plot)
 
 
+DAILY = [1, 10, 100, 1000]
 LOADS = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95]
 DELAYS = [0, 5, 15, 30, 60]
 

@@ -1,5 +1,6 @@
-"""Three replicas behind config/proxy/haproxy.cfg, each in a network namespace of its own: what clients
-see of restarts, deaths, hangs, slowness and a cut cable. `make fleet-test`, as root; a minute.
+"""Three replicas behind config/proxy/haproxy.cfg, each in a network namespace of its own and with half a
+CPU: what clients see of restarts, deaths, hangs, slowness and a cut cable. `make fleet-test`, as root; a
+minute.
 
 Prints a table, and ends with 1 if a request got no answer or a wrong one. `--without-retries` shows
 what the proxy's settings are for: the same faults, the lines for asking again left out.
@@ -24,9 +25,14 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "Tests" / "EndToEnd"))
+from control_group import cpu_quota  # noqa: E402
+
 MODEL = ROOT / "models" / "all-MiniLM-L6-v2"
 PROXY = ROOT / "config" / "proxy" / "haproxy.cfg"
 PATIENCE = 20
+# Of each replica: its periods of 100 ms are then half without it.
+CPUS = 0.5
 WORDS = "improve the physical fitness of your goldfish by getting him a bicycle".split()
 # Kept short, so that a minute is enough; the settings shipped wait longer for a replica that hangs.
 ANSWER_TIMEOUT = "2s"
@@ -68,8 +74,9 @@ class Network:
 
 
 class Replica:
-    def __init__(self, network, binary, log):
+    def __init__(self, network, binary, log, enter_quota):
         self.network = network
+        self.enter_quota = enter_quota
         self.address, self.port = network.there, 8080
         self.command = [
             "ip", "netns", "exec", network.name, binary, "serve", "--model", MODEL, "--threads", 1, "--io-queues", 1,
@@ -78,7 +85,9 @@ class Replica:
         self.log = log
 
     def start(self):
-        self.process = subprocess.Popen([*map(str, self.command)], stdout=subprocess.DEVNULL, stderr=self.log)
+        self.process = subprocess.Popen(
+            [*map(str, self.command)], stdout=subprocess.DEVNULL, stderr=self.log, preexec_fn=self.enter_quota
+        )
         deadline = time.monotonic() + PATIENCE
         while ask(self.address, self.port, "GET", "/health/ready")[0] != 200:
             assert time.monotonic() < deadline, "a replica does not become ready"
@@ -232,7 +241,10 @@ def main():
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(tempfile.TemporaryFile())
         networks = [stack.enter_context(Network(number)) for number in (1, 2, 3)]
-        replicas = [Replica(network, options.server.resolve(), log) for network in networks]
+        replicas = [
+            Replica(network, options.server.resolve(), log, stack.enter_context(cpu_quota(CPUS)))
+            for network in networks
+        ]
         for each in replicas:
             each.start()
             # One that was stopped cannot end itself.

@@ -161,6 +161,53 @@ import Testing
     #expect(harness.responses().map(\.status) == [405])
   }
 
+  /// One that was told to come back later, and has asked again at once, twice.
+  private func paused() -> MachineHarness {
+    var harness = MachineHarness(limits: limits)
+    harness.answersByItself = false
+    harness.feed(Self.get + Self.get)
+    var refusal = Response(status: .tooManyRequests)
+    refusal.pause = .milliseconds(500)
+    harness.respond(refusal)
+    harness.feed(Self.get)
+    return harness
+  }
+
+  @Test func aPauseLeavesTheNextRequestUnread() {
+    var harness = paused()
+    #expect(harness.responses().map(\.status) == [429])
+    harness.pass(.milliseconds(499))
+    #expect(harness.handled.count == 1)
+    #expect(harness.unread == 1)
+    harness.pass(.milliseconds(1))
+    #expect(harness.handled.count == 2)
+    harness.respond(Response(status: .ok))
+    #expect(harness.handled.count == 3)
+    harness.respond(Response(status: .ok))
+    #expect(harness.responses().map(\.status) == [429, 200, 200])
+    harness.pass(.seconds(60))
+    #expect(harness.isClosed)
+  }
+
+  @Test func aPauseEndsWithTheClient() {
+    var harness = paused()
+    harness.peerHasClosed = true
+    harness.ready(peerClosed: true)
+    #expect(harness.handled.count == 2)
+    harness.ready(broken: true)
+    #expect(harness.cancellations == 1)
+    #expect(harness.isClosed)
+  }
+
+  @Test func aPauseEndsWithTheServer() {
+    var harness = paused()
+    harness.machine.drain()
+    harness.run()
+    harness.respond(Response(status: .ok))
+    #expect(harness.responses().map(\.status) == [429, 200])
+    #expect(harness.responses().last?["connection"] == "close")
+  }
+
   @Test func aStreamThatWaitsForItsSourceHasNoDeadline() {
     var harness = MachineHarness(limits: limits)
     harness.answersByItself = false

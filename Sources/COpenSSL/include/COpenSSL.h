@@ -42,6 +42,10 @@ struct tls_context *_Nullable tls_server_context(const char *_Nonnull certificat
                                                  const char *_Nullable client_ca,
                                                  struct tls_fault *_Nonnull fault);
 
+/// A client's side that trusts the authorities the system trusts: OpenSSL's folder of them, or
+/// SSL_CERT_FILE and SSL_CERT_DIR. `tls_expect` says whose certificate each session wants.
+struct tls_context *_Nullable tls_client_context(struct tls_fault *_Nonnull fault);
+
 /// A client's side that does NOT verify whom it talks to: for a server on the same host. The files
 /// are what it shows if it is asked who it is.
 struct tls_context *_Nullable tls_unverified_client_context(const char *_Nullable certificate,
@@ -55,6 +59,10 @@ void tls_context_free(struct tls_context *_Nonnull context);
 /// transfers. Returns NULL without memory.
 struct tls_session *_Nullable tls_session_new(struct tls_context *_Nonnull context, int socket);
 void tls_session_free(struct tls_session *_Nonnull session);
+
+/// Whose certificate a client's session wants to see, a name or an IP address; also tells the server,
+/// which may have several. False without memory.
+bool tls_expect(struct tls_session *_Nonnull session, const char *_Nonnull host);
 
 /// Returns a number of bytes above 0, or one of the above.
 ssize_t tls_receive(struct tls_session *_Nonnull session, void *_Nonnull bytes, size_t count);
@@ -76,6 +84,9 @@ void tls_end_output(struct tls_session *_Nonnull session);
 
 /// Whether both ends have agreed on keys.
 bool tls_is_established(const struct tls_session *_Nonnull session);
+
+/// Whether a client's session failed because of the server's certificate; `tls_reason` says why.
+bool tls_is_distrusted(const struct tls_session *_Nonnull session);
 
 /// Why the last transfer failed, in libssl's words.
 const char *_Nonnull tls_reason(const struct tls_session *_Nonnull session);

@@ -105,8 +105,8 @@ function draw() {
   find("tokens").replaceChildren(...tokens[shown].map((token) => {
     const isUnknown = ["[UNK]", "<unk>"].includes(token.text);
     const item = node("li", token.text, isUnknown ? "unknown" : token.special ? "special" : "");
-    item.title = say().tokenName(token) + (isUnknown ? `, ${say().unknown}` : "");
-    item.append(node("small", String(token.id)));
+    item.append(node("small", String(token.id)), node("small", token.special ? say().putIn : `${token.start}–${token.stop}`));
+    if (isUnknown) item.append(node("small", say().unknown));
     return item;
   }));
   drawMap();

@@ -8,8 +8,8 @@ const WORDS = {
     encode: "Encode", busy: "encoding…", done: (ms) => `answered in ${ms} ms`,
     tokensTitle: "Tokens", shownText: "Text shown below",
     cut: "The text was longer than the limit: what is past it is not encoded.",
-    tokenName: (t) => `id ${t.id}, ` + (t.special ? "put in by the model" : `bytes ${t.start} to ${t.stop}`),
-    unknown: "not in the vocabulary",
+    tokensHelp: "Below each token: its id, and which bytes of the text it stands for.",
+    putIn: "added", unknown: "unknown",
     mapTitle: "The map", key: "Key", shape: "Shape", meaning: "What it is",
     keys: {
       default: "The text as a whole; the same entry as pooled_output.",
@@ -41,8 +41,8 @@ const WORDS = {
     encode: "编码", busy: "正在编码…", done: (ms) => `用时 ${ms} 毫秒`,
     tokensTitle: "词元", shownText: "下面显示的文本",
     cut: "文本超过上限，超出的部分没有编码。",
-    tokenName: (t) => `编号 ${t.id}，` + (t.special ? "由模型加入" : `字节 ${t.start} 到 ${t.stop}`),
-    unknown: "不在词表中",
+    tokensHelp: "每个词元下面是它的编号，以及它在文本中的字节范围。",
+    putIn: "由模型加入", unknown: "不在词表中",
     mapTitle: "输出映射", key: "键", shape: "形状", meaning: "含义",
     keys: {
       default: "整段文本的向量，与 pooled_output 是同一项。",
