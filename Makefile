@@ -12,13 +12,13 @@ FUZZ_SECONDS := 60
 EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-get),test-neon))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build model format lint test-sanitize test-neon fuzz accuracy compare-tokens \
+.PHONY: help run test build model format lint test-sanitize test-sanitize-swift test-neon fuzz accuracy compare-tokens \
   bench-peers bench-curves bench-servers bench-tokenizers bench-overload soak compare-http docs \
   screenshots image image-test fleet-test capacity capacity-test clean system system-clients system-servers \
   system-texts system-image system-fleet
 
 help: ## lists the targets
-	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 20
 
 run: build model ## serves the default model; ARGS='--port 9000' hands the server flags
 	@exec $(SERVER) serve $(ARGS)
@@ -40,6 +40,8 @@ lint: system ## says what `make format` would change, and breaches of style
 	swift format lint --strict --parallel --recursive $(SOURCES)
 
 test-sanitize: sanitize-thread sanitize-address ## every test again, with ThreadSanitizer and with Address- and UndefinedBehaviorSanitizer
+
+test-sanitize-swift: swift-thread swift-address ## the same for the Swift tests alone, ten minutes
 
 test-neon: system-aarch64 ## all C compiled for 64-bit ARM, its kernels against scalar, under emulation
 	@mkdir -p .build/aarch64
@@ -140,11 +142,12 @@ clean: ## removes what was built; the model stays
 # The rest is not for calling by hand.
 
 # swiftc has no UndefinedBehaviorSanitizer on Linux: clang's traps watch over the C.
-sanitize-thread: export TSAN_OPTIONS := halt_on_error=1
-sanitize-address: FLAGS := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=undefined -Xswiftc -use-ld=lld
-.PHONY: sanitize-thread sanitize-address
-sanitize-thread sanitize-address: sanitize-%: system model .venv/installed
+swift-thread sanitize-thread: export TSAN_OPTIONS := halt_on_error=1
+swift-address sanitize-address: FLAGS := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=undefined -Xswiftc -use-ld=lld
+.PHONY: swift-thread swift-address sanitize-thread sanitize-address
+swift-thread swift-address: swift-%: system model
 	swift test --disable-xctest --sanitize $* --scratch-path .build-$* $(FLAGS)
+sanitize-thread sanitize-address: sanitize-%: swift-% .venv/installed system-clients
 	swift build --sanitize $* --scratch-path .build-$* $(FLAGS) --product bert-server
 	BERT_SERVER=.build-$*/debug/bert-server $(PYTHON) -m pytest Tests/EndToEnd
 

@@ -1,9 +1,11 @@
 """Every failure is JSON with the right status and says what to change."""
 
+import http.client
 import json
 import re
 import socket
 import threading
+import time
 
 import pytest
 
@@ -253,26 +255,32 @@ def test_unprocessable(server, narrow):
 
 
 def test_full_queue(log):
-    """More texts at once than a small queue holds: some are answered, the rest told to wait."""
-    responses = []
+    """More texts at once than a small queue holds: some are answered, the rest told to wait; what the
+    latter send next on their connections is not read for half a second."""
+    answers = []
     with Server("--threads", 1, "--max-queue-tokens", 1100, log=log) as server:
 
         def ask():
-            body = json.dumps([LONG] * 4).encode()
-            head = b"POST /encode HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-            request = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
-            responses.append(server.raw_response(request))
+            connection = http.client.HTTPConnection(server.host, server.port, timeout=PATIENCE)
+            begin = time.monotonic()
+            connection.request("POST", "/encode", json.dumps([LONG] * 4), {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            answer = response.status, response.headers, response.read()
+            connection.request("GET", "/health/live")
+            assert connection.getresponse().status == 200
+            answers.append((answer, time.monotonic() - begin))
 
         threads = [threading.Thread(target=ask) for _ in range(24)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert {status for status, _, _ in responses} == {200, 429}
-        for response in responses:
+        assert {status for (status, _, _), _ in answers} == {200, 429}
+        for response, seconds in answers:
             if response[0] == 429:
                 check(response, 429)
                 assert int(response[1]["Retry-After"]) >= 1
+                assert seconds >= 0.5
         assert server.encode([SEED])["lengths"] == [SEED_TOKENS]
 
 

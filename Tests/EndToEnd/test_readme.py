@@ -4,15 +4,17 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 
 import pytest
-from server import BINARY, ROOT, run
+from server import BINARY, PATIENCE, ROOT, run
 
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "Tests" / "Benchmarks" / "results").glob("*.md")]
+# What make hands down to a make of its own, which is not what a user's has.
+PLAIN = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 EXAMPLES = re.findall(r"```sh\n(curl .*)\n```\n```json\n(.*)\n```", README)
-
-
 COMMANDS = re.findall(r"^(bert-server .*?)(?: +#.*)?$", README, re.M)
 
 
@@ -55,3 +57,36 @@ def test_command(server, command, tmp_path):
     assert done.returncode == 0, done.stderr
     if words[1] == "encode":
         assert list((tmp_path / words[words.index("-o") + 1]).glob("part-00000.*"))
+
+
+# `make test` is what runs this; the others take long or want other machines, so that they are there is
+# all that is seen here.
+@pytest.mark.parametrize(
+    "target", sorted({target for page in PAGES for target in re.findall(r"(?m)(?:^|`)make ([a-z-]+)", page.read_text())})
+)
+def test_target(target):
+    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, env=PLAIN)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(BINARY != ROOT / ".build/release/bert-server", reason="would build another binary")
+def test_make_run():
+    """From a shell, as a user does, to the goldfish's answer and Ctrl-C."""
+    with subprocess.Popen(
+        ["make", "--silent", "run", "ARGS=--port 0"], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=PLAIN,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            line = next(line for line in process.stdout if line.startswith("listening on "))
+            port = line.rsplit(":", 1)[1].strip()
+            while run("healthcheck", "--port", port).returncode != 0:
+                assert process.poll() is None
+            command, answer = EXAMPLES[0]
+            words = [*shlex.split(command.replace("8080", port)), "--silent"]
+            shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+            assert re.fullmatch(pattern(answer), shown), shown[:300]
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+        # make ends by the signal too, and the server by itself.
+        assert process.wait(PATIENCE) == -signal.SIGINT
+

@@ -29,7 +29,7 @@ def image(name):
 class Container:
     """A context in which the image's command runs, and which kills what is left of it."""
 
-    def __init__(self, configuration, root, *, user=None, memory=None, cpus=None, mounts=(), environment=()):
+    def __init__(self, configuration, root, *, user=None, memory=None, cpus=None, mounts=(), environment=("BERT_SERVER_PORT=0",)):
         self.name = f"bert-server-{os.getpid()}-{time.monotonic_ns()}"
         self.bundle = WORK / "bundles" / self.name
         self.bundle.mkdir(parents=True)
@@ -41,7 +41,7 @@ class Container:
             "terminal": False,
             "user": {"uid": user, "gid": group},
             "args": configuration["Entrypoint"] + configuration["Cmd"],
-            "env": [*configuration["Env"], "BERT_SERVER_HOST=127.0.0.1", "BERT_SERVER_PORT=0", *environment],
+            "env": [*configuration["Env"], "BERT_SERVER_HOST=127.0.0.1", *environment],
             "cwd": configuration["WorkingDir"],
             "noNewPrivileges": True,
             "capabilities": {},

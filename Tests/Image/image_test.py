@@ -7,6 +7,7 @@ with a read-only root, without capabilities, as any user, and within limits or n
 import json
 import os
 import pathlib
+import re
 import statistics
 import sys
 
@@ -14,6 +15,7 @@ from build import CONTEXT, ROOT, Builder, buildah, lay_context
 from container import Container, image
 
 MOST_BYTES = 60_000_000
+README = ROOT / "README.md"
 MODEL = ROOT / "models" / "all-MiniLM-L6-v2"
 QUESTION = "Improve the physical fitness of your goldfish by getting him a bicycle"
 
@@ -81,6 +83,10 @@ def serve(configuration, root):
         with Container(configuration, root) as container:
             times.append(container.wait_until_ready())
     say("from `runc run` to ready, median of 5", f"{statistics.median(times) * 1000:.0f} ms")
+    _, flags = re.search(r"^docker build -t (\S+) \. && docker run (.*) \1$", README.read_text(), re.M).groups()
+    check("README's docker line is what is tried here", flags == "--read-only -p 8080:8080", flags)
+    with Container(configuration, root, environment=()) as container:
+        check("the port is 8080", container.port == 8080, container.log)
     expected = None
     for user in [configuration["User"], "12345:0", "1000680000:0"]:
         with Container(configuration, root, user=user) as container:
@@ -114,7 +120,7 @@ def serve_mounted(configuration, root):
     with Container(configuration, root) as container:
         status = container.process.wait(60)
         check("without a model it says so and ends with 1", status == 1 and "models/" in container.log, container.log)
-    with Container(configuration, root, mounts=[(MODEL, "/models/mine")], environment=["BERT_SERVER_MODEL=models/mine"]) as container:
+    with Container(configuration, root, mounts=[(MODEL, "/models/mine")], environment=["BERT_SERVER_PORT=0", "BERT_SERVER_MODEL=models/mine"]) as container:
         container.wait_until_ready()
         status, answer = container.ask("POST", "/encode", QUESTION)
         check("a mounted model is served", status == 200 and json.loads(answer)["model"] == "mine", answer)
