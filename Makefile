@@ -15,7 +15,7 @@ EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-
 .PHONY: help run test build model format lint test-sanitize test-sanitize-swift test-neon fuzz accuracy compare-tokens \
   bench-peers bench-curves bench-servers bench-tokenizers bench-overload soak compare-http docs \
   screenshots image image-test fleet-test capacity capacity-test clean system system-clients system-servers \
-  system-texts system-image system-fleet
+  system-texts system-fonts system-image system-fleet
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 20
@@ -112,7 +112,7 @@ docs: build ## the library's documentation, in .build/docs
 	    --fallback-bundle-identifier bert-server.$$room --output-dir .build/docs/$$room || exit 1; \
 	done
 
-screenshots: build model .venv/installed system-clients ## the explorer's pictures in the README
+screenshots: build model .venv/installed system-clients system-fonts ## the explorer's pictures in the README
 	cd Tests/EndToEnd && BERT_SERVER=$(abspath $(SERVER)) $(abspath $(PYTHON)) screenshots.py \
 	  ../Benchmarks/results
 
@@ -242,6 +242,12 @@ system-clients: system
 	command -v faketime >/dev/null || missing="$$missing faketime"; \
 	command -v promtool >/dev/null || missing="$$missing prometheus"; \
 	command -v haproxy >/dev/null || missing="$$missing haproxy"; \
+	$(INSTALL_MISSING)
+
+# For the picture in Chinese.
+system-fonts: system
+	@missing=; \
+	fc-list :lang=zh 2>/dev/null | grep -q . || missing="$$missing fontconfig fonts-wqy-microhei"; \
 	$(INSTALL_MISSING)
 
 system-texts: system
