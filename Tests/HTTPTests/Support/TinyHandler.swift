@@ -55,6 +55,10 @@ final class TinyHandler: RequestHandler {
     case "/echo": return Response(status: .ok, bytes: request.body)
     case "/host": return text(.ok, request.head.authority ?? "none")
     case "/health": return text(.ok, "ok\n")
+    case "/busy":
+      var response = text(.tooManyRequests, "later\n")
+      response.pause = .milliseconds(500)
+      return response
     case "/fields":
       // Every field as it came, to see what was read as what.
       var bytes: [UInt8] = []
