@@ -10,11 +10,11 @@ INLINE size_t packedValuesCount(size_t keyCount, size_t headSize) {
   return panelCount(headSize) * PanelColumns * keyCount;
 }
 
-// Distance of two rows of scores. The odd number of cache lines keeps rows out of each other's
-// cache sets.
-INLINE size_t scoresStride(size_t keyCount) {
-  return panelCount(keyCount) * PanelColumns + LANES;
-}
+INLINE vec exponential(vec t) { return powerOf2(t); }
+
+INLINE void storeNumerators(float *row, size_t j, vec p) { vstore(row + j, p); }
+
+#include "softmax.h"
 
 static size_t attentionScratch(size_t keyCount, size_t headSize) {
   return packedKeysCount(keyCount, headSize) + packedValuesCount(keyCount, headSize) +
@@ -33,51 +33,6 @@ static void packValues(size_t keyCount, size_t headSize, const float *values, si
       }
     }
   }
-}
-
-// The largest of a row of scores. Reads whole registers: the row has room for them.
-INLINE float largestScore(const float *row, size_t count) {
-  const size_t whole = count / LANES * LANES, rest = count - whole;
-  vec largest[2] = {vset(row[0]), vset(row[0])};
-  size_t j = 0;
-  for (; j + 2 * LANES <= whole; j += 2 * LANES) {
-    largest[0] = vmax(largest[0], vload(row + j));
-    largest[1] = vmax(largest[1], vload(row + j + LANES));
-  }
-  if (j < whole) largest[0] = vmax(largest[0], vload(row + j));
-  if (rest > 0) largest[1] = vmax(largest[1], vkeep(vload(row + whole), rest, largest[1]));
-  return vlargest(vmax(largest[0], largest[1]));
-}
-
-// Turns a row of scores into e^((score - largest) · scale), and returns sums of them. Reads and
-// writes whole registers.
-INLINE vec numerators(float *row, size_t count, float largest, float scale) {
-  const size_t whole = count / LANES * LANES, rest = count - whole;
-  const vec factor = vset(scale * (float)log2OfE), offset = vset(-largest) * factor;
-  vec sums[2] = {vset(0), vset(0)};
-  for (size_t j = 0; j < whole; j += LANES) {
-    const vec p = powerOf2(vfma(vload(row + j), factor, offset));
-    vstore(row + j, p);
-    sums[j / LANES % 2] += p;
-  }
-  if (rest > 0) {
-    const vec p = powerOf2(vfma(vload(row + whole), factor, offset));
-    vstore(row + whole, p);
-    sums[0] += vkeep(p, rest, vset(0));
-  }
-  return sums[0] + sums[1];
-}
-
-// Turns rows of scores into softmax's numerators, and gives 1 / their sums. Each step is done for
-// all rows before the next: what follows a sum over lanes would have to wait for it.
-INLINE void softmax(size_t rows, size_t count, float scale, float *scores, size_t ld,
-                    float factors[TILE_ROWS]) {
-  vec sums[TILE_ROWS];
-  for (size_t r = 0; r < rows; r++) factors[r] = largestScore(scores + r * ld, count);
-  for (size_t r = 0; r < rows; r++) {
-    sums[r] = numerators(scores + r * ld, count, factors[r], scale);
-  }
-  for (size_t r = 0; r < rows; r++) factors[r] = 1 / vsum(sums[r]);
 }
 
 static void attention(const AttentionInput *input, void *results, size_t bytesY, float *scratch) {

@@ -12,11 +12,20 @@ INLINE size_t packedValuesCount(size_t keyCount, size_t headSize) {
   return panelCount(headSize) * PanelColumns * pairCount(keyCount);
 }
 
-// Distance of two rows of scores. The odd number of cache lines keeps rows out of each other's
-// cache sets.
-INLINE size_t scoresStride(size_t keyCount) {
-  return panelCount(keyCount) * PanelColumns + LANES;
+// 2^t for t ≤ 0, to 7.5e-5 of itself: a twentieth of what bfloat16 rounds. The coefficients are a
+// minimax fit of degree 3 on [-1/2, 1/2].
+INLINE vec exponential(vec t) {
+  const vec whole = vround(t), f = t - whole;
+  vec p = vset(0x1.c3f760p-5f);
+  p = vfma(p, f, vset(0x1.f0de1cp-3f));
+  p = vfma(p, f, vset(0x1.62f31ap-1f));
+  p = vfma(p, f, vset(0x1.fff692p-1f));
+  return vscale(p, whole);
 }
+
+INLINE void storeNumerators(float *row, size_t j, vec p) { vnarrow((Value *)row + j, p); }
+
+#include "softmax.h"
 
 static size_t attentionScratch(size_t keyCount, size_t headSize) {
   return packedKeysCount(keyCount, headSize) + packedValuesCount(keyCount, headSize) +
@@ -56,57 +65,6 @@ static void packValues(size_t keyCount, size_t headSize, const uint8_t *values, 
       }
     }
   }
-}
-
-// 2^t for t ≤ 0, to 7.5e-5 of itself: a twentieth of what bfloat16 rounds. The coefficients are a
-// minimax fit of degree 3 on [-1/2, 1/2].
-INLINE vec roughPowerOf2(vec t) {
-  const vec whole = vround(t), f = t - whole;
-  vec p = vset(0x1.c3f760p-5f);
-  p = vfma(p, f, vset(0x1.f0de1cp-3f));
-  p = vfma(p, f, vset(0x1.62f31ap-1f));
-  p = vfma(p, f, vset(0x1.fff692p-1f));
-  return vscale(p, whole);
-}
-
-// The largest of a row of scores. Reads whole registers: the row has room for them.
-INLINE float largestScore(const float *row, size_t count) {
-  const size_t whole = count / LANES * LANES, rest = count - whole;
-  vec largest = vset(row[0]);
-  for (size_t j = 0; j < whole; j += LANES) largest = vmax(largest, vload(row + j));
-  if (rest > 0) largest = vmax(largest, vkeep(vload(row + whole), rest, largest));
-  return vlargest(largest);
-}
-
-// Turns a row of scores into values e^((score - largest) · scale) in its place, and returns sums
-// of them. Reads and writes whole registers.
-INLINE vec numerators(float *row, size_t count, float largest, float scale) {
-  const size_t whole = count / LANES * LANES, rest = count - whole;
-  const vec factor = vset(scale * (float)log2OfE), offset = vset(-largest) * factor;
-  vec sums[2] = {vset(0), vset(0)};
-  Value *values = (Value *)row;
-  for (size_t j = 0; j < whole; j += LANES) {
-    const vec p = roughPowerOf2(vfma(vload(row + j), factor, offset));
-    vnarrow(values + j, p);
-    sums[j / LANES % 2] += p;
-  }
-  if (rest > 0) {
-    const vec p = roughPowerOf2(vfma(vload(row + whole), factor, offset));
-    vnarrow(values + whole, p);
-    sums[0] += vkeep(p, rest, vset(0));
-  }
-  return sums[0] + sums[1];
-}
-
-// As in attention.h, each step for all rows before the next.
-INLINE void softmax(size_t rows, size_t count, float scale, float *scores, size_t ld,
-                    float factors[TILE_ROWS]) {
-  vec sums[TILE_ROWS];
-  for (size_t r = 0; r < rows; r++) factors[r] = largestScore(scores + r * ld, count);
-  for (size_t r = 0; r < rows; r++) {
-    sums[r] = numerators(scores + r * ld, count, factors[r], scale);
-  }
-  for (size_t r = 0; r < rows; r++) factors[r] = 1 / vsum(sums[r]);
 }
 
 static void attention(const AttentionInput *input, void *y, size_t ldy, float *scratch) {
