@@ -87,6 +87,6 @@ def test_make_run():
             assert re.fullmatch(pattern(answer), shown), shown[:300]
         finally:
             os.killpg(process.pid, signal.SIGINT)
-        # make ends by the signal too, and the server by itself.
-        assert process.wait(PATIENCE) == -signal.SIGINT
+        # The server ends by itself; make by the signal, unless it was started with that ignored.
+        assert process.wait(PATIENCE) in (0, -signal.SIGINT)
 
