@@ -12,10 +12,10 @@ FUZZ_SECONDS := 60
 EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-get),test-neon))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build model format lint test-sanitize test-races test-kernels test-neon fuzz accuracy compare-tokens \
-  bench-peers bench-curves bench-servers bench-tokenizers bench-overload soak compare-http docs \
-  screenshots image image-test fleet-test capacity capacity-test clean system system-clients system-servers \
-  system-texts system-fonts system-image system-fleet
+.PHONY: help run test build model format lint test-sanitize test-races test-bounds test-neon fuzz \
+  accuracy compare-tokens compare-http soak bench-peers bench-curves bench-servers bench-tokenizers \
+  bench-overload docs screenshots image image-test fleet-test capacity capacity-test clean \
+  system system-clients system-servers system-texts system-fonts system-image system-fleet
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.* ## /\1	/p' Makefile | expand -t 20
@@ -42,19 +42,19 @@ lint: system ## says what `make format` would change, and breaches of style
 test-sanitize: sanitize-thread sanitize-address ## every test again, with ThreadSanitizer and with Address- and UndefinedBehaviorSanitizer
 
 test-races: system ## what runs on several threads, with ThreadSanitizer
-	TSAN_OPTIONS=halt_on_error=1 swift test --disable-xctest --sanitize thread \
-	  --scratch-path .build-thread --filter 'HTTPTests|BatchingTests|ServiceTests|BERTTests.BatchInvariance'
+	swift test --disable-xctest $(THREAD_SANITIZER) \
+	  --filter 'HTTPTests|BatchingTests|ServiceTests|BERTTests.BatchInvariance'
 
-test-kernels: system ## all C with Address- and UndefinedBehaviorSanitizer, its kernels against scalar
-	@mkdir -p .build/sanitized
-	clang $(C_FLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fuse-ld=lld \
-	  -o .build/sanitized/kernel-checks $(KERNEL_CHECKS) -lm
-	.build/sanitized/kernel-checks
+test-bounds: system model ## what reads foreign bytes, with Address- and UndefinedBehaviorSanitizer
+	swift test --disable-xctest $(ADDRESS_SANITIZER) \
+	  --filter 'HTTPTests|JSONTests|WordPieceTests|CheckpointsTests|ServiceTests'
 
 test-neon: system-aarch64 ## all C compiled for 64-bit ARM, its kernels against scalar, under emulation
 	@mkdir -p .build/aarch64
 	clang $(AARCH64_FLAGS) -fsyntax-only $(wildcard Sources/C*/*.c)
-	clang $(AARCH64_FLAGS) -o .build/aarch64/kernel-checks $(KERNEL_CHECKS) $(AARCH64_LIBRARIES)
+	clang $(AARCH64_FLAGS) -o .build/aarch64/kernel-checks \
+	  $(wildcard Sources/CPlatform/*.c Sources/CKernels/*.c Sources/CKernels/*/*.c) \
+	  $(wildcard Tests/KernelChecks/*.c) $(AARCH64_LIBRARIES)
 	$(AARCH64_RUN) .build/aarch64/kernel-checks neon
 
 # Swift's own report of a crash would come before the fuzzer writes the input that led to it.
@@ -147,13 +147,17 @@ clean: ## removes what was built; the model stays
 
 # The rest is not for calling by hand.
 
+export TSAN_OPTIONS := halt_on_error=1
+THREAD_SANITIZER := --sanitize thread --scratch-path .build-thread
 # swiftc has no UndefinedBehaviorSanitizer on Linux: clang's traps watch over the C.
-sanitize-thread: export TSAN_OPTIONS := halt_on_error=1
-sanitize-address: FLAGS := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=undefined -Xswiftc -use-ld=lld
+ADDRESS_SANITIZER := --sanitize address --scratch-path .build-address \
+  -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=undefined -Xswiftc -use-ld=lld
 .PHONY: sanitize-thread sanitize-address
+sanitize-thread: FLAGS := $(THREAD_SANITIZER)
+sanitize-address: FLAGS := $(ADDRESS_SANITIZER)
 sanitize-thread sanitize-address: sanitize-%: system model .venv/installed system-clients
-	swift test --disable-xctest --sanitize $* --scratch-path .build-$* $(FLAGS)
-	swift build --sanitize $* --scratch-path .build-$* $(FLAGS) --product bert-server
+	swift test --disable-xctest $(FLAGS)
+	swift build $(FLAGS) --product bert-server
 	BERT_SERVER=.build-$*/debug/bert-server $(PYTHON) -m pytest Tests/EndToEnd
 
 # The stamp comes last, so that an installation broken off is begun again.
@@ -198,15 +202,10 @@ if [ -z "$$missing" ]; then exit 0; fi; \
 	fi
 endef
 
-# Package.swift's flags, but for the level of optimization.
-C_FLAGS := -std=c17 -Wall -Wextra -Werror -fno-math-errno -ffp-contract=off \
+# Package.swift's flags, and what takes the place of a whole cross toolchain: clang and lld come with
+# Swift, and nothing here needs more of the C library than crt1.o and itself.
+AARCH64_FLAGS := -std=c17 -O3 -Wall -Wextra -Werror -fno-math-errno -ffp-contract=off \
   $(addprefix -I,$(wildcard Sources/C*/include))
-KERNEL_CHECKS := $(wildcard Sources/CPlatform/*.c Sources/CKernels/*.c Sources/CKernels/*/*.c) \
-  $(wildcard Tests/KernelChecks/*.c)
-
-# What takes the place of a whole cross toolchain: clang and lld come with Swift, and nothing here
-# needs more of the C library than crt1.o and itself.
-AARCH64_FLAGS := $(C_FLAGS) -O3
 AARCH64_LIBRARIES := -lm
 ifneq ($(shell uname -m),aarch64)
 AARCH64_ROOT := /usr/aarch64-linux-gnu

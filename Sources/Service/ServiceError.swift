@@ -107,8 +107,8 @@ public enum ServiceError: Error, Equatable, Sendable {
     return fields
   }
 
-  /// A client that heeds Retry-After, a second at least, never notices. It is no longer than that: a
-  /// proxy may send another client's request down the same connection.
+  /// Shorter than any Retry-After, so that a client that heeds it never notices, and than what another
+  /// client would mind, whose request a proxy may send down the same connection.
   var pause: Duration {
     if case .overloaded = self { .milliseconds(500) } else { .zero }
   }

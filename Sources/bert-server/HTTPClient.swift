@@ -85,11 +85,11 @@ struct HTTPClient: @unchecked Sendable {
     guard let socket = connected() else { return nil }
     defer { close(socket) }
     var session: OpaquePointer?
+    defer { if let session = unsafe session { unsafe tls_session_free(session) } }
     if let tls = unsafe tls {
       unsafe session = tls_session_new(tls, socket)
       guard let session = unsafe session, unsafe tls_expect(session, host) else { return nil }
     }
-    defer { if let session = unsafe session { unsafe tls_session_free(session) } }
     var head =
       "\(method) \(prefix)\(path) HTTP/1.1\r\nHost: \(authority)\r\nConnection: close\r\n"
     if let key { head += "Authorization: Bearer \(key)\r\n" }

@@ -68,10 +68,13 @@ struct LocalRecordEncoder: RecordEncoder {
       }
     }
     return tokenized.enumerated().map { index, result in
-      result.map { text in
-        EncodedRecord(
-          sequence: sequences[index] ?? EncodedSequence(rowCount: 0),
-          tokenCount: text.sequence.attendedCount, truncated: text.truncated)
+      result.flatMap { text in
+        guard let sequence = sequences[index] else {
+          return .failure(BadRecord("it was not encoded"))
+        }
+        return .success(
+          EncodedRecord(
+            sequence: sequence, tokenCount: text.sequence.attendedCount, truncated: text.truncated))
       }
     }
   }

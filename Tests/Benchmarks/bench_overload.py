@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Goodput at ten times the connections that fill the service, with a queue that is soon full.
 
-    bench_overload.py --server BINARY --model FOLDER [--rounds 3]
+    bench_overload.py --server BINARY --model FOLDER [--rounds 5]
 
 A client that is refused asks again at once; the client runs on the same cores. What those wait who are
 accepted is the service's own histogram, from a request's first byte to its answer.
@@ -49,7 +49,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     port = free_port()
     command = [arguments.server, "serve", "--model", arguments.model, "--port", port]

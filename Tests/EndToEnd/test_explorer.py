@@ -81,6 +81,12 @@ def test_the_goldfish(chromium, server):
         ]  # fmt: skip
 
 
+def test_an_unknown_token_says_so(chromium, server):
+    with Visit(chromium, server, locale="en-GB") as page:
+        encode(page, "a 🦜")
+        assert page.locator("#tokens li.unknown").inner_text().split() == ["[UNK]", "100", "2–6", "unknown"]
+
+
 def test_the_heat_map_has_the_numbers(chromium, server):
     """By pointer and by keys, in every block, each value as the service gives it."""
     blocks = server.tensors(["a fish"], output_key="encoder_outputs")["encoder_outputs"][:, 0]

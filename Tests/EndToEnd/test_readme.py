@@ -89,4 +89,3 @@ def test_make_run():
             os.killpg(process.pid, signal.SIGINT)
         # The server ends by itself; make by the signal, unless it was started with that ignored.
         assert process.wait(PATIENCE) in (0, -signal.SIGINT)
-
