@@ -18,9 +18,28 @@ EXAMPLES = re.findall(r"```sh\n(curl .*)\n```\n```json\n(.*)\n```", README)
 COMMANDS = re.findall(r"^(bert-server .*?)(?: +#.*)?$", README, re.M)
 
 
-def pattern(answer):
-    """An answer in which … stands for anything."""
-    return ".*".join(re.escape(part) for part in answer.split("…"))
+# A documented number: its first digits, cut off. The other digits differ between kernel sets.
+NUMBER = re.compile(r"(-?\d+\.\d+)…")
+# More than float32's error in any block, for a number next to a multiple of its last digit.
+ERROR = 1e-5
+
+
+def assert_documented(answer, shown):
+    """Holds an answer to the documented one, in which … stands for anything and NUMBER for a number."""
+    texts = [".*".join(re.escape(part) for part in text.split("…")) for text in NUMBER.split(answer)[::2]]
+    match = re.fullmatch(r"(-?\d[\d.e-]*)".join(texts), shown)
+    assert match, shown[:300]
+    for documented, number in zip(NUMBER.findall(answer), match.groups(), strict=True):
+        unit = 10.0 ** -len(documented.partition(".")[2])
+        difference = abs(float(number)) - abs(float(documented))
+        assert number.startswith("-") == documented.startswith("-"), (documented, number)
+        assert -ERROR < difference < unit + ERROR, (documented, number)
+
+
+@pytest.mark.parametrize("number", ["0.0564", "-0.0563", "0.0562", "0.5630", "5.63e-3"])
+def test_a_wrong_number_is_found(number):
+    with pytest.raises(AssertionError):
+        assert_documented('{"a":[0.0563…,…]}', f'{{"a":[{number}2,1.0]}}')
 
 
 def test_every_key_has_an_example():
@@ -32,7 +51,7 @@ def test_every_key_has_an_example():
 def test_example(server, command, answer):
     words = shlex.split(command.replace("localhost:8080", f"{server.host}:{server.port}"))
     shown = subprocess.run([*words, "--silent"], capture_output=True, text=True, check=True).stdout
-    assert re.fullmatch(pattern(answer), shown), shown[:300]
+    assert_documented(answer, shown)
 
 
 def test_table_of_settings():
@@ -84,7 +103,7 @@ def test_make_run():
             command, answer = EXAMPLES[0]
             words = [*shlex.split(command.replace("8080", port)), "--silent"]
             shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-            assert re.fullmatch(pattern(answer), shown), shown[:300]
+            assert_documented(answer, shown)
         finally:
             os.killpg(process.pid, signal.SIGINT)
         # The server ends by itself; make by the signal, unless it was started with that ignored.
