@@ -13,8 +13,8 @@ struct BlockWeights {
   let outputNorm: LayerNorm
 }
 
-/// The model as passes read it: linear layers packed for the chosen kernels in one arena, the
-/// embedding tables where they lie in the file.
+/// The model as passes read it, all in one arena: linear layers packed for the chosen kernels, the
+/// rest as it is. No pass reads a file.
 ///
 /// `@unchecked Sendable`: nothing changes after `init`, which ends when all lanes have packed.
 @safe
@@ -30,13 +30,11 @@ final class ModelWeights: @unchecked Sendable {
 
   private let arena: FloatArena
   private let activations: UnsafeMutablePointer<Activation>
-  /// Keeps mapped tables alive.
-  private let tables: [Tensor]
 
   deinit { unsafe activations.deallocate() }
 
   /// - Parameters:
-  ///   - besides: bytes of what else counts towards `limit`.
+  ///   - besides: bytes of what else counts towards `limit`. Touched only when packing has ended.
   ///   - limit: bytes; over it nothing is packed.
   init(
     _ checkpoint: Checkpoint, kernels: Kernels, lanes: ComputeLanes, besides: Int, limit: Int
@@ -75,6 +73,8 @@ final class ModelWeights: @unchecked Sendable {
       }
       return place
     }
+    // The largest first, so that the lanes end at the same time.
+    let tablePlaces = TensorNames.tables.map(vector)
     let blockPlaces = (0..<configuration.blockCount).map { index in
       let block = "encoder.layer.\(index)"
       return (
@@ -91,16 +91,14 @@ final class ModelWeights: @unchecked Sendable {
     let normPlace = (
       vector("embeddings.LayerNorm.weight"), vector("embeddings.LayerNorm.bias")
     )
-    let tableTensors = TensorNames.tables.map { tensors[$0]! }
-    let tablePlaces = tableTensors.map { tensor in
-      tensor.isAlignedFloat32 ? nil : vector(tensor.name)
-    }
     let arena = try FloatArena(count: layout.count)
-    tables = zip(tableTensors, tablePlaces).compactMap { $1 == nil ? $0 : nil }
-    byteCount = arena.size + tables.reduce(0) { $0 + $1.count * MemoryLayout<Float>.size }
-    guard besides + byteCount <= limit else {
-      throw .memoryLimit(needed: besides + byteCount, limit: limit)
-    }
+    byteCount = arena.size
+    let scratchCount = jobs.map(\.scratchCount).max() ?? 0
+    let scratchSize = lanes.count * scratchCount * MemoryLayout<Float>.size
+    let needed = byteCount + max(besides, scratchSize)
+    guard needed <= limit else { throw .memoryLimit(needed: needed, limit: limit) }
+    try PackingJob.run(
+      jobs, scratchCount: scratchCount, kernels: kernels, into: arena, lanes: lanes)
 
     // One activation of each kind in use.
     let kinds = [ActivationNone, configuration.activation.kind, ActivationTanh]
@@ -109,8 +107,6 @@ final class ModelWeights: @unchecked Sendable {
       unsafe (activations + index).initialize(to: Activation())
       unsafe kernels.set.prepareActivation(kind, activations + index)
     }
-
-    PackingJob.run(jobs, kernels: kernels, into: arena, lanes: lanes)
 
     func linear(
       _ place: LayerPlace, _ activation: Int = 0, givesValues: Bool = false
@@ -134,13 +130,9 @@ final class ModelWeights: @unchecked Sendable {
     }
     unsafe pooler = poolerPlace.map { unsafe linear($0, 2) }
     unsafe embeddingNorm = norm(normPlace.0, normPlace.1)
-    let pointers = unsafe zip(tableTensors, tablePlaces).map { tensor, place in
-      unsafe place.map { unsafe UnsafePointer(arena.floats(at: $0)) }
-        ?? tensor.bytes.baseAddress!.assumingMemoryBound(to: Float.self)
-    }
-    unsafe wordTable = pointers[0]
-    unsafe positionTable = pointers[1]
-    unsafe typeTable = pointers[2]
+    unsafe wordTable = UnsafePointer(arena.floats(at: tablePlaces[0]))
+    unsafe positionTable = UnsafePointer(arena.floats(at: tablePlaces[1]))
+    unsafe typeTable = UnsafePointer(arena.floats(at: tablePlaces[2]))
     self.arena = arena
     unsafe self.activations = activations
   }
@@ -152,65 +144,6 @@ struct LayerPlace {
   var bias: Int
   var inputs: Int
   var outputs: Int
-}
-
-/// One piece of the work of loading; independent of the others.
-enum PackingJob: Sendable {
-  /// Copies a tensor as it is.
-  case copy(Tensor, Int)
-  /// Packs weight matrices stacked on each other: all [out, in], the same `in`.
-  case pack([Tensor], LayerPlace)
-
-  static func run(
-    _ jobs: [PackingJob], kernels: Kernels, into arena: FloatArena, lanes: ComputeLanes
-  ) {
-    let work = SharedWork()
-    lanes.runOnAll { _ in
-      while let index = work.take(of: jobs.count) {
-        jobs[index].run(kernels: kernels, into: arena)
-      }
-    }
-  }
-
-  private func run(kernels: Kernels, into arena: FloatArena) {
-    switch self {
-    case .copy(let tensor, let offset):
-      tensor.withFloats { floats in
-        unsafe floats.withUnsafeBufferPointer { source in
-          unsafe arena.floats(at: offset).update(from: source.baseAddress!, count: source.count)
-        }
-      }
-      tensor.adviseDone()
-    case .pack(let tensors, let place) where tensors.count == 1:
-      tensors[0].withFloats { floats in
-        unsafe floats.withUnsafeBufferPointer { source in
-          unsafe pack(source.baseAddress!, place, kernels, arena)
-        }
-      }
-      tensors[0].adviseDone()
-    case .pack(let tensors, let place):
-      // A panel may span two matrices: they are stacked first.
-      var stacked: [Float] = []
-      stacked.reserveCapacity(place.outputs * place.inputs)
-      for tensor in tensors {
-        tensor.withFloats { floats in
-          unsafe floats.withUnsafeBufferPointer { unsafe stacked.append(contentsOf: $0) }
-        }
-        tensor.adviseDone()
-      }
-      unsafe stacked.withUnsafeBufferPointer { source in
-        unsafe pack(source.baseAddress!, place, kernels, arena)
-      }
-    }
-  }
-
-  private func pack(
-    _ weights: UnsafePointer<Float>, _ place: LayerPlace, _ kernels: Kernels, _ arena: FloatArena
-  ) {
-    unsafe kernels.set.pack(
-      weights, place.outputs, place.inputs, 0, kernels.panelCount(outputs: place.outputs),
-      arena.floats(at: place.weights))
-  }
 }
 
 extension ModelConfiguration.Activation {

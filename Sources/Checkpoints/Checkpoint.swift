@@ -23,7 +23,7 @@ public struct Checkpoint: Sendable {
   /// norms. Linear weights are [out, in]. Heads that are not part of the encoder are left out.
   private let tensors: [String: Tensor]
 
-  /// Opens a model folder; weights are mapped, not read.
+  /// Opens a model folder; weights are read later, when they are packed.
   ///
   /// Looks for one format after the other, and says what it found if it is none of them.
   public init(folder: String) throws(CheckpointError) {

@@ -27,17 +27,9 @@ public enum ElementType: String, CaseIterable, Sendable {
   }
 
   /// Bytes of a tensor of this shape; nil beyond 2^63 - 1.
-  func size(of shape: [Int]) -> Int? {
-    var size = size
-    for length in shape {
-      let (product, overflow) = size.multipliedReportingOverflow(by: length)
-      guard !overflow else { return nil }
-      size = product
-    }
-    return size
-  }
+  func size(of shape: [Int]) -> Int? { FileNumber.product([size] + shape) }
 
-  /// Whether `Tensor.withFloats` and `copyFloats` read it.
+  /// Whether `Tensor.copyFloats` reads it.
   public var isFloat: Bool {
     switch self {
     case .float16, .bfloat16, .float32, .float64: true

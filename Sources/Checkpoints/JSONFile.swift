@@ -30,11 +30,11 @@ struct JSONFile {
   }
 
   private static func data(_ path: String) throws(CheckpointError) -> Data {
-    let file = try MappedFile(path: path)
+    let file = try ModelFile(path: path)
     guard file.size <= maximumSize else {
       throw .file(path: path, reason: "takes more than \(maximumSize) bytes")
     }
-    return unsafe Data(file.bytes)
+    return Data(try file.bytes().bytes)
   }
 
   private static func decode<Value: Decodable>(

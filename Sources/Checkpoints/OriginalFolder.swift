@@ -41,8 +41,8 @@ struct OriginalFolder {
   /// Nothing in the folder says it, but the vocabulary shows it: one of lower-cased text has
   /// capitals in special tokens and perhaps as single letters, a cased one in every third token.
   private static func isCased(_ folder: String) throws(CheckpointError) -> Bool {
-    let file = try MappedFile(path: Folder.path("vocab.txt", in: folder))
-    guard let text = file.string(0..<file.size) else {
+    let file = try ModelFile(path: Folder.path("vocab.txt", in: folder)).bytes()
+    guard let text = file.string(file.range) else {
       throw .file(path: file.path, reason: "is not UTF-8")
     }
     var lines = 0

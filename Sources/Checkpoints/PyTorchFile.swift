@@ -6,9 +6,12 @@ struct PyTorchFile: Sendable {
   /// In the dictionary's order.
   let tensors: [Tensor]
 
+  /// Of the pickles before the storages, which take 100 KB for BERT-large.
+  private static let maximumPickleSize = 8 << 20
+
   init(path: String, verifiesChecksums: Bool = true) throws(CheckpointError) {
-    let file = try MappedFile(path: path)
-    if ZipArchive.isPresent(in: file) {
+    let file = try ModelFile(path: path)
+    if try ZipArchive.isPresent(in: file) {
       tensors = try Self.zipped(ZipArchive(file), verifiesChecksums)
     } else {
       tensors = try Self.legacy(file)
@@ -26,10 +29,12 @@ struct PyTorchFile: Sendable {
       throw .unsupported(path: file.path, reason: "a zip file with no data.pkl is not PyTorch's")
     }
     let root = name.dropLast("data.pkl".count)
-    if let order = archive.members["\(root)byteorder"], file.string(order.content) != "little" {
+    if let order = archive.members["\(root)byteorder"],
+      try file.bytes(order.content).bytes != Array("little".utf8)
+    {
       throw .unsupported(path: file.path, reason: "big-endian values are not supported")
     }
-    var reader = StateDictPickle(file, pickle.content)
+    var reader = StateDictPickle(ByteReader(try file.bytes(pickle.content)))
     var checked: Set<String> = []
     return try tensors(reader.stateDictionary(), in: file) {
       (storage, name) throws(CheckpointError) in
@@ -40,13 +45,11 @@ struct PyTorchFile: Sendable {
       }
       // Zero stands for "not computed", as PyTorch may be told.
       if verifiesChecksums, member.checksum != 0, checked.insert(storage.key).inserted {
-        let bytes = unsafe UnsafeRawBufferPointer(rebasing: file.bytes[member.content])
-        guard unsafe Checksum.crc32(bytes) == member.checksum else {
+        guard try FileNumber(file.checksum(.crc32, of: member.content)) == member.checksum else {
           throw .malformed(
             path: file.path, tensor: name, offset: member.content.lowerBound,
-            reason: "the checksum of data/\(storage.key), \(bytes.count) bytes, is wrong")
+            reason: "the checksum of data/\(storage.key), \(member.content.count) bytes, is wrong")
         }
-        file.adviseDone(member.content)
       }
       return member.content
     }
@@ -54,8 +57,8 @@ struct PyTorchFile: Sendable {
 
   /// Before: a magic number, a version and the machine, then the dictionary and the storages' keys,
   /// each as a pickle, then the storages, each after its number of elements.
-  private static func legacy(_ file: MappedFile) throws(CheckpointError) -> [Tensor] {
-    var reader = ByteReader(file, 0..<file.size)
+  private static func legacy(_ file: ModelFile) throws(CheckpointError) -> [Tensor] {
+    var reader = ByteReader(try file.bytes(0..<min(file.size, maximumPickleSize)))
     let magic: [UInt8] = [
       0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
     ]
@@ -65,26 +68,33 @@ struct PyTorchFile: Sendable {
       }
     }
     for _ in ["version", "machine"] {
-      var pickle = StateDictPickle(file, reader.offset..<file.size)
+      var pickle = StateDictPickle(reader)
       _ = try pickle.value()
-      _ = try reader.take(pickle.reader.offset - reader.offset)
+      reader = pickle.reader
     }
-    var pickle = StateDictPickle(file, reader.offset..<file.size)
+    var pickle = StateDictPickle(reader)
     let dictionary = try pickle.stateDictionary()
-    var keys = StateDictPickle(file, pickle.reader.offset..<file.size)
+    var keys = StateDictPickle(pickle.reader)
+    let order = try keys.texts()
     var types: [String: ElementType] = [:]
     for (_, tensor) in dictionary { types[tensor.storage.key] = tensor.storage.type }
     var storages: [String: Range<Int>] = [:]
-    let order = try keys.texts()
-    reader = ByteReader(file, keys.reader.offset..<file.size)
+    var offset = keys.reader.offset
     for key in order {
       guard let type = types[key] else {
-        throw reader.malformed("the storage \"\(key)\" is no tensor's")
+        throw keys.reader.malformed("the storage \"\(key)\" is no tensor's", at: offset)
       }
-      let count = try reader.integer(Int64.self)
-      let (size, overflow) = Int(count).multipliedReportingOverflow(by: type.size)
-      guard !overflow else { throw reader.malformed("a storage of \(count) elements") }
-      storages[key] = try reader.take(size)
+      reader = ByteReader(try file.bytes(offset..<min(offset + 8, file.size)))
+      let stated = try reader.number(bytes: 8)
+      guard let count = stated.count(upTo: .max),
+        let size = type.size(of: [count]),
+        let storage = FileNumber.range(
+          offset: FileNumber(reader.end), count: FileNumber(size), in: 0..<file.size)
+      else {
+        throw reader.malformed("a storage of \(stated) elements; is the file cut short?")
+      }
+      storages[key] = storage
+      offset = storage.upperBound
     }
     return try tensors(dictionary, in: file) { (storage, name) throws(CheckpointError) in
       guard let range = storages[storage.key] else {
@@ -97,16 +107,16 @@ struct PyTorchFile: Sendable {
   }
 
   private static func tensors(
-    _ dictionary: [(name: String, tensor: StateDictPickle.Tensor)], in file: MappedFile,
+    _ dictionary: [(name: String, tensor: StateDictPickle.Tensor)], in file: ModelFile,
     _ place: (StateDictPickle.Storage, _ name: String) throws(CheckpointError) -> Range<Int>
   ) throws(CheckpointError) -> [Tensor] {
     var tensors: [Tensor] = []
     for (name, tensor) in dictionary {
       let storage = try place(tensor.storage, name)
       let type = tensor.storage.type
-      let offset = tensor.offset.multipliedReportingOverflow(by: type.size)
-      guard !offset.overflow, offset.partialValue <= storage.count,
-        let size = type.size(of: tensor.shape), size <= storage.count - offset.partialValue
+      guard let offset = type.size(of: [tensor.offset]), let size = type.size(of: tensor.shape),
+        let range = FileNumber.range(
+          offset: FileNumber(offset), count: FileNumber(size), in: 0..<storage.count)
       else {
         throw .malformed(
           path: file.path, tensor: name, offset: storage.lowerBound,
@@ -119,11 +129,11 @@ struct PyTorchFile: Sendable {
           reason: "tensor \"\(name)\": the strides \(tensor.strides) of \(tensor.shape) are not "
             + "supported, only whole tensors and whole matrices' transposes")
       }
-      let start = storage.lowerBound + offset.partialValue
       tensors.append(
         Tensor(
           name: name, elementType: type, shape: tensor.shape, file: file,
-          range: start..<start + size, isTransposed: isTransposed))
+          range: storage.lowerBound + range.lowerBound..<storage.lowerBound + range.upperBound,
+          isTransposed: isTransposed))
     }
     return tensors
   }

@@ -87,13 +87,7 @@ struct SavedModelFolder {
   private static func lowercases(_ bundle: TensorBundle) throws(CheckpointError) -> Bool? {
     let key = "do_lower_case/.ATTRIBUTES/VARIABLE_VALUE"
     guard let entry = bundle.entries.first(where: { $0.name == key }) else { return nil }
-    let value = try bundle.tensor(entry, name: key, shape: entry.shape, isTransposed: false)
-    guard value.elementType == .bool, value.count == 1 else {
-      throw .malformed(
-        path: value.path, tensor: key, offset: entry.data.lowerBound,
-        reason: "must be one boolean, is \(value.elementType.rawValue) \(value.shape)")
-    }
-    return unsafe value.bytes[0] != 0
+    return try bundle.boolean(entry)
   }
 
   private static func configuration(

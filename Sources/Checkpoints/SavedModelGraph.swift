@@ -17,10 +17,10 @@ struct SavedModelGraph {
 
   init(path: String) throws(CheckpointError) {
     self.path = path
-    let file = try MappedFile(path: path)
+    let file = try ModelFile(path: path).bytes()
     // SavedModel.meta_graphs, MetaGraphDef.object_graph_def, SavedObjectGraph.nodes
     var node = 0
-    try ProtobufMessage.forEach([2, 7, 1], in: file, 0..<file.size) {
+    try ProtobufMessage.forEach([2, 7, 1], in: file, file.range) {
       (range) throws(CheckpointError) in
       guard node < Self.maximumNodeCount else {
         throw ByteReader(file, range).malformed("more than \(Self.maximumNodeCount) objects")
@@ -32,7 +32,7 @@ struct SavedModelGraph {
       node += 1
     }
     // MetaGraphDef.graph_def, GraphDef.library, FunctionDefLibrary.function, FunctionDef.node_def
-    try ProtobufMessage.forEach([2, 2, 2, 1, 3], in: file, 0..<file.size) {
+    try ProtobufMessage.forEach([2, 2, 2, 1, 3], in: file, file.range) {
       (range) throws(CheckpointError) in
       operations.insert(try ProtobufMessage.string(2, in: file, range))
       guard try ProtobufMessage.string(1, in: file, range).hasSuffix("/batchnorm/add/y") else {
@@ -43,12 +43,11 @@ struct SavedModelGraph {
         if let value = try Self.scalar(file, tensor) { layerNormEpsilons.insert(value) }
       }
     }
-    file.adviseDone(0..<file.size)
   }
 
   /// The value of a `TensorProto` that holds one float32.
   private static func scalar(
-    _ file: MappedFile, _ range: Range<Int>
+    _ file: FileBytes, _ range: Range<Int>
   ) throws(CheckpointError) -> Float? {
     var message = ProtobufMessage(file, range)
     while let field = try message.next() {
@@ -56,13 +55,17 @@ struct SavedModelGraph {
       case (4, .bytes(let content)), (5, .bytes(let content)):
         guard content.count == 4 else { continue }
         var reader = ByteReader(file, content)
-        return Float(bitPattern: try reader.integer(UInt32.self))
+        return Self.float(try reader.number(bytes: 4))
       case (5, .number(let bits)):
-        return Float(bitPattern: UInt32(truncatingIfNeeded: bits))
+        return Self.float(bits)
       default: continue
       }
     }
     return nil
+  }
+
+  private static func float(_ number: FileNumber) -> Float {
+    Float(bitPattern: UInt32(truncatingIfNeeded: number.bits))
   }
 
   /// Whether the functions use the error function, or the third power and tanh. Every BERT has a

@@ -106,7 +106,7 @@ extension SentenceModules {
       else {
         throw .tensors(path: path, missing: ["\(name) \(shape)"], unusable: [], unexpected: [])
       }
-      return tensor.withFloats { values in values.indices.map { values[$0] } }
+      return try tensor.floats()
     }
     dense.append(
       Dense(

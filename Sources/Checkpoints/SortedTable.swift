@@ -13,20 +13,23 @@ enum SortedTable {
   static let maximumKeySize = 512
 
   private static let footerSize = 48
-  private static let magic: UInt64 = 0xdb47_7524_8b80_fb57
+  private static let magic: FileNumber = 0xdb47_7524_8b80_fb57
+  /// Behind each block: how it is compressed, and its checksum.
+  private static let trailerSize = 5
 
   /// All entries, their keys ascending.
   static func entries(
-    of file: MappedFile, verifiesChecksums: Bool
+    of file: FileBytes, verifiesChecksums: Bool
   ) throws(CheckpointError) -> [Entry] {
-    var footer = ByteReader(file, max(0, file.size - footerSize)..<file.size)
-    guard file.size >= footerSize else {
-      throw footer.malformed("\(file.size) bytes are no LevelDB table")
+    let size = file.bytes.count
+    guard size >= footerSize else {
+      throw ByteReader(file).malformed("\(size) bytes are no LevelDB table")
     }
+    var footer = ByteReader(file, size - footerSize..<size)
     _ = try handle(&footer)
     let index = try handle(&footer)
-    var ending = ByteReader(file, file.size - 8..<file.size)
-    guard try ending.integer(UInt64.self) == magic else {
+    var ending = ByteReader(file, size - 8..<size)
+    guard try ending.number(bytes: 8) == magic else {
       throw ending.malformed("no LevelDB table ends like this; is the file cut short?")
     }
 
@@ -57,28 +60,28 @@ enum SortedTable {
     return entries
   }
 
-  /// The place of a block, without the five bytes behind it.
+  /// The place of a block, without the trailer behind it.
   private static func handle(_ reader: inout ByteReader) throws(CheckpointError) -> Range<Int> {
     let start = reader.offset
-    let offset = try reader.count()
-    let size = try reader.count()
-    guard offset <= reader.file.size, size <= reader.file.size - offset - 5 else {
-      throw reader.malformed("a block of \(size) bytes at \(offset)", at: start)
-    }
-    return offset..<offset + size
+    let (offset, size) = (try reader.varint(), try reader.varint())
+    guard
+      let block = FileNumber.range(
+        offset: offset, count: size, in: 0..<reader.file.bytes.count - trailerSize)
+    else { throw reader.malformed("a block of \(size) bytes at \(offset)", at: start) }
+    return block
   }
 
   private static func forEachEntry(
-    of file: MappedFile, _ block: Range<Int>, _ verifiesChecksums: Bool,
+    of file: FileBytes, _ block: Range<Int>, _ verifiesChecksums: Bool,
     _ body: (_ key: [UInt8], _ value: Range<Int>) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
-    var trailer = ByteReader(file, block.upperBound..<block.upperBound + 5)
+    var trailer = ByteReader(file, block.upperBound..<block.upperBound + trailerSize)
     let compression = try trailer.byte()
-    let checksum = try trailer.integer(UInt32.self)
+    let checksum = try trailer.number(bytes: 4)
     if verifiesChecksums {
-      let content = unsafe UnsafeRawBufferPointer(
-        rebasing: file.bytes[block.lowerBound..<block.upperBound + 1])
-      guard unsafe Checksum.masked(Checksum.crc32c(content)) == checksum else {
+      let content = file[block.lowerBound..<block.upperBound + 1]
+      let found = unsafe content.withUnsafeBytes { unsafe Checksum.crc32c($0) }
+      guard FileNumber(Checksum.masked(found)) == checksum else {
         throw trailer.malformed("the block's checksum is wrong", at: block.lowerBound)
       }
     }
@@ -91,22 +94,22 @@ enum SortedTable {
     // At the end a list of the entries whose key is whole, and its length.
     guard block.count >= 4 else { throw trailer.malformed("a block of \(block.count) bytes") }
     var ending = ByteReader(file, block.upperBound - 4..<block.upperBound)
-    let restarts = Int(try ending.integer(UInt32.self))
-    guard restarts <= (block.count - 4) / 4 else {
-      throw trailer.malformed("\(restarts) restarts in a block of \(block.count) bytes")
+    let stated = try ending.number(bytes: 4)
+    guard let restarts = stated.count(upTo: (block.count - 4) / 4) else {
+      throw trailer.malformed("\(stated) restarts in a block of \(block.count) bytes")
     }
     var reader = ByteReader(file, block.lowerBound..<block.upperBound - 4 - 4 * restarts)
     var key: [UInt8] = []
     while !reader.isAtEnd {
-      let shared = try reader.count()
-      let own = try reader.count()
-      let valueSize = try reader.count()
-      guard shared <= key.count, own <= maximumKeySize - shared else {
+      let (shared, own) = (try reader.varint(), try reader.varint())
+      let valueSize = try reader.varintCount()
+      guard let kept = shared.count(upTo: key.count),
+        let added = own.count(upTo: maximumKeySize - kept)
+      else {
         throw reader.malformed("a key of \(shared) + \(own) bytes after one of \(key.count)")
       }
-      key.removeSubrange(shared...)
-      let ownBytes = try reader.take(own)
-      unsafe key.append(contentsOf: file.bytes[ownBytes])
+      key.removeSubrange(kept...)
+      key += file[try reader.take(added)]
       try body(key, reader.take(valueSize))
     }
   }

@@ -47,12 +47,12 @@ struct StateDictPickle {
   private(set) var reader: ByteReader
   private var stack: [Value] = []
   private var marks: [Int] = []
-  private var memo: [Int: Value] = [:]
+  private var memo: [UInt64: Value] = [:]
   private var containers: [[Value]] = []
   private var storages: [Storage] = []
   private var tensors: [Tensor] = []
 
-  init(_ file: MappedFile, _ range: Range<Int>) { reader = ByteReader(file, range) }
+  init(_ reader: ByteReader) { self.reader = reader }
 
   /// The tensors of a pickled dictionary, in its order.
   mutating func stateDictionary() throws(CheckpointError) -> [(name: String, tensor: Tensor)] {
@@ -106,16 +106,16 @@ struct StateDictPickle {
     case UInt8(ascii: "N"): stack.append(.none)
     case 0x88: stack.append(.boolean(true))
     case 0x89: stack.append(.boolean(false))
-    case UInt8(ascii: "K"): stack.append(.integer(Int(try reader.byte())))
-    case UInt8(ascii: "M"): stack.append(.integer(Int(try reader.integer(UInt16.self))))
-    case UInt8(ascii: "J"): stack.append(.integer(Int(try reader.integer(Int32.self))))
+    case UInt8(ascii: "K"): try appendInteger(1, isSigned: false)
+    case UInt8(ascii: "M"): try appendInteger(2, isSigned: false)
+    case UInt8(ascii: "J"): try appendInteger(4, isSigned: true)
     case 0x8a: try appendLong(Int(reader.byte()))
     case UInt8(ascii: "G"):
       _ = try reader.take(8)
       stack.append(.other)
 
-    case UInt8(ascii: "X"): try appendText(Int(reader.integer(UInt32.self)))
-    case 0x8c, UInt8(ascii: "U"): try appendText(Int(reader.byte()))
+    case UInt8(ascii: "X"): try appendText(reader.count(bytes: 4))
+    case 0x8c, UInt8(ascii: "U"): try appendText(reader.count(bytes: 1))
 
     case UInt8(ascii: ")"): append([], as: Value.sequence)
     case UInt8(ascii: "]"): append([], as: Value.sequence)
@@ -127,11 +127,11 @@ struct StateDictPickle {
     case UInt8(ascii: "s"): try extend(with: pop(2))
     case UInt8(ascii: "u"): try extend(with: popToMark())
 
-    case UInt8(ascii: "q"): memo[Int(try reader.byte())] = try top()
-    case UInt8(ascii: "r"): memo[Int(try reader.integer(UInt32.self))] = try top()
-    case 0x94: memo[memo.count] = try top()
-    case UInt8(ascii: "h"): try appendMemo(Int(reader.byte()))
-    case UInt8(ascii: "j"): try appendMemo(Int(reader.integer(UInt32.self)))
+    case UInt8(ascii: "q"): memo[try reader.number(bytes: 1).bits] = try top()
+    case UInt8(ascii: "r"): memo[try reader.number(bytes: 4).bits] = try top()
+    case 0x94: memo[UInt64(memo.count)] = try top()
+    case UInt8(ascii: "h"): try appendMemo(reader.number(bytes: 1))
+    case UInt8(ascii: "j"): try appendMemo(reader.number(bytes: 4))
 
     case UInt8(ascii: "c"): try appendGlobal(line(), line())
     case 0x93:
@@ -230,22 +230,31 @@ struct StateDictPickle {
     }
   }
 
+  /// An integer of any size; one of more than 64 bits is of no use to a tensor.
   private mutating func appendLong(_ size: Int) throws(CheckpointError) {
-    var bytes = ByteReader(reader.file, try reader.take(size))
-    guard size <= 8 else { return stack.append(.other) }
-    var value: UInt64 = 0
-    for place in 0..<size { value |= UInt64(try bytes.byte()) << (8 * place) }
-    // The highest bit of the last byte is the sign.
+    guard size <= 8 else {
+      _ = try reader.take(size)
+      return stack.append(.other)
+    }
+    try appendInteger(size, isSigned: true)
+  }
+
+  private mutating func appendInteger(_ size: Int, isSigned: Bool) throws(CheckpointError) {
+    let bits = try reader.number(bytes: size).bits
+    // Up and down again: the highest bit of the last byte is the sign. Shifts by 64 give zero.
     let unused = 64 - 8 * size
-    stack.append(.integer(size == 0 ? 0 : Int(bitPattern: UInt(value << unused)) >> unused))
+    let value = Int64(bitPattern: bits << unused) >> unused
+    stack.append(.integer(isSigned ? Int(value) : Int(truncatingIfNeeded: bits)))
   }
 
   private mutating func appendText(_ size: Int) throws(CheckpointError) {
     stack.append(.text(try reader.string(size)))
   }
 
-  private mutating func appendMemo(_ number: Int) throws(CheckpointError) {
-    guard let value = memo[number] else { throw reader.malformed("nothing was put at \(number)") }
+  private mutating func appendMemo(_ number: FileNumber) throws(CheckpointError) {
+    guard let value = memo[number.bits] else {
+      throw reader.malformed("nothing was put at \(number)")
+    }
     stack.append(value)
   }
 

@@ -1,66 +1,85 @@
 extension Tensor {
-  /// Whether the bytes are float32 in this machine's own form, so that `withFloats` copies nothing.
-  public var isAlignedFloat32: Bool {
-    let address = unsafe UInt(bitPattern: bytes.baseAddress)
-    return elementType == .float32 && !isTransposed && address % 4 == 0 && 1.littleEndian == 1
-  }
-
-  /// Calls `body` with the values as float32, [count]: in place where they are so already, in a
-  /// temporary copy otherwise.
+  /// The values as float32.
   ///
   /// - Precondition: `elementType.isFloat`.
-  public func withFloats<Result, Failure: Error>(
-    _ body: (Span<Float>) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    if isAlignedFloat32 {
-      return try body(unsafe bytes.assumingMemoryBound(to: Float.self).span)
-    }
-    var copy = [Float](repeating: 0, count: count)
-    var destination = copy.mutableSpan
-    copyFloats(into: &destination)
-    return try body(copy.span)
+  public func floats() throws(CheckpointError) -> [Float] {
+    var values = [Float](repeating: 0, count: count)
+    var destination = values.mutableSpan
+    try copyFloats(into: &destination)
+    return values
   }
 
-  /// Writes the values as float32. float16 and bfloat16 convert exactly, float64 is rounded to
+  /// Reads the values as float32. float16 and bfloat16 convert exactly, float64 is rounded to
   /// the nearest.
   ///
   /// - Precondition: `elementType.isFloat`, and `destination.count == count`.
-  public func copyFloats(into destination: inout MutableSpan<Float>) {
+  /// - Throws: if the file cannot be read, or is no longer the one that was opened.
+  public func copyFloats(into destination: inout MutableSpan<Float>) throws(CheckpointError) {
     precondition(destination.count == count, "the destination has a place for each value")
-    switch elementType {
-    case .float32:
-      convert(into: &destination) { (bits: UInt32) in Float(bitPattern: bits) }
-    case .float16:
-      convert(into: &destination, Self.float(fromFloat16:))
-    case .bfloat16:
-      convert(into: &destination) { (bits: UInt16) in Float(bitPattern: UInt32(bits) << 16) }
-    case .float64:
-      convert(into: &destination) { (bits: UInt64) in Float(Double(bitPattern: bits)) }
-    default:
-      preconditionFailure("\(elementType.rawValue) is not a floating-point type")
+    let (file, offset): (ModelFile, Int)
+    switch storage {
+    case .memory(let values):
+      for index in values.indices { destination[index] = values[index] }
+      return
+    case .file(let stored, let start): (file, offset) = (stored, start)
+    }
+    if elementType == .float32, !isTransposed, 1.littleEndian == 1 {
+      return try file.read(into: &destination, at: offset)
+    }
+    // Whole columns if the values are stored by columns.
+    let unit = isTransposed ? max(1, shape[0]) * elementType.size : elementType.size
+    let all = offset..<offset + count * elementType.size
+    var done = 0
+    for chunk in file.chunks(of: all, unit: unit) {
+      let bytes = try file.bytes(chunk).bytes
+      switch elementType {
+      case .float32:
+        convert(bytes, at: done, into: &destination) { (bits: UInt32) in Float(bitPattern: bits) }
+      case .float16:
+        convert(bytes, at: done, into: &destination, Self.float(fromFloat16:))
+      case .bfloat16:
+        convert(bytes, at: done, into: &destination) { (bits: UInt16) in
+          Float(bitPattern: UInt32(bits) << 16)
+        }
+      case .float64:
+        convert(bytes, at: done, into: &destination) { (bits: UInt64) in
+          Float(Double(bitPattern: bits))
+        }
+      default:
+        preconditionFailure("\(elementType.rawValue) is not a floating-point type")
+      }
+      done += chunk.count / elementType.size
     }
   }
 
+  /// - Parameters:
+  ///   - bytes: some of the tensor's elements, as they are stored.
+  ///   - first: how many elements are stored before these.
   private func convert<Bits: FixedWidthInteger & BitwiseCopyable>(
-    into destination: inout MutableSpan<Float>, _ value: (Bits) -> Float
+    _ bytes: [UInt8], at first: Int, into destination: inout MutableSpan<Float>,
+    _ value: (Bits) -> Float
   ) {
-    // In bounds: `bytes` holds `count` elements of this size, `destination` has `count` places.
-    func element(_ index: Int) -> Float {
-      let bits = unsafe bytes.loadUnaligned(
-        fromByteOffset: index * MemoryLayout<Bits>.size, as: Bits.self)
-      return value(Bits(littleEndian: bits))
-    }
-    guard isTransposed else {
-      for index in destination.indices { destination[index] = element(index) }
-      return
-    }
-    // In squares, so that the lines of both sides stay in the cache.
-    let (rows, columns, side) = (shape[0], shape[1], 16)
-    for firstRow in stride(from: 0, to: rows, by: side) {
-      for firstColumn in stride(from: 0, to: columns, by: side) {
-        for row in firstRow..<min(firstRow + side, rows) {
-          for column in firstColumn..<min(firstColumn + side, columns) {
-            destination[row * columns + column] = element(column * rows + row)
+    unsafe bytes.withUnsafeBytes { bytes in
+      // In bounds: every index is below `count`.
+      func element(_ index: Int) -> Float {
+        let bits = unsafe bytes.loadUnaligned(
+          fromByteOffset: index * MemoryLayout<Bits>.size, as: Bits.self)
+        return value(Bits(littleEndian: bits))
+      }
+      let count = bytes.count / MemoryLayout<Bits>.size
+      guard isTransposed else {
+        for index in 0..<count { destination[first + index] = element(index) }
+        return
+      }
+      // In squares, so that the lines of both sides stay in the cache.
+      let (rows, columns, side) = (shape[0], shape[1], 16)
+      let (start, end) = (first / rows, (first + count) / rows)
+      for firstRow in stride(from: 0, to: rows, by: side) {
+        for firstColumn in stride(from: start, to: end, by: side) {
+          for row in firstRow..<min(firstRow + side, rows) {
+            for column in firstColumn..<min(firstColumn + side, end) {
+              destination[row * columns + column] = element((column - start) * rows + row)
+            }
           }
         }
       }

@@ -5,22 +5,22 @@ struct TensorBundle {
   struct Entry {
     var name: String
     /// TensorFlow's `DataType`.
-    var type: UInt64 = 0
+    var type: FileNumber = 0
     var shape: [Int] = []
     var shard = 0
     /// Bytes of the shard.
     var data = 0..<0
     /// Masked CRC-32C of the data.
-    var checksum: UInt32 = 0
+    var checksum: FileNumber = 0
     /// Where the entry is in the index.
     var position: Int
   }
 
   /// Sorted by name.
   let entries: [Entry]
-  private let index: MappedFile
+  private let indexPath: String
   /// By number; a shard without an entry is not opened.
-  private let shards: [Int: MappedFile]
+  private let shards: [Int: ModelFile]
   private let verifiesChecksums: Bool
 
   private static let maximumShardCount = 1024
@@ -29,7 +29,7 @@ struct TensorBundle {
   ///
   /// - Parameter prefix: the path without `.index`.
   init(prefix: String, verifiesChecksums: Bool) throws(CheckpointError) {
-    let index = try MappedFile(path: prefix + ".index")
+    let index = try ModelFile(path: prefix + ".index").bytes()
     let table = try SortedTable.entries(of: index, verifiesChecksums: verifiesChecksums)
     guard let header = table.first, header.key.isEmpty else {
       throw .malformed(
@@ -38,22 +38,22 @@ struct TensorBundle {
     }
     let shardCount = try Self.shardCount(index, header.value)
     var entries: [Entry] = []
-    var shards: [Int: MappedFile] = [:]
+    var shards: [Int: ModelFile] = [:]
     for row in table.dropFirst() {
       let entry = try Self.entry(row, in: index)
       guard entry.shard < shardCount else {
-        throw Self.malformed(index, entry, "shard \(entry.shard) of \(shardCount)")
+        throw Self.malformed(index.path, entry, "shard \(entry.shard) of \(shardCount)")
       }
       if shards[entry.shard] == nil {
         let number = Self.fiveDigits(entry.shard)
-        shards[entry.shard] = try MappedFile(
+        shards[entry.shard] = try ModelFile(
           path: "\(prefix).data-\(number)-of-\(Self.fiveDigits(shardCount))")
       }
       entries.append(entry)
     }
-    try Self.checkLayout(of: entries, index, shards)
+    try Self.checkLayout(of: entries, index.path, shards)
     self.entries = entries
-    self.index = index
+    indexPath = index.path
     self.shards = shards
     self.verifiesChecksums = verifiesChecksums
   }
@@ -68,88 +68,103 @@ struct TensorBundle {
     _ entry: Entry, name: String, shape: [Int], isTransposed: Bool
   ) throws(CheckpointError) -> Tensor {
     guard let type = ElementType(tensorFlow: entry.type) else {
-      throw Self.malformed(index, entry, "type \(entry.type) is no type of numbers")
+      throw Self.malformed(indexPath, entry, "type \(entry.type) is no type of numbers")
     }
     guard type.size(of: entry.shape) == entry.data.count, type.size(of: shape) == entry.data.count
     else {
       throw Self.malformed(
-        index, entry, "\(type.rawValue) \(entry.shape) does not take \(entry.data.count) bytes")
+        indexPath, entry, "\(type.rawValue) \(entry.shape) does not take \(entry.data.count) bytes")
     }
-    let shard = try verified(entry)
-    let tensor = Tensor(
+    let shard = try shard(of: entry)
+    if verifiesChecksums {
+      try check(entry, shard.checksum(.crc32c, of: entry.data), shard)
+    }
+    return Tensor(
       name: name, elementType: type, shape: shape, file: shard, range: entry.data,
       isTransposed: isTransposed)
-    // Verifying has touched every page; the next touch may be long after.
-    tensor.adviseDone()
-    return tensor
   }
 
-  /// The bytes of a scalar string, and the shard that they are in.
-  func string(_ entry: Entry) throws(CheckpointError) -> (MappedFile, Range<Int>) {
-    guard entry.type == 7, entry.shape.isEmpty, let shard = shards[entry.shard] else {
-      throw Self.malformed(index, entry, "is no single string")
+  /// The value of a scalar boolean.
+  func boolean(_ entry: Entry) throws(CheckpointError) -> Bool {
+    guard ElementType(tensorFlow: entry.type) == .bool, entry.shape.isEmpty, entry.data.count == 1
+    else { throw Self.malformed(indexPath, entry, "is no single boolean") }
+    let shard = try shard(of: entry)
+    let bytes = try shard.bytes(entry.data).bytes
+    if verifiesChecksums {
+      try check(entry, unsafe bytes.withUnsafeBytes { unsafe Checksum.crc32c($0) }, shard)
     }
+    return bytes[0] != 0
+  }
+
+  /// The bytes of a scalar string.
+  func string(_ entry: Entry) throws(CheckpointError) -> (FileBytes, Range<Int>) {
+    guard entry.type == 7, entry.shape.isEmpty else {
+      throw Self.malformed(indexPath, entry, "is no single string")
+    }
+    let shard = try shard(of: entry)
     // A varint length, the masked checksum of the length as four bytes, the text. The entry's own
     // checksum is of the length as four bytes and all that follows the varint.
-    var reader = ByteReader(shard, entry.data, tensor: entry.name)
-    let length = try reader.count()
-    let checked = reader.offset..<entry.data.upperBound
-    _ = try reader.integer(UInt32.self)
+    let bytes = try shard.bytes(entry.data)
+    var reader = ByteReader(bytes, tensor: entry.name)
+    let length = try reader.varintCount()
+    let checked = bytes[reader.offset..<reader.end]
+    _ = try reader.take(4)
     let text = try reader.take(length)
     guard reader.isAtEnd, var size = UInt32(exactly: length)?.littleEndian else {
       throw reader.malformed("bytes after the string's end")
     }
     if verifiesChecksums {
       let start = unsafe withUnsafeBytes(of: &size) { unsafe Checksum.crc32c($0) }
-      let rest = unsafe UnsafeRawBufferPointer(rebasing: shard.bytes[checked])
-      guard unsafe Checksum.masked(Checksum.crc32c(rest, after: start)) == entry.checksum else {
-        throw reader.malformed("the checksum is wrong", at: entry.data.lowerBound)
-      }
+      try check(
+        entry, unsafe checked.withUnsafeBytes { unsafe Checksum.crc32c($0, after: start) }, shard)
     }
-    return (shard, text)
+    return (bytes, text)
   }
 
-  private func verified(_ entry: Entry) throws(CheckpointError) -> MappedFile {
+  private func shard(of entry: Entry) throws(CheckpointError) -> ModelFile {
     guard let shard = shards[entry.shard] else {
-      throw Self.malformed(index, entry, "shard \(entry.shard) is not there")
-    }
-    guard verifiesChecksums else { return shard }
-    let bytes = unsafe UnsafeRawBufferPointer(rebasing: shard.bytes[entry.data])
-    guard unsafe Checksum.masked(Checksum.crc32c(bytes)) == entry.checksum else {
-      throw .malformed(
-        path: shard.path, tensor: entry.name, offset: entry.data.lowerBound,
-        reason: "the checksum of its \(entry.data.count) bytes is wrong")
+      throw Self.malformed(indexPath, entry, "shard \(entry.shard) is not there")
     }
     return shard
   }
 
+  private func check(
+    _ entry: Entry, _ found: UInt32, _ shard: ModelFile
+  ) throws(CheckpointError) {
+    guard FileNumber(Checksum.masked(found)) == entry.checksum else {
+      throw .malformed(
+        path: shard.path, tensor: entry.name, offset: entry.data.lowerBound,
+        reason: "the checksum of its \(entry.data.count) bytes is wrong")
+    }
+  }
+
   private static func shardCount(
-    _ index: MappedFile, _ range: Range<Int>
+    _ index: FileBytes, _ range: Range<Int>
   ) throws(CheckpointError) -> Int {
     var message = ProtobufMessage(index, range)
-    var count: UInt64 = 0
+    var stated: FileNumber = 0
     while let field = try message.next() {
       switch (field.number, field.value) {
-      case (1, .number(let value)): count = value
+      case (1, .number(let value)): stated = value
       case (2, .number(let value)) where value != 0:
         throw .unsupported(path: index.path, reason: "big-endian values are not supported")
       default: break
       }
     }
-    guard (1...UInt64(maximumShardCount)).contains(count) else {
-      throw message.reader.malformed("\(count) shards", at: range.lowerBound)
+    guard let count = stated.count(upTo: maximumShardCount), count > 0 else {
+      throw message.reader.malformed("\(stated) shards", at: range.lowerBound)
     }
-    return Int(count)
+    return count
   }
 
   private static func entry(
-    _ row: SortedTable.Entry, in index: MappedFile
+    _ row: SortedTable.Entry, in index: FileBytes
   ) throws(CheckpointError) -> Entry {
     var entry = Entry(name: row.key, position: row.value.lowerBound)
     var message = ProtobufMessage(index, row.value)
-    var shard: UInt64 = 0
-    var offset: UInt64 = 0
-    var size: UInt64 = 0
+    var shard: FileNumber = 0
+    var offset: FileNumber = 0
+    var size: FileNumber = 0
     while let field = try message.next() {
       switch (field.number, field.value) {
       case (1, .number(let value)): entry.type = value
@@ -157,25 +172,26 @@ struct TensorBundle {
       case (3, .number(let value)): shard = value
       case (4, .number(let value)): offset = value
       case (5, .number(let value)): size = value
-      case (6, .number(let value)): entry.checksum = UInt32(truncatingIfNeeded: value)
+      case (6, .number(let value)): entry.checksum = value
       case (7, _):
         throw .unsupported(
           path: index.path, reason: "\"\(row.key)\" is a partitioned variable: not supported")
       default: break
       }
     }
-    let end = offset.addingReportingOverflow(size)
-    guard shard < maximumShardCount, !end.overflow, end.partialValue <= UInt64(Int.max) else {
-      throw malformed(index, entry, "\(size) bytes at \(offset) of shard \(shard)")
+    guard let number = shard.count(upTo: maximumShardCount - 1),
+      let data = FileNumber.range(offset: offset, count: size, in: 0..<Int.max)
+    else {
+      throw malformed(index.path, entry, "\(size) bytes at \(offset) of shard \(shard)")
     }
-    entry.shard = Int(shard)
-    entry.data = Int(offset)..<Int(end.partialValue)
+    entry.shard = number
+    entry.data = data
     return entry
   }
 
   /// `TensorShapeProto`.
   private static func shape(
-    _ range: Range<Int>, _ entry: Entry, _ index: MappedFile
+    _ range: Range<Int>, _ entry: Entry, _ index: FileBytes
   ) throws(CheckpointError) -> [Int] {
     var shape: [Int] = []
     try ProtobufMessage.forEach([2], in: index, range) { (inner) throws(CheckpointError) in
@@ -183,12 +199,12 @@ struct TensorBundle {
       var length = 0
       while let field = try dimension.next() {
         guard field.number == 1, case .number(let value) = field.value else { continue }
-        guard let known = Int(exactly: value) else {
-          throw malformed(index, entry, "a dimension of \(value)")
+        guard let known = value.count(upTo: .max) else {
+          throw malformed(index.path, entry, "a dimension of \(value)")
         }
         length = known
       }
-      guard shape.count < 8 else { throw malformed(index, entry, "more than 8 dimensions") }
+      guard shape.count < 8 else { throw malformed(index.path, entry, "more than 8 dimensions") }
       shape.append(length)
     }
     return shape
@@ -196,7 +212,7 @@ struct TensorBundle {
 
   /// Every entry lies in its shard and shares no byte with another one.
   private static func checkLayout(
-    of entries: [Entry], _ index: MappedFile, _ shards: [Int: MappedFile]
+    of entries: [Entry], _ index: String, _ shards: [Int: ModelFile]
   ) throws(CheckpointError) {
     var ends: [Int: Int] = [:]
     let order = { (entry: Entry) in
@@ -220,9 +236,9 @@ struct TensorBundle {
   }
 
   private static func malformed(
-    _ index: MappedFile, _ entry: Entry, _ reason: String
+    _ index: String, _ entry: Entry, _ reason: String
   ) -> CheckpointError {
-    .malformed(path: index.path, tensor: entry.name, offset: entry.position, reason: reason)
+    .malformed(path: index, tensor: entry.name, offset: entry.position, reason: reason)
   }
 
   private static func fiveDigits(_ number: Int) -> String {
@@ -233,8 +249,8 @@ struct TensorBundle {
 
 extension ElementType {
   /// Source: TensorFlow, `core/framework/types.proto`.
-  fileprivate init?(tensorFlow type: UInt64) {
-    switch type {
+  fileprivate init?(tensorFlow type: FileNumber) {
+    switch type.bits {
     case 1: self = .float32
     case 2: self = .float64
     case 3: self = .int32

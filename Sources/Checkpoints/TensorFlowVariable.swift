@@ -30,10 +30,7 @@ extension TensorFlowVariable {
 
   /// Saturating: a shape that is too large fits no tensor.
   private static func product(_ lengths: ArraySlice<Int>) -> Int {
-    lengths.reduce(1) { product, length in
-      let (result, overflow) = product.multipliedReportingOverflow(by: length)
-      return overflow ? .max : result
-    }
+    FileNumber.product(lengths) ?? .max
   }
 
   /// The number in `layer_3`.

@@ -5,27 +5,33 @@ struct ZipArchive {
   struct Member {
     /// The content's place in the file.
     var content: Range<Int>
-    var checksum: UInt32
+    var checksum: FileNumber
   }
 
-  let file: MappedFile
+  let file: ModelFile
   let members: [String: Member]
 
   /// BERT has a few hundred tensors.
   static let maximumMemberCount = 16_384
 
-  static func isPresent(in file: MappedFile) -> Bool {
-    var reader = ByteReader(file, 0..<min(4, file.size))
-    return (try? reader.integer(UInt32.self)) == 0x0403_4b50
+  private static let endSize = 22
+  private static let locatorSize = 20
+  private static let recordSize = 56
+  private static let headerSize = 30
+
+  static func isPresent(in file: ModelFile) throws(CheckpointError) -> Bool {
+    guard file.size >= 4 else { return false }
+    var reader = ByteReader(try file.bytes(0..<4))
+    return try reader.number(bytes: 4) == 0x0403_4b50
   }
 
-  init(_ file: MappedFile) throws(CheckpointError) {
+  init(_ file: ModelFile) throws(CheckpointError) {
     self.file = file
     let (directory, count) = try Self.directory(of: file)
-    var reader = ByteReader(file, directory)
+    var reader = ByteReader(try file.bytes(directory))
     var members: [String: Member] = [:]
     for _ in 0..<count {
-      let (name, member) = try Self.member(&reader)
+      let (name, member) = try Self.member(&reader, of: file)
       guard members.updateValue(member, forKey: name) == nil else {
         throw reader.malformed("the member \"\(name)\" is there twice")
       }
@@ -43,106 +49,120 @@ struct ZipArchive {
 
   /// Where the list of members is, and how many there are.
   private static func directory(
-    of file: MappedFile
+    of file: ModelFile
   ) throws(CheckpointError) -> (Range<Int>, count: Int) {
     // At the end, before a comment of up to 65,535 bytes.
-    let first = max(0, file.size - 22 - 0xffff)
-    var start = file.size - 22
-    while start >= first, unsafe file.bytes[start] != 0x50 || !isEnd(file, start) { start -= 1 }
+    let tail = try file.bytes(
+      max(0, file.size - locatorSize - endSize - 0xffff)..<file.size)
+    let first = max(tail.start, file.size - endSize - 0xffff)
+    var start = file.size - endSize
+    while start >= first, try !isEnd(tail, start) { start -= 1 }
     guard start >= first else {
-      throw ByteReader(file, 0..<file.size).malformed(
+      throw ByteReader(tail).malformed(
         "a zip file with no end of its directory; is it cut short?", at: file.size)
     }
-    var reader = ByteReader(file, start + 8..<file.size)
-    _ = try reader.integer(UInt16.self)
-    var count = UInt64(try reader.integer(UInt16.self))
-    var size = UInt64(try reader.integer(UInt32.self))
-    var offset = UInt64(try reader.integer(UInt32.self))
+    var reader = ByteReader(tail, start + 8..<file.size)
+    _ = try reader.take(2)
+    var count = try reader.number(bytes: 2)
+    var size = try reader.number(bytes: 4)
+    var offset = try reader.number(bytes: 4)
     if count == 0xffff || size == 0xffff_ffff || offset == 0xffff_ffff {
       // The locator stands before the end, and says where the zip64 record is.
-      var locator = ByteReader(file, max(0, start - 20)..<start)
-      guard try locator.integer(UInt32.self) == 0x0706_4b50 else {
+      var locator = ByteReader(tail, max(tail.start, start - locatorSize)..<start)
+      guard try locator.number(bytes: 4) == 0x0706_4b50 else {
         throw locator.malformed("no zip64 locator")
       }
-      _ = try locator.integer(UInt32.self)
-      guard let place = Int(exactly: try locator.integer(UInt64.self)), place <= start else {
-        throw locator.malformed("the zip64 record is beyond the end")
-      }
-      var record = ByteReader(file, place..<start)
-      guard try record.integer(UInt32.self) == 0x0606_4b50 else {
+      _ = try locator.take(4)
+      guard
+        let place = FileNumber.range(
+          offset: try locator.number(bytes: 8), count: FileNumber(recordSize), in: 0..<start)
+      else { throw locator.malformed("the zip64 record is beyond the end") }
+      var record = ByteReader(try file.bytes(place))
+      guard try record.number(bytes: 4) == 0x0606_4b50 else {
         throw record.malformed("no zip64 record")
       }
       _ = try record.take(28)
-      count = try record.integer(UInt64.self)
-      size = try record.integer(UInt64.self)
-      offset = try record.integer(UInt64.self)
+      count = try record.number(bytes: 8)
+      size = try record.number(bytes: 8)
+      offset = try record.number(bytes: 8)
     }
-    guard count <= maximumMemberCount, offset <= start, size <= start - Int(offset) else {
+    guard let members = count.count(upTo: maximumMemberCount),
+      let directory = FileNumber.range(offset: offset, count: size, in: 0..<start)
+    else {
       throw reader.malformed("a directory of \(count) members, \(size) bytes at \(offset)")
     }
-    return (Int(offset)..<Int(offset) + Int(size), Int(count))
+    return (directory, members)
   }
 
-  private static func isEnd(_ file: MappedFile, _ start: Int) -> Bool {
-    var reader = ByteReader(file, start..<file.size)
-    return (try? reader.integer(UInt32.self)) == 0x0605_4b50
+  private static func isEnd(_ tail: FileBytes, _ start: Int) throws(CheckpointError) -> Bool {
+    guard tail.bytes[start - tail.start] == 0x50 else { return false }
+    var reader = ByteReader(tail, start..<tail.range.upperBound)
+    return try reader.number(bytes: 4) == 0x0605_4b50
   }
 
   private static func member(
-    _ reader: inout ByteReader
+    _ reader: inout ByteReader, of file: ModelFile
   ) throws(CheckpointError) -> (String, Member) {
     let position = reader.offset
-    guard try reader.integer(UInt32.self) == 0x0201_4b50 else {
+    guard try reader.number(bytes: 4) == 0x0201_4b50 else {
       throw reader.malformed("no member of a zip file", at: position)
     }
     _ = try reader.take(4)
-    let flags = try reader.integer(UInt16.self)
-    let method = try reader.integer(UInt16.self)
+    let flags = try reader.number(bytes: 2)
+    let method = try reader.number(bytes: 2)
     _ = try reader.take(4)
-    let checksum = try reader.integer(UInt32.self)
-    var packed = UInt64(try reader.integer(UInt32.self))
-    var size = UInt64(try reader.integer(UInt32.self))
-    let nameSize = Int(try reader.integer(UInt16.self))
-    let extraSize = Int(try reader.integer(UInt16.self))
-    let commentSize = Int(try reader.integer(UInt16.self))
+    let checksum = try reader.number(bytes: 4)
+    var packed = try reader.number(bytes: 4)
+    var size = try reader.number(bytes: 4)
+    let lengths = try reader.take(6)
     _ = try reader.take(8)
-    var offset = UInt64(try reader.integer(UInt32.self))
-    let name = try reader.string(nameSize)
-    var extra = ByteReader(reader.file, try reader.take(extraSize))
-    _ = try reader.take(commentSize)
+    var offset = try reader.number(bytes: 4)
+    var parts = ByteReader(reader.file, lengths)
+    let name = try reader.string(part(&parts))
+    var extra = ByteReader(reader.file, try reader.take(part(&parts)))
+    _ = try reader.take(part(&parts))
     while !extra.isAtEnd {
-      let kind = try extra.integer(UInt16.self)
-      var field = ByteReader(extra.file, try extra.take(Int(extra.integer(UInt16.self))))
+      let kind = try extra.number(bytes: 2)
+      var field = ByteReader(extra.file, try extra.take(extra.count(bytes: 2)))
       guard kind == 1 else { continue }
-      if size == 0xffff_ffff { size = try field.integer(UInt64.self) }
-      if packed == 0xffff_ffff { packed = try field.integer(UInt64.self) }
-      if offset == 0xffff_ffff { offset = try field.integer(UInt64.self) }
+      if size == 0xffff_ffff { size = try field.number(bytes: 8) }
+      if packed == 0xffff_ffff { packed = try field.number(bytes: 8) }
+      if offset == 0xffff_ffff { offset = try field.number(bytes: 8) }
     }
-    guard method == 0, flags & 1 == 0, packed == size else {
+    guard method == 0, flags.bits & 1 == 0, packed == size else {
       throw .unsupported(
-        path: reader.file.path,
+        path: file.path,
         reason:
           "the member \"\(name)\" is compressed or encrypted; PyTorch stores members as they are"
       )
     }
-    guard let offset = Int(exactly: offset), let size = Int(exactly: size),
-      offset <= reader.file.size
-    else { throw reader.malformed("\(size) bytes at \(offset)", at: position) }
-    return (name, Member(content: try content(reader.file, offset, size), checksum: checksum))
+    let whole = 0..<file.size
+    guard
+      let header = FileNumber.range(offset: offset, count: FileNumber(headerSize), in: whole),
+      let content = FileNumber.range(
+        offset: try contentOffset(header, of: file), count: size, in: whole)
+    else {
+      throw reader.malformed(
+        "\(size) bytes at \(offset) of \(file.size); is the file cut short?", at: position)
+    }
+    return (name, Member(content: content, checksum: checksum))
   }
 
-  /// Goes past the header that stands before the member's content.
-  private static func content(
-    _ file: MappedFile, _ offset: Int, _ size: Int
-  ) throws(CheckpointError) -> Range<Int> {
-    var reader = ByteReader(file, offset..<file.size)
-    guard try reader.integer(UInt32.self) == 0x0403_4b50 else {
-      throw reader.malformed("no member of a zip file", at: offset)
+  /// The length of a member's name, of its extra fields or of its comment.
+  private static func part(_ reader: inout ByteReader) throws(CheckpointError) -> Int {
+    // Two bytes are at most 65,535.
+    try reader.number(bytes: 2).count(upTo: 0xffff) ?? 0
+  }
+
+  /// Goes past the header that stands before the member's content, and its name and extra fields.
+  private static func contentOffset(
+    _ header: Range<Int>, of file: ModelFile
+  ) throws(CheckpointError) -> FileNumber {
+    var reader = ByteReader(try file.bytes(header))
+    guard try reader.number(bytes: 4) == 0x0403_4b50 else {
+      throw reader.malformed("no member of a zip file", at: header.lowerBound)
     }
     _ = try reader.take(22)
-    let nameSize = Int(try reader.integer(UInt16.self))
-    let extraSize = Int(try reader.integer(UInt16.self))
-    _ = try reader.take(nameSize + extraSize)
-    return try reader.take(size)
+    return FileNumber(header.upperBound + (try part(&reader)) + (try part(&reader)))
   }
 }

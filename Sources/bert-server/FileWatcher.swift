@@ -37,12 +37,12 @@ final class FileWatcher: @unchecked Sendable {
 }
 
 /// What tells one state of a file from another.
-private struct FileStamp: Equatable {
-  let device: UInt
-  let inode: UInt
-  let size: Int
-  let seconds: Int
-  let nanoseconds: Int
+struct FileStamp: Equatable, Sendable {
+  private let device: UInt
+  private let inode: UInt
+  private let size: Int
+  private let seconds: Int
+  private let nanoseconds: Int
 
   /// Nil without a file.
   init?(_ path: String) {

@@ -38,13 +38,15 @@ struct ServeCommand: ParsableCommand {
     // A connection is a descriptor: the soft limit of many systems is 1024.
     platform_raise_open_file_limit()
 
+    // Before the models are read: a change from here on is noticed.
+    let modelFiles = ModelFileWatch(settings.models.map(\.path))
     let statistics = StatisticsSource()
     let service = Service(
       limits: settings.serviceLimits, keys: keys, metricsAreOpen: settings.metricsAccess == .open,
       dress: settings.answerDress,
       process: ProcessFacts(
         version: version, limits: settings.publishedLimits,
-        measurements: statistics.measurements),
+        measurements: statistics.measurements + [modelFiles.measurement]),
       log: { log.request($0) })
     let server = Server(
       host: settings.host, port: settings.port, limits: settings.serverLimits,
@@ -69,6 +71,7 @@ struct ServeCommand: ParsableCommand {
         let models = try ModelLoader.load(
           settings.models, settings, threads: ThreadCount(setting: settings.threads))
         service.ready(models)
+        modelFiles.start(log)
         log.info("\(models.map(\.name).joined(separator: ", ")) ready")
       } catch {
         printError("\(error)")

@@ -43,9 +43,7 @@ struct MiniLMTests {
     let checkpoint = try Checkpoint(folder: DefaultModel.folder)
     var weights: [String: [Float]] = [:]
     for name in checkpoint.tensorNames {
-      weights[name] = checkpoint.tensor(name)?.withFloats { floats in
-        unsafe floats.withUnsafeBufferPointer { unsafe Array($0) }
-      }
+      weights[name] = try checkpoint.tensor(name)?.floats()
     }
     let reference = Reference(checkpoint.configuration, weights)
     // "[CLS] hello world! [SEP]"

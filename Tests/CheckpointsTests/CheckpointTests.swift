@@ -133,26 +133,24 @@ struct CheckpointTests {
   }
 }
 
-struct MappedFileTests {
-  @Test func mapsTheWholeFile() throws {
+struct ModelFileTests {
+  @Test func readsAnyPart() throws {
     let folder = try TemporaryFolder()
     let content = (0..<10_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
-    let file = try MappedFile(path: folder.write(content, to: "x"))
+    let file = try ModelFile(path: folder.write(content, to: "x"))
     #expect(file.size == 10_000)
-    let before = unsafe Array(file.bytes)
-    // Beyond either end is clamped; done with is not gone.
-    for range in [0..<10_000, 5_000..<5_001, 9_999..<1 << 40, 20_000..<20_001, 3..<3] {
-      file.adviseDone(range)
-    }
-    let after = unsafe Array(file.bytes)
-    #expect(before == content)
-    #expect(after == content)
+    #expect(try file.bytes().bytes == content)
+    #expect(try file.bytes(5_000..<5_003).bytes == Array(content[5_000..<5_003]))
+    #expect(try file.bytes(3..<3).bytes == [])
+    #expect(file.chunks(of: 5..<9_999, unit: 8) == [5..<9_999])
+    let chunks = file.chunks(of: 1..<3 << 20, unit: 3)
+    #expect(chunks.map(\.count) == [(1 << 20) - 1, (1 << 20) - 1, (1 << 20) - 1, 2])
   }
 
   @Test func refusesWhatIsNoFile() throws {
     let folder = try TemporaryFolder()
     func message(_ path: String) throws -> String {
-      try #require(throws: CheckpointError.self) { try MappedFile(path: path) }.message
+      try #require(throws: CheckpointError.self) { try ModelFile(path: path) }.message
     }
     #expect(try message(folder.path).contains("is a directory"))
     #expect(try message(folder.path + "/absent").contains("No such file"))

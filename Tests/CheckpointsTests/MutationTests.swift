@@ -49,9 +49,7 @@ struct MutationTests {
   private static func readEverything(_ checkpoint: Checkpoint) throws {
     for name in checkpoint.tensorNames {
       guard let tensor = checkpoint.tensor(name), tensor.elementType.isFloat else { continue }
-      let sum = tensor.withFloats { floats in
-        floats.indices.reduce(Float(0)) { $0 + floats[$1] }
-      }
+      let sum = try tensor.floats().reduce(0, +)
       #expect(sum.isNaN || sum <= .infinity)
     }
     let configuration = checkpoint.configuration

@@ -16,11 +16,7 @@ struct TensorFlowTests {
       let tensor = try #require(checkpoint.tensor(name))
       let other = try #require(expected.tensor(name))
       #expect(tensor.shape == other.shape)
-      let isSame = tensor.withFloats { floats in
-        other.withFloats { others in
-          floats.indices.allSatisfy { floats[$0].bitPattern == others[$0].bitPattern }
-        }
-      }
+      let isSame = try tensor.floats().map(\.bitPattern) == other.floats().map(\.bitPattern)
       #expect(isSame, "\(name)")
     }
   }

@@ -1,0 +1,77 @@
+import CKernels
+import Checkpoints
+import Synchronization
+
+/// One piece of the work of loading; independent of the others.
+enum PackingJob: Sendable {
+  /// Copies a tensor as it is.
+  case copy(Tensor, Int)
+  /// Packs weight matrices stacked on each other: all [out, in], the same `in`.
+  case pack([Tensor], LayerPlace)
+
+  /// Floats that a lane needs to read the matrices before it packs them.
+  var scratchCount: Int {
+    switch self {
+    case .copy: 0
+    case .pack(_, let place): place.outputs * place.inputs
+    }
+  }
+
+  /// Runs all jobs, on all lanes.
+  ///
+  /// - Parameter scratchCount: that of the job which needs most.
+  static func run(
+    _ jobs: [PackingJob], scratchCount: Int, kernels: Kernels, into arena: FloatArena,
+    lanes: ComputeLanes
+  ) throws(BERTError) {
+    let work = SharedWork()
+    let failure = Mutex<BERTError?>(nil)
+    lanes.runOnAll { _ in
+      do throws(BERTError) {
+        // Made once a lane: its pages are used again, and leave the process when it ends.
+        let scratch = try FloatArena(count: scratchCount)
+        while let index = work.take(of: jobs.count) {
+          try jobs[index].run(kernels: kernels, scratch: scratch, into: arena)
+        }
+      } catch {
+        // The others go on to the end of their job.
+        while work.take(of: jobs.count) != nil {}
+        failure.withLock { $0 = $0 ?? error }
+      }
+    }
+    if let failure = failure.withLock({ $0 }) { throw failure }
+  }
+
+  private func run(
+    kernels: Kernels, scratch: FloatArena, into arena: FloatArena
+  ) throws(BERTError) {
+    do throws(CheckpointError) {
+      switch self {
+      case .copy(let tensor, let offset):
+        try copy(tensor, to: arena, at: offset)
+      case .pack(let tensors, let place):
+        // A panel may span two matrices: they are stacked first.
+        var offset = 0
+        for tensor in tensors {
+          try copy(tensor, to: scratch, at: offset)
+          offset += tensor.count
+        }
+        unsafe kernels.set.pack(
+          scratch.floats(at: 0), place.outputs, place.inputs, 0,
+          kernels.panelCount(outputs: place.outputs), arena.floats(at: place.weights))
+      }
+    } catch {
+      throw .checkpoint(error)
+    }
+  }
+
+  private func copy(
+    _ tensor: Tensor, to arena: FloatArena, at offset: Int
+  ) throws(CheckpointError) {
+    // In bounds: the layout has a place for each of the tensor's values.
+    let place = unsafe UnsafeMutableBufferPointer(
+      start: arena.floats(at: offset), count: tensor.count)
+    var destination = unsafe place.mutableSpan
+    try tensor.copyFloats(into: &destination)
+  }
+}
