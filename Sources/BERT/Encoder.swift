@@ -105,11 +105,13 @@ public final class Encoder: BatchEncoder {
       limits: limits)
     self.lanes.start(on: lanes) { rank in
       pass.run(rank: rank)
-      if rank == 0 { completion(pass.takeResults()) }
+      if rank == 0 { completion(.success(pass.takeResults())) }
     }
   }
 
   /// `encode`, for a caller that has nothing else to do. Not to be called on a lane.
+  ///
+  /// - Throws: also the first failure of a sequence.
   public func encodeAndWait(
     _ batch: PackedBatch, on lanes: [Int]? = nil
   ) throws(EncodeError) -> [EncodedSequence] {
@@ -117,7 +119,9 @@ public final class Encoder: BatchEncoder {
     encode(batch, on: lanes ?? Array(0..<laneCount)) { result in
       answer.monitor.change { answer.result = result }
     }
-    return try answer.monitor.wait { answer.result }.get()
+    let sequences = try answer.monitor.wait { answer.result }.get()
+    if let failure = sequences.lazy.compactMap(\.failure).first { throw failure }
+    return sequences
   }
 
   /// `@unchecked Sendable`: `result` is touched only inside `monitor`.

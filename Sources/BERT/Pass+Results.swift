@@ -16,8 +16,8 @@ extension Pass {
     let hidden = unsafe hidden(before: block + 1, lane)
     let values = unsafe copy(
       rows: entry.rows.count, of: hidden.row(entry.rows.lowerBound), hidden.stride,
-      as: isLast ? .sequenceOutput : .encoderOutputs)
-    updateResults { $0.sequences[entry.sequence].blocks[block] = values }
+      as: isLast ? .sequenceOutput : .encoderOutputs, entry)
+    updateResult(of: entry.sequence) { $0.blocks[block] = values }
   }
 
   /// Takes everything that a sequence asks for of its deepest block.
@@ -26,12 +26,13 @@ extension Pass {
     if entry.depth > 0, !entry.isFirstRowOnly { collectBlock(entry.depth - 1, entry, lane) }
     if let place = entry.pooledPlace {
       let pooled = unsafe lane.lead.pooled
-      let values = unsafe copy(rows: 1, of: pooled.row(place), pooled.stride, as: .pooledOutput)
-      updateResults { $0.sequences[entry.sequence].pooled = values }
+      let values = unsafe copy(
+        rows: 1, of: pooled.row(place), pooled.stride, as: .pooledOutput, entry)
+      updateResult(of: entry.sequence) { $0.pooled = values }
     }
     if entry.selection.sentence {
       let values = embedSentence(entry, lane)
-      updateResults { $0.sequences[entry.sequence].sentence = values }
+      updateResult(of: entry.sequence) { $0.sentence = values }
     }
   }
 
@@ -64,19 +65,20 @@ extension Pass {
       if modules.normalizes, entry.selection.normalizesSentence {
         unsafe normalizeLength(values.count, place)
       }
-      return unsafe copy(rows: 1, of: place, values.count, as: .sentenceEmbedding, values.count)
+      return unsafe copy(
+        rows: 1, of: place, values.count, as: .sentenceEmbedding, entry, values.count)
     }
   }
 
   /// Rows without the gaps between them; notes a value that is not finite.
   private func copy(
     rows: Int, of source: UnsafePointer<Float>, _ stride: Int, as key: OutputKey,
-    _ columns: Int? = nil
+    _ entry: PassPlan.Entry, _ columns: Int? = nil
   ) -> [Float] {
     let columns = columns ?? shape.configuration.hiddenSize
     return unsafe [Float](unsafeUninitializedCapacity: rows * columns) { values, count in
       if unsafe !copyFinite(rows, columns, source, stride, values.baseAddress!) {
-        updateResults { $0.failure = .notFinite(key: key) }
+        updateResult(of: entry.sequence) { $0.failure = .notFinite(key: key) }
       }
       count = rows * columns
     }

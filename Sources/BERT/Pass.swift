@@ -19,11 +19,6 @@ import OutputMap
 /// immutable or atomic; `results` is touched only inside `monitor`.
 @safe
 final class Pass: @unchecked Sendable {
-  struct Results {
-    var sequences: [EncodedSequence]
-    var failure: EncodeError?
-  }
-
   let plan: PassPlan
   let shape: ModelShape
   let weights: ModelWeights
@@ -36,7 +31,7 @@ final class Pass: @unchecked Sendable {
   let blockRows: Int
   /// Guards `results`. Not a `Mutex`: the thread sanitizer does not see how that one works.
   private let monitor = Monitor()
-  private var results: Results
+  private var results: [EncodedSequence]
   /// Of the current step and of the next one, in turns.
   let work = [SharedWork(), SharedWork()]
 
@@ -52,17 +47,17 @@ final class Pass: @unchecked Sendable {
     barrier = LaneBarrier(count: workspaces.count)
     isSharedByColumns = workspaces.count > 1 && plan.rowCount <= limits.sharedByColumns
     blockRows = limits.block
-    results = Results(sequences: sequences)
+    results = sequences
   }
 }
 
 extension Pass {
-  func updateResults(_ body: (inout Results) -> Void) {
-    monitor.change { body(&results) }
+  func updateResult(of sequence: Int, _ body: (inout EncodedSequence) -> Void) {
+    monitor.change { body(&results[sequence]) }
   }
 
   /// What the pass gave, when it has ended on the lead.
-  func takeResults() -> Result<[EncodedSequence], EncodeError> {
-    monitor.wait { results.failure.map(Result.failure) ?? .success(results.sequences) }
+  func takeResults() -> [EncodedSequence] {
+    monitor.wait { results }
   }
 }

@@ -199,6 +199,7 @@ struct BatchScheduler {
     var statistics = counters
     statistics.oldestAge = requests.values.lazy.map(\.arrival).min().map { max(.zero, now - $0) }
     statistics.tokensPerSecond = drainRate.rowsPerSecond
+    statistics.stalledFor = drainRate.stalledFor(at: now)
     return statistics
   }
 

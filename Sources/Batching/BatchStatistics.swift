@@ -14,6 +14,8 @@ public struct BatchStatistics: Sendable, Equatable {
   /// Rows encoded per second of busy time, the last some thirty passes weighing most; nil before
   /// the first.
   public internal(set) var tokensPerSecond: Double?
+  /// How long the passes that run have gone without one ending.
+  public internal(set) var stalledFor = Duration.zero
 
   // MARK: Requests
 

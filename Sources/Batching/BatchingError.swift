@@ -15,7 +15,7 @@ public enum BatchingError: Error, Equatable, Sendable {
   case draining
   /// The request's deadline passed.
   case expired
-  /// The encoder failed on a pass that this request had a part in.
+  /// The encoder took no pass that this request had a part in.
   case encoder(EncodeError)
 }
 
@@ -41,13 +41,7 @@ extension BatchingError: CustomStringConvertible {
       "the server is shutting down: send the request to another replica"
     case .expired:
       "the request's deadline passed before all of it was encoded: allow more time or send less"
-    case .encoder(.notFinite(let key)):
-      """
-      the model made a NaN or an infinity in \(key.rawValue): its weights are broken, load another \
-      copy
-      """
-    case .encoder(.unsupported(let reason)):
-      reason
+    case .encoder(let error): error.description
     }
   }
 }

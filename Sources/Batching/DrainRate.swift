@@ -27,6 +27,11 @@ struct DrainRate {
     self.measuredUntil = idle ? nil : now
   }
 
+  /// How long the passes that run have gone without one ending; zero when none runs.
+  func stalledFor(at now: ContinuousClock.Instant) -> Duration {
+    measuredUntil.map { max(.zero, now - $0) } ?? .zero
+  }
+
   /// Whole seconds until so many tokens should be encoded, 1 to 60; 5 while nothing is known.
   func retryAfter(tokens: Int) -> Int {
     guard let rowsPerSecond, rowsPerSecond > 0 else { return 5 }

@@ -37,8 +37,8 @@ public struct JobDescription: Sendable {
     guard case .bytes(let found)? = try reader.next(),
       case .object(let before)? = try? JSONParser.parse(found)
     else { throw BulkError("\(path) is not a description of a job: choose another folder") }
-    for (name, value) in members where before[name] != .string(value) {
-      let old = if case .string(let old)? = before[name] { old } else { "nothing" }
+    for (name, value) in members where before[RawText(name)] != .string(value) {
+      let old = if case .string(let old)? = before[RawText(name)] { old } else { "nothing" }
       throw BulkError(
         "\(folder) holds another job's output: its \(name) is '\(old)', and here it is '\(value)'. "
           + "Choose another folder, or empty that one")

@@ -2,6 +2,7 @@
 #include "CPlatform.h"
 
 #include <limits.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -141,4 +142,12 @@ uint64_t platform_resident_bytes(void) {
   if (!read_line("", "/proc/self", "statm", line, sizeof line)) return 0;
   if (sscanf(line, "%llu %llu", &size, &resident) != 2) return 0;
   return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+void platform_return_freed_memory(void) {
+  // By default the size from which blocks are mapped grows with the blocks that are freed, up to
+  // 32 MiB: what large requests held would stay in the heap.
+  mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  mallopt(M_ARENA_MAX, 4);
 }

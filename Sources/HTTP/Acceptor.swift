@@ -27,6 +27,7 @@ final class Acceptor: @unchecked Sendable {
       listener.close(abruptly: false)
       throw .outOfResources(errno: error)
     }
+    // From here on `deinit` closes the listener, also when this throws.
     self.events = events
     self.listener = listener
     self.occupancy = occupancy
@@ -41,11 +42,7 @@ final class Acceptor: @unchecked Sendable {
         self?.isRetrying = false
         self?.acceptAll()
       })
-    guard events.add(listener.descriptor, token: 0) else {
-      let error = errno
-      listener.close(abruptly: false)
-      throw .outOfResources(errno: error)
-    }
+    guard events.add(listener.descriptor, token: 0) else { throw .outOfResources(errno: errno) }
   }
 
   deinit {
@@ -61,11 +58,9 @@ final class Acceptor: @unchecked Sendable {
     }
   }
 
-  /// Accepts until nobody waits, or there is no room even to say so; the kernel's backlog holds
-  /// the rest.
+  /// Accepts until nobody waits.
   private func acceptAll() {
     while let listener {
-      guard let admission = occupancy.admit() else { return retryLater() }
       var address = sockaddr_storage()
       var length = socklen_t()
       // The pointers are used during the call only.
@@ -73,17 +68,12 @@ final class Acceptor: @unchecked Sendable {
       if descriptor >= 0 {
         saidError = 0
         let socket = Socket(descriptor: descriptor)
-        let settled = occupancy.settle(admission) { SocketAddress.network(address) }
-        if let settled {
-          ioQueues[Int(descriptor) % ioQueues.count].adopt(
-            socket, remoteAddress: SocketAddress.text(address, length), admission: settled)
-        } else {
-          socket.close(abruptly: true)
-        }
+        let admission = occupancy.admit { SocketAddress.network(address) }
+        queue(for: admission, descriptor).adopt(
+          socket, remoteAddress: SocketAddress.text(address, length), admission: admission)
         continue
       }
       let error = errno
-      occupancy.leave(admission)
       switch error {
       case EAGAIN: return
       case EINTR, ECONNABORTED: continue
@@ -93,6 +83,13 @@ final class Acceptor: @unchecked Sendable {
         return retryLater()
       }
     }
+  }
+
+  /// Connections are spread evenly; one over the limit goes where another can make room for it.
+  private func queue(for admission: Occupancy.Admission, _ descriptor: Int32) -> IOQueue {
+    let own = ioQueues[Int(descriptor) % ioQueues.count]
+    guard !admission.isServed, !own.hasWaitingConnections else { return own }
+    return ioQueues.first(where: \.hasWaitingConnections) ?? own
   }
 
   /// Edge-triggered readiness does not repeat itself: whoever waits now must be looked for.

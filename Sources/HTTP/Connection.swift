@@ -7,13 +7,17 @@ import HTTPTypes
 /// what it calls are entered from; `answer` and `lost` may be called anywhere and go there.
 final class Connection: @unchecked Sendable {
   let id: UInt64
-  let admission: Occupancy.Admission
+  var admission: Occupancy.Admission
   private let io: IOQueue
   private var transport: Transport
   private var machine: ConnectionMachine
   /// Weak, so that a handler that drops its responder is noticed.
   private weak var responder: Responder?
   private var isRunning = false
+  /// What the request being read holds of the memory budget, once it is more than a head's bytes.
+  private var memory: MemoryReservation?
+  /// Whether it is counted among the connections that another one may take the place of.
+  private var isCountedAsWaiting = false
 
   /// Then the queue's other connections get their turn.
   private static let transfersPerTurn = 16
@@ -28,7 +32,7 @@ final class Connection: @unchecked Sendable {
     self.transport = transport
     machine = ConnectionMachine(
       limits: io.context.limits, remoteAddress: remoteAddress, openedAt: now)
-    if case .rejected(let failure) = admission { machine.reject(failure) }
+    if case .restricted(let failure, _) = admission { machine.restrict(to: failure) }
   }
 
   // MARK: From any thread
@@ -44,7 +48,9 @@ final class Connection: @unchecked Sendable {
   /// The handler dropped its responder.
   func lost(_ number: Int, path: String) {
     io.context.log(.unanswered(path: path))
-    answer(io.context.handler.malformed(.unanswered, path: path), to: number)
+    let response = io.context.handler.malformed(
+      .unanswered, path: path, remoteAddress: machine.remoteAddress)
+    answer(response, to: number)
   }
 
   func deliver(_ piece: BodyPiece, to number: Int) {
@@ -78,6 +84,16 @@ final class Connection: @unchecked Sendable {
     run()
   }
 
+  /// See `ConnectionMachine.waitingForClientSince`.
+  var waitingForClientSince: ContinuousClock.Instant? { machine.waitingForClientSince }
+
+  func evict() {
+    if isCountedAsWaiting { io.countWaiting(-1) }
+    isCountedAsWaiting = false
+    machine.evict()
+    run()
+  }
+
   func drain(stopping: Bool) {
     if stopping { machine.stop() } else { machine.drain() }
     run()
@@ -88,7 +104,10 @@ final class Connection: @unchecked Sendable {
   func run() {
     if isRunning { return }
     isRunning = true
-    defer { isRunning = false }
+    defer {
+      isRunning = false
+      countWaiting()
+    }
     var now = ContinuousClock.now
     var transfers = 0
     while true {
@@ -99,20 +118,20 @@ final class Connection: @unchecked Sendable {
         return
       case .read:
         transfers += 1
-        read()
+        if reserveMemory() { read() }
         now = .now
       case .send:
         transfers += 1
         send(at: now)
-      case .examine(let head):
-        if let refusal = io.context.handler.refuse(head) {
-          machine.refuse(refusal, dateLine: io.dateLine, at: now)
-        } else {
-          machine.proceed(at: now)
-        }
-      case .handle(let request):
+      case .examine(let head): examine(head, at: now)
+      case .handle(let head, let body, let times):
         io.counters.requests.add()
         io.counters.inFlight.add()
+        let request = Request(
+          head: head, body: body, receivedAt: times.receivedAt, bodyReadAt: times.bodyReadAt,
+          remoteAddress: machine.remoteAddress,
+          memory: memory ?? MemoryReservation(io.context.memory))
+        memory = nil
         let responder = Responder(
           connection: self, requestNumber: machine.requestNumber, path: request.head.path ?? "")
         self.responder = responder
@@ -120,7 +139,8 @@ final class Connection: @unchecked Sendable {
       case .word(let failure, let path):
         io.counters.failures.add()
         io.context.log(.malformed(failure, remoteAddress: machine.remoteAddress))
-        let response = io.context.handler.malformed(failure, path: path)
+        let response = io.context.handler.malformed(
+          failure, path: path, remoteAddress: machine.remoteAddress)
         machine.explain(response, dateLine: io.dateLine, at: now)
       case .pull(let source):
         let delivery = Delivery(connection: self, requestNumber: machine.requestNumber)
@@ -135,10 +155,42 @@ final class Connection: @unchecked Sendable {
       case .endOutput:
         transport.endOutput()
       case .close(let abruptly):
+        memory = nil
         transport.close(abruptly: abruptly)
         io.remove(self)
       }
     }
+  }
+
+  private func examine(_ head: HTTPRequest, at now: ContinuousClock.Instant) {
+    let handler = io.context.handler
+    if let restriction = machine.restriction, !handler.isHealthCheck(head) {
+      return machine.decline(restriction)
+    }
+    switch handler.examine(head, remoteAddress: machine.remoteAddress) {
+    case .readBody: machine.proceed(at: now)
+    case .discardBody: machine.proceed(keepingBody: false, at: now)
+    case .refuse(let response): machine.refuse(response, dateLine: io.dateLine, at: now)
+    }
+  }
+
+  /// Holds what was read of the request against the budget, before more is read; false if there is
+  /// no room, which the client is told.
+  private func reserveMemory() -> Bool {
+    let held = machine.heldBytes
+    guard held > ServerLimits.uncountedBytes else { return true }
+    let memory = memory ?? MemoryReservation(io.context.memory)
+    self.memory = memory
+    if memory.resize(to: held) { return true }
+    machine.reject(.outOfMemoryBudget)
+    self.memory = nil
+    return false
+  }
+
+  private func countWaiting() {
+    let isWaiting = admission.isServed && machine.waitingForClientSince != nil
+    if isWaiting != isCountedAsWaiting { io.countWaiting(isWaiting ? 1 : -1) }
+    isCountedAsWaiting = isWaiting
   }
 
   private func read() {

@@ -8,10 +8,12 @@ extension ConnectionMachine {
     case read
     /// Write `output` once; report `sent` or `broke`.
     case send
-    /// Ask the handler; report `proceed` or `refuse`.
+    /// Ask the handler; report `proceed`, `refuse` or `reject`.
     case examine(HTTPRequest)
     /// Give to the handler; report `respond` when it answers.
-    case handle(Request)
+    case handle(
+      HTTPRequest, body: [UInt8],
+      times: (receivedAt: ContinuousClock.Instant, bodyReadAt: ContinuousClock.Instant))
     /// Have the failure worded; report `explain`.
     case word(HTTPFailure, path: String?)
     /// Ask for a piece; report `deliver`.

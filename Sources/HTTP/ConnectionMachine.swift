@@ -6,9 +6,10 @@ import HTTPTypes
 /// sleeps until an event or `deadline`. Requests are taken one at a time: the next one is not even
 /// read before the last is answered, so a client that sends ahead fills its own buffers.
 struct ConnectionMachine {
+  // What is not private is so for ConnectionMachine+Answers.swift.
   typealias Instant = ContinuousClock.Instant
 
-  private enum Phase {
+  enum Phase {
     /// Between requests or inside one.
     case reading
     /// An action that is answered before `next` is called again.
@@ -23,50 +24,52 @@ struct ConnectionMachine {
     case closed
   }
 
-  private struct Streaming {
+  struct Streaming {
     var framing: ResponseHead.Framing
     var isPulling = false
     var sent = 0
   }
 
-  private let limits: ServerLimits
+  let limits: ServerLimits
   let remoteAddress: String
-  private var reader: RequestReader
-  private var phase = Phase.reading
+  var reader: RequestReader
+  var phase = Phase.reading
 
-  private(set) var output = OutputBuffer()
+  var output = OutputBuffer()
 
   /// Whether the socket may have something to read, or room to write: edges seen, and not yet used
   /// up.
-  private var isReadable = true
-  private var isWritable = true
+  var isReadable = true
+  var isWritable = true
   /// The client has sent FIN; it may be reading still.
-  private var peerClosed = false
+  var peerClosed = false
 
-  private var head: RequestHead?
-  private var failure: HTTPFailure?
+  var head: RequestHead?
+  var failure: HTTPFailure?
+  /// Why nothing but a health check is served here.
+  var restriction: HTTPFailure?
+  /// Held for the answer under way.
+  var answerMemory: MemoryReservation?
   /// Numbers requests, so that a late answer cannot meet another request.
-  private(set) var requestNumber = 0
+  var requestNumber = 0
   /// `ResponseHead.start` of the coming answer is already on its way; see `probe`.
-  private var hasProbed = false
-  /// Nothing more is served after the answer under way, and the client may be sending still.
-  private var lingers = false
-  private var closesAfterAnswer = false
-  private var isDraining = false
-  private var isStopping = false
+  var hasProbed = false
+  var closesAfterAnswer = false
+  var isDraining = false
+  var isStopping = false
   /// Until then no further request is read: `Response.pause`.
-  private var pausedUntil: Instant?
+  var pausedUntil: Instant?
   /// The idle limit has passed; what came in the meantime is still served.
-  private var hasIdledOut = false
-  private var lingeredBytes = 0
+  var hasIdledOut = false
+  var lingeredBytes = 0
   /// What is to be done before anything else.
-  private var pending: [Action] = []
+  var pending: [Action] = []
 
   /// Since when there is nothing to do but wait for a request, or for the end of lingering.
-  private var waitingSince: Instant
-  private var headStartedAt: Instant
-  private var headEndedAt: Instant
-  private var writingSince: Instant
+  var waitingSince: Instant
+  var headStartedAt: Instant
+  var headEndedAt: Instant
+  var writingSince: Instant
 
   init(limits: ServerLimits, remoteAddress: String, openedAt now: Instant) {
     self.limits = limits
@@ -113,7 +116,7 @@ struct ConnectionMachine {
     return .wait
   }
 
-  private var wantsInput: Bool {
+  var wantsInput: Bool {
     switch phase {
     case .reading: output.count < ServerLimits.outputLowWater && !isPaused
     case .lingering: true
@@ -122,20 +125,20 @@ struct ConnectionMachine {
   }
 
   /// Not for a client that has gone, which is to be noticed, or is to be answered before.
-  private var isPaused: Bool { pausedUntil != nil && !peerClosed }
+  var isPaused: Bool { pausedUntil != nil && !peerClosed }
 
-  private var isIdle: Bool {
+  var isIdle: Bool {
     guard case .reading = phase else { return false }
     return !reader.parser.isInsideRequest && output.isEmpty && failure == nil
   }
 
-  private mutating func ask(_ action: Action) -> Action {
+  mutating func ask(_ action: Action) -> Action {
     phase = .asking
     return action
   }
 
   /// Parses what was read; nil if that is used up.
-  private mutating func parse(at now: Instant) -> Action? {
+  mutating func parse(at now: Instant) -> Action? {
     do throws(HTTPFailure) {
       while true {
         let wasInsideRequest = reader.parser.isInsideRequest
@@ -154,9 +157,7 @@ struct ConnectionMachine {
           phase = .handling
           requestNumber += 1
           return .handle(
-            Request(
-              head: head.request, body: body, receivedAt: headStartedAt, bodyReadAt: now,
-              remoteAddress: remoteAddress))
+            head.request, body: body, times: (receivedAt: headStartedAt, bodyReadAt: now))
         }
       }
     } catch {
@@ -167,15 +168,16 @@ struct ConnectionMachine {
   /// FIN alone does not tell a client that is gone from one that has only finished asking, and the
   /// latter is owed its answer (RFC 9112 section 9.6). The start that all answers share does: sent
   /// ahead it is part of the answer to the one, and comes back as RST from the other.
-  private mutating func probe(at now: Instant) {
+  mutating func probe(at now: Instant) {
     if hasProbed { return }
     hasProbed = true
     write(at: now) { $0.append(ResponseHead.start) }
   }
 
-  private mutating func finish(at now: Instant) -> Action {
-    // Closing over unread bytes would send RST and could take the answer with it (section 9.6).
-    guard lingers || isReadable || !reader.isUsedUp else {
+  mutating func finish(at now: Instant) -> Action {
+    // Closing before the client has closed would answer what it still sends by RST, which could take
+    // the answer with it (section 9.6).
+    guard !peerClosed || isReadable || !reader.isUsedUp else {
       phase = .closed
       return .close(abruptly: false)
     }
@@ -233,6 +235,13 @@ struct ConnectionMachine {
     if isAll { isWritable = false }
     if count > 0 { writingSince = now }
     output.drop(count)
+    releaseAnswer()
+  }
+
+  /// The answer's memory is held until its last byte is sent.
+  mutating func releaseAnswer() {
+    if case .streaming = phase { return }
+    if output.isEmpty { answerMemory = nil }
   }
 
   /// The connection cannot be used any more.
@@ -240,7 +249,7 @@ struct ConnectionMachine {
     breakOff(abruptly: true)
   }
 
-  private mutating func breakOff(abruptly: Bool) {
+  mutating func breakOff(abruptly: Bool) {
     switch phase {
     case .closed, .broken: return
     case .handling: pending.append(.cancel)
@@ -259,6 +268,8 @@ struct ConnectionMachine {
     switch phase {
     case .lingering:
       waiting = waitingSince + limits.lingerTimeout
+    case .reading where restriction != nil && !reader.parser.isInsideBody:
+      waiting = waitingSince + ServerLimits.restrictedTimeout
     case .reading where isPaused:
       waiting = pausedUntil
     case .reading where wantsInput:
@@ -287,6 +298,8 @@ struct ConnectionMachine {
     switch phase {
     case .reading where isPaused:
       pausedUntil = nil
+    case .reading where restriction != nil && !reader.parser.isInsideBody:
+      failure = restriction
     case .reading where reader.parser.isInsideBody:
       // A body that is being thrown away has its answer already.
       if head == nil { breakOff(abruptly: true) } else { failure = .bodyTimeout }
@@ -303,10 +316,36 @@ struct ConnectionMachine {
 
   // MARK: What the server wants
 
-  /// Tells a connection that is not served why.
+  /// Tells the client why its connection is not served, or not any longer.
   mutating func reject(_ failure: HTTPFailure) {
     self.failure = failure
   }
+
+  /// Serves nothing but a health check, and closes after it.
+  mutating func restrict(to failure: HTTPFailure) {
+    restriction = failure
+  }
+
+  /// There is room for this connection after all.
+  mutating func liftRestriction() { restriction = nil }
+
+  /// Bytes kept of a request that is not whole.
+  var heldBytes: Int { reader.heldBytes }
+
+  /// Since when the client lets the server wait for a request's head, or for its FIN; nil while it
+  /// sends a body or waits for an answer. A full server closes the connection that has waited
+  /// longest for a new one.
+  var waitingForClientSince: Instant? {
+    switch phase {
+    case .lingering: waitingSince
+    case .reading where output.isEmpty && failure == nil && !reader.parser.isInsideBody:
+      reader.parser.isInsideRequest ? headStartedAt : waitingSince
+    default: nil
+    }
+  }
+
+  /// Gives the connection's place to another one.
+  mutating func evict() { breakOff(abruptly: false) }
 
   /// From now on every answer is the last of its connection; one between two requests is closed.
   mutating func drain() {
@@ -322,118 +361,7 @@ struct ConnectionMachine {
     isStopping = true
   }
 
-  // MARK: What the handler did
-
-  mutating func proceed(at now: Instant) {
-    guard case .asking = phase, let head else { return }
-    phase = .reading
-    if head.expectsContinue, head.hasBody {
-      write(at: now) { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
-    }
-  }
-
-  mutating func refuse(_ response: Response, dateLine: [UInt8], at now: Instant) {
-    guard case .asking = phase, let head else { return }
-    requestNumber += 1
-    var canGoOn = !head.hasBody
-    if case .length(let length) = head.framing {
-      canGoOn = canGoOn || length <= ServerLimits.maxDiscardedBody && !head.expectsContinue
-    }
-    if canGoOn { reader.discardBody() } else { lingers = true }
-    answer(response, closing: !canGoOn, dateLine, at: now)
-  }
-
-  /// The worded failure: the last answer.
-  mutating func explain(_ response: Response, dateLine: [UInt8], at now: Instant) {
-    guard case .asking = phase else { return }
-    failure = nil
-    lingers = true
-    answer(response, closing: true, dateLine, at: now)
-  }
-
-  mutating func respond(
-    _ response: Response, to number: Int, dateLine: [UInt8], at now: Instant
-  ) {
-    guard case .handling = phase, number == requestNumber else {
-      if case .stream(let source, _) = response.body { pending.append(.abandon(source)) }
-      return
-    }
-    if response.pause > .zero, !isDraining { pausedUntil = now + response.pause }
-    answer(response, closing: false, dateLine, at: now)
-  }
-
-  private mutating func answer(
-    _ response: Response, closing: Bool, _ dateLine: [UInt8], at now: Instant
-  ) {
-    let plan = AnswerPlan(
-      response, isHead: (head?.request.method ?? reader.parser.method) == .head,
-      isVersion10: head?.isVersion10 ?? false,
-      closing: closing || isDraining || !(head?.keepsAlive ?? false))
-    closesAfterAnswer = plan.closes
-    let hasStarted = hasProbed
-    write(at: now) { output in
-      if !hasStarted { output.append(ResponseHead.start) }
-      ResponseHead.write(
-        response, framing: plan.framing, persistence: plan.persistence, dateLine: dateLine,
-        to: &output)
-    }
-    hasProbed = false
-    switch response.body {
-    case .bytes(let bytes):
-      if plan.sendsBody { write(at: now) { $0.append(bytes) } }
-    case .stream(let source, _):
-      if plan.sendsBody {
-        phase = .streaming(source, Streaming(framing: plan.framing))
-        return
-      }
-      pending.append(.abandon(source))
-    }
-    finishAnswer(at: now)
-  }
-
-  private mutating func finishAnswer(at now: Instant) {
-    head = nil
-    waitingSince = now
-    phase = closesAfterAnswer ? .finishing : .reading
-  }
-
-  /// A piece of the body asked for by `.pull`.
-  mutating func deliver(_ piece: BodyPiece, to number: Int, at now: Instant) {
-    guard number == requestNumber, case .streaming(let source, var streaming) = phase,
-      streaming.isPulling
-    else { return }
-    streaming.isPulling = false
-    switch piece {
-    case .bytes(let bytes):
-      streaming.sent += bytes.count
-      if case .length(let length) = streaming.framing, streaming.sent > length {
-        breakOff(abruptly: true)
-        return
-      }
-      phase = .streaming(source, streaming)
-      if bytes.isEmpty { return }  // As a chunk it would be the last one.
-      guard case .chunked = streaming.framing else {
-        write(at: now) { $0.append(bytes) }
-        return
-      }
-      write(at: now) { output in
-        output.append { $0.append(contentsOf: "\(String(bytes.count, radix: 16))\r\n".utf8) }
-        output.append(bytes)
-        output.append("\r\n")
-      }
-    case .end:
-      if case .length(let length) = streaming.framing, streaming.sent < length {
-        phase = .broken(abruptly: true)
-        return
-      }
-      if case .chunked = streaming.framing { write(at: now) { $0.append("0\r\n\r\n") } }
-      finishAnswer(at: now)
-    case .failed:
-      phase = .broken(abruptly: true)
-    }
-  }
-
-  private mutating func write(at now: Instant, _ body: (inout OutputBuffer) -> Void) {
+  mutating func write(at now: Instant, _ body: (inout OutputBuffer) -> Void) {
     if output.isEmpty { writingSince = now }
     body(&output)
   }

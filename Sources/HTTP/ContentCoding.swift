@@ -7,15 +7,11 @@ public enum ContentCoding: Equatable, Sendable {
   /// For `Accept-Encoding` of an answer that refuses another coding.
   public static let accepted = "gzip, deflate"
 
-  /// Each coding is undone in full, up to the limit: this many are.
-  private static let mostInARow = 3
-
-  /// Reads a Content-Encoding field, in the order in which the codings were applied; `identity`
-  /// changes nothing.
-  public static func list(
-    _ field: String?
-  ) throws(ContentCodingError) -> [ContentCoding] {
-    guard let field else { return [] }
+  /// Reads a Content-Encoding field: one coding, or none; `identity` changes nothing.
+  ///
+  /// - Throws: `unknown`, or `several`: each further coding would multiply what a body may open to.
+  public init?(field: String?) throws(ContentCodingError) {
+    guard let field else { return nil }
     var codings: [ContentCoding] = []
     var unknown: String?
     Array(field.utf8).span.forEachListElement { name in
@@ -29,39 +25,56 @@ public enum ContentCoding: Equatable, Sendable {
       }
     }
     if let unknown { throw .unknown(unknown) }
-    if codings.count > mostInARow { throw .tooMany(limit: mostInARow) }
-    return codings
+    if codings.count > 1 { throw .several }
+    guard let coding = codings.first else { return nil }
+    self = coding
   }
 
-  /// Undoes the codings, the last first.
-  /// - Parameter limit: the most bytes that each may give.
-  public static func decode(
-    _ body: [UInt8], _ codings: [ContentCoding], limit: Int
+  /// What any body may open to, however small it is.
+  private static let uncheckedBytes = 1 << 20
+  /// Beyond that, bytes for each byte of the body. Texts reach 10 or 20; 1,032 is deflate's limit.
+  private static let maxRatio = 256
+
+  /// Undoes the coding.
+  ///
+  /// - Parameters:
+  ///   - limit: the most bytes that it may give.
+  ///   - reserve: takes so many bytes of memory before they are used; false if there is no room.
+  /// - Throws: `broken`, `tooLong`, `tooDense`, `noRoom`, `outOfMemory`.
+  public func decode(
+    _ body: [UInt8], limit: Int, reserve: (Int) -> Bool
   ) throws(ContentCodingError) -> [UInt8] {
-    var body = body
-    for coding in codings.reversed() {
-      body = try Inflater.inflate(body.span, coding, limit: limit)
-    }
-    return body
+    let (byRatio, overflow) = body.count.multipliedReportingOverflow(by: Self.maxRatio)
+    let ratioLimit = overflow ? Int.max : max(byRatio, Self.uncheckedBytes)
+    return try Inflater.inflate(
+      body.span, self, limit: min(limit, ratioLimit), reserve: reserve,
+      tooLong: limit <= ratioLimit ? .tooLong(limit: limit) : .tooDense(ratio: Self.maxRatio))
   }
 }
 
 public enum ContentCodingError: Error, Equatable, Sendable, CustomStringConvertible {
   case unknown(String)
-  case tooMany(limit: Int)
+  case several
   /// The data is damaged, cut off, or followed by something else.
   case broken(ContentCoding)
   case tooLong(limit: Int)
+  /// It opens to more than `ratio` times its size.
+  case tooDense(ratio: Int)
+  /// The memory budget of requests is used up.
+  case noRoom
   case outOfMemory
 
   public var description: String {
     switch self {
     case .unknown(let name):
-      "the content coding '\(name)' is not understood; use \(ContentCoding.accepted), or none"
-    case .tooMany(let limit):
-      "the body has more than \(limit) content codings in a row: one is enough"
+      "unknown content coding '\(name.prefix(32))'; use \(ContentCoding.accepted), or none"
+    case .several: "more than one content coding: use \(ContentCoding.accepted), or none"
     case .broken(let coding):
-      "the body is no whole \(coding) data: it is damaged, cut off, or something follows it"
+      "the \(coding) body is truncated or corrupt, or followed by other data"
+    case .tooDense(let ratio):
+      "the decompressed body is more than \(ratio) times as long as the compressed one: send it "
+        + "without a content coding"
+    case .noRoom: HTTPFailure.outOfMemoryBudget.message
     case .tooLong(let limit):
       "the decompressed body is longer than \(limit) bytes: send it in several requests"
     case .outOfMemory: "there is no memory left to decompress the body"

@@ -16,6 +16,8 @@ public enum HTTPFailure: Error, Equatable, Sendable {
   /// The head, or the body, was not whole when its deadline passed.
   case headTimeout
   case bodyTimeout
+  /// The memory budget of requests is used up.
+  case outOfMemoryBudget
   case tooManyConnections(limit: Int)
   case tooManyConnectionsOfAddress(limit: Int)
   /// The port speaks TLS, and the client does not.
@@ -33,7 +35,7 @@ public enum HTTPFailure: Error, Equatable, Sendable {
     case .unknownMethod, .unknownTransferCoding: .notImplemented
     case .unsupportedVersion: .httpVersionNotSupported
     case .headTimeout, .bodyTimeout: .requestTimeout
-    case .tooManyConnections: .serviceUnavailable
+    case .tooManyConnections, .outOfMemoryBudget: .serviceUnavailable
     case .tooManyConnectionsOfAddress: .tooManyRequests
     case .unanswered: .internalServerError
     }
@@ -56,12 +58,23 @@ public enum HTTPFailure: Error, Equatable, Sendable {
     case .unsupportedVersion: "the protocol version is not served: use HTTP/1.1"
     case .headTimeout: "the request head was not whole in time: send it faster"
     case .bodyTimeout: "the request body was not whole in time: send it faster, or in parts"
+    case .outOfMemoryBudget:
+      "the server's memory for requests is in use (max_buffered_bytes): try again in a second, "
+        + "or send less at a time"
     case .tooManyConnections(let limit):
-      "there are \(limit) connections, as many as may be: try again later, or reuse them"
+      "connection limit reached (\(limit)): try again later, or reuse connections"
     case .tooManyConnectionsOfAddress(let limit):
-      "there are \(limit) connections of your address, as many as may be: reuse them"
+      "connection limit of your address reached (\(limit)): reuse connections"
     case .plainHTTP: "this port speaks TLS: ask over https://"
     case .unanswered: "the server lost the request; its log says more"
+    }
+  }
+
+  /// Seconds after which to try again, where that may help (RFC 9110 section 10.2.3).
+  public var retryAfter: Int? {
+    switch self {
+    case .outOfMemoryBudget, .tooManyConnections, .tooManyConnectionsOfAddress: 1
+    default: nil
     }
   }
 }

@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import Synchronization
 
 /// What every connection of a server needs to know.
 struct ServerContext: Sendable {
@@ -7,6 +8,7 @@ struct ServerContext: Sendable {
   let handler: any RequestHandler
   let log: @Sendable (ServerEvent) -> Void
   let occupancy: Occupancy
+  let memory: MemoryBudget
   /// What new connections speak; nil: plain HTTP.
   let tls: TLSSlot?
 }
@@ -22,6 +24,10 @@ final class IOQueue: @unchecked Sendable {
 
   private let events: EventSource
   private var connections: [UInt64: Connection] = [:]
+  /// Those over the limit, the oldest first.
+  private var restricted: [UInt64] = []
+  /// Connections whose place another one may take.
+  private let waitingCount = Atomic(0)
   private var lastID: UInt64 = 0
   private var date = HTTPDate()
   private var nextTick: ContinuousClock.Instant?
@@ -58,6 +64,8 @@ final class IOQueue: @unchecked Sendable {
     events.perform { [self] in
       lastID += 1
       counters.accepted.add()
+      var admission = admission
+      if !admission.isServed { makeRoom(for: &admission) }
       guard let transport = Transport(socket, context.tls?.current),
         events.add(socket.descriptor, token: lastID)
       else {
@@ -69,10 +77,18 @@ final class IOQueue: @unchecked Sendable {
         id: lastID, io: self, transport: transport, remoteAddress: remoteAddress,
         admission: admission, openedAt: .now)
       connections[lastID] = connection
-      if admission.isServed { counters.open.add() } else { counters.rejected.add() }
+      if admission.isServed {
+        counters.open.add()
+      } else {
+        counters.rejected.add()
+        restricted.append(lastID)
+      }
       if isDraining { connection.drain(stopping: isStopping) } else { connection.run() }
     }
   }
+
+  /// Whether a connection could give its place to a new one.
+  var hasWaitingConnections: Bool { waitingCount.load(ordering: .relaxed) > 0 }
 
   func drain(stopping: Bool) {
     events.perform { [self] in
@@ -95,10 +111,39 @@ final class IOQueue: @unchecked Sendable {
     return date.line
   }
 
+  func countWaiting(_ change: Int) { waitingCount.add(change) }
+
+  /// Closes the connection that has waited longest for its client, for one over the limit; or, since
+  /// those are few, the oldest of them.
+  private func makeRoom(for admission: inout Occupancy.Admission) {
+    dispatchPrecondition(condition: .onQueue(events.queue))
+    if case .restricted(.tooManyConnections, _) = admission, hasWaitingConnections {
+      var longest: (connection: Connection, since: ContinuousClock.Instant)?
+      for connection in connections.values where connection.admission.isServed {
+        guard let since = connection.waitingForClientSince else { continue }
+        if longest.map({ since < $0.since }) ?? true { longest = (connection, since) }
+      }
+      if let connection = longest?.connection {
+        context.occupancy.hand(&connection.admission, to: &admission)
+        counters.open.add(-1)
+        counters.evicted.add()
+        connection.evict()
+        return
+      }
+    }
+    if restricted.count >= ServerLimits.maxRestricted, let oldest = connections[restricted[0]] {
+      oldest.evict()
+    }
+  }
+
   func remove(_ connection: Connection) {
     dispatchPrecondition(condition: .onQueue(events.queue))
     connections[connection.id] = nil
-    if connection.admission.isServed { counters.open.add(-1) }
+    if connection.admission.isServed {
+      counters.open.add(-1)
+    } else if let index = restricted.firstIndex(of: connection.id) {
+      restricted.remove(at: index)
+    }
     context.occupancy.leave(connection.admission)
   }
 

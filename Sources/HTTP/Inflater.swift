@@ -5,9 +5,10 @@ enum Inflater {
   /// The output grows by this much at a time, so by what the data holds and not by what it claims.
   private static let step = 65536
 
-  /// - Throws: `broken`, `tooLong`, `outOfMemory`.
+  /// - Throws: `broken`, `tooLong`, `noRoom`, `outOfMemory`.
   static func inflate(
-    _ input: ByteSpan, _ coding: ContentCoding, limit: Int
+    _ input: ByteSpan, _ coding: ContentCoding, limit: Int, reserve: (Int) -> Bool,
+    tooLong: ContentCodingError
   ) throws(ContentCodingError) -> [UInt8] {
     // 15: windows of up to 32 KB; 16 more: with gzip's header and checksum instead of zlib's.
     let windowBits: Int32 = coding == .gzip ? 15 + 16 : 15
@@ -27,11 +28,12 @@ enum Inflater {
         var rest = input.count
         var output: [UInt8] = []
         while true {
+          guard reserve(step) else { throw .noRoom }
           let given = min(rest, Int(UInt32.max))
           unsafe stream.pointee.avail_in = UInt32(given)
           let status = unsafe more(stream, &output)
           rest -= unsafe given - Int(stream.pointee.avail_in)
-          if output.count > limit { throw .tooLong(limit: limit) }
+          if output.count > limit { throw tooLong }
           switch status {
           case Z_OK: continue
           case Z_STREAM_END where rest == 0: return output

@@ -1,28 +1,30 @@
 import Dispatch
 import Synchronization
 
-/// How many connections there are, of those that are served and those only told that there are too
-/// many.
+/// How many connections there are, of those that are served and of those over the limit.
 final class Occupancy: Sendable {
   enum Admission: Equatable {
-    /// - Parameter network: where it counts, if networks are counted.
     case served(network: UInt64?)
-    case rejected(HTTPFailure)
+    /// Gets the failure for an answer, unless it asks for the process's health.
+    case restricted(HTTPFailure, network: UInt64?)
 
     var isServed: Bool {
       if case .served = self { return true }
       return false
     }
-  }
 
-  /// Rejected connections at a time; further ones wait in the backlog.
-  private static let maxRejected = 64
+    /// Where the connection counts; nil if networks are not counted, or it is over that limit.
+    fileprivate var network: UInt64? {
+      switch self {
+      case .served(let network), .restricted(_, let network): network
+      }
+    }
+  }
 
   private let maxServed: Int
   /// Nil: as many as there are.
-  private let maxServedPerNetwork: Int?
+  private let maxPerNetwork: Int?
   private let served = Atomic(0)
-  private let rejected = Atomic(0)
   private let perNetwork = Mutex<[UInt64: Int]>([:])
   /// Open connections of both kinds.
   let group = DispatchGroup()
@@ -30,56 +32,49 @@ final class Occupancy: Sendable {
   init(_ limits: ServerLimits) {
     maxServed = limits.maxConnections
     let limit = limits.maxConnectionsPerAddress
-    maxServedPerNetwork = limit < maxServed ? limit : nil
+    maxPerNetwork = limit < maxServed ? limit : nil
   }
 
-  /// Takes a place; nil if there is none of either kind. On one queue only.
-  func admit() -> Admission? {
-    let admission: Admission
-    if served.load(ordering: .relaxed) < maxServed {
-      served.add()
-      admission = .served(network: nil)
-    } else if rejected.load(ordering: .relaxed) < Self.maxRejected {
-      rejected.add()
-      admission = .rejected(.tooManyConnections(limit: maxServed))
-    } else {
-      return nil
-    }
-    group.enter()
-    return admission
-  }
-
-  /// What becomes of an admission once it is known who comes; nil, and the place is given back, if
-  /// there is no room even to say no.
+  /// Takes a place if there is one. On one queue only.
   /// - Parameter network: called only if it matters.
-  func settle(_ admission: Admission, network: () -> UInt64) -> Admission? {
-    guard let limit = maxServedPerNetwork, admission.isServed else { return admission }
-    let network = network()
-    let isServed = perNetwork.withLock { counts in
-      guard counts[network, default: 0] < limit else { return false }
-      counts[network, default: 0] += 1
-      return true
+  func admit(network: () -> UInt64) -> Admission {
+    group.enter()
+    var counted: UInt64?
+    if let limit = maxPerNetwork {
+      let network = network()
+      let isWithinLimit = perNetwork.withLock { counts in
+        guard counts[network, default: 0] < limit else { return false }
+        counts[network, default: 0] += 1
+        return true
+      }
+      guard isWithinLimit else {
+        return .restricted(.tooManyConnectionsOfAddress(limit: limit), network: nil)
+      }
+      counted = network
     }
-    if isServed { return .served(network: network) }
-    guard rejected.load(ordering: .relaxed) < Self.maxRejected else {
-      leave(admission)
-      return nil
+    guard served.load(ordering: .relaxed) < maxServed else {
+      return .restricted(.tooManyConnections(limit: maxServed), network: counted)
     }
-    served.add(-1)
-    rejected.add()
-    return .rejected(.tooManyConnectionsOfAddress(limit: limit))
+    served.add()
+    return .served(network: counted)
   }
 
+  /// Gives the place of one connection to another, which had none.
+  func hand(_ admission: inout Admission, to other: inout Admission) {
+    let limit = HTTPFailure.tooManyConnections(limit: maxServed)
+    let (first, second) = (admission.network, other.network)
+    admission = .restricted(limit, network: first)
+    other = .served(network: second)
+  }
+
+  /// Gives a place back.
   func leave(_ admission: Admission) {
-    switch admission {
-    case .served(let network):
-      served.add(-1)
-      guard let network else { break }
+    if admission.isServed { served.add(-1) }
+    if let network = admission.network {
       perNetwork.withLock { counts in
         let count = counts[network, default: 0] - 1
         counts[network] = count > 0 ? count : nil
       }
-    case .rejected: rejected.add(-1)
     }
     group.leave()
   }

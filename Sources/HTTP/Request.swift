@@ -13,15 +13,18 @@ public struct Request: Sendable {
   public var bodyReadAt: ContinuousClock.Instant
   /// `address:port` of the other end, an IPv6 address in brackets.
   public var remoteAddress: String
+  /// Holds the body's bytes, and what its handler adds, until the answer is sent.
+  public var memory: MemoryReservation
 
   public init(
     head: HTTPRequest, body: [UInt8], receivedAt: ContinuousClock.Instant,
-    bodyReadAt: ContinuousClock.Instant, remoteAddress: String
+    bodyReadAt: ContinuousClock.Instant, remoteAddress: String, memory: MemoryReservation
   ) {
     self.head = head
     self.body = body
     self.receivedAt = receivedAt
     self.bodyReadAt = bodyReadAt
     self.remoteAddress = remoteAddress
+    self.memory = memory
   }
 }

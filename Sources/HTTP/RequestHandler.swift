@@ -3,12 +3,25 @@ public import HTTPTypes
 /// What is behind the server. All of it is called on I/O queues, which serve many connections: it
 /// must not block.
 public protocol RequestHandler: Sendable {
-  /// Asked of every request once its head is whole and before its body is read. A response refuses
-  /// the request (401, 404, 405, 413, 415, …): no `100 Continue` is sent, the body is not kept.
-  func refuse(_ head: HTTPRequest) -> Response?
+  /// Asked of every request once its head is whole and before its body is read.
+  func examine(_ head: HTTPRequest, remoteAddress: String) -> Examination
+  /// Whether the request asks for the process's health. Such requests are answered even by a server
+  /// that has no room for others.
+  func isHealthCheck(_ head: HTTPRequest) -> Bool
   /// A whole request; answered through `responder`, at once or later.
   func handle(_ request: Request, _ responder: Responder)
   /// The shape of an answer to what never became a request. `path` (with the query) is given if it
   /// was read. The status should be the failure's.
-  func malformed(_ failure: HTTPFailure, path: String?) -> Response
+  func malformed(_ failure: HTTPFailure, path: String?, remoteAddress: String) -> Response
+}
+
+/// What becomes of a request whose head is read.
+public enum Examination: Sendable {
+  /// The body is read and handed on.
+  case readBody
+  /// The request is handed on without its body, which is read and dropped.
+  case discardBody
+  /// The answer to a request that is not served (401, 404, 405, 413, 415, …): no `100 Continue` is
+  /// sent, the body is not kept.
+  case refuse(Response)
 }

@@ -56,6 +56,9 @@ struct RequestParser {
     }
   }
 
+  /// Bytes kept of the request being read.
+  var heldBytes: Int { partialLine.count + fieldBytes + body.count }
+
   /// What is known of the request being read, for the answer to a malformed one.
   var method: HTTPRequest.Method? { head.method }
   var path: String? { head.path }

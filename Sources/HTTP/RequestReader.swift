@@ -12,12 +12,14 @@ struct RequestReader {
 
   var isUsedUp: Bool { position == bytes.count }
 
+  /// Bytes kept of requests that are not whole.
+  var heldBytes: Int { bytes.count + parser.heldBytes }
+
   mutating func append(_ more: ByteSpan) { bytes.append(copying: more) }
 
-  /// Throws away what was not parsed.
+  /// Throws away what is not a whole request.
   mutating func drop() {
-    bytes = []
-    position = 0
+    self = RequestReader(limits: parser.limits)
   }
 
   mutating func discardBody() { parser.discardBody() }

@@ -30,7 +30,7 @@ public struct RequestTarget: Equatable, Sendable {
 
   /// - Parameter target: origin form or `*`, as in `Request.head.path`.
   public init(_ target: String) throws(HTTPFailure) {
-    isAsterisk = target == "*"
+    isAsterisk = target.utf8.elementsEqual("*".utf8)
     components = []
     query = []
     if isAsterisk { return }
@@ -38,13 +38,14 @@ public struct RequestTarget: Equatable, Sendable {
       separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
     for part in parts[0].split(separator: UInt8(ascii: "/")) {
       let component = try Self.decode(part, plusIsSpace: false)
-      switch component {
-      case ".": break
-      case "..":
-        guard components.popLast() != nil else {
-          throw .malformed("the path leads above its root with ..")
-        }
-      default: components.append(component)
+      // As bytes: comparing what a client wrote as `String` may take quadratic time.
+      if component.utf8.elementsEqual(".".utf8) { continue }
+      guard component.utf8.elementsEqual("..".utf8) else {
+        components.append(component)
+        continue
+      }
+      guard components.popLast() != nil else {
+        throw .malformed("the path leads above its root with ..")
       }
     }
     guard parts.count > 1 else { return }

@@ -9,6 +9,8 @@ public struct Response: Sendable {
   /// How long the connection's next request is left unread. It slows down a client that asks again at
   /// once for what it was refused, and would take the time of those who were not.
   public var pause = Duration.zero
+  /// Kept until the answer is sent.
+  public var memory: MemoryReservation?
 
   public init(status: HTTPResponse.Status, fields: HTTPFields = [:], body: ResponseBody) {
     self.status = status

@@ -25,23 +25,26 @@ public final class Server: Sendable {
   private let handler: any RequestHandler
   private let log: @Sendable (ServerEvent) -> Void
   private let occupancy: Occupancy
+  private let memory: MemoryBudget
   private let tls: TLSSlot?
   private let state = Mutex(State.new)
 
   /// - Parameters:
   ///   - host: an address, or a name (the first of its addresses that can be had is taken).
   ///   - port: 0 picks a free one.
+  ///   - memory: what requests and answers are held against.
   ///   - tls: what connections speak; nil: plain HTTP.
   ///   - log: called on I/O queues.
   public init(
     host: String, port: Int, limits: ServerLimits = ServerLimits(), ioQueueCount: Int = 2,
-    tls: TLSContext? = nil, handler: any RequestHandler,
+    memory: MemoryBudget = MemoryBudget(), tls: TLSContext? = nil, handler: any RequestHandler,
     log: @escaping @Sendable (ServerEvent) -> Void
   ) {
     self.host = host
     self.port = port
     self.limits = limits
     self.ioQueueCount = max(1, ioQueueCount)
+    self.memory = memory
     self.handler = handler
     self.log = log
     self.tls = tls.map { TLSSlot($0) }
@@ -53,7 +56,8 @@ public final class Server: Sendable {
     try state.withLock { state throws(HTTPServerError) in
       guard case .new = state else { throw .alreadyStarted }
       let context = ServerContext(
-        limits: limits, handler: handler, log: log, occupancy: occupancy, tls: tls)
+        limits: limits, handler: handler, log: log, occupancy: occupancy, memory: memory,
+        tls: tls)
       var ioQueues: [IOQueue] = []
       for index in 0..<ioQueueCount {
         ioQueues.append(try IOQueue(label: "http.io.\(index)", context: context))

@@ -1,6 +1,7 @@
 /// What a client may ask of the server: sizes in bytes, and how long it may take.
 public struct ServerLimits: Equatable, Sendable {
-  /// Open connections; one more is told 503 and closed.
+  /// Open connections. One more takes the place of the one that has been idle longest; if none is,
+  /// it gets 503, unless it asks for the process's health.
   public var maxConnections = 1024
   /// Those of one IPv4 address or IPv6 /64 network; one more is told 429 and closed.
   public var maxConnectionsPerAddress = Int.max
@@ -26,7 +27,7 @@ public struct ServerLimits: Equatable, Sendable {
   public var writeTimeout = Duration.seconds(30)
   /// How long what a client still sends is thrown away after its last answer, so that it can read
   /// that answer (RFC 9112 section 9.6).
-  public var lingerTimeout = Duration.seconds(5)
+  public var lingerTimeout = Duration.seconds(2)
 
   public init() {}
 }
@@ -42,6 +43,12 @@ extension ServerLimits {
   static let maxMethodBytes = 32
   /// Chunk extensions of a request together (RFC 9112 section 7.1.1).
   static let maxChunkExtensionBytes = 4096
+  /// How long a connection over the limit may take to ask for the process's health.
+  static let restrictedTimeout = Duration.seconds(1)
+  /// Connections over the limit that are open at a time; a further one takes the oldest one's place.
+  static let maxRestricted = 64
+  /// What every connection may hold of a request's head without counting against the budget.
+  static let uncountedBytes = 4096
   /// Bytes of answers waiting for the client, above which nothing more is produced.
   static let outputLowWater = 65536
 }

@@ -3,8 +3,10 @@ import Synchronization
 /// Counts since the start, except where said.
 public struct ServerStatistics: Equatable, Sendable {
   public var acceptedConnections = 0
-  /// Over the limit, told 503.
+  /// Over the limit: served health checks only.
   public var rejectedConnections = 0
+  /// Idle ones whose place was given to a new one.
+  public var evictedConnections = 0
   /// At this moment, rejected ones not counted.
   public var openConnections = 0
   /// Whole requests given to the handler.
@@ -27,6 +29,7 @@ public struct ServerStatistics: Equatable, Sendable {
 final class ServerCounters: Sendable {
   let accepted = Atomic(0)
   let rejected = Atomic(0)
+  let evicted = Atomic(0)
   let open = Atomic(0)
   let requests = Atomic(0)
   let inFlight = Atomic(0)
@@ -39,6 +42,7 @@ final class ServerCounters: Sendable {
   func add(to total: inout ServerStatistics) {
     total.acceptedConnections += accepted.load(ordering: .relaxed)
     total.rejectedConnections += rejected.load(ordering: .relaxed)
+    total.evictedConnections += evicted.load(ordering: .relaxed)
     total.openConnections += open.load(ordering: .relaxed)
     total.requests += requests.load(ordering: .relaxed)
     total.requestsInFlight += inFlight.load(ordering: .relaxed)

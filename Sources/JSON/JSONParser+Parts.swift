@@ -1,8 +1,7 @@
 /// Large files piece by piece: where the parts of an object or an array lie, so that a caller
 /// reads only what it needs, in the file's order, names byte by byte.
 ///
-/// `JSONValue` compares names by canonical equivalence and keeps no order, which is wrong for a
-/// vocabulary.
+/// `JSONValue` keeps no order, which is wrong for a vocabulary.
 extension JSONParser {
   /// Calls `body` with the name and the bytes of each member of the object that stands at `range`.
   ///

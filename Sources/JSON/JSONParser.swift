@@ -85,13 +85,13 @@ public struct JSONParser {
 
   private mutating func object(
     _ bytes: Span<UInt8>, depth: Int
-  ) throws(JSONError) -> [String: JSONValue] {
+  ) throws(JSONError) -> [RawText: JSONValue] {
     try enter(depth)
-    var members: [String: JSONValue] = [:]
+    var members: [RawText: JSONValue] = [:]
     if take(UInt8(ascii: "}"), bytes) { return members }
     repeat {
       let name = try name(bytes)
-      members[name] = try value(bytes, depth: depth)
+      members[RawText(name)] = try value(bytes, depth: depth)
     } while take(UInt8(ascii: ","), bytes)
     try expect(UInt8(ascii: "}"), bytes, ", or }")
     return members

@@ -9,6 +9,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
 
   /// - Precondition: no name stands twice.
   public init(dictionaryLiteral elements: (String, JSONValue)...) {
-    self = .object(Dictionary(uniqueKeysWithValues: elements))
+    self = .object(
+      Dictionary(uniqueKeysWithValues: elements.map { (RawText($0.0), $0.1) }))
   }
 }

@@ -1,5 +1,5 @@
 /// A JSON value, read.
-public enum JSONValue: Equatable, Sendable {
+public enum JSONValue: Sendable {
   case null
   case boolean(Bool)
   /// A number without fraction and exponent, within 64 bits.
@@ -10,14 +10,13 @@ public enum JSONValue: Equatable, Sendable {
   case largeNumber(String)
   case string(String)
   case array([JSONValue])
-  /// Of members with the same name the last one counts. Names are compared as `String`s are, by
-  /// canonical equivalence.
-  case object([String: JSONValue])
+  /// Of members with the same name the last one counts.
+  case object([RawText: JSONValue])
 
   /// A member of an object; nil if missing, or if this is no object.
   public subscript(key: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
-    return members[key]
+    return members[RawText(key)]
   }
 
   /// What it is, for messages: "a string".
@@ -29,6 +28,24 @@ public enum JSONValue: Equatable, Sendable {
     case .string: "a string"
     case .array: "an array"
     case .object: "an object"
+    }
+  }
+}
+
+extension JSONValue: Equatable {
+  /// Strings are compared byte by byte: see `RawText`.
+  public static func == (first: JSONValue, second: JSONValue) -> Bool {
+    switch (first, second) {
+    case (.null, .null): true
+    case (.boolean(let first), .boolean(let second)): first == second
+    case (.integer(let first), .integer(let second)): first == second
+    case (.double(let first), .double(let second)): first == second
+    case (.largeNumber(let first), .largeNumber(let second)),
+      (.string(let first), .string(let second)):
+      RawText(first) == RawText(second)
+    case (.array(let first), .array(let second)): first == second
+    case (.object(let first), .object(let second)): first == second
+    default: false
     }
   }
 }

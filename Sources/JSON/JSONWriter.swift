@@ -82,7 +82,7 @@ public struct JSONWriter: Sendable {
     case .object(let members):
       beginObject()
       for (name, member) in members.sorted(by: { $0.key < $1.key }) {
-        key(name)
+        key(name.string)
         self.value(member)
       }
       endObject()

@@ -8,16 +8,27 @@ public protocol BatchEncoder: Sendable {
   /// - Parameters:
   ///   - lanes: distinct and idle, at least one: the caller keeps them so until `completion`.
   ///   - completion: called once, on one of the lanes' threads; must not block. The results are in
-  ///     the batch's order.
+  ///     the batch's order, each with a failure of its own if it has one; a failure of the whole is
+  ///     a batch that cannot be encoded.
   func encode(
     _ batch: PackedBatch, on lanes: [Int],
     completion: @escaping @Sendable (Result<[EncodedSequence], EncodeError>) -> Void)
 }
 
-/// Why a pass gave no answer.
-public enum EncodeError: Error, Equatable, Sendable {
+/// Why there is no answer for a sequence, or for a batch.
+public enum EncodeError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The model made a NaN or an infinity: its weights are broken.
   case notFinite(key: OutputKey)
   /// Anything else that the encoder refuses; the message says what to change.
   case unsupported(String)
+
+  /// What happened and what to change.
+  public var description: String {
+    switch self {
+    case .notFinite(let key):
+      "the model made a NaN or an infinity in \(key.rawValue): its weights are broken, load "
+        + "another copy"
+    case .unsupported(let reason): reason
+    }
+  }
 }

@@ -8,6 +8,8 @@ public struct EncodedSequence: Sendable {
   public var sentence: [Float] = []
   /// Block index → its output, [S, H] row by row.
   public var blocks: [Int: [Float]] = [:]
+  /// Why the entries are not to be used; its neighbours in the batch are fine without it.
+  public var failure: EncodeError?
 
   public init(rowCount: Int) { self.rowCount = rowCount }
 }

@@ -35,9 +35,9 @@ public struct APIKeys: Sendable {
   /// Whether an Authorization field brings one of the keys. The time does not tell how much of a
   /// wrong one is right.
   func allow(_ field: String?) -> Bool {
-    guard let field, field.utf8.count > 7, field.prefix(7).lowercased() == "bearer " else {
-      return false
-    }
+    guard let field, field.utf8.count > 7,
+      field.utf8.prefix(7).map({ $0 | 0x20 }).elementsEqual("bearer ".utf8)
+    else { return false }
     let given = Array(field.utf8.dropFirst(7))
     var isAllowed = false
     for key in keys {

@@ -2,7 +2,7 @@ import JSON
 
 /// A request's body as one JSON object, read member by member; null counts as absent.
 struct BodyObject {
-  let members: [String: JSONValue]
+  let members: [RawText: JSONValue]
   /// Whether a member of the wrong kind counts as well-formed: 422, not 400.
   private let mismatchIsUnprocessable: Bool
 
@@ -33,7 +33,7 @@ struct BodyObject {
   }
 
   /// An object in an object; empty if it is absent.
-  init(member name: String, of body: BodyObject) throws(ServiceError) {
+  init(member name: RawText, of body: BodyObject) throws(ServiceError) {
     mismatchIsUnprocessable = body.mismatchIsUnprocessable
     switch body[name] {
     case nil: members = [:]
@@ -42,24 +42,24 @@ struct BodyObject {
     }
   }
 
-  subscript(name: String) -> JSONValue? {
+  subscript(name: RawText) -> JSONValue? {
     if case .null = members[name] { nil } else { members[name] }
   }
 
-  func required(_ name: String) throws(ServiceError) -> JSONValue {
+  func required(_ name: RawText) throws(ServiceError) -> JSONValue {
     guard let value = self[name] else { throw error(name, "'\(name)' is missing") }
     return value
   }
 
-  func string(_ name: String) throws(ServiceError) -> String? {
+  func string(_ name: RawText) throws(ServiceError) -> RawText? {
     switch self[name] {
     case nil: return nil
-    case .string(let text): return text
+    case .string(let text): return RawText(text)
     case let value?: throw error(name, "'\(name)' is \(value.kind); it is a string")
     }
   }
 
-  func boolean(_ name: String, default: Bool) throws(ServiceError) -> Bool {
+  func boolean(_ name: RawText, default: Bool) throws(ServiceError) -> Bool {
     switch self[name] {
     case nil: return `default`
     case .boolean(let flag): return flag
@@ -67,7 +67,7 @@ struct BodyObject {
     }
   }
 
-  func integer(_ name: String, in range: ClosedRange<Int>) throws(ServiceError) -> Int? {
+  func integer(_ name: RawText, in range: ClosedRange<Int>) throws(ServiceError) -> Int? {
     guard let value = self[name] else { return nil }
     guard case .integer(let number) = value, range.contains(Int(number)) else {
       throw error(
@@ -76,7 +76,13 @@ struct BodyObject {
     return Int(number)
   }
 
-  func error(_ name: String, _ message: String) -> ServiceError {
-    mismatchIsUnprocessable ? .unprocessable(message) : .invalid(message, parameter: name)
+  func error(_ name: RawText, _ message: String) -> ServiceError {
+    mismatchIsUnprocessable
+      ? .unprocessable(message) : .invalid(message, parameter: name.description)
   }
+}
+
+extension [RawText] {
+  /// For messages: names with commas between them.
+  var list: String { map(\.description).joined(separator: ", ") }
 }

@@ -1,3 +1,5 @@
+import JSON
+
 /// The kinds of body that routes read.
 enum ContentType: Equatable, Sendable {
   /// No type, or what `curl -d` says of any body: JSON if it parses as such, else text.
@@ -24,16 +26,17 @@ enum ContentType: Equatable, Sendable {
       self = .unstated
       return
     }
-    let parts = field.split(separator: ";", omittingEmptySubsequences: false)
-    let mediaType = Self.trim(parts[0]).lowercased()
+    let parts = RawText(field).split(UInt8(ascii: ";"))
     for parameter in parts.dropFirst() {
-      let pair = parameter.split(separator: "=", maxSplits: 1)
-      guard pair.count == 2, Self.trim(pair[0]).lowercased() == "charset" else { continue }
-      let charset = Self.trim(pair[1]).lowercased().filter { $0 != "\"" }
+      let pair = parameter.split(UInt8(ascii: "="), maxSplits: 1)
+      guard pair.count == 2, pair[0].trimmed.asciiLowercased == "charset" else { continue }
       // ASCII is UTF-8 as it stands.
-      guard charset == "utf-8" || charset == "utf8" || charset == "us-ascii" else { return nil }
+      switch pair[1].trimmed.asciiLowercased {
+      case "utf-8", "\"utf-8\"", "utf8", "\"utf8\"", "us-ascii", "\"us-ascii\"": break
+      default: return nil
+      }
     }
-    switch mediaType {
+    switch parts[0].trimmed.asciiLowercased {
     case "", "application/x-www-form-urlencoded": self = .unstated
     case "text/plain": self = .text
     case "application/json": self = .json
@@ -41,12 +44,5 @@ enum ContentType: Equatable, Sendable {
     case "application/octet-stream": self = .binary
     default: return nil
     }
-  }
-
-  private static func trim(_ text: Substring) -> Substring {
-    var text = text
-    while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
-    while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-    return text
   }
 }

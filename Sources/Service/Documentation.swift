@@ -33,7 +33,7 @@ struct Documentation: Sendable {
   /// Empty for an answer without a body.
   var answers: [Answer]
 
-  var queryNames: [String] { parameters.filter { !$0.isHeader }.map(\.name) }
+  var queryNames: [RawText] { parameters.filter { !$0.isHeader }.map { RawText($0.name) } }
 
   enum Tag: String, CaseIterable {
     case native = "bert-server"
@@ -65,9 +65,9 @@ extension JSONValue {
 
   /// An object with these members.
   static func fields(
-    _ properties: [String: JSONValue], required: [String] = [], isClosed: Bool = false
+    _ properties: [RawText: JSONValue], required: [String] = [], isClosed: Bool = false
   ) -> JSONValue {
-    var schema: [String: JSONValue] = ["type": "object", "properties": .object(properties)]
+    var schema: [RawText: JSONValue] = ["type": "object", "properties": .object(properties)]
     if !required.isEmpty { schema["required"] = .array(required.map(JSONValue.string)) }
     if isClosed { schema["additionalProperties"] = false }
     return .object(schema)

@@ -1,5 +1,6 @@
 import HTTP
 import HTTPTypes
+import JSON
 
 /// What became of one request, for the log and the metrics.
 public struct RequestRecord: Sendable {
@@ -32,21 +33,32 @@ public struct RequestRecord: Sendable {
 
 /// One request on its way through the routes: answered once, and recorded when it is.
 final class Exchange: Sendable {
+  /// Without its body.
   let request: Request
+  /// Bytes of the body as it was sent.
+  let bodySize: Int
   let id: String
   /// What stands in the places of the route's path.
-  let parameters: [String: String]
+  let parameters: [String: RawText]
   private let route: Route
   private let responder: Responder
   private let record: Locked<RequestRecord>
   private let dress: AnswerDress
+  /// Called once, with what became of the request.
   private let finished: @Sendable (RequestRecord) -> Void
+  private let body: Locked<[UInt8]>
+  private let deadline: Locked<ContinuousClock.Instant>
 
   init(
     _ request: Request, _ responder: Responder, _ match: Route.Match, dress: AnswerDress,
-    finished: @escaping @Sendable (RequestRecord) -> Void
+    timeout: Duration, finished: @escaping @Sendable (RequestRecord) -> Void
   ) {
+    var request = request
+    body = Locked(request.body)
+    bodySize = request.body.count
+    request.body = []
     self.request = request
+    deadline = Locked(request.receivedAt + timeout)
     self.responder = responder
     self.dress = dress
     self.finished = finished
@@ -58,16 +70,66 @@ final class Exchange: Sendable {
         id: id, method: request.head.method.rawValue, route: match.route.path, status: 0,
         remoteAddress: request.remoteAddress,
         trace: request.head.headerFields[.traceParent].flatMap(TraceParent.init)))
+    responder.onCancel { [weak self] in self?.finish(status: Self.clientClosedRequest) }
   }
 
-  var queryNames: [String] { route.documentation.queryNames }
+  /// The status that the log and the metrics have for a client that went away (nginx's 499).
+  private static let clientClosedRequest = 499
+
+  var queryNames: [RawText] { route.documentation.queryNames }
 
   /// Notes what is known by now; nothing once the answer is on its way.
   func note(_ change: (inout RequestRecord) -> Void) {
     record.withLock { change(&$0) }
   }
 
-  var isCancelled: Bool { responder.isCancelled }
+  /// The body as it was sent; empty from then on, so that it is not kept longer than it is read.
+  func takeBody() -> [UInt8] {
+    body.withLock { body in
+      var taken: [UInt8] = []
+      swap(&taken, &body)
+      return taken
+    }
+  }
+
+  // MARK: Time and memory
+
+  /// By when the answer is due.
+  var due: ContinuousClock.Instant { deadline.withLock { $0 } }
+
+  func setTimeout(_ timeout: Duration) {
+    deadline.withLock { $0 = request.receivedAt + timeout }
+  }
+
+  /// Nobody waits for the answer any more.
+  var isOver: Bool { responder.isCancelled || due <= .now }
+
+  /// - Throws: `deadlinePassed`, also for a client that is gone, who gets no answer.
+  func checkIsWanted() throws(ServiceError) {
+    if isOver { throw .deadlinePassed }
+  }
+
+  /// From now on the request holds so many bytes of memory.
+  ///
+  /// - Throws: `answerTooLarge` if it never could, `outOfMemoryBudget` if it cannot now.
+  func hold(_ bytes: Int) throws(ServiceError) {
+    guard request.memory.resize(to: bytes) else { throw noRoom(for: bytes) }
+  }
+
+  /// Holds so many bytes more.
+  func holdMore(_ bytes: Int) throws(ServiceError) {
+    guard request.memory.grow(by: bytes) else { throw noRoom(for: request.memory.bytes + bytes) }
+  }
+
+  private func noRoom(for bytes: Int) -> ServiceError {
+    guard bytes > request.memory.limit else { return .outOfMemoryBudget }
+    return .answerTooLarge(
+      "the request needs about \(bytes) bytes of memory and one request may use "
+        + "\(request.memory.limit) (max_buffered_bytes); send fewer texts, ask for fewer keys or "
+        + "layers, or stream (application/x-ndjson)")
+  }
+
+  // MARK: The answer
 
   func onCancel(_ action: @escaping @Sendable () -> Void) { responder.onCancel(action) }
 
@@ -75,20 +137,30 @@ final class Exchange: Sendable {
     var response = response
     dress.compressed.apply(to: &response, bulk, request.head.headerFields[.acceptEncoding])
     dress.crossOrigin.apply(to: &response, request.head)
-    let record = record.withLock { record in
-      record.status = response.status.code
-      record.stages.total = ContinuousClock.now - request.receivedAt
-      return record
-    }
+    response.memory = request.memory
+    // First: the process may end as soon as its last answer is out.
+    let record = finish(status: response.status.code)
     response.fields[.requestID] = id
     response.fields[.traceParent] = record.trace?.field
     if record.texts > 0 {
       response.fields[.serverTiming] = record.stages.serverTiming
       if case .tei = route.errors { response.fields.append(contentsOf: record.computeFields) }
     }
-    // First: the process may end as soon as its last answer is out.
-    finished(record)
     responder.respond(response)
+  }
+
+  @discardableResult
+  private func finish(status: Int) -> RequestRecord {
+    let (isFirst, record) = record.withLock { record in
+      let isFirst = record.status == 0
+      if isFirst {
+        record.status = status
+        record.stages.total = ContinuousClock.now - request.receivedAt
+      }
+      return (isFirst, record)
+    }
+    if isFirst { finished(record) }
+    return record
   }
 
   func fail(_ error: ServiceError) { answer(route.errors.response(error)) }

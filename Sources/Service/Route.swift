@@ -1,5 +1,6 @@
 import HTTP
 import HTTPTypes
+import JSON
 
 /// One entry of the routing table: a path and a method; GET routes answer HEAD too.
 struct Route: Sendable {
@@ -14,6 +15,8 @@ struct Route: Sendable {
   var answer: @Sendable (Service, Exchange) -> Void
 
   var takesBody: Bool { method == .post }
+  /// Answered even by a server that has no room for other requests.
+  var isHealthCheck: Bool { isOpen && path.contains("/health") }
   /// What a body may be; one without a type is taken for any of them.
   var accepts: [ContentType] { documentation.bodies.map(\.type) }
 
@@ -40,13 +43,13 @@ struct Route: Sendable {
   /// A route with what stands in its path's places.
   struct Match {
     var route: Route
-    var parameters: [String: String] = [:]
+    var parameters: [String: RawText] = [:]
   }
 
-  private static let byPath = Dictionary(grouping: all, by: \.path)
+  private static let byPath = Dictionary(grouping: all) { RawText($0.path) }
   /// Paths with places in them, the more particular first.
-  private static let templates = byPath.filter { $0.key.contains("{") }
-    .map { (template: PathTemplate($0.key), routes: $0.value) }
+  private static let templates = byPath.filter { $0.key.string.contains("{") }
+    .map { (template: PathTemplate($0.key.string), routes: $0.value) }
     .sorted { $0.template.fixedLength > $1.template.fixedLength }
   private static let knownMethods = Set(
     ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"])
@@ -69,13 +72,14 @@ struct Route: Sendable {
     throw .methodNotAllowed(method: head.method.rawValue, allowed: allowed(routes))
   }
 
-  private static func routes(at path: String) -> (routes: [Route], parameters: [String: String])? {
+  private static func routes(at path: String) -> (routes: [Route], parameters: [String: RawText])? {
     // Nearly all paths come as they are written; others are read by the one rule for paths.
-    if let routes = byPath[path] { return (routes, [:]) }
+    if let routes = byPath[RawText(path)] { return (routes, [:]) }
     guard let target = try? RequestTarget(path) else { return nil }
-    if let routes = byPath[target.path] { return (routes, [:]) }
+    if let routes = byPath[RawText(target.path)] { return (routes, [:]) }
+    let components = target.components.map { RawText($0) }
     for (template, routes) in templates {
-      if let parameters = template.match(target.components) { return (routes, parameters) }
+      if let parameters = template.match(components) { return (routes, parameters) }
     }
     return nil
   }
@@ -108,9 +112,9 @@ struct Route: Sendable {
 /// A route's path, part by part.
 struct PathTemplate {
   private enum Part {
-    case fixed(String)
+    case fixed(RawText)
     /// Any text but none, with `suffix` behind it.
-    case place(name: String, suffix: String)
+    case place(name: String, suffix: RawText)
   }
 
   private let parts: [Part]
@@ -120,15 +124,15 @@ struct PathTemplate {
   init(_ path: String) {
     parts = path.split(separator: "/").map { part in
       guard part.hasPrefix("{"), let end = part.firstIndex(of: "}") else {
-        return .fixed(String(part))
+        return .fixed(RawText(part))
       }
       return .place(
-        name: String(part.dropFirst()[..<end]), suffix: String(part[part.index(after: end)...]))
+        name: String(part.dropFirst()[..<end]), suffix: RawText(part[part.index(after: end)...]))
     }
     fixedLength = parts.reduce(0) { length, part in
       switch part {
-      case .fixed(let text): length + text.count
-      case .place(_, let suffix): length + suffix.count
+      case .fixed(let text): length + text.utf8.count
+      case .place(_, let suffix): length + suffix.utf8.count
       }
     }
   }
@@ -138,15 +142,15 @@ struct PathTemplate {
   }
 
   /// What stands in the places; nil if this is another path.
-  func match(_ components: [String]) -> [String: String]? {
+  func match(_ components: [RawText]) -> [String: RawText]? {
     guard components.count == parts.count else { return nil }
-    var parameters: [String: String] = [:]
+    var parameters: [String: RawText] = [:]
     for (part, component) in zip(parts, components) {
       switch part {
       case .fixed(let text): guard component == text else { return nil }
       case .place(let name, let suffix):
-        guard component.hasSuffix(suffix), component.count > suffix.count else { return nil }
-        parameters[name] = String(component.dropLast(suffix.count))
+        guard let place = component.dropping(suffix: suffix), !place.isEmpty else { return nil }
+        parameters[name] = place
       }
     }
     return parameters

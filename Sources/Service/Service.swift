@@ -2,6 +2,7 @@ import Dispatch
 import FoundationEssentials
 public import HTTP
 public import HTTPTypes
+import JSON
 import OutputMap
 
 /// Limits of the routes; those of bytes on the wire are the HTTP room's.
@@ -31,6 +32,8 @@ public final class Service: RequestHandler {
   }
 
   let limits: ServiceLimits
+  let memory: MemoryBudget
+  let parsing = ParsingQueues()
   let metrics = Metrics()
   /// Unix time, seconds.
   let startedAt = Int(Date().timeIntervalSince1970)
@@ -43,11 +46,13 @@ public final class Service: RequestHandler {
   private let log: @Sendable (RequestRecord) -> Void
 
   public init(
-    limits: ServiceLimits, keys: APIKeys? = nil, metricsAreOpen: Bool = false,
+    limits: ServiceLimits, memory: MemoryBudget = MemoryBudget(), keys: APIKeys? = nil,
+    metricsAreOpen: Bool = false,
     dress: AnswerDress = AnswerDress(), process: ProcessFacts,
     log: @escaping @Sendable (RequestRecord) -> Void
   ) {
     self.limits = limits
+    self.memory = memory
     self.keys = Locked(keys)
     self.metricsAreOpen = metricsAreOpen
     self.dress = dress
@@ -86,11 +91,11 @@ public final class Service: RequestHandler {
   }
 
   /// The model of that name, or the default.
-  func model(named name: String? = nil) throws(ServiceError) -> ServedModel {
+  func model(named name: RawText? = nil) throws(ServiceError) -> ServedModel {
     let models = try models()
-    guard let model = models.first(where: { name == nil || $0.name == name }) else {
+    guard let model = models.first(where: { name == nil || RawText($0.name) == name }) else {
       throw .unknownModel(
-        name: name ?? "", served: models.map(\.name).joined(separator: ", "))
+        name: name?.description ?? "", served: models.map(\.name).joined(separator: ", "))
     }
     return model
   }
@@ -107,11 +112,11 @@ public final class Service: RequestHandler {
 
   // MARK: - RequestHandler
 
-  public func refuse(_ head: HTTPRequest) -> Response? {
+  public func examine(_ head: HTTPRequest, remoteAddress: String) -> Examination {
     var match: Route.Match?
     do throws(ServiceError) {
       match = try Route.find(head)
-      guard let route = match?.route else { return nil }
+      guard let route = match?.route else { return .discardBody }
       if let keys = keys.withLock({ $0 }), !isOpen(route),
         !keys.allow(head.headerFields[.authorization])
       {
@@ -120,67 +125,74 @@ public final class Service: RequestHandler {
       guard dress.compressed.canAnswer(head.headerFields[.acceptEncoding]) else {
         throw .notAcceptable
       }
-      guard route.takesBody else { return nil }
-      do throws(ContentCodingError) {
-        _ = try ContentCoding.list(head.headerFields[.contentEncoding])
-      } catch {
-        throw ServiceError(error)
-      }
+      guard route.takesBody else { return .discardBody }
+      _ = try Self.contentCoding(head)
       if let type = head.headerFields[.contentType] {
         let known = ContentType(field: type)
         guard let known, known == .unstated || route.accepts.contains(known) else {
           throw .unsupportedContentType(
-            type, accepted: route.accepts.map(\.name).joined(separator: ", "))
+            RawText(type).description,
+            accepted: route.accepts.map(\.name).joined(separator: ", "))
         }
       }
       _ = try models()
-      return nil
+      return .readBody
     } catch {
       let errors = match?.route.errors ?? ErrorShape(path: head.path ?? "/")
       var response = errors.response(error)
-      response.fields[.requestID] = Exchange.id(head.headerFields[.requestID])
-      metrics.record(
+      let id = Exchange.id(head.headerFields[.requestID])
+      response.fields[.requestID] = id
+      finish(
         RequestRecord(
-          id: "", method: Route.knownMethod(head.method), route: match?.route.path ?? "none",
-          status: response.status.code, remoteAddress: ""))
+          id: id, method: Route.knownMethod(head.method), route: match?.route.path ?? "none",
+          status: response.status.code, remoteAddress: remoteAddress))
       dress.crossOrigin.apply(to: &response, head)
-      return response
+      return .refuse(response)
     }
+  }
+
+  public func isHealthCheck(_ head: HTTPRequest) -> Bool {
+    (try? Route.find(head))?.route.isHealthCheck ?? false
   }
 
   public func handle(_ request: Request, _ responder: Responder) {
     do throws(ServiceError) {
       let match = try Route.find(request.head)
-      guard match.route.takesBody, let coding = request.head.headerFields[.contentEncoding] else {
-        return match.route.answer(self, exchange(request, responder, match))
-      }
-      parsingQueue.async { [self] in
-        var request = request
-        do throws(ContentCodingError) {
-          request.body = try ContentCoding.decode(
-            request.body, ContentCoding.list(coding), limit: limits.bodyBytes)
-          match.route.answer(self, exchange(request, responder, match))
-        } catch {
-          exchange(request, responder, match).fail(ServiceError(error))
-        }
-      }
+      let exchange = Exchange(
+        request, responder, match, dress: dress, timeout: limits.requestTimeout
+      ) { [self] in finish($0) }
+      match.route.answer(self, exchange)
     } catch {
       responder.respond(ErrorShape(path: request.head.path ?? "/").response(error))
     }
   }
 
-  private func exchange(
-    _ request: Request, _ responder: Responder, _ match: Route.Match
-  ) -> Exchange {
-    Exchange(request, responder, match, dress: dress) { [self] record in
-      metrics.record(record)
-      log(record)
+  static func contentCoding(_ head: HTTPRequest) throws(ServiceError) -> ContentCoding? {
+    do throws(ContentCodingError) {
+      return try ContentCoding(field: head.headerFields[.contentEncoding])
+    } catch {
+      throw ServiceError(error)
     }
   }
 
-  public func malformed(_ failure: HTTPFailure, path: String?) -> Response {
+  private func finish(_ record: RequestRecord) {
+    metrics.record(record)
+    log(record)
+  }
+
+  public func malformed(
+    _ failure: HTTPFailure, path: String?, remoteAddress: String
+  ) -> Response {
     metrics.countMalformed(status: failure.status.code)
-    return ErrorShape(path: path ?? "/").response(
+    let id = Exchange.id(nil)
+    log(
+      RequestRecord(
+        id: id, method: "none", route: "none", status: failure.status.code,
+        remoteAddress: remoteAddress))
+    var response = ErrorShape(path: path ?? "/").response(
       status: failure.status, type: "Validation", message: failure.message)
+    response.fields[.requestID] = id
+    response.fields[.retryAfter] = failure.retryAfter.map { String($0) }
+    return response
   }
 }

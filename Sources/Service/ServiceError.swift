@@ -25,8 +25,12 @@ public enum ServiceError: Error, Equatable, Sendable {
   case notAcceptable
   case answerTooLarge(String)
   case overloaded(retryAfter: Int)
+  /// The memory that requests may hold is in use.
+  case outOfMemoryBudget
   case loading
   case draining
+  /// Nothing has been answered for a long time.
+  case stalled
   case deadlinePassed
   case backend(String)
 
@@ -41,7 +45,7 @@ public enum ServiceError: Error, Equatable, Sendable {
     case .answerTooLarge, .bodyTooLarge: .contentTooLarge
     case .notAcceptable: .notAcceptable
     case .overloaded: .tooManyRequests
-    case .loading, .draining: .serviceUnavailable
+    case .loading, .draining, .stalled, .outOfMemoryBudget: .serviceUnavailable
     case .deadlinePassed: .gatewayTimeout
     case .backend: .internalServerError
     }
@@ -56,8 +60,8 @@ public enum ServiceError: Error, Equatable, Sendable {
     case .unknownRoute, .unknownModel, .notFound: "NotFound"
     case .methodNotAllowed: "MethodNotAllowed"
     case .unsupportedContentType, .unsupportedContentCoding: "UnsupportedMediaType"
-    case .overloaded: "Overloaded"
-    case .loading, .draining: "Unhealthy"
+    case .overloaded, .outOfMemoryBudget: "Overloaded"
+    case .loading, .draining, .stalled: "Unhealthy"
     case .deadlinePassed: "Timeout"
     case .backend: "Backend"
     }
@@ -83,8 +87,10 @@ public enum ServiceError: Error, Equatable, Sendable {
       "Accept-Encoding excludes the answer as it is, and gzip too or it is not offered: allow one"
     case .overloaded(let retryAfter):
       "the queue is full; try again in \(retryAfter) s, or send fewer or shorter texts at once"
+    case .outOfMemoryBudget: HTTPFailure.outOfMemoryBudget.message
     case .loading: "the model is being loaded; try again in a moment"
     case .draining: "the server is stopping; send the request to another one"
+    case .stalled: "requests wait and none has been answered for 30 s; see the log, or restart it"
     case .deadlinePassed:
       "the request's deadline passed before its answer was ready and its work was dropped; "
         + "give a longer timeout_ms or send fewer texts"
@@ -100,8 +106,8 @@ public enum ServiceError: Error, Equatable, Sendable {
     case .unsupportedContentType(_, let accepted): fields[.accept] = accepted
     case .unsupportedContentCoding: fields[.acceptEncoding] = ContentCoding.accepted
     case .overloaded(let retryAfter): fields[.retryAfter] = String(retryAfter)
-    case .loading: fields[.retryAfter] = "1"
-    case .draining: fields[.retryAfter] = "5"
+    case .loading, .outOfMemoryBudget: fields[.retryAfter] = "1"
+    case .draining, .stalled: fields[.retryAfter] = "5"
     default: break
     }
     return fields
@@ -110,7 +116,10 @@ public enum ServiceError: Error, Equatable, Sendable {
   /// Shorter than any Retry-After, so that a client that heeds it never notices, and than what another
   /// client would mind, whose request a proxy may send down the same connection.
   var pause: Duration {
-    if case .overloaded = self { .milliseconds(500) } else { .zero }
+    switch self {
+    case .overloaded, .outOfMemoryBudget: .milliseconds(500)
+    default: .zero
+    }
   }
 
   /// The member of the body that is to blame, where that is known.
@@ -126,8 +135,9 @@ public enum ServiceError: Error, Equatable, Sendable {
 extension ServiceError {
   init(_ error: ContentCodingError) {
     switch error {
-    case .unknown, .tooMany: self = .unsupportedContentCoding(error)
-    case .tooLong: self = .bodyTooLarge(error)
+    case .unknown, .several: self = .unsupportedContentCoding(error)
+    case .tooLong, .tooDense: self = .bodyTooLarge(error)
+    case .noRoom: self = .outOfMemoryBudget
     case .broken: self = .invalid(error.description)
     case .outOfMemory: self = .backend(error.description)
     }

@@ -11,11 +11,13 @@ public struct TraceParent: Sendable, Equatable {
 
   /// - Returns: nil if the field is malformed, which then counts as missing (section 3.2).
   init?(_ field: String) {
-    let parts = field.split(separator: "-", omittingEmptySubsequences: false)
-    guard parts.count >= 4, Self.isHex(parts[0], 2), parts[0] != "ff",
-      parts.count == 4 || parts[0] != "00", Self.isHex(parts[1], 32), Self.isHex(parts[2], 16),
-      Self.isHex(parts[3], 2), parts[1].contains(where: { $0 != "0" }),
-      parts[2].contains(where: { $0 != "0" })
+    let parts = field.utf8.split(
+      separator: UInt8(ascii: "-"), maxSplits: 4, omittingEmptySubsequences: false
+    ).map { Substring($0) }
+    guard parts.count >= 4, Self.isHex(parts[0], 2), Self.isHex(parts[1], 32),
+      Self.isHex(parts[2], 16), Self.isHex(parts[3], 2), parts[0] != "ff",
+      parts.count == 4 || parts[0] != "00", parts[1].utf8.contains(where: { $0 != 0x30 }),
+      parts[2].utf8.contains(where: { $0 != 0x30 })
     else { return nil }
     traceID = String(parts[1])
     parentID = String(parts[2])

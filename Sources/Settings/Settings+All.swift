@@ -89,6 +89,10 @@ extension Settings {
       "Most bytes of a request's body, 413; decompressed ones too"),
     .integer(
       "max_output_bytes", \.maxOutputBytes, 1...1_099_511_627_776, "Most bytes of an answer, 413"),
+    .integer(
+      "max_buffered_bytes", \.maxBufferedBytes, 16_777_216...1_099_511_627_776,
+      zero: "what the memory limit leaves beside the models",
+      "Most bytes of memory that all requests and answers may hold together, 503"),
     .integer("max_json_depth", \.maxJSONDepth, 4...1000, "Deepest nesting of a JSON body"),
     .choice(
       "compression", \.compression,

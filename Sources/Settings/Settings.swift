@@ -52,6 +52,8 @@ public struct Settings: Sendable, Equatable {
   public var maxHeaderCount = 100
   public var maxBodyBytes = 16 << 20
   public var maxOutputBytes = 256 << 20
+  /// 0: from the memory limit.
+  public var maxBufferedBytes = 0
   public var maxJSONDepth = 64
   public var compression = AnswerCompression.light
   public var headerTimeout = Duration.seconds(10)

@@ -21,14 +21,18 @@ struct CertificateFiles {
     try TLSContext(certificate: certificate, key: key, clientAuthorities: clientAuthorities)
   }
 
-  /// From now on new connections of the server get what the files hold by then.
+  /// Reads the files again, changed or not.
+  func renew() { watcher.renew() }
+
+  /// From now on new connections of the server get what the files hold by then. The keys of session
+  /// tickets live as long as a context, so a new one is made now and then.
   func watch(_ server: Server, _ log: Log) {
-    watcher.start {
+    watcher.start(isRenewing: true) {
       do throws(TLSError) {
         server.renew(try load())
-        log.info("TLS: the changed files are in use")
+        log.info("TLS: certificate and key files were read again and are in use")
       } catch {
-        log.warning("TLS: the changed files are not used, the last ones still are: \(error)")
+        log.warning("TLS: the files cannot be used, the last ones still are: \(error)")
       }
     }
   }

@@ -147,9 +147,9 @@ struct EncodeCommand: ParsableCommand {
     // A serial queue may block: it has a thread of its own while it runs.
     let stop = Stop()
     DispatchQueue(label: "bert-server.signals").async {
-      Signals.wait()
+      _ = Signals.wait()
       stop.isAsked.store(true, ordering: .relaxed)
-      Signals.wait()
+      _ = Signals.wait()
       Glibc.exit(130)
     }
     var job = BulkJob(

@@ -8,8 +8,11 @@ enum Environment {
   static func value(_ name: String) -> String? { all[name] }
 }
 
-/// Says why a command cannot go on.
+/// Says why a command cannot go on; nothing if nobody reads standard error, so that it always ends.
 func printError(_ message: String) {
+  var descriptor = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+  // The pointer is used during the call only.
+  guard unsafe poll(&descriptor, 1, 1000) != 0 else { return }
   write("bert-server: \(message)\n", to: STDERR_FILENO)
 }
 

@@ -36,15 +36,18 @@ struct KeySources {
     }
   }
 
+  /// Reads the file again, changed or not.
+  func renew() { watcher.renew() }
+
   /// From now on requests are held to what the file has by then.
   func watch(_ service: Service, _ log: Log) {
     if path.isEmpty { return }
     watcher.start {
       do {
         service.renew(try load())
-        log.info("API keys: the changed file is in use")
+        log.info("API keys: the file was read again and is in use")
       } catch {
-        log.warning("API keys: the changed file is not used, the last keys still are: \(error)")
+        log.warning("API keys: the file cannot be used, the last keys still are: \(error)")
       }
     }
   }

@@ -61,10 +61,7 @@ struct LocalRecordEncoder: RecordEncoder {
           sequences[index] = sequence
         }
       } catch {
-        switch error {
-        case .notFinite(let key): throw BulkError("the model made a NaN or an infinity in \(key)")
-        case .unsupported(let message): throw BulkError(message)
-        }
+        throw BulkError(error.description)
       }
     }
     return tokenized.enumerated().map { index, result in

@@ -9,12 +9,7 @@ struct Log: Sendable {
 
   init(_ settings: Settings) {
     let format = settings.logFormat
-    LoggingSystem.bootstrap { label in
-      switch format {
-      case .text: StreamLogHandler.standardError(label: label)
-      case .json: JSONLogHandler(label: label)
-      }
-    }
+    LoggingSystem.bootstrap { label in LineLogHandler(label: label, format: format) }
     var logger = Logger(label: "bert-server")
     logger.logLevel = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
     self.logger = logger
@@ -22,6 +17,7 @@ struct Log: Sendable {
 
   func info(_ message: String) { logger.info("\(message)") }
   func warning(_ message: String) { logger.warning("\(message)") }
+  func error(_ message: String) { logger.error("\(message)") }
 
   /// Clients' mistakes are no operator's business; our own are.
   func event(_ event: ServerEvent) {
@@ -32,20 +28,25 @@ struct Log: Sendable {
     }
   }
 
-  /// One line a request, with sizes and times and never the text.
+  /// One line a request, with sizes and times and never the text. What a client brings about by
+  /// itself is no error of ours: 504 is its own deadline, 503 a full or stopping server.
   func request(_ record: RequestRecord) {
-    let level: Logger.Level = record.status >= 500 && record.status != 503 ? .error : .debug
+    let isFault = record.status >= 500 && record.status != 503 && record.status != 504
+    let level: Logger.Level = isFault ? .error : .debug
     guard logger.logLevel <= level else { return }
     let stages = record.stages
     var metadata: Logger.Metadata = [
       "id": "\(record.id)", "method": "\(record.method)", "route": "\(record.route)",
-      "status": "\(record.status)", "remote": "\(record.remoteAddress)",
-      "texts": "\(record.texts)", "tokens": "\(record.tokens)",
-      "truncated": "\(record.truncated)", "tokenize_us": "\(stages.tokenize.microseconds)",
-      "queue_us": "\(stages.queue.microseconds)", "encode_us": "\(stages.encode.microseconds)",
-      "serialize_us": "\(stages.serialize.microseconds)",
-      "total_us": "\(stages.total.microseconds)",
+      "remote": "\(record.remoteAddress)",
     ]
+    for (name, number) in [
+      ("status", record.status), ("texts", record.texts), ("tokens", record.tokens),
+      ("truncated", record.truncated), ("tokenize_us", stages.tokenize.microseconds),
+      ("queue_us", stages.queue.microseconds), ("encode_us", stages.encode.microseconds),
+      ("serialize_us", stages.serialize.microseconds), ("total_us", stages.total.microseconds),
+    ] {
+      metadata[name] = .stringConvertible(number)
+    }
     if !record.model.isEmpty { metadata["model"] = "\(record.model)" }
     if let trace = record.trace {
       metadata["trace_id"] = "\(trace.traceID)"

@@ -3,6 +3,7 @@ import Batching
 import CPlatform
 import Checkpoints
 import Dispatch
+import HTTP
 import OutputMap
 import Service
 import Settings
@@ -10,13 +11,10 @@ import WordPiece
 
 /// Makes model folders ready to serve.
 enum ModelLoader {
-  /// Bytes that the process takes before any model, vocabularies included, rounded up.
-  private static let memoryWithoutModel = 24 << 20
-
   /// Maps and packs the weights, reads the tokenizers, and runs a warm-up pass of each model. All
-  /// models share the compute threads and the queue before them.
+  /// models share the compute threads and the queue before them, and leave the budget to requests.
   static func load(
-    _ folders: [ModelFolder], _ settings: Settings, threads: ThreadCount
+    _ folders: [ModelFolder], _ settings: Settings, threads: ThreadCount, _ budget: MemoryBudget
   ) throws -> [ServedModel] {
     let lanes = ComputeLanes(count: threads.count)
     let files = try folders.map { folder in
@@ -26,8 +24,8 @@ enum ModelLoader {
     let batchTokens = files.map(\.checkpoint.configuration.positionCount)
       .reduce(settings.maxBatchTokens, max)
     // A limit that is too small ends the start, with a word, and not the process under load.
-    let limit = platform_cgroup_memory_limit()
-    var memory = limit > 0 ? max(0, Int(clamping: limit) - memoryWithoutModel) : Int.max
+    let plan = MemoryPlan(settings)
+    var memory = plan.models
     let encoders = try zip(folders, files).map { folder, files in
       try of(folder) {
         let encoder = try Encoder(
@@ -39,6 +37,7 @@ enum ModelLoader {
         return encoder
       }
     }
+    budget.limit = plan.budget(besides: encoders.reduce(0) { $0 + $1.memoryBytes })
     let queue = BatchQueue(
       encoders: encoders,
       limits: BatchLimits(

@@ -37,12 +37,15 @@ struct ServeCommand: ParsableCommand {
     let log = Log(settings)
     // A connection is a descriptor: the soft limit of many systems is 1024.
     platform_raise_open_file_limit()
+    platform_return_freed_memory()
 
     // Before the models are read: a change from here on is noticed.
     let modelFiles = ModelFileWatch(settings.models.map(\.path))
-    let statistics = StatisticsSource()
+    let memory = MemoryBudget(limit: MemoryPlan(settings).withoutModels)
+    let statistics = StatisticsSource(memory)
     let service = Service(
-      limits: settings.serviceLimits, keys: keys, metricsAreOpen: settings.metricsAccess == .open,
+      limits: settings.serviceLimits, memory: memory, keys: keys,
+      metricsAreOpen: settings.metricsAccess == .open,
       dress: settings.answerDress,
       process: ProcessFacts(
         version: version, limits: settings.publishedLimits,
@@ -50,7 +53,8 @@ struct ServeCommand: ParsableCommand {
       log: { log.request($0) })
     let server = Server(
       host: settings.host, port: settings.port, limits: settings.serverLimits,
-      ioQueueCount: settings.ioQueues, tls: tls, handler: service, log: { log.event($0) })
+      ioQueueCount: settings.ioQueues, memory: memory, tls: tls, handler: service,
+      log: { log.event($0) })
     statistics.watch(server)
     certificate?.watch(server, log)
     keySources?.watch(service, log)
@@ -69,31 +73,45 @@ struct ServeCommand: ParsableCommand {
     DispatchQueue(label: "bert-server.load").async {
       do {
         let models = try ModelLoader.load(
-          settings.models, settings, threads: ThreadCount(setting: settings.threads))
+          settings.models, settings, threads: ThreadCount(setting: settings.threads), memory)
         service.ready(models)
         modelFiles.start(log)
         log.info("\(models.map(\.name).joined(separator: ", ")) ready")
       } catch {
         printError("\(error)")
-        Glibc.exit(1)
+        Self.exit(1)
       }
     }
 
-    Signals.wait()
-    log.info("stopping: what was accepted is answered; a second signal ends it at once")
+    let readAgain = {
+      certificate?.renew()
+      keySources?.renew()
+      if certificate == nil, keySources == nil {
+        log.info("SIGHUP: there are neither certificates nor keys to read again")
+      }
+    }
+    Signals.waitForStop(hangUp: readAgain)
+    log.info("stopping: requests in flight are answered; a second signal ends the process at once")
     DispatchQueue(label: "bert-server.second-signal").async {
-      Signals.wait()
-      Glibc.exit(130)
+      Signals.waitForStop(hangUp: {})
+      Self.exit(130)
     }
     // An honest request that is half sent has until its body's deadline, and then until its own.
     let shutdown = Shutdown(
       service: service, server: server, grace: settings.drainTime,
       patience: settings.bodyTimeout + settings.requestTimeout + settings.writeTimeout)
     guard shutdown.run() else {
-      printError("stopped with \(server.statistics.requestsInFlight) requests unanswered")
-      throw ExitCode(1)
+      log.error("stopped with \(server.statistics.requestsInFlight) requests unanswered")
+      Self.exit(1)
     }
     log.info("stopped")
+    Self.exit(0)
+  }
+
+  /// Ends the process after the log's last lines, if anybody reads them.
+  private static func exit(_ status: Int32) -> Never {
+    LogWriter.standardError.flush(timeout: .seconds(1))
+    Glibc.exit(status)
   }
 
   /// What no table of settings can know: this CPU's kernel sets.

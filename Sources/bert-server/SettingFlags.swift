@@ -86,6 +86,9 @@ struct SettingFlags: ParsableArguments {
   @Option(help: help("max_body_bytes"))
   var maxBodyBytes: [String] = []
 
+  @Option(help: help("max_buffered_bytes"))
+  var maxBufferedBytes: [String] = []
+
   @Option(help: help("max_output_bytes"))
   var maxOutputBytes: [String] = []
 
@@ -144,6 +147,7 @@ struct SettingFlags: ParsableArguments {
       "--max-header-bytes": maxHeaderBytes,
       "--max-header-count": maxHeaderCount,
       "--max-body-bytes": maxBodyBytes,
+      "--max-buffered-bytes": maxBufferedBytes,
       "--max-output-bytes": maxOutputBytes,
       "--max-json-depth": maxJsonDepth,
       "--compression": compression,

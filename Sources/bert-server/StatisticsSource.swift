@@ -9,6 +9,9 @@ import Service
 /// `@unchecked Sendable`: `server` is written once, before the server listens.
 final class StatisticsSource: @unchecked Sendable {
   private weak var server: Server?
+  private let memory: MemoryBudget
+
+  init(_ memory: MemoryBudget) { self.memory = memory }
 
   func watch(_ server: Server) { self.server = server }
 
@@ -17,6 +20,7 @@ final class StatisticsSource: @unchecked Sendable {
     func server(_ value: @escaping @Sendable (ServerStatistics) -> Int) -> @Sendable () -> Double {
       { [self] in Double(value(self.server?.statistics ?? ServerStatistics())) }
     }
+    let memory = memory
     let start = Date().timeIntervalSince1970
     return [
       Measurement(
@@ -40,6 +44,23 @@ final class StatisticsSource: @unchecked Sendable {
       Measurement(
         "bert_sent_bytes_total", .counter, help: "Bytes written to clients.",
         value: server(\.bytesSent)),
+      Measurement(
+        "bert_evicted_connections_total", .counter,
+        help: "Idle connections closed for new ones at the connection limit.",
+        value: server(\.evictedConnections)),
+      Measurement(
+        "bert_buffered_bytes", .gauge, help: "Memory held by requests and answers."
+      ) { Double(memory.used) },
+      Measurement(
+        "bert_buffered_bytes_limit", .gauge, help: "The most memory that they may hold."
+      ) { Double(memory.limit) },
+      Measurement(
+        "bert_buffered_bytes_refusals_total", .counter, help: "How often there was no room."
+      ) { Double(memory.refusals) },
+      Measurement(
+        "bert_log_lines_dropped_total", .counter,
+        help: "Log lines dropped because standard error was not read in time."
+      ) { Double(LogWriter.standardError.dropped) },
       Measurement(
         "process_resident_memory_bytes", .gauge, help: "Resident memory."
       ) { Double(platform_resident_bytes()) },

@@ -39,8 +39,6 @@ def raw_deflate(data):
         ("identity", BODY),
         ("gzip, identity", gzip.compress(BODY)),
         ("gzip", gzip.compress(BODY[:5]) + gzip.compress(BODY[5:])),
-        ("deflate, gzip", gzip.compress(zlib.compress(BODY))),
-        ("gzip, deflate, gzip", gzip.compress(zlib.compress(gzip.compress(BODY)))),
     ],
 )
 def test_bodies(server, coding, body):
@@ -66,7 +64,6 @@ def test_a_chunked_compressed_body(server):
         ("gzip", b""),
         ("gzip", zlib.compress(BODY)),
         ("deflate", raw_deflate(BODY)),
-        ("deflate, gzip", gzip.compress(BODY)),
     ],
 )
 def test_broken_bodies(server, coding, body):
@@ -77,7 +74,7 @@ def test_broken_bodies(server, coding, body):
     assert server.encode(BODY)["lengths"] == [SEED_TOKENS]
 
 
-@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, br", "gzip;q=1", "gzip, gzip, gzip, gzip"])
+@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, br", "gzip;q=1", "gzip, gzip", "deflate, gzip"])
 def test_unknown_codings(server, coding):
     response = server.post(b"x" * 100, headers={"Content-Encoding": coding})
     assert response.status_code == 415
@@ -85,7 +82,7 @@ def test_unknown_codings(server, coding):
 
 
 def test_bombs(all_compressed):
-    """However small, what comes out counts; layers too."""
+    """However small, what comes out counts."""
     server = all_compressed
 
     def status(body, coding):
@@ -98,7 +95,6 @@ def test_bombs(all_compressed):
     zeros = bytes(100_000_000)
     assert status(gzip.compress(zeros), "gzip") == 413
     assert status(zlib.compress(zeros), "deflate") == 413
-    assert status(gzip.compress(gzip.compress(zeros)), "gzip, gzip") == 413
     error = server.post(gzip.compress(zeros), headers={"Content-Encoding": "gzip"}).json()["error"]
     assert str(LIMIT) in error
     resident = metric(server, "process_resident_memory_bytes")

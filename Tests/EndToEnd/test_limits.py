@@ -17,6 +17,7 @@ from test_tls import FLAGS, trusting, wait_for
 from texts import SEED
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+INFO = b"GET /info HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def connect(server):
@@ -95,7 +96,7 @@ def test_connections_of_an_address(log):
             # The gauge's own connection counts until the server has seen it close.
             connection = connect(server)
             with contextlib.suppress(ConnectionError):
-                connection.sendall(GET)
+                connection.sendall(INFO)
                 if connection.recv(65536).startswith(b"HTTP/1.1 200 "):
                     held.append(connection)
                     return True
@@ -104,9 +105,11 @@ def test_connections_of_an_address(log):
 
         for _ in range(5):
             wait_for(is_held)
-        status, headers, body = server.raw_response(GET)
-        assert status == 429 and "5 connections" in json.loads(body)["error"]
+        status, headers, body = server.raw_response(INFO)
+        assert status == 429 and "(5)" in json.loads(body)["error"]
         assert headers["Connection"] == "close"
+        # A health check is answered all the same.
+        assert server.raw_response(GET)[0] == 200
         # Another address, of the same machine.
         with socket.create_connection((server.host, server.port), PATIENCE, ("127.0.0.2", 0)) as other:
             other.sendall(GET)
@@ -124,7 +127,7 @@ def test_connections_of_an_address(log):
         def is_served():
             # A connection refused while many are is reset.
             with contextlib.suppress(ConnectionError):
-                return server.raw_response(GET)[0] == 200
+                return server.raw_response(INFO)[0] == 200
 
         wait_for(is_served)
 

@@ -136,33 +136,65 @@ import Testing
     #expect(descriptors() < before + 1000)
   }
 
+  /// All places are taken by requests under way: others get 503, health checks their answer.
   @Test(arguments: Door.allCases)
-  func connectionsOverTheLimitAreToldSo(_ door: Door) async throws {
+  func connectionsOverTheLimitGetHealthChecksOnly(_ door: Door) async throws {
     let test = try TestServer(door) { $0.maxConnections = 3 }
-    let (rejected, rest, served) = try await blocking {
-      var clients = (0..<3).map { _ in test.connect() }
+    let (refused, checked, silent) = try await blocking {
+      let busy = (0..<3).map { _ in test.connect() }
+      for client in busy { client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n") }
+      _ = eventually { test.handler.waiting.withLock { $0.count } == 3 }
+      // Far more than are open at a time; those that say nothing give way to the others.
+      let silent = (0..<100).map { _ in test.connect() }
+      var refused: [Int?] = []
+      var checked: [Int?] = []
+      for _ in 0..<20 {
+        let client = test.connect()
+        client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        refused.append(client.response()?.status)
+        let check = test.connect()
+        check.send(Self.get + Self.get)
+        checked.append(check.response()?.status)
+        _ = check.rest()
+      }
+      for responder in test.handler.waiting.withLock({ $0 }) {
+        responder.respond(Response(status: .ok))
+      }
+      _ = busy
+      return (refused, checked, silent.count)
+    }
+    #expect(refused == Array(repeating: 503, count: 20))
+    #expect(checked == Array(repeating: 200, count: 20))
+    #expect(test.server.statistics.rejectedConnections == silent + 40)
+  }
+
+  /// A full server closes the connection that has been idle longest, of a queue, for the new one.
+  @Test(arguments: Door.allCases)
+  func anIdleConnectionGivesItsPlaceToANewOne(_ door: Door) async throws {
+    let test = try TestServer(door, ioQueueCount: 1) { $0.maxConnections = 3 }
+    let (statuses, rest, kept) = try await blocking {
+      let clients = (0..<3).map { _ in test.connect() }
       for client in clients {
         client.send(Self.get)
         _ = client.response()
       }
-      // Far more than are told at a time: the others wait in the backlog, and get their turn.
-      let others = (0..<100).map { _ in test.connect() }
-      let rejected = others.map { client in
-        let status = client.response()?.status
+      var statuses: [Int?] = []
+      for _ in 0..<2 {
+        let client = test.connect()
+        client.send(Self.get)
+        statuses.append(client.response()?.status)
         client.endOutput()
-        return status
+        _ = client.rest()
       }
-      let rest = others.map { $0.rest() }
-      clients.removeAll()
-      _ = eventually { test.server.statistics.openConnections == 0 }
-      let client = test.connect()
-      client.send(Self.get)
-      return (rejected, rest, client.response()?.status)
+      let rest = clients[0].rest()
+      clients[2].send(Self.get)
+      return (statuses, rest, clients[2].response()?.status)
     }
-    #expect(rejected.allSatisfy { $0 == 503 })
-    #expect(rest.allSatisfy { $0 == [] })
-    #expect(served == 200)
-    #expect(test.server.statistics.rejectedConnections == 100)
+    #expect(statuses == [200, 200])
+    #expect(rest == [])
+    #expect(kept == 200)
+    #expect(test.server.statistics.evictedConnections >= 1)
+    #expect(test.server.statistics.rejectedConnections == 0)
   }
 
   @Test(arguments: Door.allCases)

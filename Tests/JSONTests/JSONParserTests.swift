@@ -149,8 +149,12 @@ struct JSONParserTests {
     #expect(try parse("1.0") == .double(1))
     #expect(try parse("1e2") == .double(100))
     #expect(try parse("\"\\u0000\"") == .string("\0"))
-    // Names are compared as Swift compares strings.
-    #expect(try parse("{\"é\":1,\"e\\u0301\":2}") == .object(["é": .integer(2)]))
+    // Names are compared byte by byte, and not by canonical equivalence as Swift compares strings.
+    guard case .object(let members) = try parse("{\"\u{e9}\":1,\"e\\u0301\":2}") else {
+      Issue.record("no object")
+      return
+    }
+    #expect(members.count == 2)
   }
 
   @Test func doublesAreRoundedToTheNearest() throws {
@@ -227,9 +231,9 @@ struct JSONParserTests {
       let count = Int.random(in: 0..<6, using: &generator)
       return .array((0..<count).map { _ in randomValue(&generator, depth: depth + 1) })
     default:
-      var members: [String: JSONValue] = [:]
+      var members: [RawText: JSONValue] = [:]
       for _ in 0..<Int.random(in: 0..<6, using: &generator) {
-        members[randomString(&generator)] = randomValue(&generator, depth: depth + 1)
+        members[RawText(randomString(&generator))] = randomValue(&generator, depth: depth + 1)
       }
       return .object(members)
     }
@@ -261,7 +265,7 @@ struct JSONParserTests {
     case .object(let members):
       writer.beginObject()
       for (key, value) in members {
-        writer.key(key)
+        writer.key(key.string)
         write(value, &writer)
       }
       writer.endObject()

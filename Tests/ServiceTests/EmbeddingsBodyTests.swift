@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct EmbeddingsBodyTests {
   private func body(_ text: String) throws -> EmbeddingsBody {
-    try EmbeddingsBody(Array(text.utf8), limits: JSONParser.Limits())
+    try EmbeddingsBody(Array(text.utf8), limits: .test)
   }
 
   @Test func textsAndOptions() throws {

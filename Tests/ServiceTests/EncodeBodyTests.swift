@@ -6,7 +6,7 @@ import WordPiece
 
 @Suite struct EncodeBodyTests {
   private func body(_ text: String, _ type: ContentType) throws -> EncodeBody {
-    try EncodeBody(Array(text.utf8), type, jsonLimits: JSONParser.Limits())
+    try EncodeBody(Array(text.utf8), type, limits: .test)
   }
 
   private func error(_ text: String, _ type: ContentType) -> String? {
@@ -85,10 +85,10 @@ import WordPiece
 
   @Test func badUTF8IsRefused() {
     #expect(throws: ServiceError.self) {
-      try EncodeBody([0x61, 0xFF], .text, jsonLimits: JSONParser.Limits())
+      try EncodeBody([0x61, 0xFF], .text, limits: .test)
     }
     #expect(throws: ServiceError.self) {
-      try EncodeBody([0x22, 0xC0, 0x80, 0x22], .json, jsonLimits: JSONParser.Limits())
+      try EncodeBody([0x22, 0xC0, 0x80, 0x22], .json, limits: .test)
     }
   }
 

@@ -11,7 +11,7 @@ import Testing
     let header = Array(json.utf8)
     return try InferRequest(
       header + blob, headerLength: headerLength ?? (blob.isEmpty ? nil : header.count),
-      limits: JSONParser.Limits(), model: "m")
+      limits: .test, model: "m")
   }
 
   private func texts(_ request: InferRequest) -> [String] {
@@ -57,7 +57,7 @@ import Testing
 
   @Test func anEmptyHeaderMeansOneText() throws {
     let given = try InferRequest(
-      Array("a fish".utf8), headerLength: 0, limits: JSONParser.Limits(), model: "m")
+      Array("a fish".utf8), headerLength: 0, limits: .test, model: "m")
     #expect(texts(given) == ["a fish"])
     #expect(given.isBinary)
   }
@@ -77,7 +77,7 @@ import Testing
       let length = header.count + Int.random(in: -1...1, using: &generator)
       do {
         let given = try InferRequest(
-          header + blob, headerLength: length, limits: JSONParser.Limits(), model: "m")
+          header + blob, headerLength: length, limits: .test, model: "m")
         #expect(texts(given).count + integers(given).count == count, "seed \(seed)")
         #expect(claimed == size, "seed \(seed)")
       } catch {

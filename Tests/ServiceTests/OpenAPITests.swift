@@ -16,7 +16,7 @@ import Testing
         continue
       }
       let names = parameters.compactMap { $0["name"] }
-      for name in route.places + route.documentation.queryNames {
+      for name in route.places + route.documentation.queryNames.map(\.string) {
         #expect(names.contains(.string(name)), "\(route.path)")
       }
       let bodies = operation["requestBody"]?["content"]

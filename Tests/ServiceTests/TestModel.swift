@@ -1,4 +1,5 @@
 import Batching
+import JSON
 import OutputMap
 import WordPiece
 
@@ -27,4 +28,8 @@ enum TestModel {
       completion: @escaping @Sendable (Result<[EncodedSequence], EncodeError>) -> Void
     ) {}
   }
+}
+
+extension BodyLimits {
+  static let test = BodyLimits(json: JSONParser.Limits(), texts: 10_000)
 }

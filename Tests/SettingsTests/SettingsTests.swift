@@ -42,6 +42,7 @@ import Testing
       "model": "a", "precision": "bfloat16", "tokenizer_rules": "tensorflow",
       "kernels": "scalar", "host": "::",
       "log_level": "trace", "log_format": "json", "max_tokens": "3", "max_queue_tokens": "9999",
+      "max_buffered_bytes": "99999999",
       "compression": "all",
       "metrics_access": "open", "cors_origins": "https://a.b:8443",
     ]

@@ -55,6 +55,9 @@ int platform_timer_open(void);
 /// nanoseconds: above 0.
 void platform_timer_set(int descriptor, int64_t nanoseconds);
 
+/// Has the allocator give large blocks back to the system as soon as they are freed (mallopt(3)).
+void platform_return_freed_memory(void);
+
 /// Raises the soft limit of open files to the hard one. Returns the limit now in force, or -1.
 int64_t platform_raise_open_file_limit(void);
 

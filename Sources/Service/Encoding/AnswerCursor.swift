@@ -5,6 +5,8 @@ import JSON
 /// A run of numbers in an answer, with the bytes around it: one text's entry, or one block of it.
 struct AnswerPiece: Sendable {
   var prefix: [UInt8] = []
+  /// Writes something other than numbers, when its turn comes.
+  var render: (@Sendable (inout [UInt8]) -> Void)?
   /// [rows, width], or [width] if there are no rows.
   var values: [Float] = []
   var width: Int = 0
@@ -53,8 +55,10 @@ struct AnswerCursor: Sendable {
     while piece < pieces.count, bytes.count < size {
       let current = pieces[piece]
       if row == 0 { bytes += current.prefix }
+      current.render?(&bytes)
       switch coding {
       case .json, .flat: writeRows(of: current, into: &bytes, until: size)
+      case .base64 where current.values.isEmpty: break
       case .base64(let format):
         var elements: [UInt8] = []
         format.append(current.values.span, to: &elements)
@@ -107,14 +111,17 @@ extension AnswerCursor {
 
   /// - Parameters:
   ///   - numbers: how many there are in all pieces.
+  ///   - otherBytes: of what is not numbers, about, where it may be much.
   ///   - length: bytes of the whole body, if that is known.
-  consuming func response(numbers: Int, fields: HTTPFields, length: Int? = nil) -> Response {
-    if numbers > Self.bufferedNumbers {
+  consuming func response(
+    numbers: Int, otherBytes: Int = 0, fields: HTTPFields, length: Int? = nil
+  ) -> Response {
+    if numbers > Self.bufferedNumbers || otherBytes > AnswerSource.pieceSize {
       return Response(
         status: .ok, fields: fields, body: .stream(AnswerSource(self), length: length))
     }
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(length ?? (coding.byteCount(ofNumbers: numbers) + 512))
+    bytes.reserveCapacity(length ?? (coding.byteCount(ofNumbers: numbers) + otherBytes + 512))
     write(into: &bytes, until: .max)
     return Response(status: .ok, fields: fields, body: .bytes(bytes))
   }

@@ -15,10 +15,10 @@ struct MapAnswer: Sendable {
     return texts.allSatisfy { $0.sequence.count == count } ? count : nil
   }
 
-  var numberCount: Int {
-    request.numberCount(
-      texts: texts.count, tokens: texts.reduce(0) { $0 + $1.sequence.count })
-  }
+  /// Positions of all texts, padding included.
+  var tokenCount: Int { texts.reduce(0) { $0 + $1.sequence.count } }
+
+  var numberCount: Int { request.numberCount(texts: texts.count, tokens: tokenCount) }
 
   /// [B, H], [B, S, H] or [L, B, S, H]; nil for a size that differs from text to text.
   func shape(of key: OutputKey) -> [Int?] {
@@ -61,6 +61,9 @@ struct MapAnswer: Sendable {
       if isFirst { pieces[index].prefix = Array((index > 0 ? ",[" : isList ? "[[" : "[").utf8) }
       if !isFirst { pieces[index].prefix = [UInt8(ascii: ",")] }
       if index % count == count - 1 { pieces[index].suffix = [UInt8(ascii: "]")] }
+    }
+    guard !pieces.isEmpty else {
+      return [AnswerPiece(prefix: prefix + [UInt8(ascii: "["), UInt8(ascii: "]")])]
     }
     pieces[0].prefix = prefix + pieces[0].prefix
     if isList { pieces[pieces.count - 1].suffix.append(UInt8(ascii: "]")) }

@@ -17,36 +17,16 @@ struct MapJob: Sendable {
   var inputs: [MapInput]
   /// How numbers are written, for an estimate of the answer's size.
   var coding: AnswerCursor.Coding
+  /// How often the answer has each number.
+  var copies = 1
+  /// Bytes of the request that the answer repeats.
+  var echoedBytes = 0
   /// The answer's format, if it holds rectangles only, which texts of several lengths do not make.
   var rectangularFormat: String?
   var render: @Sendable (MapAnswer) -> Response
 }
 
-/// Decompressing, parsing and tokenizing of requests too long to be done on an I/O queue.
-let parsingQueue = DispatchQueue(label: "bert-server.parse", attributes: .concurrent)
-
 extension Service {
-  /// Bodies up to this many bytes are tokenized where they arrive: some 100 µs at the most, which
-  /// is not worth a change of thread.
-  private static let inlineBodySize = 2048
-
-  /// Does what a request needs until it is in the queue; a failure is its answer.
-  func work(_ exchange: Exchange, _ body: @escaping @Sendable () throws(ServiceError) -> Void) {
-    let work: @Sendable () -> Void = {
-      exchange.note { $0.stages.tokenizeBegan = .now }
-      do throws(ServiceError) {
-        try body()
-      } catch {
-        exchange.fail(error)
-      }
-    }
-    if exchange.request.body.count <= Self.inlineBodySize {
-      work()
-    } else {
-      parsingQueue.async(execute: work)
-    }
-  }
-
   /// Tokenizes a job's texts, queues them, and answers when the last is encoded.
   func run(_ job: MapJob, for exchange: Exchange) throws(ServiceError) {
     let texts = try tokenize(job, for: exchange)
@@ -57,21 +37,23 @@ extension Service {
         "\(format) holds rectangles and these texts differ in length: add seq_length=longest, "
           + "send one text at a time, or ask for json or base64")
     }
-    let tokens = texts.reduce(0) { $0 + $1.sequence.count }
-    let bytes = job.coding.byteCount(
-      ofNumbers: job.request.numberCount(texts: texts.count, tokens: tokens))
-    guard bytes <= limits.outputBytes else {
+    let size = AnswerSize(job, texts)
+    guard size.bytes <= limits.outputBytes else {
       throw .answerTooLarge(
-        "the answer would be about \(bytes) bytes and the limit is \(limits.outputBytes); ask for "
-          + "fewer texts, keys or layers, a binary format, or a stream (application/x-ndjson)")
+        "the answer would be about \(size.bytes) bytes and the limit is \(limits.outputBytes) "
+          + "(max_output_bytes); ask for fewer texts, keys or layers, a binary format, or a stream "
+          + "(application/x-ndjson)")
     }
+    try exchange.hold(size.memory)
     let (model, selection) = (job.request.model, job.request.selection)
+    var job = job
+    job.inputs = []
     let id: RequestID
     do {
       id = try model.queue.encode(
         texts.map { BatchItem($0.sequence, for: selection) }, to: model.encoder,
-        deadline: exchange.request.receivedAt + (job.request.timeout ?? limits.requestTimeout)
-      ) { result in
+        deadline: exchange.due
+      ) { [job] result in
         serializeQueue.async { Self.answer(result, texts, job, exchange) }
       }
     } catch {
@@ -88,6 +70,11 @@ extension Service {
     switch result {
     case .failure(let error): exchange.fail(ServiceError(error))
     case .success(let results):
+      if let index = results.firstIndex(where: { $0.sequence.failure != nil }),
+        let failure = results[index].sequence.failure
+      {
+        return exchange.fail(.backend("text \(index): \(failure.description)"))
+      }
       let response = job.render(
         MapAnswer(request: job.request, texts: texts, results: results.map(\.sequence)))
       exchange.note { record in
@@ -101,14 +88,12 @@ extension Service {
 
   /// A job's texts as tokens, noted in the request's record.
   func tokenize(_ job: MapJob, for exchange: Exchange) throws(ServiceError) -> [Tokenization] {
-    guard !job.inputs.isEmpty else {
-      throw .empty("there are no texts; a list holds at least one, and \"\" is a text")
+    try bodyLimits.check(texts: job.inputs.count)
+    if let timeout = job.request.timeout { exchange.setTimeout(timeout) }
+    let tokenized = try job.request.tokenize(job.inputs) { bytes throws(ServiceError) in
+      try exchange.checkIsWanted()
+      try exchange.holdMore(bytes)
     }
-    guard job.inputs.count <= limits.texts else {
-      throw .unprocessable(
-        "there are \(job.inputs.count) texts and the limit is \(limits.texts); send them in parts")
-    }
-    let tokenized = try job.request.tokenize(job.inputs)
     metrics.observe(lengths: tokenized.lazy.map(\.sequence.count))
     exchange.note { record in
       record.model = job.request.model.name
@@ -131,20 +116,34 @@ extension AnswerCursor.Coding {
 }
 
 extension MapRequest {
-  func tokenize(_ inputs: [MapInput]) throws(ServiceError) -> [Tokenization] {
+  /// - Parameter hold: called with the bytes of memory that tokens have taken since the last call; it
+  ///   throws if there is no room for them, or nobody waits for them any more.
+  func tokenize(
+    _ inputs: [MapInput], hold: (Int) throws(ServiceError) -> Void = { _ in }
+  ) throws(ServiceError) -> [Tokenization] {
     var padTo: Int?
     if case .to(let length) = padding { padTo = length }
     var tokenized: [Tokenization] = []
     tokenized.reserveCapacity(inputs.count)
-    for index in inputs.indices { tokenized.append(try tokenize(inputs, index, padTo: padTo)) }
+    var unheldBytes = 0
+    for index in inputs.indices {
+      tokenized.append(try tokenize(inputs, index, padTo: padTo))
+      unheldBytes += AnswerSize.memory(of: tokenized[index])
+      if unheldBytes < Self.tokenBytesBetweenChecks { continue }
+      try hold(unheldBytes)
+      unheldBytes = 0
+    }
     if padding == .longest {
       let longest = tokenized.map(\.sequence.count).max() ?? 0
       for index in tokenized.indices where tokenized[index].sequence.count < longest {
+        if index % 64 == 0 { try hold(0) }
         tokenized[index] = try tokenize(inputs, index, padTo: longest)
       }
     }
     return tokenized
   }
+
+  private static let tokenBytesBetweenChecks = 65_536
 
   private func tokenize(
     _ inputs: [MapInput], _ index: Int, padTo: Int?

@@ -1,8 +1,9 @@
+import JSON
 import OutputMap
 import WordPiece
 
 /// Parameters by name, each as it would stand in a query.
-typealias GivenParameters = [String: [String]]
+typealias GivenParameters = [RawText: [RawText]]
 
 extension MapRequest {
   /// - Throws: `invalid` with the parameter, its value and what it takes.
@@ -23,11 +24,10 @@ extension MapRequest {
       if model.padsRows, given["max_tokens"] == nil, !selection.blocks.isEmpty { makeRectangular() }
     case "longest": padding = .longest
     case let text?:
-      guard text.first?.isNumber == true || text.first == "-" else {
+      guard let length = text.integer, (3...shape.positionCount).contains(length) else {
         throw .invalid(
           "seq_length is 3 to \(shape.positionCount), or longest; it was '\(text)'")
       }
-      let length = try given.integer("seq_length", text, in: 3...shape.positionCount)
       padding = .to(length)
       maxTokens = given["max_tokens"] == nil ? length : min(length, maxTokens)
     }
@@ -41,11 +41,10 @@ extension MapRequest {
 
   /// The keys that names ask for, several with commas; `default` where there are none.
   static func keys(
-    _ values: [String], of shape: ServedModel.Shape
+    _ values: [RawText], of shape: ServedModel.Shape
   ) throws(ServiceError) -> [OutputKey] {
-    let names = values.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
     let known = shape.keys.map(\.rawValue).joined(separator: ", ")
-    guard !names.isEmpty else {
+    guard !values.isEmpty else {
       guard shape.hasPooler else {
         throw .invalid(
           "this model has no pooler, so no default entry; give an output_key of \(known)")
@@ -53,12 +52,12 @@ extension MapRequest {
       return [.default]
     }
     var keys: [OutputKey] = []
-    for name in names {
+    try values.forEachListItem("output_key", limit: maxListItems) { name throws(ServiceError) in
       if name == "all" {
         for key in shape.keys where !keys.contains(key) { keys.append(key) }
-        continue
+        return
       }
-      guard let key = OutputKey(rawValue: String(name)) else {
+      guard let key = OutputKey(name) else {
         throw .invalid("there is no output_key '\(name)'; this model has \(known), or all")
       }
       guard shape.keys.contains(key) else {
@@ -72,11 +71,11 @@ extension MapRequest {
 
   /// `0,3,-1`, `2..5` (both ends included), in any mix; negative counts from the end.
   private static func layers(
-    _ values: [String], of shape: ServedModel.Shape
+    _ values: [RawText], of shape: ServedModel.Shape
   ) throws(ServiceError) -> [Int] {
     let count = shape.blockCount
-    func index(_ text: Substring) throws(ServiceError) -> Int {
-      guard let number = Int(text), (-count..<count).contains(number) else {
+    func index(_ text: RawText) throws(ServiceError) -> Int {
+      guard let number = text.integer, (-count..<count).contains(number) else {
         throw .invalid(
           "layers takes block indices from \(-count) to \(count - 1), such as 0,3,-1 or 2..5; "
             + "it had '\(text)'")
@@ -84,10 +83,13 @@ extension MapRequest {
       return number < 0 ? number + count : number
     }
     var layers: [Int] = []
-    for item in values.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
-      let ends = item.split(separator: ".", omittingEmptySubsequences: false)
+    try values.forEachListItem("layers", limit: maxListItems) { item throws(ServiceError) in
+      let ends = item.utf8.split(
+        separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
       if ends.count == 3, ends[1].isEmpty {
-        let (first, last) = (try index(ends[0]), try index(ends[2]))
+        let (first, last) = (
+          try index(RawText(Substring(ends[0]))), try index(RawText(Substring(ends[2])))
+        )
         guard first <= last else {
           throw .invalid("layers has '\(item)': the first block comes after the last")
         }
@@ -99,21 +101,59 @@ extension MapRequest {
         throw .invalid("layers names more than \(4 * count) blocks")
       }
     }
+    guard !layers.isEmpty else {
+      throw .invalid("layers is an empty list; name a block, or leave layers out for all of them")
+    }
     return layers
   }
 }
 
+extension MapRequest {
+  /// Items of a parameter that is a list: more than any model has entries or blocks.
+  private static let maxListItems = 1024
+}
+
+extension OutputKey {
+  init?(_ name: RawText) {
+    guard let key = Self.allCases.first(where: { RawText($0.rawValue) == name }) else {
+      return nil
+    }
+    self = key
+  }
+}
+
+extension [RawText] {
+  /// Calls `body` with each item of values that are lists with commas. Items are made one by one, so
+  /// that what is refused costs no more than what came before it.
+  fileprivate func forEachListItem(
+    _ name: String, limit: Int, _ body: (RawText) throws(ServiceError) -> Void
+  ) throws(ServiceError) {
+    var count = 0
+    for value in self {
+      var rest = value.utf8[...]
+      while true {
+        count += 1
+        guard count <= limit else { throw .invalid("\(name) has more than \(limit) items") }
+        let end = rest.firstIndex(of: UInt8(ascii: ",")) ?? rest.endIndex
+        try body(RawText(Substring(rest[..<end])))
+        if end == rest.endIndex { break }
+        rest = rest[rest.index(after: end)...]
+      }
+    }
+  }
+}
+
 extension GivenParameters {
-  func single(_ name: String) throws(ServiceError) -> String? {
+  func single(_ name: RawText) throws(ServiceError) -> RawText? {
     guard let values = self[name] else { return nil }
     guard values.count == 1 else { throw .invalid("\(name) is given \(values.count) times") }
     return values[0]
   }
 
   func integer(
-    _ name: String, _ text: String, in range: ClosedRange<Int>
+    _ name: RawText, _ text: RawText, in range: ClosedRange<Int>
   ) throws(ServiceError) -> Int {
-    guard let number = Int(text), range.contains(number) else {
+    guard let number = text.integer, range.contains(number) else {
       throw .invalid(
         "\(name) is a whole number from \(range.lowerBound) to \(range.upperBound); "
           + "it was '\(text)'")
@@ -122,11 +162,11 @@ extension GivenParameters {
   }
 
   func choice<Choice>(
-    _ name: String, _ choices: KeyValuePairs<String, Choice>, default: Choice
+    _ name: RawText, _ choices: KeyValuePairs<RawText, Choice>, default: Choice
   ) throws(ServiceError) -> Choice {
     guard let text = try single(name) else { return `default` }
     guard let choice = choices.first(where: { $0.key == text }) else {
-      let list = choices.map(\.key).joined(separator: ", ")
+      let list = choices.map(\.key.string).joined(separator: ", ")
       throw .invalid("\(name) is one of \(list); it was '\(text)'")
     }
     return choice.value

@@ -1,3 +1,4 @@
+import JSON
 import OutputMap
 import WordPiece
 
@@ -10,14 +11,14 @@ struct NamedInputs {
     case rows([ArraySlice<Int64>])
   }
 
-  static let textNames = ["text", "text_pair"]
-  static let tokenNames = ["input_word_ids", "input_mask", "input_type_ids"]
+  static let textNames: [RawText] = ["text", "text_pair"]
+  static let tokenNames: [RawText] = ["input_word_ids", "input_mask", "input_type_ids"]
 
-  private var columns: [String: Column] = [:]
+  private var columns: [RawText: Column] = [:]
 
   /// - Throws: if there is no such input, or it is there already, or it is of another kind.
   mutating func add(
-    _ column: Column, _ name: String, of model: ServedModel
+    _ column: Column, _ name: RawText, of model: ServedModel
   ) throws(ServiceError) {
     guard (Self.textNames + Self.tokenNames).contains(name) else {
       throw .invalid(
@@ -77,11 +78,11 @@ struct NamedInputs {
     return inputs
   }
 
-  private func texts(_ name: String) -> [String]? {
+  private func texts(_ name: RawText) -> [String]? {
     if case .texts(let texts)? = columns[name] { texts } else { nil }
   }
 
-  private func rows(_ name: String) -> [ArraySlice<Int64>]? {
+  private func rows(_ name: RawText) -> [ArraySlice<Int64>]? {
     if case .rows(let rows)? = columns[name] { rows } else { nil }
   }
 }

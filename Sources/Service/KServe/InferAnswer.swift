@@ -8,12 +8,12 @@ import WordPiece
 struct InferAnswer {
   let answer: MapAnswer
   let outputs: InferOutputs
-  let id: String?
+  let id: RawText?
   /// The request's own, told again.
-  let parameters: [String: JSONValue]
+  let parameters: [RawText: JSONValue]
 
   /// Parameters that mean something here and are not told again.
-  private static let consumed = [
+  private static let consumed: [RawText] = [
     "binary_data_output", "priority", "timeout", "sequence_id", "sequence_start", "sequence_end",
   ]
 
@@ -47,7 +47,7 @@ struct InferAnswer {
     writer.string(ServedModel.version)
     if let id {
       writer.key("id")
-      writer.string(id)
+      writer.string(id.string)
     }
     let echoed = parameters.filter { !Self.consumed.contains($0.key) }
     if !echoed.isEmpty {
@@ -60,7 +60,7 @@ struct InferAnswer {
       let content = content(of: tensor.content)
       writer.beginObject()
       writer.key("name")
-      writer.string(tensor.name)
+      writer.string(tensor.name.string)
       writer.key("datatype")
       writer.string(tensor.content.datatype)
       writer.key("shape")

@@ -14,7 +14,7 @@ struct InferOutputs {
       case lengths
     }
 
-    let name: String
+    let name: RawText
     let content: Content
     let isBinary: Bool
   }
@@ -42,7 +42,8 @@ struct InferOutputs {
     }
     if asked.isEmpty {
       for key in model.shape.keys where key != .sequenceOutput && key != .encoderOutputs {
-        tensors.append(Tensor(name: key.rawValue, content: .entry(key), isBinary: isBinary))
+        tensors.append(
+          Tensor(name: RawText(key.rawValue), content: .entry(key), isBinary: isBinary))
       }
       guard !tensors.isEmpty else {
         throw .invalid(
@@ -85,15 +86,14 @@ struct InferOutputs {
 
 extension InferOutputs.Tensor.Content {
   /// - Returns: nil if the model has no such output.
-  init?(_ name: String, of shape: ServedModel.Shape) {
-    let prefix = "encoder_outputs."
-    if let key = OutputKey(rawValue: name), shape.keys.contains(key) {
+  init?(_ name: RawText, of shape: ServedModel.Shape) {
+    if let key = OutputKey(name), shape.keys.contains(key) {
       self = .entry(key)
     } else if name == "attention_mask" {
       self = .attentionMask
     } else if name == "lengths" {
       self = .lengths
-    } else if name.hasPrefix(prefix), let block = Int(name.dropFirst(prefix.count)),
+    } else if let block = name.dropping(prefix: "encoder_outputs.")?.integer,
       (-shape.blockCount..<shape.blockCount).contains(block)
     {
       self = .block(block < 0 ? block + shape.blockCount : block)

@@ -6,13 +6,13 @@ import WordPiece
 struct InferRequest {
   /// A tensor that the answer has.
   struct Output {
-    var name: String
+    var name: RawText
     /// nil: as the request as a whole says.
     var isBinary: Bool?
   }
 
-  var id: String?
-  var parameters: [String: JSONValue]
+  var id: RawText?
+  var parameters: [RawText: JSONValue]
   var tensors: [InferTensor]
   /// In the order asked for; empty if the request does not say.
   var outputs: [Output] = []
@@ -22,7 +22,7 @@ struct InferRequest {
   /// - Parameter headerLength: bytes of the JSON; nil if it is all there is, 0 if there is none and
   ///   the body is the text.
   init(
-    _ bytes: [UInt8], headerLength: Int?, limits: JSONParser.Limits, model: String
+    _ bytes: [UInt8], headerLength: Int?, limits: BodyLimits, model: String
   ) throws(ServiceError) {
     let length = headerLength ?? bytes.count
     guard (0...bytes.count).contains(length) else {
@@ -38,7 +38,7 @@ struct InferRequest {
       isBinary = true
       return
     }
-    let body = try BodyObject(Array(bytes[..<length]), limits: limits)
+    let body = try BodyObject(Array(bytes[..<length]), limits: limits.json)
     id = try body.string("id")
     parameters = try BodyObject(member: "parameters", of: body).members
     isBinary = parameters["binary_data_output"] == .boolean(true)
@@ -54,7 +54,7 @@ struct InferRequest {
       guard size ?? 0 <= rest.count else {
         throw .invalid("the body has fewer bytes behind its JSON than its inputs say")
       }
-      tensors.append(try InferTensor(input, binary: size.map { rest.prefix($0) }))
+      tensors.append(try InferTensor(input, binary: size.map { rest.prefix($0) }, limits))
       rest = rest.dropFirst(size ?? 0)
     }
     guard rest.isEmpty else {
@@ -70,7 +70,8 @@ struct InferRequest {
   private static func output(_ body: BodyObject) throws(ServiceError) -> Output {
     guard let name = try body.string("name") else { throw .invalid("an output has no 'name'") }
     let parameters = try BodyObject(member: "parameters", of: body)
-    for refused in ["classification", "shared_memory_region"] where parameters[refused] != nil {
+    for refused: RawText in ["classification", "shared_memory_region"]
+    where parameters[refused] != nil {
       throw .invalid("output '\(name)' asks for \(refused), which this server does not have")
     }
     guard parameters["binary_data"] != nil else { return Output(name: name) }

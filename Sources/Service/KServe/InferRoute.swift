@@ -6,11 +6,10 @@ import OutputMap
 extension Service {
   /// `POST /v2/models/{model}[/versions/{version}]/infer`.
   func infer(_ exchange: Exchange) {
-    work(exchange) { [self] () throws(ServiceError) in
+    work(exchange) { [self] bytes throws(ServiceError) in
       let model = try kserveModel(exchange)
       let body = try InferRequest(
-        exchange.request.body, headerLength: Self.headerLength(exchange), limits: jsonLimits,
-        model: model.name)
+        bytes, headerLength: Self.headerLength(exchange), limits: bodyLimits, model: model.name)
       let given = try body.given()
       var request = try MapRequest(given, keys: [.encoderOutputs], for: model)
       request.timeout = try body.timeout() ?? request.timeout
@@ -21,11 +20,9 @@ extension Service {
       try run(
         MapJob(
           request: request, inputs: try body.inputs(of: model),
-          coding: isBinary ? .raw(.float32) : .flat
-        ) { answer in
-          InferAnswer(
-            answer: answer, outputs: outputs, id: body.id, parameters: body.parameters
-          ).response()
+          coding: isBinary ? .raw(.float32) : .flat, echoedBytes: 2 * bytes.count
+        ) { [id = body.id, parameters = body.parameters] answer in
+          InferAnswer(answer: answer, outputs: outputs, id: id, parameters: parameters).response()
         }, for: exchange)
     }
   }
@@ -33,8 +30,9 @@ extension Service {
   /// Bytes of the JSON at the body's beginning; nil if all of it is.
   private static func headerLength(_ exchange: Exchange) throws(ServiceError) -> Int? {
     guard let field = exchange.request.head.headerFields[.inferenceHeaderLength] else { return nil }
-    guard let length = Int(field), length >= 0 else {
-      throw .invalid("Inference-Header-Content-Length is a number of bytes; it was '\(field)'")
+    guard let length = RawText(field).integer, length >= 0 else {
+      throw .invalid(
+        "Inference-Header-Content-Length is a number of bytes; it was '\(RawText(field))'")
     }
     if length == 0, ContentType(field: exchange.request.head.headerFields[.contentType]) == .json {
       throw .invalid("Inference-Header-Content-Length is 0, so there is no JSON: say another type")
@@ -50,8 +48,8 @@ extension InferRequest {
     for name in MapRequest.tokenNames + ["layers"] {
       switch parameters[name] {
       case nil, .null: break
-      case .string(let text): given[name] = [text]
-      case .integer(let number): given[name] = [String(number)]
+      case .string(let text): given[name] = [RawText(text)]
+      case .integer(let number): given[name] = [RawText(String(number))]
       default: throw .invalid("parameter '\(name)' is a text or a whole number")
       }
     }

@@ -7,20 +7,24 @@ struct InferTensor {
     case integers([Int64])
   }
 
-  let name: String
+  let name: RawText
   let shape: [Int]
   let elements: Elements
 
   /// - Parameter binary: the bytes of a tensor that is not in the JSON.
-  init(_ body: BodyObject, binary: ArraySlice<UInt8>?) throws(ServiceError) {
+  init(
+    _ body: BodyObject, binary: ArraySlice<UInt8>?, _ limits: BodyLimits
+  ) throws(ServiceError) {
     guard let name = try body.string("name") else { throw .invalid("an input has no 'name'") }
     self.name = name
     let (shape, count) = try Self.shape(body, of: name)
     self.shape = shape
     let datatype = try body.string("datatype") ?? ""
+    if datatype == "BYTES" { try limits.check(texts: count) }
     let size = datatype == "INT32" ? 4 : 8
     switch (datatype, binary) {
-    case ("BYTES", let bytes?): elements = .texts(try Self.texts(bytes, name))
+    case ("BYTES", let bytes?):
+      elements = .texts(try Self.texts(bytes, name, count: count))
     case ("BYTES", nil): elements = .texts(try Self.texts(try Self.data(body, name), name))
     case ("INT32", let bytes?), ("INT64", let bytes?):
       elements = .integers(try Self.integers(bytes, size, name))
@@ -41,7 +45,7 @@ struct InferTensor {
   }
 
   private static func shape(
-    _ body: BodyObject, of name: String
+    _ body: BodyObject, of name: RawText
   ) throws(ServiceError) -> (sizes: [Int], count: Int) {
     guard case .array(let items)? = body["shape"] else {
       throw .invalid("input '\(name)' has no 'shape', a list of sizes")
@@ -60,7 +64,7 @@ struct InferTensor {
   }
 
   private static func data(
-    _ body: BodyObject, _ name: String
+    _ body: BodyObject, _ name: RawText
   ) throws(ServiceError) -> [JSONValue] {
     guard case .array(let items)? = body["data"] else {
       throw .invalid("input '\(name)' has neither 'data', a list, nor 'binary_data_size'")
@@ -79,7 +83,7 @@ struct InferTensor {
   }
 
   private static func texts(
-    _ values: [JSONValue], _ name: String
+    _ values: [JSONValue], _ name: RawText
   ) throws(ServiceError) -> [String] {
     var texts: [String] = []
     texts.reserveCapacity(values.count)
@@ -93,7 +97,7 @@ struct InferTensor {
   }
 
   private static func integers(
-    _ values: [JSONValue], _ name: String
+    _ values: [JSONValue], _ name: RawText
   ) throws(ServiceError) -> [Int64] {
     var integers: [Int64] = []
     integers.reserveCapacity(values.count)
@@ -108,11 +112,14 @@ struct InferTensor {
 
   /// Each element is its length, a little-endian UInt32, and its bytes.
   private static func texts(
-    _ bytes: ArraySlice<UInt8>, _ name: String
+    _ bytes: ArraySlice<UInt8>, _ name: RawText, count: Int
   ) throws(ServiceError) -> [String] {
     var texts: [String] = []
     var rest = bytes
     while !rest.isEmpty {
+      guard texts.count < count else {
+        throw .invalid("input '\(name)' has more elements than its shape says, \(count)")
+      }
       guard rest.count >= 4, case let length = Int(integer(rest.prefix(4))),
         length <= rest.count - 4
       else {
@@ -129,7 +136,7 @@ struct InferTensor {
   }
 
   private static func integers(
-    _ bytes: ArraySlice<UInt8>, _ size: Int, _ name: String
+    _ bytes: ArraySlice<UInt8>, _ size: Int, _ name: RawText
   ) throws(ServiceError) -> [Int64] {
     guard bytes.count % size == 0 else {
       throw .invalid("the binary data of input '\(name)' ends within an element")

@@ -44,8 +44,9 @@ extension Service {
   func kserveModel(_ exchange: Exchange) throws(ServiceError) -> ServedModel {
     let models = try models()
     let name = exchange.parameters["model"] ?? ""
-    let version = exchange.parameters["version"] ?? ServedModel.version
-    guard let model = models.first(where: { $0.name == name }), version == ServedModel.version
+    let version = exchange.parameters["version"] ?? RawText(ServedModel.version)
+    guard let model = models.first(where: { RawText($0.name) == name }),
+      version == RawText(ServedModel.version)
     else {
       throw .notFound(
         "Request for unknown model: '\(name)' version \(version) is not found; this server has "
@@ -87,8 +88,9 @@ extension Service {
 
   /// `GET /v2/health/ready`: nothing to read but the status.
   fileprivate func serverReady(_ exchange: Exchange) {
-    switch currentPhase {
+    switch readiness {
     case .ready: exchange.answer(Response(status: .ok))
+    case .stalled: exchange.fail(.stalled)
     case .loading: exchange.fail(.loading)
     case .draining: exchange.fail(.draining)
     }
@@ -106,10 +108,9 @@ extension Service {
 
   /// `POST /v2/repository/index`.
   fileprivate func repositoryIndex(_ exchange: Exchange) {
-    do throws(ServiceError) {
-      let body = exchange.request.body
+    work(exchange) { [self] body throws(ServiceError) in
       // All models are ready, so what the body filters by makes no difference.
-      if !body.isEmpty { _ = try BodyObject(body, limits: jsonLimits) }
+      if !body.isEmpty { _ = try BodyObject(body, limits: bodyLimits.json) }
       var writer = JSONWriter()
       writer.beginArray()
       for model in try models() {
@@ -125,16 +126,14 @@ extension Service {
       }
       writer.endArray()
       exchange.answer(.json(writer.bytes))
-    } catch {
-      exchange.fail(error)
     }
   }
 
   // MARK: - Tensors
 
   private static let inputs: [(name: String, datatype: String, type: String, shape: [Int])] =
-    NamedInputs.textNames.map { ($0, "BYTES", "TYPE_STRING", [-1]) }
-    + NamedInputs.tokenNames.map { ($0, "INT32", "TYPE_INT32", [-1, -1]) }
+    NamedInputs.textNames.map { ($0.string, "BYTES", "TYPE_STRING", [-1]) }
+    + NamedInputs.tokenNames.map { ($0.string, "INT32", "TYPE_INT32", [-1, -1]) }
 
   /// `GET /v2/models/{model}`.
   fileprivate func modelMetadata(_ exchange: Exchange) {
@@ -220,7 +219,9 @@ extension InferOutputs {
   fileprivate static func all(
     of shape: ServedModel.Shape
   ) -> [(name: String, content: Tensor.Content)] {
-    names(of: shape).compactMap { name in Tensor.Content(name, of: shape).map { (name, $0) } }
+    names(of: shape).compactMap { name in
+      Tensor.Content(RawText(name), of: shape).map { (name, $0) }
+    }
   }
 }
 

@@ -30,7 +30,10 @@ struct EncodeAnswer {
     let numbers = answer.numberCount
     guard format == .npy || format == .safetensors else {
       return AnswerCursor(objectPieces(), coding)
-        .response(numbers: (id == nil ? 1 : 2) * numbers, fields: fields)
+        .response(
+          numbers: (id == nil ? 1 : 2) * numbers,
+          otherBytes: answer.request.wantsTokens ? answer.tokenCount * AnswerSize.bytesOfToken : 0,
+          fields: fields)
     }
     let head = format == .npy ? npyHead() : safetensorsHead()
     let pieces = [AnswerPiece(prefix: head)] + keys.flatMap(answer.pieces)
@@ -62,12 +65,11 @@ struct EncodeAnswer {
       pieces += answer.nestedPieces(of: key, prefix: prefix + Array("\":".utf8))
       prefix = []
     }
-    pieces[pieces.count - 1].suffix += tail()
-    return pieces
+    return pieces + tail()
   }
 
   /// What follows the numbers: shapes, lengths, truncation and, if asked for, the tokens.
-  private func tail() -> [UInt8] {
+  private func tail() -> [AnswerPiece] {
     var writer = JSONWriter()
     writer.beginObject()
     writer.key("shapes")
@@ -89,15 +91,24 @@ struct EncodeAnswer {
     writer.beginArray()
     for text in answer.texts { writer.boolean(text.truncated) }
     writer.endArray()
-    if answer.request.wantsTokens {
-      writer.key("tokens")
-      writer.beginArray()
-      for text in answer.texts { text.write(to: &writer, answer.model.tokenizer.vocabulary) }
-      writer.endArray()
-    }
-    writer.endObject()
     // The object was opened long before: its "{" is replaced by the end of "outputs".
-    return Array("},".utf8) + writer.bytes.dropFirst()
+    let head = Array("},".utf8) + writer.bytes.dropFirst()
+    guard answer.request.wantsTokens else {
+      return [AnswerPiece(prefix: head, suffix: [UInt8(ascii: "}")])]
+    }
+    let vocabulary = answer.model.tokenizer.vocabulary
+    var pieces = answer.texts.map { text in
+      AnswerPiece(
+        prefix: [UInt8(ascii: ",")],
+        render: { bytes in
+          var writer = JSONWriter()
+          text.write(to: &writer, vocabulary)
+          bytes += writer.bytes
+        })
+    }
+    pieces[0].prefix = head + Array(",\"tokens\":[".utf8)
+    pieces[pieces.count - 1].suffix = Array("]}".utf8)
+    return pieces
   }
 
   // MARK: - Binary heads
@@ -126,19 +137,7 @@ extension Tokenization {
     writer.beginArray()
     for position in 0..<sequence.attendedCount {
       let id = sequence.ids[position]
-      writer.beginObject()
-      writer.key("id")
-      writer.integer(Int(id))
-      writer.key("text")
-      writer.string(vocabulary.token(id) ?? "")
-      let bytes = sources[position]?.bytes
-      writer.key("special")
-      writer.boolean(bytes == nil)
-      writer.key("start")
-      if let bytes { writer.integer(bytes.lowerBound) } else { writer.null() }
-      writer.key("stop")
-      if let bytes { writer.integer(bytes.upperBound) } else { writer.null() }
-      writer.endObject()
+      writer.token(id, vocabulary.token(id) ?? "", sources[position]?.bytes)
     }
     writer.endArray()
   }

@@ -12,18 +12,18 @@ struct EncodeBody {
 
   /// - Throws: `invalid` with the offset or the line of what does not parse.
   init(
-    _ bytes: [UInt8], _ type: ContentType, jsonLimits: JSONParser.Limits
+    _ bytes: [UInt8], _ type: ContentType, limits: BodyLimits
   ) throws(ServiceError) {
     switch type {
     case .text: self.init(texts: [.single(try Self.text(bytes))])
-    case .json: try self.init(json: try Self.value(bytes, jsonLimits))
-    case .ndjson: self.init(texts: try Self.lines(bytes, jsonLimits))
+    case .json: try self.init(json: try Self.value(bytes, limits), limits)
+    case .ndjson: self.init(texts: try Self.lines(bytes, limits))
     case .unstated, .binary:
       let first = bytes.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
       if let first, [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "\"")].contains(first),
-        let value = try? Self.value(bytes, jsonLimits)
+        let value = try? Self.value(bytes, limits)
       {
-        try self.init(json: value)
+        try self.init(json: value, limits)
       } else {
         self.init(texts: [.single(try Self.text(bytes))])
       }
@@ -36,12 +36,12 @@ struct EncodeBody {
     self.id = id
   }
 
-  private init(json: JSONValue) throws(ServiceError) {
+  private init(json: JSONValue, _ limits: BodyLimits) throws(ServiceError) {
     guard case .object(let members) = json else {
-      self.init(texts: try Self.texts(json, at: "the body", tokenized: false))
+      self.init(texts: try Self.texts(json, at: "the body", tokenized: false, limits))
       return
     }
-    var inputs: (name: String, value: JSONValue)?
+    var inputs: (name: RawText, value: JSONValue)?
     var tokenized = false
     var id: JSONValue?
     var parameters: GivenParameters = [:]
@@ -65,37 +65,43 @@ struct EncodeBody {
           !Self.members.contains($0) && !EncodeParameters.names.contains($0)
         }
         throw .invalid(
-          "unknown member \(unknown.map { "'\($0)'" }.joined(separator: ", ")); there are "
-            + (Self.members + EncodeParameters.names).joined(separator: ", "))
+          "unknown member \(unknown.prefix(8).map { "'\($0)'" }.joined(separator: ", ")); there are "
+            + (Self.members + EncodeParameters.names).list)
       }
     }
     guard let inputs else {
       throw .invalid("the texts are missing; give them as 'inputs'")
     }
     self.init(
-      texts: try Self.texts(inputs.value, at: "'\(inputs.name)'", tokenized: tokenized),
+      texts: try Self.texts(
+        inputs.value, at: "'\(inputs.name)'", tokenized: tokenized, limits),
       parameters: parameters, id: id)
   }
 
-  private static let members = ["inputs", "text", "texts", "instances", "is_tokenized", "id"]
+  private static let members: [RawText] = [
+    "inputs", "text", "texts", "instances", "is_tokenized", "id",
+  ]
 
   /// A member as it would stand in the query.
   private static func parameter(
-    _ name: String, _ value: JSONValue
-  ) throws(ServiceError) -> [String]? {
+    _ name: RawText, _ value: JSONValue
+  ) throws(ServiceError) -> [RawText]? {
     switch value {
     case .null: return nil
-    case .string(let text): return [text]
+    case .string(let text): return [RawText(text)]
     case .boolean(let flag): return [flag ? "true" : "false"]
-    case .integer(let number): return [String(number)]
+    case .integer(let number): return [RawText(String(number))]
     case .array(let items) where name == "output_key" || name == "layers":
-      var values: [String] = []
+      guard !items.isEmpty else {
+        throw .invalid("\(name) is an empty list; name at least one, or leave \(name) out")
+      }
+      var values: [RawText] = []
       for item in items {
-        guard case .array = item else {
-          values += try parameter(name, item) ?? []
-          continue
+        switch item {
+        case .array, .null:
+          throw .invalid("\(name) has \(item.kind) in its list; it holds names or numbers")
+        default: values += try parameter(name, item) ?? []
         }
-        throw .invalid("\(name) is a list of values, not of lists")
       }
       return values
     default:
@@ -104,11 +110,12 @@ struct EncodeBody {
   }
 
   private static func texts(
-    _ value: JSONValue, at place: String, tokenized: Bool
+    _ value: JSONValue, at place: String, tokenized: Bool, _ limits: BodyLimits
   ) throws(ServiceError) -> [Text] {
     switch value {
     case .string where !tokenized: return [try item(value, at: place, tokenized: false)]
     case .array(let items):
+      try limits.check(texts: items.count)
       var texts: [Text] = []
       texts.reserveCapacity(items.count)
       for (index, value) in items.enumerated() {
@@ -116,7 +123,7 @@ struct EncodeBody {
       }
       return texts
     default:
-      throw .invalid("\(place) is neither a text nor a list of texts")
+      throw .invalid("\(place) is \(value.kind); it is a text or a list of texts")
     }
   }
 
@@ -144,7 +151,7 @@ struct EncodeBody {
 
   /// A JSON text, or pair, a line; empty lines are passed over.
   private static func lines(
-    _ bytes: [UInt8], _ limits: JSONParser.Limits
+    _ bytes: [UInt8], _ limits: BodyLimits
   ) throws(ServiceError) -> [Text] {
     var texts: [Text] = []
     var start = 0
@@ -154,9 +161,10 @@ struct EncodeBody {
       let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
       let line = bytes[start..<end]
       if line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) {
+        try limits.check(texts: texts.count + 1)
         let value: JSONValue
         do {
-          value = try JSONParser.parse(Array(line), limits: limits)
+          value = try JSONParser.parse(Array(line), limits: limits.json)
         } catch {
           throw .invalid("line \(number): \(error.message)")
         }
@@ -168,10 +176,10 @@ struct EncodeBody {
   }
 
   private static func value(
-    _ bytes: [UInt8], _ limits: JSONParser.Limits
+    _ bytes: [UInt8], _ limits: BodyLimits
   ) throws(ServiceError) -> JSONValue {
     do {
-      return try JSONParser.parse(bytes, limits: limits)
+      return try JSONParser.parse(bytes, limits: limits.json)
     } catch {
       throw .invalid(error.message)
     }

@@ -18,7 +18,7 @@ extension MapRequest {
       name: "timeout_ms", meaning: "After that long 504, and the work is dropped.",
       schema: ["type": "integer", "minimum": 1, "maximum": 86_400_000]),
   ]
-  static let tokenNames = tokenParameters.map(\.name)
+  static let tokenNames = tokenParameters.map { RawText($0.name) }
 }
 
 extension EncodeParameters {
@@ -42,17 +42,20 @@ extension EncodeParameters {
         schema: ["enum": .array(ElementFormat.allCases.map { .string($0.rawValue) })]),
       .model,
     ]
-  static let names = declared.map(\.name)
+  static let names = declared.map { RawText($0.name) }
 
   /// Members of a body's object by the names of the parameters: each also as it stands in a query.
-  fileprivate static let members: [String: JSONValue] = Dictionary(
+  fileprivate static let members: [RawText: JSONValue] = Dictionary(
     uniqueKeysWithValues: declared.map { parameter in
       let isList = parameter.name == "output_key" || parameter.name == "layers"
       var types: [JSONValue] = ["string", "integer", "boolean", "null"]
       if isList { types.append("array") }
       return (
-        parameter.name,
-        ["description": .string(parameter.meaning), "type": .array(types)]
+        RawText(parameter.name),
+        [
+          "description": .string(parameter.meaning), "type": .array(types), "minItems": 1,
+          "items": ["type": ["string", "integer", "boolean"]],
+        ]
       )
     })
 }
@@ -97,7 +100,7 @@ extension Documentation {
     let item: JSONValue = ["anyOf": [.text, .list(of: .text)]]
     let inputs: JSONValue = ["anyOf": [.text, .list(of: item)]]
     var members = EncodeParameters.members
-    for name in ["inputs", "text", "texts", "instances"] { members[name] = inputs }
+    for name: RawText in ["inputs", "text", "texts", "instances"] { members[name] = inputs }
     members["is_tokenized"] = ["type": "boolean", "default": false]
     members["id"] = ["description": "A bert-as-service client's, to be answered with."]
     return ["anyOf": [.text, .list(of: item), .fields(members, isClosed: true)]]

@@ -17,7 +17,7 @@ struct EncodeParameters: Sendable {
       "dtype", ["float32": .float32, "float16": .float16, "bfloat16": .bfloat16],
       default: .float32)
     if let name = try given.single("format") {
-      guard let chosen = AnswerFormat(rawValue: name) else {
+      guard let chosen = AnswerFormat.allCases.first(where: { RawText($0.rawValue) == name }) else {
         throw .invalid("format is \(AnswerFormat.list); it was '\(name)'")
       }
       format = chosen
@@ -74,14 +74,10 @@ enum AnswerFormat: String, CaseIterable, Sendable {
   /// The first of our types that an Accept field names and does not weigh with zero
   /// (RFC 9110 §12.5.1); JSON where it names none, as that section lets a server do.
   init(accept: String?) {
-    for item in (accept ?? "").split(separator: ",") {
-      let parts = item.lowercased().filter { $0 != " " && $0 != "\t" }.split(separator: ";")
-      guard let type = parts.first else { continue }
-      if parts.dropFirst().contains(where: { $0.hasPrefix("q=0") && Double($0.dropFirst(2)) == 0 })
-      {
-        continue
-      }
-      switch type {
+    for item in RawText(accept ?? "").split(UInt8(ascii: ",")) {
+      let parts = item.split(UInt8(ascii: ";")).map(\.trimmed.asciiLowercased)
+      if parts.dropFirst().contains(where: Self.isZeroWeight) { continue }
+      switch parts[0] {
       case "application/x-npy": self = .npy
       case "application/x-safetensors": self = .safetensors
       case "application/json", "application/*", "*/*": self = .json
@@ -90,5 +86,10 @@ enum AnswerFormat: String, CaseIterable, Sendable {
       return
     }
     self = .json
+  }
+
+  /// `q=0`, with up to three zeros as decimals (RFC 9110 §12.4.2).
+  private static func isZeroWeight(_ parameter: RawText) -> Bool {
+    ["q=0", "q=0.", "q=0.0", "q=0.00", "q=0.000"].contains(parameter)
   }
 }

@@ -13,17 +13,20 @@ import WordPiece
 final class EncodeStream: BodySource {
   /// Tokens that are queued, or encoded and not yet taken.
   private static let windowTokens = 8192
-  /// Numbers of encoded texts that are not yet taken: 64 MiB.
-  private static let windowNumbers = 16 << 20
+  /// Numbers of encoded texts that are not yet taken: 4 MiB.
+  private static let windowNumbers = 1 << 20
   /// How long to wait when a later window finds the queue full.
   private static let retryDelay = DispatchTimeInterval.milliseconds(50)
 
   private struct State {
+    /// The line being written, which may take several pieces.
+    var line: AnswerCursor?
     var submitted = 0
     /// A window is being handed to the queue, which may refuse it: another one has to wait.
     var isSubmitting = false
     var written = 0
     var tokensAhead = 0
+    var numbersAhead = 0
     var results: [Int: EncodedSequence] = [:]
     var requests: [RequestID] = []
     var waiting: (@Sendable (BodyPiece) -> Void)?
@@ -35,16 +38,17 @@ final class EncodeStream: BodySource {
   private let exchange: Exchange
   private let parameters: EncodeParameters
   private let texts: [Tokenization]
-  private let deadline: ContinuousClock.Instant?
   private let windowTimeout: Duration
   private let state = Locked(State())
 
+  /// - Parameter windowTimeout: how long a window may wait and be encoded, where the request names no
+  ///   time of its own.
   static func start(
     _ exchange: Exchange, _ parameters: EncodeParameters, _ texts: [Tokenization],
-    deadline: ContinuousClock.Instant?, windowTimeout: Duration
+    windowTimeout: Duration
   ) throws(ServiceError) {
-    let stream = EncodeStream(
-      exchange, parameters, texts, deadline: deadline, windowTimeout: windowTimeout)
+    let stream = EncodeStream(exchange, parameters, texts, windowTimeout: windowTimeout)
+    try exchange.hold(stream.memory)
     do {
       try stream.submitWindow()
     } catch {
@@ -55,13 +59,24 @@ final class EncodeStream: BodySource {
 
   private init(
     _ exchange: Exchange, _ parameters: EncodeParameters, _ texts: [Tokenization],
-    deadline: ContinuousClock.Instant?, windowTimeout: Duration
+    windowTimeout: Duration
   ) {
     self.exchange = exchange
     self.parameters = parameters
     self.texts = texts
-    self.deadline = deadline
     self.windowTimeout = windowTimeout
+  }
+
+  /// Bytes of memory that the stream takes at the most: all tokens, a window's numbers, two pieces.
+  private var memory: Int {
+    let numbers = texts.map(numberCount)
+    let window = min(numbers.reduce(0, +), max(Self.windowNumbers, numbers.max() ?? 0))
+    return texts.reduce(0) { $0 + AnswerSize.memory(of: $1) } + window * 4
+      + 2 * AnswerSource.pieceSize
+  }
+
+  private func numberCount(_ text: Tokenization) -> Int {
+    parameters.map.numberCount(texts: 1, tokens: text.sequence.count)
   }
 
   /// The client is gone: what is queued for it is dropped.
@@ -79,16 +94,19 @@ final class EncodeStream: BodySource {
 
   /// Submits texts until a window of them is ahead of the client.
   private func submitWindow() throws(BatchingError) {
-    let numbersPerToken = parameters.map.numberCount(texts: 0, tokens: 1)
-    let window = min(Self.windowTokens, max(1, Self.windowNumbers / max(numbersPerToken, 1)))
     let (first, count) = state.withLock { state in
       let first = state.submitted
       if state.isSubmitting { return (first, 0) }
-      while state.submitted < texts.count, !state.hasFailed,
-        state.tokensAhead == 0
-          || state.tokensAhead + texts[state.submitted].sequence.count <= window
-      {
-        state.tokensAhead += texts[state.submitted].sequence.count
+      while state.submitted < texts.count, !state.hasFailed {
+        let text = texts[state.submitted]
+        let (tokens, numbers) = (text.sequence.count, numberCount(text))
+        guard
+          state.tokensAhead == 0
+            || state.tokensAhead + tokens <= Self.windowTokens
+              && state.numbersAhead + numbers <= Self.windowNumbers
+        else { break }
+        state.tokensAhead += tokens
+        state.numbersAhead += numbers
         state.submitted += 1
       }
       state.isSubmitting = state.submitted > first
@@ -99,7 +117,9 @@ final class EncodeStream: BodySource {
     do {
       let id = try model.queue.submit(
         texts[first..<first + count].map { BatchItem($0.sequence, for: selection) },
-        to: model.encoder, deadline: deadline ?? (ContinuousClock.now + windowTimeout)
+        to: model.encoder,
+        deadline: parameters.map.timeout == nil
+          ? ContinuousClock.now + windowTimeout : exchange.due
       ) { [self] event in
         switch event {
         case .encoded(let index, let result): receive(first + index, result)
@@ -114,7 +134,7 @@ final class EncodeStream: BodySource {
       if isAbandoned { model.queue.cancel(id) }
     } catch {
       state.withLock { state in
-        for text in first..<first + count { state.tokensAhead -= texts[text].sequence.count }
+        for text in texts[first..<first + count] { leave(text, &state) }
         state.submitted = first
         state.isSubmitting = false
       }
@@ -164,7 +184,7 @@ final class EncodeStream: BodySource {
     let step = state.withLock { state -> Step in
       if state.hasFailed { return .fail }
       if state.written == texts.count { return .end }
-      if state.results[state.written] != nil { return .write }
+      if state.line != nil || state.results[state.written] != nil { return .write }
       state.waiting = deliver
       return .wait
     }
@@ -176,26 +196,48 @@ final class EncodeStream: BodySource {
     }
   }
 
-  /// Renders the lines that are ready, up to a piece's size.
+  /// A text of the window is written, or was not taken.
+  private func leave(_ text: Tokenization, _ state: inout State) {
+    state.tokensAhead -= text.sequence.count
+    state.numbersAhead -= numberCount(text)
+  }
+
+  /// Writes the lines that are ready, up to a piece's size. Called for one piece at a time.
   private func write(_ deliver: @Sendable (BodyPiece) -> Void) {
     var bytes: [UInt8] = []
     while bytes.count < AnswerSource.pieceSize {
-      let line = state.withLock { state -> (Tokenization, EncodedSequence)? in
-        guard let result = state.results.removeValue(forKey: state.written) else { return nil }
-        let text = texts[state.written]
+      guard var line = nextLine() else { break }
+      line.write(into: &bytes, until: AnswerSource.pieceSize)
+      let isWhole = line.isAtEnd
+      if isWhole { bytes.append(UInt8(ascii: "\n")) }
+      state.withLock { state in
+        state.line = isWhole ? nil : line
+        guard isWhole else { return }
+        leave(texts[state.written], &state)
         state.written += 1
-        state.tokensAhead -= text.sequence.count
-        return (text, result)
       }
-      guard let (text, result) = line else { break }
-      let answer = EncodeAnswer(
-        MapAnswer(request: parameters.map, texts: [text], results: [result]), parameters)
-      var cursor = AnswerCursor(answer.objectPieces(), parameters.coding)
-      cursor.write(into: &bytes, until: .max)
-      bytes.append(UInt8(ascii: "\n"))
     }
     deliver(.bytes(bytes))
     submitMore()
+  }
+
+  /// The line under way, or the next one if its text is encoded. A text's failure is its line.
+  private func nextLine() -> AnswerCursor? {
+    let next = state.withLock { state -> (line: AnswerCursor?, Tokenization, EncodedSequence)? in
+      if let line = state.line { return (line, texts[state.written], EncodedSequence(rowCount: 0)) }
+      guard let result = state.results.removeValue(forKey: state.written) else { return nil }
+      return (nil, texts[state.written], result)
+    }
+    guard let (line, text, result) = next else { return nil }
+    if let line { return line }
+    if let failure = result.failure {
+      guard case .bytes(let error) = ErrorShape.native.response(.backend(failure.description)).body
+      else { return nil }
+      return AnswerCursor([AnswerPiece(prefix: error)], parameters.coding)
+    }
+    let answer = EncodeAnswer(
+      MapAnswer(request: parameters.map, texts: [text], results: [result]), parameters)
+    return AnswerCursor(answer.objectPieces(), parameters.coding)
   }
 
   private func fail(_ error: BatchingError) {

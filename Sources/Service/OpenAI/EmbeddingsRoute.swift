@@ -24,19 +24,19 @@ extension Route {
 /// The body of `POST /v1/embeddings`.
 struct EmbeddingsBody {
   var texts: [String]
-  var model: String?
+  var model: RawText?
   var coding = AnswerCursor.Coding.json
   /// Components to keep; all when nil.
   var dimensions: Int?
 
-  init(_ bytes: [UInt8], limits: JSONParser.Limits) throws(ServiceError) {
-    let body = try BodyObject(bytes, limits: limits)
-    let known = ["input", "model", "encoding_format", "dimensions", "user"]
+  init(_ bytes: [UInt8], limits: BodyLimits) throws(ServiceError) {
+    let body = try BodyObject(bytes, limits: limits.json)
+    let known: [RawText] = ["input", "model", "encoding_format", "dimensions", "user"]
     if let name = body.members.keys.sorted().first(where: { !known.contains($0) }) {
       throw body.error(
-        name, "unknown member '\(name)'; there are \(known.joined(separator: ", "))")
+        name, "unknown member '\(name)'; there are \(known.list)")
     }
-    texts = try Self.texts(try body.required("input"), body)
+    texts = try Self.texts(try body.required("input"), body, limits)
     model = try body.string("model")
     _ = try body.string("user")
     switch try body.string("encoding_format") {
@@ -50,7 +50,7 @@ struct EmbeddingsBody {
   }
 
   private static func texts(
-    _ input: JSONValue, _ body: BodyObject
+    _ input: JSONValue, _ body: BodyObject, _ limits: BodyLimits
   ) throws(ServiceError) -> [String] {
     guard case .array(let items) = input else {
       guard case .string(let text) = input else {
@@ -58,6 +58,7 @@ struct EmbeddingsBody {
       }
       return [text]
     }
+    try limits.check(texts: items.count)
     var texts: [String] = []
     texts.reserveCapacity(items.count)
     for (index, item) in items.enumerated() {
@@ -79,8 +80,8 @@ struct EmbeddingsBody {
 extension Service {
   /// `POST /v1/embeddings` and `/embeddings`.
   func embeddings(_ exchange: Exchange) {
-    work(exchange) { [self] () throws(ServiceError) in
-      let body = try EmbeddingsBody(exchange.request.body, limits: jsonLimits)
+    work(exchange) { [self] bytes throws(ServiceError) in
+      var body = try EmbeddingsBody(bytes, limits: bodyLimits)
       let model = try model(named: body.model)
       let key = try model.vectorKey()
       if let dimensions = body.dimensions, dimensions > model.vectorSize {
@@ -88,10 +89,11 @@ extension Service {
           "'dimensions' is \(dimensions) and this model's vectors have \(model.vectorSize)",
           parameter: "dimensions")
       }
+      let inputs = body.texts.map { MapInput.text(.single($0)) }
+      body.texts = []
       let job = MapJob(
-        request: MapRequest(model, keys: [key]), inputs: body.texts.map { .text(.single($0)) },
-        coding: body.coding
-      ) { answer in
+        request: MapRequest(model, keys: [key]), inputs: inputs, coding: body.coding
+      ) { [body] answer in
         Self.embeddings(answer, key, body)
       }
       try run(job, for: exchange)

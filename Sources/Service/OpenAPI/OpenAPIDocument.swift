@@ -9,9 +9,10 @@ struct OpenAPIDocument {
   let models: [String]
 
   var value: JSONValue {
-    var paths: [String: [String: JSONValue]] = [:]
+    var paths: [RawText: [RawText: JSONValue]] = [:]
     for route in Route.all {
-      paths[route.path, default: [:]][route.method.rawValue.lowercased()] = operation(route)
+      let method = RawText(route.method.rawValue.lowercased())
+      paths[RawText(route.path), default: [:]][method] = operation(route)
     }
     return [
       "openapi": "3.1.0",
@@ -26,7 +27,8 @@ struct OpenAPIDocument {
       "paths": .object(paths.mapValues(JSONValue.object)),
       "components": [
         "schemas": .object(
-          Dictionary(uniqueKeysWithValues: ErrorShape.allCases.map { ($0.schemaName, $0.schema) })),
+          Dictionary(
+            uniqueKeysWithValues: ErrorShape.allCases.map { (RawText($0.schemaName), $0.schema) })),
         "securitySchemes": [
           "apiKey": [
             "type": "http", "scheme": "bearer",
@@ -39,7 +41,7 @@ struct OpenAPIDocument {
 
   private func operation(_ route: Route) -> JSONValue {
     let documentation = route.documentation
-    var operation: [String: JSONValue] = [
+    var operation: [RawText: JSONValue] = [
       "operationId": .string(Self.identifier(route)),
       "tags": [.string(documentation.tag.rawValue)],
       "summary": .string(documentation.summary),
@@ -49,9 +51,9 @@ struct OpenAPIDocument {
     ]
     if route.isOpen { operation["security"] = [] }
     if !documentation.bodies.isEmpty {
-      var content: [String: JSONValue] = [:]
+      var content: [RawText: JSONValue] = [:]
       for body in documentation.bodies {
-        content[body.type.name] = ["schema": body.schema, "example": body.example]
+        content[RawText(body.type.name)] = ["schema": body.schema, "example": body.example]
       }
       operation["requestBody"] = [
         "required": .boolean(documentation.isBodyRequired), "content": .object(content),
@@ -73,7 +75,7 @@ struct OpenAPIDocument {
       case "version": ([ServedModel.version], "The model's version; there is one.")
       default: (["stable"], "The version's label; there is one.")
       }
-    var schema: [String: JSONValue] = ["type": "string"]
+    var schema: [RawText: JSONValue] = ["type": "string"]
     if !values.isEmpty { schema["enum"] = .array(values.map(JSONValue.string)) }
     return [
       "name": .string(name), "in": "path", "required": true, "description": .string(meaning),
@@ -90,20 +92,20 @@ struct OpenAPIDocument {
     ]
   }
 
-  private func responses(_ route: Route) -> [String: JSONValue] {
-    var content: [String: JSONValue] = [:]
+  private func responses(_ route: Route) -> [RawText: JSONValue] {
+    var content: [RawText: JSONValue] = [:]
     for answer in route.documentation.answers {
-      var media: [String: JSONValue] = [:]
+      var media: [RawText: JSONValue] = [:]
       if let schema = answer.schema { media["schema"] = schema }
       if let example = answer.example { media["example"] = example }
-      content[answer.contentType] = .object(media)
+      content[RawText(answer.contentType)] = .object(media)
     }
-    var responses: [String: JSONValue] = ["200": ["description": "The answer."]]
+    var responses: [RawText: JSONValue] = ["200": ["description": "The answer."]]
     if !content.isEmpty {
       responses["200"] = ["description": "The answer.", "content": .object(content)]
     }
     for (status, errors) in Dictionary(grouping: route.failures, by: route.errors.status(of:)) {
-      responses[String(status.code)] = route.errors.documentation(of: errors)
+      responses[RawText(String(status.code))] = route.errors.documentation(of: errors)
     }
     responses["default"] = route.errors.documentation(of: [])
     return responses
@@ -161,15 +163,15 @@ extension ErrorShape {
 
   /// - Parameter errors: of one status; none for any other status.
   fileprivate func documentation(of errors: [ServiceError]) -> JSONValue {
-    var media: [String: JSONValue] = [
+    var media: [RawText: JSONValue] = [
       "schema": ["$ref": .string("#/components/schemas/\(schemaName)")]
     ]
-    var examples: [String: JSONValue] = [:]
+    var examples: [RawText: JSONValue] = [:]
     for (index, error) in errors.enumerated() {
       guard case .bytes(let bytes) = response(error).body,
         let body = try? JSONParser.parse(bytes)
       else { continue }
-      examples["example\(index + 1)"] = ["value": body]
+      examples[RawText("example\(index + 1)")] = ["value": body]
     }
     if !examples.isEmpty { media["examples"] = .object(examples) }
     let types = Set(errors.map(\.type)).sorted().joined(separator: ", ")

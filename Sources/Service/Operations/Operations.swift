@@ -1,3 +1,4 @@
+import Batching
 import HTTP
 import HTTPTypes
 import JSON
@@ -10,21 +11,42 @@ extension Service {
     exchange.answer(.json(Self.status("live")))
   }
 
+  /// Whether texts are encoded now.
+  enum Readiness {
+    case ready(ServedModel)
+    case loading
+    case draining
+    /// Requests wait, and none has been answered for a long time.
+    case stalled
+  }
+
+  /// Far longer than any pass or any reading of a body takes.
+  private static let stallLimit = Duration.seconds(30)
+
+  var readiness: Readiness {
+    switch currentPhase {
+    case .loading: return .loading
+    case .draining: return .draining
+    case .ready(let models):
+      let isStalled =
+        parsing.stalledFor > Self.stallLimit
+        || models[0].queue.statistics.stalledFor > Self.stallLimit
+      return isStalled ? .stalled : .ready(models[0])
+    }
+  }
+
   /// `GET /health/ready` and `/health`: texts are encoded.
   func health(_ exchange: Exchange) {
-    switch currentPhase {
-    case .loading:
+    func unavailable(_ status: String, _ error: ServiceError) {
       exchange.answer(
-        .json(
-          Self.status("loading"), status: .serviceUnavailable,
-          fields: ServiceError.loading.fields))
-    case .draining:
-      exchange.answer(
-        .json(
-          Self.status("draining"), status: .serviceUnavailable,
-          fields: ServiceError.draining.fields))
-    case .ready(let models):
-      exchange.answer(.json(Self.status("ready", model: models[0].name)))
+        .json(Self.status(status), status: .serviceUnavailable, fields: error.fields))
+    }
+    switch readiness {
+    case .loading: unavailable("loading", .loading)
+    case .draining: unavailable("draining", .draining)
+    case .stalled: unavailable("stalled", .stalled)
+    case .ready(let model):
+      exchange.answer(.json(Self.status("ready", model: model.name)))
     }
   }
 

@@ -15,7 +15,7 @@ struct TEIOptions {
   init(_ body: BodyObject, _ model: ServedModel) throws(ServiceError) {
     truncation = .error
     if try body.boolean("truncate", default: true) {
-      switch try body.string("truncation_direction")?.lowercased() {
+      switch try body.string("truncation_direction")?.asciiLowercased {
       case nil, "right": truncation = .right
       case "left": truncation = .left
       case let other?:
@@ -26,7 +26,7 @@ struct TEIOptions {
     dimensions = try body.integer("dimensions", in: 1...model.vectorSize)
     if let name = try body.string("prompt_name") {
       let prompts = model.sentence?.prompts ?? [:]
-      guard let prompt = prompts[name] else {
+      guard let prompt = prompts.first(where: { RawText($0.key) == name })?.value else {
         let known = prompts.keys.sorted().joined(separator: ", ")
         throw .unprocessable(
           "there is no prompt '\(name)'; this model has \(known.isEmpty ? "none" : known)")
@@ -50,11 +50,12 @@ struct TEIOptions {
 extension TEIOptions {
   /// `inputs`: a text, a list of texts, the token ids of a text, or a list of those.
   func inputs(
-    _ body: BodyObject, _ model: ServedModel
+    _ body: BodyObject, _ model: ServedModel, _ limits: BodyLimits
   ) throws(ServiceError) -> [MapInput] {
     let value = try body.required("inputs")
     guard case .array(let items) = value else { return [try input(value, model)] }
     if case .integer? = items.first { return [try input(value, model)] }
+    try limits.check(texts: items.count)
     var inputs: [MapInput] = []
     inputs.reserveCapacity(items.count)
     for item in items { inputs.append(try input(item, model)) }

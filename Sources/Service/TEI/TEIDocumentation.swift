@@ -2,7 +2,7 @@ import JSON
 
 extension Documentation {
   /// Members that say how texts become tokens.
-  private static let options: [String: JSONValue] = [
+  private static let options: [RawText: JSONValue] = [
     "truncate": ["type": ["boolean", "null"], "default": true],
     "truncation_direction": [
       "enum": ["left", "right", "Left", "Right", .null], "default": "right",
@@ -15,7 +15,7 @@ extension Documentation {
   ]
 
   private static func route(
-    _ summary: String, _ members: [String: JSONValue], required: String, example: JSONValue,
+    _ summary: String, _ members: [RawText: JSONValue], required: String, example: JSONValue,
     _ answer: Answer
   ) -> Documentation {
     Documentation(

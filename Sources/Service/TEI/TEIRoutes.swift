@@ -27,7 +27,7 @@ extension Service {
     workTEI(exchange) { [self] (body, model) throws(ServiceError) in
       let options = try TEIOptions(body, model)
       try run(
-        vectorJob(options, try options.inputs(body, model), model) { answer, vectors in
+        vectorJob(options, try options.inputs(body, model, bodyLimits), model) { answer, vectors in
           Self.lists(
             zip(answer.results.indices, vectors).map { index, vector in
               AnswerPiece(values: vector, width: vector.count)
@@ -43,7 +43,7 @@ extension Service {
       try run(
         MapJob(
           request: options.request(model, .sequenceOutput),
-          inputs: try options.inputs(body, model), coding: .json
+          inputs: try options.inputs(body, model, bodyLimits), coding: .json
         ) { Self.lists($0.pieces(of: .sequenceOutput)) }, for: exchange)
     }
   }
@@ -58,6 +58,7 @@ extension Service {
         throw .unprocessable(
           "'inputs' is an object of 'source_sentence', a text, and 'sentences', a list of texts")
       }
+      try bodyLimits.check(texts: items.count)
       var inputs = [source]
       for item in items {
         guard case .string(let sentence) = item else {
@@ -75,7 +76,8 @@ extension Service {
         vectorJob(options, texts, model) { _, vectors in
           var writer = JSONWriter()
           let cosines = vectors.dropFirst().map { vector in
-            zip(vectors[0], vector).reduce(Float(0)) { $0 + $1.0 * $1.1 }
+            let sum = zip(vectors[0], vector).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+            return Float(min(1, max(-1, sum)))
           }
           writer.floats(cosines.span)
           return .json(writer.bytes)
@@ -115,65 +117,47 @@ extension Service {
     _ exchange: Exchange,
     _ body: @escaping @Sendable (BodyObject, ServedModel) throws(ServiceError) -> Void
   ) {
-    work(exchange) { [self] () throws(ServiceError) in
+    work(exchange) { [self] bytes throws(ServiceError) in
       let given = try parameters(exchange)
       let model = try model(named: given.single("model"))
-      try body(
-        BodyObject(exchange.request.body, limits: jsonLimits, mismatchIsUnprocessable: true), model)
+      try body(BodyObject(bytes, limits: bodyLimits.json, mismatchIsUnprocessable: true), model)
     }
   }
 
   // MARK: - Tokens
-
-  /// About how many bytes a token takes in the answer.
-  private static let bytesOfToken = 96
 
   /// `POST /tokenize`.
   func tokenize(_ exchange: Exchange) {
     workTEI(exchange) { [self] (body, model) throws(ServiceError) in
       let options = try TEIOptions(body, model)
       let hasSpecialTokens = try body.boolean("add_special_tokens", default: true)
-      let inputs = try options.inputs(body, model)
-      guard !inputs.isEmpty else { throw .empty("'inputs' is empty") }
-      guard inputs.count <= limits.texts else {
-        throw .unprocessable("there are \(inputs.count) texts and the limit is \(limits.texts)")
-      }
-      var writer = JSONWriter()
-      writer.beginArray()
-      var room = limits.outputBytes / Self.bytesOfToken
+      let inputs = try options.inputs(body, model, bodyLimits)
+      var tokenized = TokenizedTexts(hasSpecialTokens: hasSpecialTokens, of: model)
       for input in inputs {
         guard case .text(.single(let text)) = input else {
           throw .unprocessable("'inputs' has token ids; send texts, or ask /decode")
         }
-        let tokens: Tokenization
-        do {
-          tokens = try model.tokenizer.tokenize(
-            .single(text), maxTokens: max(room, 2), truncation: .error, withSources: true)
-        } catch {
-          throw .answerTooLarge(
-            "the answer would be over the limit of \(limits.outputBytes) bytes; send less text")
-        }
-        room -= tokens.sequence.count
-        writer.tokens(tokens, of: text, model.tokenizer.vocabulary, hasSpecialTokens)
+        try exchange.checkIsWanted()
+        try tokenized.append(text, for: exchange, maxAnswerBytes: limits.outputBytes)
       }
-      writer.endArray()
-      exchange.answer(.json(writer.bytes))
+      exchange.answer(tokenized.response())
     }
   }
 
   /// `POST /decode`.
   func decode(_ exchange: Exchange) {
-    workTEI(exchange) { (body, model) throws(ServiceError) in
+    workTEI(exchange) { [self] (body, model) throws(ServiceError) in
       guard case .array(let items) = try body.required("ids"), !items.isEmpty else {
         throw .unprocessable("'ids' is a list of token ids, or a list of such lists")
       }
       let skipsSpecialTokens = try body.boolean("skip_special_tokens", default: true)
       var lists = [items]
       if case .array? = items.first {
+        try bodyLimits.check(texts: items.count)
         lists = []
         for item in items {
           guard case .array(let ids) = item else {
-            throw .unprocessable("'ids' has lists and others; it is a list of one kind")
+            throw .unprocessable("'ids' mixes lists and other values; it holds one kind")
           }
           lists.append(ids)
         }
@@ -181,47 +165,20 @@ extension Service {
       var writer = JSONWriter()
       writer.beginArray()
       for list in lists {
+        try exchange.checkIsWanted()
         writer.string(
           model.tokenizer.decode(
             try model.ids(list), skipSpecialTokens: skipsSpecialTokens))
+        guard writer.bytes.count <= limits.outputBytes else {
+          throw .answerTooLarge(
+            "the answer would be over the limit of \(limits.outputBytes) bytes (max_output_bytes); "
+              + "send fewer ids")
+        }
       }
       writer.endArray()
+      try exchange.hold(writer.bytes.count)
       exchange.answer(.json(writer.bytes))
     }
-  }
-}
-
-extension JSONWriter {
-  /// `[{"id","text","special","start","stop"}, …]`; the text is the token's part of the input, its
-  /// place in UTF-8 bytes.
-  fileprivate mutating func tokens(
-    _ tokens: Tokenization, of text: String, _ vocabulary: Vocabulary, _ hasSpecialTokens: Bool
-  ) {
-    let bytes = Array(text.utf8)
-    beginArray()
-    for (id, source) in zip(tokens.sequence.ids, tokens.sources) {
-      guard let source else {
-        if hasSpecialTokens { token(id, vocabulary.token(id) ?? "", nil) }
-        continue
-      }
-      token(id, String(decoding: bytes[source.bytes], as: UTF8.self), source.bytes)
-    }
-    endArray()
-  }
-
-  private mutating func token(_ id: Int32, _ text: String, _ place: Range<Int>?) {
-    beginObject()
-    key("id")
-    integer(id)
-    key("text")
-    string(text)
-    key("special")
-    boolean(place == nil)
-    key("start")
-    if let place { integer(place.lowerBound) } else { null() }
-    key("stop")
-    if let place { integer(place.upperBound) } else { null() }
-    endObject()
   }
 }
 

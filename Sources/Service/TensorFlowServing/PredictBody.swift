@@ -4,7 +4,7 @@ import OutputMap
 /// The body of a `:predict` request, in TensorFlow Serving's row form (`instances`) or column form
 /// (`inputs`). Source: tensorflow/serving, `util/json_tensor.cc`.
 struct PredictBody {
-  static let defaultSignature = "serving_default"
+  static let defaultSignature: RawText = "serving_default"
 
   var signature = defaultSignature
   /// Whether the answer is in row form, as the request is.
@@ -12,15 +12,15 @@ struct PredictBody {
   var inputs: [MapInput]
 
   init(
-    _ bytes: [UInt8], limits: JSONParser.Limits, model: ServedModel
+    _ bytes: [UInt8], limits: BodyLimits, model: ServedModel
   ) throws(ServiceError) {
     guard bytes.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }) else {
       throw .invalid("JSON Parse error: The document is empty")
     }
-    let body = try BodyObject(bytes, limits: limits)
+    let body = try BodyObject(bytes, limits: limits.json)
     switch body.members["signature_name"] {
     case nil: break
-    case .string(let name): signature = name.isEmpty ? Self.defaultSignature : name
+    case .string(let name): signature = name.isEmpty ? Self.defaultSignature : RawText(name)
     default: throw .invalid("'signature_name' key must be a string value")
     }
     var columns = NamedInputs()
@@ -29,6 +29,7 @@ struct PredictBody {
     case (_?, _?): throw .invalid("give one of the 'inputs' and 'instances' keys, not both")
     case (.array(let rows)?, nil):
       guard !rows.isEmpty else { throw .invalid("the 'instances' list is empty") }
+      try limits.check(texts: rows.count)
       isRows = true
       try Self.read(rows: rows, into: &columns, model)
     case (_?, nil): throw .invalid("'instances' is a list of rows")
@@ -54,7 +55,7 @@ struct PredictBody {
       }
       return try columns.add(try column(rows, "text"), "text", of: model)
     }
-    var values: [String: [JSONValue]] = [:]
+    var values: [RawText: [JSONValue]] = [:]
     for row in rows {
       guard let members = named(row), Set(members.keys) == Set(first.keys) else {
         throw .invalid("every one of the 'instances' has the inputs of the first")
@@ -67,7 +68,7 @@ struct PredictBody {
   }
 
   /// Members of an object that is no text in Base64.
-  private static func named(_ value: JSONValue) -> [String: JSONValue]? {
+  private static func named(_ value: JSONValue) -> [RawText: JSONValue]? {
     guard case .object(let members) = value, members.count != 1 || members["b64"] == nil else {
       return nil
     }
@@ -80,7 +81,7 @@ struct PredictBody {
   }
 
   private static func column(
-    _ rows: [JSONValue], _ name: String
+    _ rows: [JSONValue], _ name: RawText
   ) throws(ServiceError) -> NamedInputs.Column {
     if NamedInputs.tokenNames.contains(name) {
       var integers: [ArraySlice<Int64>] = []
@@ -95,7 +96,7 @@ struct PredictBody {
   }
 
   private static func integers(
-    _ row: JSONValue, _ name: String
+    _ row: JSONValue, _ name: RawText
   ) throws(ServiceError) -> ArraySlice<Int64> {
     guard case .array(let items) = row else {
       throw .invalid("input '\(name)' is \(row.kind) in a row; it is a list of whole numbers")
@@ -111,7 +112,7 @@ struct PredictBody {
     return integers[...]
   }
 
-  private static func text(_ value: JSONValue, _ name: String) throws(ServiceError) -> String {
+  private static func text(_ value: JSONValue, _ name: RawText) throws(ServiceError) -> String {
     switch value {
     case .string(let text): return text
     // [B, 1].

@@ -24,15 +24,15 @@ extension Route {
 
 extension Service {
   /// The label of the one version there is.
-  private static let label = "stable"
+  private static let label: RawText = "stable"
 
   /// The model, version and label that the path names.
   private func servable(_ exchange: Exchange) throws(ServiceError) -> ServedModel {
     let models = try models()
     let name = exchange.parameters["model"] ?? ""
     let version = exchange.parameters["version"]
-    guard let model = models.first(where: { $0.name == name }),
-      version ?? ServedModel.version == ServedModel.version
+    guard let model = models.first(where: { RawText($0.name) == name }),
+      version ?? RawText(ServedModel.version) == RawText(ServedModel.version)
     else {
       let request = version.map { "Specific(\(name), \($0))" } ?? "Latest(\(name))"
       throw .notFound(
@@ -47,36 +47,37 @@ extension Service {
 
   /// The entries that a signature asks for: one, or with `all` every one and the mask.
   private static func keys(
-    of signature: String, _ model: ServedModel
+    of signature: RawText, _ model: ServedModel
   ) throws(ServiceError) -> [OutputKey] {
     if signature == "all" { return model.shape.keys }
     let name = signature == PredictBody.defaultSignature ? "default" : signature
-    guard let key = OutputKey(rawValue: name), model.shape.keys.contains(key) else {
+    guard let key = OutputKey(name), model.shape.keys.contains(key) else {
       throw .invalid(
         "Serving signature name: \"\(signature)\" not found in signature def; there are "
-          + signatures(of: model).joined(separator: ", "))
+          + signatures(of: model).list)
     }
     return [key]
   }
 
-  private static func signatures(of model: ServedModel) -> [String] {
+  private static func signatures(of model: ServedModel) -> [RawText] {
     (model.shape.hasPooler ? [PredictBody.defaultSignature] : [])
-      + model.shape.keys.map(\.rawValue) + ["all"]
+      + model.shape.keys.map { RawText($0.rawValue) } + ["all"]
   }
 
   /// `POST /v1/models/{model}:predict`.
   fileprivate func predict(_ exchange: Exchange) {
-    work(exchange) { [self] () throws(ServiceError) in
+    work(exchange) { [self] bytes throws(ServiceError) in
       let model = try servable(exchange)
       let given = try parameters(exchange)
-      let body = try PredictBody(exchange.request.body, limits: jsonLimits, model: model)
+      let body = try PredictBody(bytes, limits: bodyLimits, model: model)
       let hasMask = body.signature == "all"
       var request = try MapRequest(
         given, keys: try Self.keys(of: body.signature, model), for: model)
       if !request.selection.blocks.isEmpty { request.makeRectangular() }
       try run(
-        MapJob(request: request, inputs: body.inputs, coding: .json) { answer in
-          PredictAnswer(answer: answer, isRows: body.isRows, hasMask: hasMask).response()
+        MapJob(request: request, inputs: body.inputs, coding: .json) {
+          [isRows = body.isRows] answer in
+          PredictAnswer(answer: answer, isRows: isRows, hasMask: hasMask).response()
         }, for: exchange)
     }
   }
@@ -99,7 +100,7 @@ extension Service {
   fileprivate func signatures(_ exchange: Exchange) {
     do throws(ServiceError) {
       let model = try servable(exchange)
-      var signatures: [String: JSONValue] = [:]
+      var signatures: [RawText: JSONValue] = [:]
       for name in Self.signatures(of: model) {
         signatures[name] = Self.signature(try Self.keys(of: name, model), name == "all", model)
       }
@@ -125,7 +126,7 @@ extension Service {
   private static func signature(
     _ keys: [OutputKey], _ hasMask: Bool, _ model: ServedModel
   ) -> JSONValue {
-    var outputs: [String: JSONValue] = [:]
+    var outputs: [RawText: JSONValue] = [:]
     for key in keys {
       let sizes: [Int] =
         switch key {
@@ -134,7 +135,7 @@ extension Service {
         case .sequenceOutput: [-1, -1, model.shape.hiddenSize]
         case .encoderOutputs: [model.shape.blockCount, -1, -1, model.shape.hiddenSize]
         }
-      outputs[key.rawValue] = tensor(key.rawValue, "DT_FLOAT", sizes)
+      outputs[RawText(key.rawValue)] = tensor(key.rawValue, "DT_FLOAT", sizes)
     }
     if hasMask { outputs["attention_mask"] = tensor("attention_mask", "DT_INT64", [-1, -1]) }
     return [

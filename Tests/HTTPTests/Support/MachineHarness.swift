@@ -88,12 +88,16 @@ struct MachineHarness {
         output += all[..<taken]
         machine.sent(taken, isAll: taken < all.count, at: now)
       case .examine(let head):
-        if let refusal = TinyHandler.refuse(head) {
-          machine.refuse(refusal, dateLine: Self.dateLine, at: now)
-        } else {
-          machine.proceed(at: now)
+        switch TinyHandler.examine(head) {
+        case .readBody: machine.proceed(at: now)
+        case .discardBody: machine.proceed(keepingBody: false, at: now)
+        case .refuse(let response):
+          machine.refuse(response, dateLine: Self.dateLine, at: now)
         }
-      case .handle(let request):
+      case .handle(let head, let body, let times):
+        let request = Request(
+          head: head, body: body, receivedAt: times.receivedAt, bodyReadAt: times.bodyReadAt,
+          remoteAddress: machine.remoteAddress, memory: MemoryReservation(MemoryBudget()))
         handled.append(request)
         if answersByItself {
           machine.respond(
@@ -113,6 +117,15 @@ struct MachineHarness {
       }
     }
     fatalError("the machine does not come to rest")
+  }
+
+  /// Whether FIN is sent first and the socket closed when the client's own FIN has come (RFC 9112
+  /// section 9.6).
+  mutating func closesInStages() -> Bool {
+    guard hasEndedOutput, !isClosed else { return false }
+    peerHasClosed = true
+    ready(readable: true, peerClosed: true)
+    return isClosed && !wasAbrupt
   }
 
   /// The answers so far.

@@ -9,11 +9,18 @@ final class TinyHandler: RequestHandler {
   /// Responders of `/slow`, kept until the test answers.
   let waiting = Mutex<[Responder]>([])
 
-  func refuse(_ head: HTTPRequest) -> Response? {
-    Self.refuse(head)
+  func examine(_ head: HTTPRequest, remoteAddress: String) -> Examination {
+    Self.examine(head)
   }
 
-  static func refuse(_ head: HTTPRequest) -> Response? {
+  func isHealthCheck(_ head: HTTPRequest) -> Bool { head.path == "/health" }
+
+  static func examine(_ head: HTTPRequest) -> Examination {
+    if let refusal = refuse(head) { return .refuse(refusal) }
+    return head.method == .post ? .readBody : .discardBody
+  }
+
+  private static func refuse(_ head: HTTPRequest) -> Response? {
     if head.method == .options, head.path == "*" { return nil }
     guard let path = try? RequestTarget(head.path ?? "").path else {
       return text(.badRequest, "bad target\n")
@@ -72,7 +79,7 @@ final class TinyHandler: RequestHandler {
     }
   }
 
-  func malformed(_ failure: HTTPFailure, path: String?) -> Response {
+  func malformed(_ failure: HTTPFailure, path: String?, remoteAddress: String) -> Response {
     Self.malformed(failure)
   }
 

@@ -1,0 +1,88 @@
+import HTTP
+import JSON
+
+/// What bodies may hold.
+struct BodyLimits: Sendable {
+  var json: JSONParser.Limits
+  var texts: Int
+
+  /// Called before so many texts are made.
+  ///
+  /// - Throws: `empty`, or `unprocessable` with the limit.
+  func check(texts count: Int) throws(ServiceError) {
+    guard count > 0 else {
+      throw .empty("there are no texts; a list holds at least one, and \"\" is a text")
+    }
+    guard count <= texts else {
+      throw .unprocessable(
+        "there are \(count) texts and the limit is \(texts) (max_texts); send them in several "
+          + "requests")
+    }
+  }
+}
+
+extension Service {
+  var bodyLimits: BodyLimits {
+    var json = JSONParser.Limits()
+    json.depth = limits.jsonDepth
+    return BodyLimits(json: json, texts: limits.texts)
+  }
+
+  /// Bodies up to this many bytes are read where they arrive: some 100 µs at the most, which is not
+  /// worth a change of thread.
+  private static let inlineBodySize = 2048
+
+  /// Hands a request's body, without its content coding, to what reads it and puts its texts into
+  /// the queue; a failure is the request's answer. Nothing is done for a client that is gone, or past
+  /// the request's deadline.
+  func work(
+    _ exchange: Exchange, _ read: @escaping @Sendable ([UInt8]) throws(ServiceError) -> Void
+  ) {
+    let coding = try? Self.contentCoding(exchange.request.head)
+    let work: @Sendable () -> Void = { [self] in
+      exchange.note { $0.stages.tokenizeBegan = .now }
+      do throws(ServiceError) {
+        try exchange.checkIsWanted()
+        let body = try decoded(exchange, coding)
+        try exchange.hold(Self.parsingBytes(body))
+        try read(body)
+      } catch {
+        exchange.fail(error)
+      }
+    }
+    if coding == nil, exchange.bodySize <= Self.inlineBodySize {
+      work()
+    } else {
+      parsing.perform(bytes: exchange.bodySize, isSmall: coding == nil, work)
+    }
+  }
+
+  private func decoded(
+    _ exchange: Exchange, _ coding: ContentCoding?
+  ) throws(ServiceError) -> [UInt8] {
+    let body = exchange.takeBody()
+    guard let coding else { return body }
+    do throws(ContentCodingError) {
+      return try coding.decode(body, limit: limits.bodyBytes) {
+        exchange.request.memory.grow(by: $0)
+      }
+    } catch {
+      throw ServiceError(error)
+    }
+  }
+
+  /// The most memory that a body takes while it is read: itself, its texts, and its JSON values,
+  /// whose lists grow by doubling.
+  private static func parsingBytes(_ body: [UInt8]) -> Int {
+    var values = 1
+    var members = 0
+    for byte in body {
+      switch byte {
+      case UInt8(ascii: ","), UInt8(ascii: "["), UInt8(ascii: "{"): values += 1
+      case UInt8(ascii: ":"): members += 1
+      default: break
+      }
+    }
+    return 3 * body.count + 64 * min(values, JSONParser.Limits().valueCount) + 128 * members
+  }
+}
