@@ -13,7 +13,7 @@ EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-
 
 .DEFAULT_GOAL := help
 .PHONY: help run test build model format lint test-sanitize test-races test-bounds test-neon fuzz \
-  accuracy compare-tokens compare-http soak bench-peers bench-curves bench-servers bench-tokenizers \
+  accuracy compare-exports compare-tokens compare-http soak bench-peers bench-curves bench-servers bench-tokenizers \
   bench-overload docs screenshots image image-test fleet-test capacity capacity-test clean \
   system system-clients system-servers system-texts system-fonts system-image system-fleet
 
@@ -99,6 +99,11 @@ soak: build model .benchmarks/venv/installed system-servers ## 100,000 connectio
 compare-http: .benchmarks/venv/installed system-servers ## the rows of HTTP behaviour against nginx and uvicorn
 	$(PEERS_PYTHON) Tests/Benchmarks/compare_http.py
 
+compare-exports: build .venv/installed .venv/tensorflow/installed ## makes exports over TensorFlow's options and compares the answers, half an hour; needs Python 3.11
+	.venv/tensorflow/bin/python Tests/EndToEnd/tensorflow_exports.py .build/exports
+	BERT_EXPORTS=$(abspath .build/exports) BERT_SERVER=$(SERVER) $(PYTHON) -m pytest \
+	  Tests/EndToEnd/test_tensorflow_exports.py
+
 compare-tokens: build model .venv/installed ## compares tokens with Hugging Face's over every scalar and a million strings
 	BERT_TEST_STRINGS=1000000 BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd/test_tokens.py
 
@@ -170,6 +175,14 @@ sanitize-thread sanitize-address: sanitize-%: system model .venv/installed syste
 .venv/langchain/installed: Tests/EndToEnd/requirements-langchain.txt .venv/installed
 	python3 -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# TensorFlow 2.15, which is the last of Keras 2: of Python 3.11 at the most.
+.venv/tensorflow/installed: Tests/CheckpointsTests/Fixtures/requirements-tensorflow.txt .venv/installed
+	python3.11 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  tf-models-official==2.15.0
 	@touch $@
 
 .benchmarks/models/.converted: .benchmarks/venv/installed | model

@@ -26,6 +26,9 @@ extension Pass {
     if entry.depth > 0, !entry.isFirstRowOnly { collectBlock(entry.depth - 1, entry, lane) }
     if let place = entry.pooledPlace {
       let pooled = unsafe lane.lead.pooled
+      if shape.configuration.normalizesPooled {
+        unsafe normalizeLength(shape.configuration.hiddenSize, pooled.row(place))
+      }
       let values = unsafe copy(
         rows: 1, of: pooled.row(place), pooled.stride, as: .pooledOutput, entry)
       updateResult(of: entry.sequence) { $0.pooled = values }

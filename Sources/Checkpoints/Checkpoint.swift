@@ -19,6 +19,11 @@ public struct Checkpoint: Sendable {
   public let lowercases: Bool?
   /// A vocabulary that is not where Hugging Face's folders have theirs.
   public let vocabularyPath: String?
+  /// Keys of the output map that the folder's own framework gives; nil if that is no matter of the
+  /// folder's.
+  public let keys: Set<String>?
+  /// The part of a larger model that the encoder is; nil if it is all of it.
+  public let part: String?
   /// By canonical name: Hugging Face's, without the `bert.` prefix, `weight` and `bias` for layer
   /// norms. Linear weights are [out, in]. Heads that are not part of the encoder are left out.
   private let tensors: [String: Tensor]
@@ -38,20 +43,20 @@ public struct Checkpoint: Sendable {
       format = .huggingFace
       (configuration, tensors) = (model.configuration, model.tensors)
       files = model.files
-      (lowercases, vocabularyPath) = (nil, nil)
+      (lowercases, vocabularyPath, keys, part) = (nil, nil, nil, nil)
     } else if SavedModelFolder.isPresent(in: folder) {
       let model = try SavedModelFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .savedModel
       (configuration, tensors) = (model.configuration, model.tensors)
       files = SavedModelFolder.files
-      lowercases = model.lowercases
-      vocabularyPath = Folder.path("assets/vocab.txt", in: folder)
+      (lowercases, vocabularyPath) = (model.lowercases, model.vocabularyPath)
+      (keys, part) = (model.keys, model.part)
     } else if OriginalFolder.isPresent(in: folder) {
       let model = try OriginalFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .original
       (configuration, tensors) = (model.configuration, model.tensors)
       files = OriginalFolder.files
-      (lowercases, vocabularyPath) = (model.lowercases, nil)
+      (lowercases, vocabularyPath, keys, part) = (model.lowercases, nil, nil, nil)
     } else {
       throw Self.unknownFormat(folder)
     }
@@ -73,6 +78,13 @@ public struct Checkpoint: Sendable {
   public func tensors(
     _ required: [TensorSpecification], optional: [[TensorSpecification]] = []
   ) throws(CheckpointError) -> [String: Tensor] {
+    try Self.check(tensors, required, optional: optional, folder)
+  }
+
+  static func check(
+    _ tensors: [String: Tensor], _ required: [TensorSpecification],
+    optional: [[TensorSpecification]], _ path: String
+  ) throws(CheckpointError) -> [String: Tensor] {
     let present = optional.filter { $0.contains { tensors[$0.name] != nil } }
     var missing: [String] = []
     var unusable: [String] = []
@@ -93,7 +105,7 @@ public struct Checkpoint: Sendable {
     }
     guard missing.isEmpty, unusable.isEmpty, rest.isEmpty else {
       throw .tensors(
-        path: folder, missing: missing, unusable: unusable, unexpected: rest.keys.sorted())
+        path: path, missing: missing, unusable: unusable, unexpected: rest.keys.sorted())
     }
     return found
   }

@@ -33,6 +33,8 @@ public struct ModelConfiguration: Equatable, Sendable {
   /// Added to the variance in layer norms.
   public var layerNormEpsilon = 1e-12
   public var activation = Activation.geluErf
+  /// Whether the pooler's result is divided by its Euclidean length, as in LaBSE's export.
+  public var normalizesPooled = false
   /// The id of `[PAD]`.
   public var padTokenID = 0
 

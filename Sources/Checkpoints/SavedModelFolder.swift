@@ -4,8 +4,14 @@ struct SavedModelFolder {
   let configuration: ModelConfiguration
   /// By canonical name.
   let tensors: [String: Tensor]
-  /// The variable `do_lower_case`; nil if there is none.
+  /// What the export itself says of its text; nil if nothing.
   let lowercases: Bool?
+  /// The vocabulary's file; nil if no file of the assets is known to be it.
+  let vocabularyPath: String?
+  /// Keys of the export's map.
+  let keys: Set<String>
+  /// What is served of a larger model; nil if the model is an encoder.
+  let part: String?
 
   static let files = ["saved_model.pb", "variables/variables.index"]
 
@@ -13,137 +19,90 @@ struct SavedModelFolder {
 
   init(_ folder: String, verifiesChecksums: Bool = true) throws(CheckpointError) {
     let graph = try SavedModelGraph(path: Folder.path("saved_model.pb", in: folder))
-    let variables = Folder.path("variables/variables", in: folder)
-    let bundle = try TensorBundle(prefix: variables, verifiesChecksums: verifiesChecksums)
-    let names = try Self.names(bundle, graph)
-    var heads: Int?
-    (tensors, heads) = try Self.tensors(bundle, names)
-    lowercases = try Self.lowercases(bundle)
-    configuration = try Self.configuration(tensors, heads, graph)
+    let (signature, part) = try Self.encoder(in: graph)
+    self.part = part
+    let bundle = try TensorBundle(
+      prefix: Folder.path("variables/variables", in: folder), verifiesChecksums: verifiesChecksums)
+    let variables = try SavedModelVariables(graph, bundle, signature)
+    let configuration = try variables.configuration()
+    let finding = try SavedModelProbe(
+      graph: graph, signature: signature, configuration: configuration,
+      weights: variables.probeWeights, captures: variables.captures,
+      hasPooler: variables.tensors["pooler.dense.weight"] != nil
+    ).finding()
+    self.configuration = finding.configuration
+    tensors = variables.tensors
+    keys = finding.keys
+    lowercases = try Self.lowercases(graph, bundle, variables.keys)
+    vocabularyPath = try Self.vocabulary(graph, folder)
   }
 
-  /// A variable's name by its key in the checkpoint.
-  ///
-  /// The checkpoint's own object graph has both. Its nodes are those of `saved_model.pb`, which
-  /// names the variables again.
-  private static func names(
-    _ bundle: TensorBundle, _ graph: SavedModelGraph
-  ) throws(CheckpointError) -> [String: String] {
-    guard let entry = bundle.entries.first(where: { $0.name == "_CHECKPOINTABLE_OBJECT_GRAPH" })
-    else {
-      throw .unsupported(
-        path: graph.path, reason: "its variables have no object graph: TensorFlow 2 makes one")
-    }
-    let (shard, range) = try bundle.string(entry)
-    var names: [String: String] = [:]
-    var node = 0
-    // TrackableObjectGraph.nodes
-    try ProtobufMessage.forEach([1], in: shard, range) { (object) throws(CheckpointError) in
-      // TrackableObject.attributes
-      try ProtobufMessage.forEach([2], in: shard, object) { (attribute) throws(CheckpointError) in
-        let key = try ProtobufMessage.string(3, in: shard, attribute)
-        let fullName = try ProtobufMessage.string(2, in: shard, attribute)
-        let name = fullName.isEmpty ? graph.variableNames[node] ?? "" : fullName
-        if let other = graph.variableNames[node], other != name {
-          throw ByteReader(shard, attribute).malformed(
-            "the variable \(key) is \"\(name)\" here and \"\(other)\" in saved_model.pb")
+  /// The function that is the encoder: the model's own, or, where the model takes texts, that of
+  /// the first of its parts that is one.
+  private static func encoder(
+    in graph: SavedModelGraph
+  ) throws(CheckpointError) -> (GraphSignature, part: String?) {
+    var pending = [(node: 0, name: "")]
+    var seen: Set<Int> = [0]
+    var next = 0
+    while next < pending.count {
+      let (node, name) = pending[next]
+      next += 1
+      guard graph.objects.indices.contains(node) else { continue }
+      if let call = graph.child("__call__", of: node) {
+        var signatures: [GraphSignature] = []
+        for function in graph.objects[call].functions {
+          if let signature = try graph.signature(function) { signatures.append(signature) }
         }
-        names[key] = name
+        if let encoder = signatures.first(where: SavedModelProbe.isEncoder) {
+          return (encoder, name.isEmpty ? nil : name)
+        }
+        if signatures.contains(where: SavedModelProbe.takesTokens) {
+          // A layer of tensorflow_hub calls its module, with one length of text. What another
+          // layer gives is not what its parts do.
+          guard let module = graph.child("_func", of: node) else { break }
+          pending = [(module, "\(name)._func")]
+          next = 0
+          continue
+        }
       }
-      node += 1
-    }
-    return names
-  }
-
-  private static func tensors(
-    _ bundle: TensorBundle, _ names: [String: String]
-  ) throws(CheckpointError) -> ([String: Tensor], heads: Int?) {
-    var tensors: [String: Tensor] = [:]
-    var heads: Int?
-    for entry in bundle.entries {
-      guard let name = names[entry.name], !Self.isOutsideEncoder(name) else { continue }
-      let variable =
-        TensorFlowVariable(name, shape: entry.shape)
-        ?? TensorFlowVariable(name: name, shape: entry.shape)
-      let tensor = try bundle.tensor(
-        entry, name: variable.name, shape: variable.shape, isTransposed: variable.isTransposed)
-      guard tensors.updateValue(tensor, forKey: variable.name) == nil else {
-        throw .malformed(
-          path: tensor.path, tensor: name, offset: entry.data.lowerBound,
-          reason: "two variables are \(variable.name)")
-      }
-      if name == "transformer/layer_0/self_attention/query/kernel", entry.shape.count == 3 {
-        heads = entry.shape[1]
+      for child in graph.objects[node].children where seen.insert(child.node).inserted {
+        pending.append((child.node, name.isEmpty ? child.name : "\(name).\(child.name)"))
       }
     }
-    return (tensors, heads)
+    throw .unsupported(
+      path: graph.path,
+      reason: "is no BERT encoder as TF Hub has them: it cannot be called with input_word_ids, "
+        + "input_mask and input_type_ids, for any batch and length, for a map that has "
+        + "sequence_output")
   }
 
-  /// The masked language model's head, in exports that have one; `do_lower_case` and counters.
-  private static func isOutsideEncoder(_ name: String) -> Bool {
-    name.hasPrefix("cls/") || ["Variable", "do_lower_case", "save_counter", ""].contains(name)
-  }
-
-  private static func lowercases(_ bundle: TensorBundle) throws(CheckpointError) -> Bool? {
-    let key = "do_lower_case/.ATTRIBUTES/VARIABLE_VALUE"
+  /// The variable `do_lower_case`, or whether a preprocessing model that is part of the model
+  /// folds case.
+  private static func lowercases(
+    _ graph: SavedModelGraph, _ bundle: TensorBundle, _ keys: [Int: String]
+  ) throws(CheckpointError) -> Bool? {
+    guard let node = graph.child("do_lower_case", of: 0), let key = keys[node] else {
+      return try graph.foldsCase() ? true : nil
+    }
     guard let entry = bundle.entries.first(where: { $0.name == key }) else { return nil }
     return try bundle.boolean(entry)
   }
 
-  private static func configuration(
-    _ tensors: [String: Tensor], _ heads: Int?, _ graph: SavedModelGraph
-  ) throws(CheckpointError) -> ModelConfiguration {
-    func rows(_ name: String) throws(CheckpointError) -> Int {
-      guard let shape = tensors[name]?.shape, shape.count == 2 else {
-        throw .unsupported(
-          path: graph.path, reason: "is no BERT encoder as TF Hub has them: it has no \(name)")
-      }
-      return shape[0]
+  private static func vocabulary(
+    _ graph: SavedModelGraph, _ folder: String
+  ) throws(CheckpointError) -> String? {
+    let names = Set(graph.assets)
+    var name = names.count == 1 ? names.first : names.first { $0 == "vocab.txt" }
+    if let node = graph.child("vocab_file", of: 0), let number = graph.objects[node].asset,
+      graph.assets.indices.contains(number)
+    {
+      name = graph.assets[number]
     }
-    let words = try rows("embeddings.word_embeddings.weight")
-    guard let heads else {
-      throw .unsupported(
-        path: graph.path,
-        reason: "transformer/layer_0/self_attention/query/kernel must be there as [H, A, H / A]")
+    guard let name else { return nil }
+    guard !name.contains("/"), name != "..", !name.isEmpty else {
+      throw .unsupported(path: graph.path, reason: "the asset \"\(name)\" must be a file's name")
     }
-    let layer = "encoder.layer."
-    let blocks = Set(
-      tensors.keys.filter { $0.hasPrefix(layer) }
-        .compactMap { $0.dropFirst(layer.count).split(separator: ".").first })
-    var configuration = ModelConfiguration(
-      vocabularySize: words, hiddenSize: try rows("\(layer)0.output.dense.weight"),
-      blockCount: blocks.count, headCount: heads,
-      intermediateSize: try rows("\(layer)0.intermediate.dense.weight"))
-    configuration.positionCount = try rows("embeddings.position_embeddings.weight")
-    configuration.typeCount = try rows("embeddings.token_type_embeddings.weight")
-    configuration.activation = try graph.activation()
-    configuration.layerNormEpsilon = try graph.layerNormEpsilon()
-    try check(configuration, graph)
-    return configuration
-  }
-
-  private static func check(
-    _ configuration: ModelConfiguration, _ graph: SavedModelGraph
-  ) throws(CheckpointError) {
-    typealias Limits = ModelConfiguration.Limits
-    let sizes = [
-      ("vocabulary", configuration.vocabularySize, Limits.vocabularySize),
-      ("hidden size", configuration.hiddenSize, Limits.hiddenSize),
-      ("number of blocks", configuration.blockCount, Limits.blockCount),
-      ("number of heads", configuration.headCount, Limits.headCount),
-      ("feed-forward size", configuration.intermediateSize, Limits.intermediateSize),
-      ("number of positions", configuration.positionCount, Limits.positionCount),
-      ("number of token types", configuration.typeCount, Limits.typeCount),
-    ]
-    for (name, value, limits) in sizes where !limits.contains(value) {
-      throw .unsupported(
-        path: graph.path,
-        reason: "the \(name) is \(value), must be \(limits.lowerBound) to \(limits.upperBound)")
-    }
-    guard configuration.hiddenSize % configuration.headCount == 0 else {
-      throw .unsupported(
-        path: graph.path,
-        reason: "\(configuration.headCount) heads do not divide \(configuration.hiddenSize)")
-    }
+    return Folder.path("assets/\(name)", in: folder)
   }
 }

@@ -1,92 +1,132 @@
-/// What `saved_model.pb` says of a model: its variables' names, and the choices that its
-/// functions were traced with.
+/// What `saved_model.pb` holds: a graph of objects, the functions that they can be called with, and
+/// the library of functions that those are made of.
 ///
 /// Source: TensorFlow, `saved_model.proto`, `meta_graph.proto`, `saved_object_graph.proto`,
-/// `function.proto`, `node_def.proto`.
+/// `function.proto`.
 struct SavedModelGraph {
+  struct Object {
+    var children: [(name: String, node: Int)] = []
+    /// The variable's name; nil if the object is none.
+    var variable: String?
+    /// Which file of the assets the object is.
+    var asset: Int?
+    /// Names of the concrete functions, if the object can be called.
+    var functions: [String] = []
+  }
+
   let path: String
-  /// By the number of the object graph's node.
-  private(set) var variableNames: [Int: String] = [:]
-  /// Of every function.
-  private(set) var operations: Set<String> = []
-  /// The constants that layer norms add to the variance.
-  private(set) var layerNormEpsilons: Set<Float> = []
+  let file: FileBytes
+  /// By number; the first is the root.
+  private(set) var objects: [Object] = []
+  /// File names below `assets/`.
+  private(set) var assets: [String] = []
+  /// Where each `SavedConcreteFunction` is, by the function's name.
+  private var concreteFunctions: [String: Range<Int>] = [:]
+  /// Where each `FunctionDef` is, by name.
+  private var library: [String: Range<Int>] = [:]
 
   /// An export of BERT-large has 3,000.
   private static let maximumNodeCount = 1 << 18
 
   init(path: String) throws(CheckpointError) {
     self.path = path
-    let file = try ModelFile(path: path).bytes()
+    file = try ModelFile(path: path).bytes()
+    let file = file
     // SavedModel.meta_graphs, MetaGraphDef.object_graph_def, SavedObjectGraph.nodes
-    var node = 0
     try ProtobufMessage.forEach([2, 7, 1], in: file, file.range) {
       (range) throws(CheckpointError) in
-      guard node < Self.maximumNodeCount else {
+      guard objects.count < Self.maximumNodeCount else {
         throw ByteReader(file, range).malformed("more than \(Self.maximumNodeCount) objects")
       }
-      // SavedObject.variable
-      try ProtobufMessage.forEach([7], in: file, range) { (variable) throws(CheckpointError) in
-        variableNames[node] = try ProtobufMessage.string(6, in: file, variable)
-      }
-      node += 1
+      objects.append(try Self.object(file, range))
     }
-    // MetaGraphDef.graph_def, GraphDef.library, FunctionDefLibrary.function, FunctionDef.node_def
-    try ProtobufMessage.forEach([2, 2, 2, 1, 3], in: file, file.range) {
+    // SavedObjectGraph.concrete_functions
+    try ProtobufMessage.forEach([2, 7, 2], in: file, file.range) {
       (range) throws(CheckpointError) in
-      operations.insert(try ProtobufMessage.string(2, in: file, range))
-      guard try ProtobufMessage.string(1, in: file, range).hasSuffix("/batchnorm/add/y") else {
-        return
+      let name = try ProtobufMessage.string(1, in: file, range)
+      try ProtobufMessage.forEach([2], in: file, range) { concreteFunctions[name] = $0 }
+    }
+    // MetaGraphDef.graph_def, GraphDef.library, FunctionDefLibrary.function
+    try ProtobufMessage.forEach([2, 2, 2, 1], in: file, file.range) {
+      (range) throws(CheckpointError) in
+      // FunctionDef.signature, OpDef.name
+      try ProtobufMessage.forEach([1, 1], in: file, range) { (name) throws(CheckpointError) in
+        var reader = ByteReader(file, name)
+        library[try reader.string(name.count)] = range
       }
-      // NodeDef.attr's value, AttrValue.tensor
-      try ProtobufMessage.forEach([5, 2, 8], in: file, range) { (tensor) throws(CheckpointError) in
-        if let value = try Self.scalar(file, tensor) { layerNormEpsilons.insert(value) }
-      }
+    }
+    // MetaGraphDef.asset_file_def, AssetFileDef.filename
+    try ProtobufMessage.forEach([2, 6], in: file, file.range) { (range) throws(CheckpointError) in
+      assets.append(try ProtobufMessage.string(2, in: file, range))
     }
   }
 
-  /// The value of a `TensorProto` that holds one float32.
-  private static func scalar(
+  private static func object(
     _ file: FileBytes, _ range: Range<Int>
-  ) throws(CheckpointError) -> Float? {
+  ) throws(CheckpointError) -> Object {
+    var object = Object()
     var message = ProtobufMessage(file, range)
     while let field = try message.next() {
-      switch (field.number, field.value) {
-      case (4, .bytes(let content)), (5, .bytes(let content)):
-        guard content.count == 4 else { continue }
-        var reader = ByteReader(file, content)
-        return Self.float(try reader.number(bytes: 4))
-      case (5, .number(let bits)):
-        return Self.float(bits)
-      default: continue
+      guard case .bytes(let inner) = field.value else { continue }
+      switch field.number {
+      case 1:
+        var child = ProtobufMessage(file, inner)
+        var node: FileNumber = 0
+        while let field = try child.next() {
+          if field.number == 1, case .number(let value) = field.value { node = value }
+        }
+        guard let number = node.count(upTo: maximumNodeCount) else {
+          throw child.reader.malformed("an object \(node)")
+        }
+        object.children.append((try ProtobufMessage.string(2, in: file, inner), number))
+      case 5:
+        var asset = ProtobufMessage(file, inner)
+        object.asset = 0
+        while let field = try asset.next() {
+          if field.number == 1, case .number(let value) = field.value {
+            object.asset = value.count(upTo: maximumNodeCount)
+          }
+        }
+      case 6:
+        try ProtobufMessage.forEach([1], in: file, inner) { (name) throws(CheckpointError) in
+          var reader = ByteReader(file, name)
+          object.functions.append(try reader.string(name.count))
+        }
+      case 7: object.variable = try ProtobufMessage.string(6, in: file, inner)
+      default: break
       }
     }
-    return nil
+    return object
   }
 
-  private static func float(_ number: FileNumber) -> Float {
-    Float(bitPattern: UInt32(truncatingIfNeeded: number.bits))
+  /// A child of an object, by its name.
+  func child(_ name: String, of node: Int) -> Int? {
+    guard objects.indices.contains(node) else { return nil }
+    return objects[node].children.first { $0.name == name && objects.indices.contains($0.node) }?
+      .node
   }
 
-  /// Whether the functions use the error function, or the third power and tanh. Every BERT has a
-  /// tanh, in its pooler.
-  func activation() throws(CheckpointError) -> ModelConfiguration.Activation {
-    if !operations.isDisjoint(with: ["Erf", "Erfc"]) { return .geluErf }
-    if operations.isSuperset(of: ["Pow", "Tanh"]) { return .geluTanh }
-    if operations.contains("Relu") { return .relu }
-    throw .unsupported(
-      path: path, reason: "its functions use no activation that is known: GELU in either form, ReLU"
-    )
+  /// A function that an object can be called with; nil if there is none of this name.
+  func signature(_ name: String) throws(CheckpointError) -> GraphSignature? {
+    guard let range = concreteFunctions[name] else { return nil }
+    return try GraphSignature(name, file, range)
   }
 
-  func layerNormEpsilon() throws(CheckpointError) -> Double {
-    guard layerNormEpsilons.count == 1, let value = layerNormEpsilons.first, value > 0, value < 1
-    else {
-      throw .unsupported(
-        path: path,
-        reason: "its layer norms must have one epsilon, have \(layerNormEpsilons.sorted())")
+  func function(_ name: String) throws(CheckpointError) -> GraphFunction? {
+    guard let range = library[name] else { return nil }
+    return try GraphFunction(name, file, range)
+  }
+
+  /// Whether some function folds the case of texts.
+  func foldsCase() throws(CheckpointError) -> Bool {
+    var found = false
+    // FunctionDef.node_def, NodeDef.op
+    for function in library.values {
+      try ProtobufMessage.forEach([3, 2], in: file, function) { (name) throws(CheckpointError) in
+        var reader = ByteReader(file, name)
+        if try reader.string(name.count) == "CaseFoldUTF8" { found = true }
+      }
     }
-    // The decimal that was written, not the double nearest to the float32.
-    return Double(value.description) ?? Double(value)
+    return found
   }
 }

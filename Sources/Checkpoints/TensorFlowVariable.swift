@@ -4,8 +4,10 @@ struct TensorFlowVariable {
   var name: String
   /// The canonical shape: linear weights are [out, in].
   var shape: [Int]
+  /// How many axes of a kernel are inputs: those are stored first. Nil if it is no kernel.
+  var inputAxes: Int?
   /// Kernels are stored [in, out].
-  var isTransposed = false
+  var isTransposed: Bool { inputAxes != nil }
 }
 
 extension TensorFlowVariable {
@@ -22,7 +24,7 @@ extension TensorFlowVariable {
       let inputs = name.hasSuffix("attention_output/kernel") ? shape.count - 1 : 1
       guard shape.count >= 2 else { return }
       self.shape = [Self.product(shape[inputs...]), Self.product(shape[..<inputs])]
-      isTransposed = true
+      inputAxes = inputs
     } else if name.hasSuffix("/bias") {
       self.shape = [Self.product(shape[...])]
     }
@@ -54,9 +56,18 @@ extension TensorFlowVariable {
     return parts.joined(separator: ".")
   }
 
+  /// The names may stand below others': `bert_encoder_v2_1/word_embeddings/embeddings`.
   private static func modelGarden(_ name: String) -> String? {
-    if let table = tables[name] { return table }
-    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+    var parts = name.split(separator: "/", omittingEmptySubsequences: false)[...]
+    while !parts.isEmpty {
+      if let canonical = modelGarden(Array(parts)) { return canonical }
+      parts = parts.dropFirst()
+    }
+    return nil
+  }
+
+  private static func modelGarden(_ parts: [Substring]) -> String? {
+    if let table = tables[parts.joined(separator: "/")] { return table }
     guard parts.count > 3, parts[0] == "transformer", let layer = layer(parts[1]),
       let rest = layerParts[parts[2...].joined(separator: "/")]
     else { return nil }

@@ -18,6 +18,8 @@ public struct ServedModel: Sendable {
     public var hasPooler: Bool
     /// D; nil without sentence-transformers modules.
     public var sentenceSize: Int?
+    /// Keys that the folder's own framework does not give.
+    public var absentKeys: Set<OutputKey> = []
 
     public init(
       hiddenSize: Int, blockCount: Int, positionCount: Int, typeCount: Int = 2, hasPooler: Bool,
@@ -34,7 +36,8 @@ public struct ServedModel: Sendable {
     /// The keys of this model's map, in the order in which the README names them.
     public var keys: [OutputKey] {
       OutputKey.allCases.filter { key in
-        switch key {
+        if absentKeys.contains(key) { return false }
+        return switch key {
         case .default, .pooledOutput: hasPooler
         case .sequenceOutput, .encoderOutputs: true
         case .sentenceEmbedding: sentenceSize != nil
@@ -103,7 +106,7 @@ public struct ServedModel: Sendable {
   /// is made to compare texts by, else `pooled_output`.
   func vectorKey() throws(ServiceError) -> OutputKey {
     if shape.sentenceSize != nil { return .sentenceEmbedding }
-    guard shape.hasPooler else {
+    guard shape.keys.contains(.pooledOutput) else {
       throw .invalid(
         "this model has neither sentence-transformers modules nor a pooler, so no vector of a "
           + "text; ask /encode for its sequence_output")

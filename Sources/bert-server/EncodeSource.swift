@@ -12,6 +12,8 @@ struct EncodeSource {
   var blockCount: Int
   var positionCount: Int
   var hasPooler: Bool
+  /// Keys that the folder's own framework does not give.
+  var absentKeys: Set<OutputKey> = []
   var sentenceSize: Int?
   var defaultMaxTokens: Int
   /// What the numbers depend on.
@@ -35,7 +37,8 @@ extension EncodeCommand {
     return EncodeSource(
       hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
       positionCount: configuration.positionCount, hasPooler: encoder.hasPooler,
-      sentenceSize: encoder.sentenceSize, defaultMaxTokens: files.maxTokens,
+      absentKeys: files.checkpoint.absentKeys, sentenceSize: encoder.sentenceSize,
+      defaultMaxTokens: files.maxTokens,
       description: [
         ("model", flags.model), ("pooling", pooling?.rawValue ?? "the folder's"),
         ("precision", encoder.precision.rawValue), ("kernels", encoder.kernelSet),
@@ -101,6 +104,9 @@ extension EncodeCommand {
       guard let key = OutputKey(rawValue: String(name)) else {
         let keys = OutputKey.allCases.map(\.rawValue).joined(separator: ", ")
         throw ValidationError("there is no output key '\(name)'; there is \(keys)")
+      }
+      guard !source.absentKeys.contains(key) else {
+        throw ValidationError("this model's export has no \(name)")
       }
       switch key {
       case .default, .pooledOutput:

@@ -23,6 +23,9 @@ struct InspectCommand: ParsableCommand {
       line(
         "format",
         "\(model.checkpoint.format.title): \(model.checkpoint.files.joined(separator: ", "))")
+      if let part = model.checkpoint.part {
+        line("part", "the encoder in \(part) of a larger model")
+      }
       line("output keys", keys(encoder, model).joined(separator: ", "))
       line("model type", configuration.modelType)
       line("blocks", "\(configuration.blockCount)")
@@ -58,7 +61,8 @@ struct InspectCommand: ParsableCommand {
 
   private func keys(_ encoder: Encoder, _ model: ModelFiles) -> [String] {
     OutputKey.allCases.filter { key in
-      switch key {
+      if model.checkpoint.absentKeys.contains(key) { return false }
+      return switch key {
       case .default, .pooledOutput: encoder.hasPooler
       case .sequenceOutput, .encoderOutputs: true
       case .sentenceEmbedding: model.sentenceModules != nil

@@ -67,13 +67,14 @@ enum ModelLoader {
         "max_tokens is \(settings.maxTokens) and the model has \(configuration.positionCount) "
           + "positions")
     }
+    var shape = ServedModel.Shape(
+      hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
+      positionCount: configuration.positionCount, typeCount: configuration.typeCount,
+      hasPooler: encoder.hasPooler,
+      sentenceSize: encoder.sentenceSize)
+    shape.absentKeys = files.checkpoint.absentKeys
     var model = ServedModel(
-      name: name,
-      shape: ServedModel.Shape(
-        hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
-        positionCount: configuration.positionCount, typeCount: configuration.typeCount,
-        hasPooler: encoder.hasPooler,
-        sentenceSize: encoder.sentenceSize),
+      name: name, shape: shape,
       sentence: files.sentenceModules.map {
         ServedModel.Sentence(
           pooling: $0.pooling.rawValue, normalizes: $0.normalizes, prompts: $0.prompts,
@@ -81,7 +82,8 @@ enum ModelLoader {
       },
       defaultMaxTokens: settings.maxTokens > 0 ? settings.maxTokens : files.maxTokens,
       tokenizer: try files.tokenizer(TokenizerRules(settings.tokenizerRules)), queue: queue,
-      encoder: index, facts: facts)
+      encoder: index,
+      facts: facts + (files.checkpoint.part.map { [("part_of_model", $0)] } ?? []))
     model.padsRows = files.padsRows
     return model
   }

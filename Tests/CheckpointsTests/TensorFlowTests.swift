@@ -87,6 +87,22 @@ struct TensorFlowTests {
     #expect(text.contains("\"word_embeddings/embeddings\" here and \"Word_embeddings"), "\(text)")
   }
 
+  @Test(arguments: [
+    ("word_embeddings/embeddings", "embeddings.word_embeddings.weight"),
+    ("bert_encoder_v2_1/word_embeddings/embeddings", "embeddings.word_embeddings.weight"),
+    (
+      "bert_encoder_v2_1/transformer/layer_1/self_attention/attention_output/kernel",
+      "encoder.layer.1.attention.output.dense.weight"
+    ),
+    ("bert/pooler/dense/bias", "pooler.dense.bias"),
+    ("bert/cls/predictions/transform/dense/kernel", nil),
+    ("transformer/self_attention/query/kernel", nil),
+    ("classifier/kernel", nil),
+  ])
+  func variablesAreKnownByTheirNames(_ name: String, _ canonical: String?) {
+    #expect(TensorFlowVariable(name, shape: [2, 3, 4])?.name == canonical)
+  }
+
   @Test func checksumsAreTheKnownOnes() {
     // RFC 3720, B.4; and the check value of every catalogue of CRCs.
     func check(_ checksum: Checksum, _ bytes: [UInt8]) -> UInt32 {

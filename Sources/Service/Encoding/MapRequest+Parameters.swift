@@ -45,9 +45,8 @@ extension MapRequest {
   ) throws(ServiceError) -> [OutputKey] {
     let known = shape.keys.map(\.rawValue).joined(separator: ", ")
     guard !values.isEmpty else {
-      guard shape.hasPooler else {
-        throw .invalid(
-          "this model has no pooler, so no default entry; give an output_key of \(known)")
+      guard shape.keys.contains(.default) else {
+        throw .invalid("this model has no default entry; give an output_key of \(known)")
       }
       return [.default]
     }
@@ -61,6 +60,9 @@ extension MapRequest {
         throw .invalid("there is no output_key '\(name)'; this model has \(known), or all")
       }
       guard shape.keys.contains(key) else {
+        if shape.absentKeys.contains(key) {
+          throw .invalid("this model's export has no '\(name)'; it has \(known)")
+        }
         let part = key == .sentenceEmbedding ? "sentence-transformers modules" : "pooler"
         throw .invalid("this model has no \(part), so no '\(name)'; it has \(known)")
       }

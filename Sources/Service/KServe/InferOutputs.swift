@@ -57,7 +57,10 @@ struct InferOutputs {
 
   /// Names of all outputs, in the order in which the metadata lists them.
   static func names(of shape: ServedModel.Shape) -> [String] {
-    shape.keys.map(\.rawValue) + (0..<shape.blockCount).map { "encoder_outputs.\($0)" }
+    shape.keys.map(\.rawValue)
+      + (shape.keys.contains(.encoderOutputs) ? 0..<shape.blockCount : 0..<0).map {
+        "encoder_outputs.\($0)"
+      }
       + ["attention_mask", "lengths"]
   }
 
@@ -93,7 +96,8 @@ extension InferOutputs.Tensor.Content {
       self = .attentionMask
     } else if name == "lengths" {
       self = .lengths
-    } else if let block = name.dropping(prefix: "encoder_outputs.")?.integer,
+    } else if shape.keys.contains(.encoderOutputs),
+      let block = name.dropping(prefix: "encoder_outputs.")?.integer,
       (-shape.blockCount..<shape.blockCount).contains(block)
     {
       self = .block(block < 0 ? block + shape.blockCount : block)

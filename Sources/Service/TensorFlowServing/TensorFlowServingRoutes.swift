@@ -60,7 +60,7 @@ extension Service {
   }
 
   private static func signatures(of model: ServedModel) -> [RawText] {
-    (model.shape.hasPooler ? [PredictBody.defaultSignature] : [])
+    (model.shape.keys.contains(.default) ? [PredictBody.defaultSignature] : [])
       + model.shape.keys.map { RawText($0.rawValue) } + ["all"]
   }
 

@@ -4,7 +4,7 @@
     pip install --no-deps tf-models-official==2.15.0
     python make_tensorflow.py
 
-`python make_tensorflow.py FOLDER` writes, in place of these, small/'s like of the size of TF Hub's
+`python make_tensorflow.py micro` makes micro alone. `python make_tensorflow.py FOLDER` writes, in place of these, small/'s like of the size of TF Hub's
 small_bert/bert_en_uncased_L-4_H-512_A-8: for BERT_TENSORFLOW_FOLDER=FOLDER pytest
 ../../EndToEnd/test_checkpoints_tensorflow.py.
 
@@ -306,17 +306,22 @@ def make_micro():
     folder = clean(HERE / "micro" / "saved_model")
     (folder / "assets").mkdir()
     (folder / "assets" / "vocab.txt").write_text(vocab)
+    signature, library, captured = micro_functions()
     model = saved_model_pb2.SavedModel(saved_model_schema_version=1)
     graph = model.meta_graphs.add()
     graph.asset_file_def.add(filename="vocab.txt").tensor_info.name = "asset:0"
-    function = graph.graph_def.library.function.add()
-    for operation in ("Pow", "Tanh"):
-        function.node_def.add(name=operation, op=operation)
-    epsilon = function.node_def.add(name="layer_norm/batchnorm/add/y", op="Const")
-    epsilon.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(1e-12, tf.float32))
+    graph.graph_def.library.function.extend(library)
+    nodes = graph.object_graph_def.nodes
     objects = trackable_object_graph_pb2.TrackableObjectGraph()
-    objects.nodes.add()
-    graph.object_graph_def.nodes.add()
+    root, call, asset = (nodes.add() for _ in range(3))
+    root.user_object.identifier = "_generic_user_object"
+    call.function.concrete_functions.append(library[0].signature.name)
+    asset.asset.asset_file_def_index = 0
+    root.children.add(node_id=1, local_name="__call__")
+    root.children.add(node_id=2, local_name="vocab_file")
+    root.children.add(node_id=3, local_name="do_lower_case")
+    for _ in nodes:
+        objects.nodes.add()
     tensors = {}
 
     def add(key, name, tensor):
@@ -324,11 +329,13 @@ def make_micro():
         objects.nodes.add().attributes.add(
             name="VARIABLE_VALUE", full_name=name, checkpoint_key=key
         )
-        variable = graph.object_graph_def.nodes.add().variable
+        variable = nodes.add().variable
         variable.name = name
         variable.dtype = types_pb2.DT_FLOAT if tensor.dtype == np.float32 else types_pb2.DT_BOOL
+        return len(nodes) - 1
 
     add("do_lower_case/.ATTRIBUTES/VARIABLE_VALUE", "Variable", np.bool_(True))
+    numbers = {}
     for index, (name, tensor) in enumerate(found.items()):
         name = name.removeprefix("bert/")
         for old, new in GARDEN:
@@ -338,15 +345,68 @@ def make_micro():
             tensor = tensor.reshape(*heads, -1)
         elif "self_attention/" in name and "attention_output" not in name:
             tensor = tensor.reshape(*tensor.shape[:-1], *heads)
-        add(f"variables/{index}/.ATTRIBUTES/VARIABLE_VALUE", name, tensor)
+        numbers[name] = add(f"variables/{index}/.ATTRIBUTES/VARIABLE_VALUE", name, tensor)
+    concrete = graph.object_graph_def.concrete_functions[library[0].signature.name]
+    concrete.canonicalized_input_signature.CopyFrom(signature.canonicalized_input_signature)
+    concrete.output_signature.CopyFrom(signature.output_signature)
+    concrete.bound_inputs.extend(numbers[name] for name in captured)
     tensors["_CHECKPOINTABLE_OBJECT_GRAPH"] = np.array(objects.SerializeToString(), object)
     (folder / "variables").mkdir()
     save(tensors, folder / "variables" / "variables")
     (folder / "saved_model.pb").write_bytes(model.SerializeToString(deterministic=True))
 
 
+def micro_functions():
+    """What an export of this size can be called with, and nothing else of it: the signature, the
+    function and those that it calls, and the names of the variables that it uses."""
+    encoder = export_tfhub_lib.get_bert_encoder(configs.BertConfig(**configuration(MICRO)))
+    inputs = {each.name: each for each in encoder.inputs}
+    outputs = encoder(inputs)
+    outputs["default"] = outputs["pooled_output"]
+    model = saved_model_pb2.SavedModel()
+    with tempfile.TemporaryDirectory() as scratch:
+        tf.keras.Model(inputs=inputs, outputs=outputs).save(scratch, save_format="tf")
+        model.ParseFromString((pathlib.Path(scratch) / "saved_model.pb").read_bytes())
+    graph = model.meta_graphs[0]
+    objects = graph.object_graph_def
+    call = next(each for each in objects.nodes[0].children if each.local_name == "__call__")
+    names = objects.nodes[call.node_id].function.concrete_functions
+    functions = {each.signature.name: each for each in graph.graph_def.library.function}
+    # The one that is not for training draws no dropout.
+    name = min(names, key=lambda name: b"RandomUniform" in reachable(functions, name))
+    library = [functions[each] for each in dict.fromkeys(walk(functions, name))]
+    for function in library:
+        function.attr.clear()
+        function.arg_attr.clear()
+        function.control_ret.clear()
+        function.resource_arg_unique_id.clear()
+        for node in function.node_def:
+            node.ClearField("experimental_debug_info")
+            node.device = ""
+            for key in list(node.attr):
+                if key.startswith("_") or key in ("config", "config_proto", "executor_type"):
+                    del node.attr[key]
+    signature = objects.concrete_functions[name]
+    captured = [objects.nodes[each].variable.name for each in signature.bound_inputs]
+    return signature, library, captured
+
+
+def walk(functions, name):
+    """The function's name and those of all that it calls."""
+    yield name
+    for node in functions[name].node_def:
+        if node.attr["f"].func.name:
+            yield from walk(functions, node.attr["f"].func.name)
+
+
+def reachable(functions, name):
+    return b"".join(functions[each].SerializeToString() for each in walk(functions, name))
+
+
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[1:] == ["micro"]:
+        make_micro()
+    elif len(sys.argv) > 1:
         make(pathlib.Path(sys.argv[1]), HUB, spread=0.02)
     else:
         make(HERE / "small", SMALL, spread=0.1)

@@ -1,16 +1,14 @@
-import Checkpoints
-
 /// The tensors that a BERT encoder is made of, by Hugging Face's names.
-struct TensorNames {
-  static let tables = ["word", "position", "token_type"].map {
+public struct TensorNames {
+  public static let tables = ["word", "position", "token_type"].map {
     "embeddings.\($0)_embeddings.weight"
   }
 
-  let required: [TensorSpecification]
+  public let required: [TensorSpecification]
   /// All or none.
-  let pooler: [TensorSpecification]
+  public let pooler: [TensorSpecification]
 
-  init(_ configuration: ModelConfiguration) {
+  public init(_ configuration: ModelConfiguration) {
     let hidden = configuration.hiddenSize
     let intermediate = configuration.intermediateSize
 

@@ -1,0 +1,234 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Finds out what an encoder's graph computes: it is run on a few tokens and made-up weights, and
+/// the results compared with those of the encoder that is served.
+///
+/// Names of variables do not tell it: encoders that normalise before attention, or take a mean for
+/// the pooler's result, have the same.
+struct SavedModelProbe {
+  /// What the export gives, of what is served.
+  struct Finding {
+    var configuration: ModelConfiguration
+    /// Of the map.
+    var keys: Set<String>
+  }
+
+  let graph: SavedModelGraph
+  let signature: GraphSignature
+  /// Without activation and epsilon.
+  let configuration: ModelConfiguration
+  let weights: ProbeWeights
+  /// By place in the signature's captures.
+  let captures: [GraphRun.Value]
+  let hasPooler: Bool
+
+  /// Float32 constants in a computation of float64.
+  private static let tolerance = 1e-6
+  /// Two sequences: one of five tokens, one of three and padding.
+  private static let attended = [5, 3]
+
+  /// Whether a function takes the three tensors of BERT's for any batch and length, and booleans
+  /// that are false, and gives the tokens' vectors.
+  static func isEncoder(_ signature: GraphSignature) -> Bool {
+    takesTokens(signature)
+      && signature.inputs.allSatisfy({ $0.name == nil || $0.shape == [nil, nil] })
+      && signature.outputs.contains { $0.path == "sequence_output" }
+      && !signature.inputs.contains(where: \.isTrue)
+  }
+
+  static func takesTokens(_ signature: GraphSignature) -> Bool {
+    roles(signature)?.count == inputNames.count
+  }
+
+  /// `input_word_ids`, `input_mask` and `input_type_ids` in the order of the arguments.
+  private static func roles(_ signature: GraphSignature) -> [String]? {
+    let names = signature.inputs.compactMap { leaf in
+      leaf.name.map { name in
+        [leaf.path, name].compactMap { $0.split(separator: "/").last }.map(String.init).first {
+          inputNames.contains($0)
+        } ?? name
+      }
+    }
+    return Set(names) == Set(inputNames) ? names : nil
+  }
+
+  private static let inputNames = ["input_word_ids", "input_mask", "input_type_ids"]
+
+  func finding() throws(CheckpointError) -> Finding {
+    let length = min(5, configuration.positionCount)
+    guard length > 1 else { throw unsupported("a model of one position is not supported") }
+    let attended = Self.attended.map { min($0, length) }
+    let sequences = attended.indices.map { row in
+      (0..<length).map { place in
+        (
+          id: (7 * row + 3 * place + 1) % configuration.vocabularySize,
+          type: place == 1 ? min(1, configuration.typeCount - 1) : 0
+        )
+      }
+    }
+    let arguments = (Self.roles(signature) ?? []).map { role in
+      let values = zip(sequences, attended).flatMap { tokens, attended in
+        tokens.enumerated().map { place, token in
+          switch role {
+          case "input_word_ids": Double(token.id)
+          case "input_type_ids": Double(token.type)
+          default: place < attended ? 1.0 : 0
+          }
+        }
+      }
+      return GraphRun.Value.array(GraphArray([sequences.count, length], values))
+    }
+    var run = GraphRun(graph, weights)
+    let results = try run.call(signature.name, arguments + captures)
+    guard results.count == signature.outputs.count else {
+      throw unsupported("the function \(signature.name) has \(results.count) results")
+    }
+    var outputs: [String: GraphArray] = [:]
+    for (leaf, result) in zip(signature.outputs, results) {
+      if case .array(let array) = result { outputs[leaf.path] = array }
+    }
+    return try compare(outputs, sequences, attended, try epsilon(run.epsilons))
+  }
+
+  private func epsilon(_ found: Set<Double>) throws(CheckpointError) -> Double {
+    guard found.count == 1, let value = found.first, value > 0, value < 1 else {
+      throw unsupported("its layer norms must have one epsilon, have \(found.sorted())")
+    }
+    // The decimal that was written, not the double nearest to the float32.
+    return Double(Float(value).description) ?? value
+  }
+
+  // MARK: Comparison
+
+  private func compare(
+    _ outputs: [String: GraphArray], _ sequences: [[(id: Int, type: Int)]], _ attended: [Int],
+    _ epsilon: Double
+  ) throws(CheckpointError) -> Finding {
+    var configuration = configuration
+    configuration.layerNormEpsilon = epsilon
+    /// The blocks' results for both sequences.
+    func reference(
+      _ activation: ModelConfiguration.Activation, normalizesFirst: Bool = false
+    ) -> [[[Double]]] {
+      let reference = ProbeReference(
+        configuration: configuration, weights: weights, activation: activation,
+        normalizesFirst: normalizesFirst)
+      let each = zip(sequences, attended).map { tokens, attended in
+        reference.blocks(tokens.map(\.id), types: tokens.map(\.type), attended: attended)
+      }
+      return (1...configuration.blockCount).map { block in each.flatMap { $0[block] } }
+    }
+    guard let sequence = outputs["sequence_output"] else {
+      throw unsupported("it gives no sequence_output")
+    }
+    let activations = ModelConfiguration.Activation.allCases
+    guard
+      let (activation, blocks) = activations.lazy.map({ ($0, reference($0)) })
+        .first(where: { Self.isSame(sequence, $0.1.last ?? []) })
+    else {
+      throw unsupported(
+        reason(sequence, sequences.count, sequences[0].count) { isFirst in
+          activations.contains {
+            Self.isSame(sequence, reference($0, normalizesFirst: isFirst).last ?? [])
+          }
+        })
+    }
+    var keys: Set<String> = ["sequence_output"]
+    let given = signature.outputs.map(\.path).filter { $0.hasPrefix("encoder_outputs/") }
+    if !given.isEmpty {
+      guard given.count == blocks.count,
+        zip(given, blocks).allSatisfy({ path, rows in
+          outputs[path].map { Self.isSame($0, rows) } ?? false
+        })
+      else {
+        throw unsupported("its encoder_outputs are not the results of its \(blocks.count) blocks")
+      }
+      keys.insert("encoder_outputs")
+    }
+    var normalizes = false
+    for key in ["pooled_output", "default"] {
+      guard let pooled = outputs[key] else { continue }
+      let isNormalized = try pooling(key, pooled, blocks.last ?? [], sequences[0].count)
+      guard !keys.contains("pooled_output") || isNormalized == normalizes else {
+        throw unsupported("its default is not its pooled_output")
+      }
+      normalizes = isNormalized
+      keys.insert(key)
+    }
+    configuration.activation = activation
+    configuration.normalizesPooled = normalizes
+    return Finding(configuration: configuration, keys: keys)
+  }
+
+  /// Whether a pooled output is divided by its length.
+  private func pooling(
+    _ key: String, _ pooled: GraphArray, _ rows: [[Double]], _ length: Int
+  ) throws(CheckpointError) -> Bool {
+    let starts = stride(from: 0, to: rows.count, by: length)
+    let first = starts.map { rows[$0] }
+    if hasPooler {
+      let linear = first.map { weights.apply("pooler.dense", to: $0) }
+      let expected = linear.map { $0.map { tanh($0) } }
+      if Self.isSame(pooled, expected) { return false }
+      let normalized = expected.map { row in
+        let size = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        return row.map { $0 / size }
+      }
+      if Self.isSame(pooled, normalized) { return true }
+      if Self.isSame(pooled, linear) {
+        throw unsupported("its \(key) is the pooler's without the tanh, which is not supported")
+      }
+    }
+    let isMean = zip(Self.attended, starts).map { count, start in
+      [count, length].map { count in
+        (0..<configuration.hiddenSize).map { column in
+          rows[start..<start + min(count, length)].reduce(0) { $0 + $1[column] }
+            / Double(min(count, length))
+        }
+      }
+    }
+    let what =
+      if Self.isSame(pooled, first) {
+        "the first token's vector"
+      } else if (0...1).contains(where: { way in Self.isSame(pooled, isMean.map { $0[way] }) }) {
+        "the mean of the tokens' vectors"
+      } else {
+        "another function"
+      }
+    throw unsupported(
+      "its \(key) is \(what), not tanh of a linear layer over the first token's vector (or that "
+        + "divided by its length), which is supported")
+  }
+
+  /// Why a sequence output is not what it should be.
+  private func reason(
+    _ found: GraphArray, _ batch: Int, _ length: Int, isServed: (_ normalizesFirst: Bool) -> Bool
+  ) -> String {
+    let shape = [batch, length, configuration.hiddenSize]
+    guard found.shape == shape else {
+      return "its sequence_output is \(found.shape) for inputs of \([batch, length]), must be "
+        + "\(shape): an encoder with output_range is not supported"
+    }
+    if isServed(true) {
+      return "its blocks normalise before attention and feed-forward (norm_first=True), which is "
+        + "not supported: BERT normalises after them"
+    }
+    return "its sequence_output is not what BERT's encoder computes from these variables: blocks "
+      + "that normalise after attention and feed-forward, with GELU in either form or ReLU, are "
+      + "supported"
+  }
+
+  private static func isSame(_ array: GraphArray, _ rows: [[Double]]) -> Bool {
+    let expected = rows.flatMap { $0 }
+    return array.values.count == expected.count && array.shape.last == rows.first?.count
+      && zip(array.values, expected).allSatisfy { abs($0 - $1) <= tolerance * (1 + abs($1)) }
+  }
+
+  private func unsupported(_ reason: String) -> CheckpointError {
+    .unsupported(path: graph.path, reason: reason)
+  }
+}

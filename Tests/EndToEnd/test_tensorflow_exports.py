@@ -1,0 +1,79 @@
+"""Exports by TensorFlow's own code: each is served as TensorFlow would, or refused with the reason.
+
+BERT_EXPORTS=FOLDER takes those that tensorflow_exports.py has written there, instead of the sample.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import tarfile
+
+import numpy as np
+import pytest
+
+from server import ROOT, Server, run
+
+EXPORTS = pathlib.Path(
+    os.environ.get("BERT_EXPORTS", ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "exports")
+)
+NAMES = sorted(path.name.removesuffix(".tar.xz") for path in EXPORTS.glob("*.tar.xz"))
+POSITIONS = 16
+counts = collections.Counter()
+worst = collections.Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def report(request):
+    yield
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n{len(NAMES)} exports: {dict(counts)}; largest error beside TensorFlow's own:")
+        for key in sorted({key for key, _ in worst}):
+            print(f"  {key:20} {worst[key, 'ours']:.3g} ({worst[key, 'theirs']:.3g})")
+
+
+def text_of(ids, vocabulary):
+    """What the tokenizer makes these ids of: one text, or two."""
+    texts = [[]]
+    for token in ids[1:-1]:
+        if vocabulary[token] == "[SEP]":
+            texts.append([])
+        else:
+            texts[-1].append(vocabulary[token])
+    joined = [" ".join(words).replace(" ##", "") for words in texts]
+    return joined if len(joined) > 1 else joined[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_served_as_tensorflow_or_refused(name, tmp_path, log):
+    with tarfile.open(EXPORTS / f"{name}.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    golden = json.loads((tmp_path / "golden.json").read_text())
+    if golden["refusal"]:
+        refused = run("inspect", tmp_path)
+        assert refused.returncode == 1, refused.stdout
+        assert golden["refusal"] in refused.stderr, refused.stderr
+        counts["refused"] += 1
+        return
+    vocabulary = next((tmp_path / "assets").glob("*vocab.txt")).read_text().split()
+    with Server(model=tmp_path, log=log) as server:
+        for text in golden["texts"]:
+            source = text_of(text["ids"], vocabulary)
+            tokens = server.encode([source], tokens="true", output_key="sequence_output")["tokens"]
+            assert [token["id"] for token in tokens[0]] == text["ids"]
+            # Keys that the export has not are not answered.
+            for key in {"default", "pooled_output", "encoder_outputs"} - set(text["answers"]):
+                answer = server.post([source], output_key=key)
+                assert answer.status_code == 400, (key, answer.text)
+            found = server.tensors([source], output_key="all", seq_length=POSITIONS)
+            assert set(found) == set(text["answers"])
+            for key, rows in found.items():
+                rows = rows[:, 0] if key == "encoder_outputs" else rows[0]
+                exact = np.array(text["exact"][key])
+                ours = np.abs(rows - exact).max()
+                theirs = np.abs(np.array(text["answers"][key], np.float32) - exact).max()
+                worst[key, "ours"] = max(worst[key, "ours"], ours)
+                worst[key, "theirs"] = max(worst[key, "theirs"], theirs)
+                # So small a model's error is a few units in the last place.
+                assert ours < max(3 * theirs, 2e-6), (key, ours, theirs)
+    counts["served"] += 1
