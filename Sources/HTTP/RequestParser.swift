@@ -269,8 +269,11 @@ struct RequestParser {
         throw .malformed("chunk extensions are too long: leave them out")
       }
     }
+    // Compared before it is added: a size may be as large as an Int is.
+    guard size <= limits.maxBodyBytes - bodyCount else {
+      throw .bodyTooLong(limit: limits.maxBodyBytes)
+    }
     bodyCount += size
-    if bodyCount > limits.maxBodyBytes { throw .bodyTooLong(limit: limits.maxBodyBytes) }
     state = size == 0 ? .trailers : .chunk(remaining: size)
   }
 

@@ -203,7 +203,7 @@ struct HTTPClient: @unchecked Sendable {
       guard let size = Int(line, radix: 16) else { return nil }
       rest = rest[(end + 1)...]
       if size == 0 { return body }
-      guard rest.count >= size + 2 else { return nil }
+      guard size >= 0, rest.count - 2 >= size else { return nil }
       body += rest.prefix(size)
       rest = rest.dropFirst(size + 2)
     }

@@ -153,7 +153,9 @@ struct RemoteRecordEncoder: RecordEncoder {
           sequence.rowCount = values.count / hiddenSize
         }
       }
-      guard case .integer(let length) = lengths[index] else { throw Self.strange }
+      guard case .integer(let length) = lengths[index], (0...1 << 24).contains(length) else {
+        throw Self.strange
+      }
       if sequence.blocks.isEmpty { sequence.rowCount = Int(length) }
       results.append(
         .success(

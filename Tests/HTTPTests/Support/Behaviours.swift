@@ -227,6 +227,15 @@ let framingBehaviours: [Behaviour] =
     .closed("7.1", "a size of 2^64 and 5", chunked("10000000000000005\r\nhello\r\n0\r\n\r\n")),
     .closed("7.1", "a chunk over the limit", chunked("1000001\r\nhello"), 413),
   ]
+  // The sum of a size and what came before must not overflow either.
+  + [
+    "7FFFFFFF", "80000000", "FFFFFFFF", "100000000", "7FFFFFFFFFFFFFFE", "7FFFFFFFFFFFFFFF",
+    "8000000000000000", "FFFFFFFFFFFFFFFF", "1000000", "00000000001000000",
+  ].map { size in
+    .closed(
+      "7.1", "\(size) after a first chunk", chunked("1\r\na\r\n\(size)\r\n"),
+      size.count > 16 ? 400 : 413)
+  }
   + ["0x5", "+5", "-5", "5_0", " 5", "5 ", "", "g", ";e", "5\te"].map {
     .closed("7.1", "chunk size \"\($0)\"", chunked("\($0)\r\nhello\r\n0\r\n\r\n"))
   }
