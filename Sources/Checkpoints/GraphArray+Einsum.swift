@@ -54,6 +54,9 @@ extension GraphArray {
       return nil
     }
     var result = [Double](repeating: 0, count: count)
+    let freeCount = freeLengths.reduce(1, *)
+    // Back at zero after each turn through all places.
+    var place = [Int](repeating: 0, count: free.count)
     for entry in other {
       var source = 0
       var target = 0
@@ -61,8 +64,7 @@ extension GraphArray {
         source += place * array
         target += place * result
       }
-      var place = [Int](repeating: 0, count: free.count)
-      for _ in 0..<freeLengths.reduce(1, *) {
+      for _ in 0..<freeCount {
         result[target] += array.values[source] * entry.value
         for axis in free.indices.reversed() {
           place[axis] += 1

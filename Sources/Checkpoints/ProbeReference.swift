@@ -14,74 +14,96 @@ struct ProbeReference {
 
   typealias Rows = [[Double]]
 
-  /// The results of the embeddings and of every block, for one sequence. [rows, H] each.
-  func blocks(_ ids: [Int], types: [Int], attended: Int) -> [Rows] {
-    let embedded = zip(ids, types).enumerated().map { position, token in
-      let tables = [("word", token.0), ("position", position), ("token_type", token.1)]
-      let rows = tables.map { weights.row($1, of: "embeddings.\($0)_embeddings.weight") }
-      return norm("embeddings", Self.sum(Self.sum(rows[0], rows[1]), rows[2]))
-    }
-    var results = [embedded]
-    for index in 0..<configuration.blockCount {
-      results.append(block("encoder.layer.\(index)", results[index], attended))
-    }
-    return results
+  struct Sequence {
+    var ids: [Int]
+    var types: [Int]
+    /// Tokens that are not padding.
+    var attended: Int
   }
 
-  private func block(_ name: String, _ rows: Rows, _ attended: Int) -> Rows {
+  /// The results of every block for sequences of one length, one after the other. [rows, H] each.
+  func blocks(_ sequences: [Sequence]) -> [Rows] {
+    var rows: Rows = []
+    for sequence in sequences {
+      for (position, token) in zip(sequence.ids, sequence.types).enumerated() {
+        let parts = [("word", token.0), ("position", position), ("token_type", token.1)].map {
+          weights.row($1, of: "embeddings.\($0)_embeddings.weight")
+        }
+        rows.append(Self.sum(Self.sum(parts[0], parts[1]), parts[2]))
+      }
+    }
+    rows = norm("embeddings", rows)
+    return (0..<configuration.blockCount).map { index in
+      rows = block("encoder.layer.\(index)", rows, sequences)
+      return rows
+    }
+  }
+
+  private func block(_ name: String, _ rows: Rows, _ sequences: [Sequence]) -> Rows {
     let inner = "\(name).attention.output"
     if normalizesFirst {
-      let middle = zip(rows, attention(name, rows.map { norm(inner, $0) }, attended))
-        .map(Self.sum)
-      return middle.map { Self.sum($0, feedForward(name, norm("\(name).output", $0))) }
+      let middle = Self.sum(rows, attention(name, norm(inner, rows), sequences))
+      return Self.sum(middle, feedForward(name, norm("\(name).output", middle)))
     }
-    let middle = zip(rows, attention(name, rows, attended)).map { norm(inner, Self.sum($0, $1)) }
-    return middle.map { norm("\(name).output", Self.sum($0, feedForward(name, $0))) }
+    let middle = norm(inner, Self.sum(rows, attention(name, rows, sequences)))
+    return norm("\(name).output", Self.sum(middle, feedForward(name, middle)))
   }
 
-  private func attention(_ name: String, _ rows: Rows, _ attended: Int) -> Rows {
-    func project(_ part: String) -> Rows {
-      rows.map { weights.apply("\(name).attention.self.\(part)", to: $0) }
+  private func attention(_ name: String, _ rows: Rows, _ sequences: [Sequence]) -> Rows {
+    let parts = ["query", "key", "value"].map {
+      weights.apply("\(name).attention.self.\($0)", to: rows)
     }
-    let (queries, keys, values) = (project("query"), project("key"), project("value"))
     let size = configuration.headSize
-    return queries.map { query in
-      var context = [Double](repeating: 0, count: configuration.hiddenSize)
-      for head in 0..<configuration.headCount {
-        let columns = head * size..<(head + 1) * size
-        let powers = keys[..<attended].map { key in
-          exp(columns.reduce(0) { $0 + query[$1] * key[$1] } / Double(size).squareRoot())
+    var contexts: Rows = []
+    for sequence in sequences {
+      let first = contexts.count
+      let attended = first..<first + sequence.attended
+      for query in parts[0][first..<first + sequence.ids.count] {
+        var context = [Double](repeating: 0, count: configuration.hiddenSize)
+        for head in 0..<configuration.headCount {
+          let columns = head * size..<(head + 1) * size
+          let powers = parts[1][attended].map { key in
+            exp(columns.reduce(0) { $0 + query[$1] * key[$1] } / Double(size).squareRoot())
+          }
+          let sum = powers.reduce(0, +)
+          for (power, value) in zip(powers, parts[2][attended]) {
+            for column in columns { context[column] += power / sum * value[column] }
+          }
         }
-        let sum = powers.reduce(0, +)
-        for (power, value) in zip(powers, values) {
-          for column in columns { context[column] += power / sum * value[column] }
-        }
+        contexts.append(context)
       }
-      return weights.apply("\(name).attention.output.dense", to: context)
     }
+    return weights.apply("\(name).attention.output.dense", to: contexts)
   }
 
-  private func feedForward(_ name: String, _ row: [Double]) -> [Double] {
-    let inner = weights.apply("\(name).intermediate.dense", to: row).map { value in
-      switch activation {
-      case .geluErf: value / 2 * (1 + erf(value / 2.0.squareRoot()))
-      case .geluTanh:
-        value / 2
-          * (1 + tanh((2 / Double.pi).squareRoot() * (value + 0.044715 * value * value * value)))
-      case .relu: max(value, 0)
-      }
-    }
+  private func feedForward(_ name: String, _ rows: Rows) -> Rows {
+    let inner = weights.apply("\(name).intermediate.dense", to: rows).map { $0.map(activated) }
     return weights.apply("\(name).output.dense", to: inner)
   }
 
-  private func norm(_ name: String, _ row: [Double]) -> [Double] {
-    let mean = row.reduce(0, +) / Double(row.count)
-    let variance = row.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(row.count)
-    let scale = 1 / (variance + configuration.layerNormEpsilon).squareRoot()
-    let (gamma, beta) = (
-      weights.vector("\(name).LayerNorm.weight"), weights.vector("\(name).LayerNorm.bias")
-    )
-    return row.indices.map { (row[$0] - mean) * scale * gamma[$0] + beta[$0] }
+  private func activated(_ value: Double) -> Double {
+    switch activation {
+    case .geluErf: value / 2 * (1 + erf(value / 2.0.squareRoot()))
+    case .geluTanh:
+      value / 2
+        * (1 + tanh((2 / Double.pi).squareRoot() * (value + 0.044715 * value * value * value)))
+    case .relu: max(value, 0)
+    }
+  }
+
+  private func norm(_ name: String, _ rows: Rows) -> Rows {
+    let gamma = weights.vector("\(name).LayerNorm.weight")
+    let beta = weights.vector("\(name).LayerNorm.bias")
+    return rows.map { row in
+      let mean = row.reduce(0, +) / Double(row.count)
+      let variance = row.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(row.count)
+      let scale = 1 / (variance + configuration.layerNormEpsilon).squareRoot()
+      return row.indices.map { (row[$0] - mean) * scale * gamma[$0] + beta[$0] }
+    }
+  }
+
+  private static func sum(_ left: Rows, _ right: Rows) -> Rows {
+    zip(left, right).map { sum($0, $1) }
   }
 
   private static func sum(_ left: [Double], _ right: [Double]) -> [Double] {

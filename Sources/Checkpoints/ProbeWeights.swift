@@ -75,12 +75,15 @@ struct ProbeWeights {
     numbers[name].flatMap { rows(GraphArray([index]), of: $0) }?.values ?? []
   }
 
-  /// A linear layer, applied to a row.
-  func apply(_ name: String, to row: [Double]) -> [Double] {
-    var result = vector("\(name).bias")
+  /// A linear layer, applied to each row.
+  func apply(_ name: String, to rows: [[Double]]) -> [[Double]] {
+    let bias = vector("\(name).bias")
     guard let number = numbers["\(name).weight"], let weights = linear(number) else { return [] }
-    for entry in weights.entries { result[entry.output] += row[entry.input] * entry.value }
-    return result
+    return rows.map { row in
+      var result = bias
+      for entry in weights.entries { result[entry.output] += row[entry.input] * entry.value }
+      return result
+    }
   }
 
   // MARK: Values

@@ -61,26 +61,21 @@ struct SavedModelProbe {
   func finding() throws(CheckpointError) -> Finding {
     let length = min(5, configuration.positionCount)
     guard length > 1 else { throw unsupported("a model of one position is not supported") }
-    let attended = Self.attended.map { min($0, length) }
-    let sequences = attended.indices.map { row in
-      (0..<length).map { place in
-        (
-          id: (7 * row + 3 * place + 1) % configuration.vocabularySize,
-          type: place == 1 ? min(1, configuration.typeCount - 1) : 0
-        )
-      }
+    let sequences = Self.attended.enumerated().map { row, attended in
+      ProbeReference.Sequence(
+        ids: (0..<length).map { (7 * row + 3 * $0 + 1) % configuration.vocabularySize },
+        types: (0..<length).map { $0 == 1 ? min(1, configuration.typeCount - 1) : 0 },
+        attended: min(attended, length))
     }
     let arguments = (Self.roles(signature) ?? []).map { role in
-      let values = zip(sequences, attended).flatMap { tokens, attended in
-        tokens.enumerated().map { place, token in
-          switch role {
-          case "input_word_ids": Double(token.id)
-          case "input_type_ids": Double(token.type)
-          default: place < attended ? 1.0 : 0
-          }
+      let values = sequences.flatMap { sequence in
+        switch role {
+        case "input_word_ids": sequence.ids
+        case "input_type_ids": sequence.types
+        default: (0..<length).map { $0 < sequence.attended ? 1 : 0 }
         }
       }
-      return GraphRun.Value.array(GraphArray([sequences.count, length], values))
+      return GraphRun.Value.array(GraphArray([sequences.count, length], values.map(Double.init)))
     }
     var run = GraphRun(graph, weights)
     let results = try run.call(signature.name, arguments + captures)
@@ -91,7 +86,7 @@ struct SavedModelProbe {
     for (leaf, result) in zip(signature.outputs, results) {
       if case .array(let array) = result { outputs[leaf.path] = array }
     }
-    return try compare(outputs, sequences, attended, try epsilon(run.epsilons))
+    return try compare(outputs, sequences, try epsilon(run.epsilons))
   }
 
   private func epsilon(_ found: Set<Double>) throws(CheckpointError) -> Double {
@@ -105,35 +100,34 @@ struct SavedModelProbe {
   // MARK: Comparison
 
   private func compare(
-    _ outputs: [String: GraphArray], _ sequences: [[(id: Int, type: Int)]], _ attended: [Int],
-    _ epsilon: Double
+    _ outputs: [String: GraphArray], _ sequences: [ProbeReference.Sequence], _ epsilon: Double
   ) throws(CheckpointError) -> Finding {
     var configuration = configuration
     configuration.layerNormEpsilon = epsilon
-    /// The blocks' results for both sequences.
     func reference(
       _ activation: ModelConfiguration.Activation, normalizesFirst: Bool = false
-    ) -> [[[Double]]] {
-      let reference = ProbeReference(
+    ) -> [ProbeReference.Rows] {
+      ProbeReference(
         configuration: configuration, weights: weights, activation: activation,
-        normalizesFirst: normalizesFirst)
-      let each = zip(sequences, attended).map { tokens, attended in
-        reference.blocks(tokens.map(\.id), types: tokens.map(\.type), attended: attended)
-      }
-      return (1...configuration.blockCount).map { block in each.flatMap { $0[block] } }
+        normalizesFirst: normalizesFirst
+      ).blocks(sequences)
     }
+    let length = sequences[0].ids.count
     guard let sequence = outputs["sequence_output"] else {
       throw unsupported("it gives no sequence_output")
     }
-    let activations = ModelConfiguration.Activation.allCases
-    guard
-      let (activation, blocks) = activations.lazy.map({ ($0, reference($0)) })
-        .first(where: { Self.isSame(sequence, $0.1.last ?? []) })
-    else {
+    // Model Garden's own first.
+    let activations: [ModelConfiguration.Activation] = [.geluTanh, .geluErf, .relu]
+    var found: (ModelConfiguration.Activation, [ProbeReference.Rows])?
+    for activation in activations where found == nil {
+      let blocks = reference(activation)
+      if Self.isSame(sequence, blocks[blocks.count - 1]) { found = (activation, blocks) }
+    }
+    guard let (activation, blocks) = found else {
       throw unsupported(
-        reason(sequence, sequences.count, sequences[0].count) { isFirst in
+        reason(sequence, [sequences.count, length, configuration.hiddenSize]) {
           activations.contains {
-            Self.isSame(sequence, reference($0, normalizesFirst: isFirst).last ?? [])
+            Self.isSame(sequence, reference($0, normalizesFirst: true).last ?? [])
           }
         })
     }
@@ -152,7 +146,7 @@ struct SavedModelProbe {
     var normalizes = false
     for key in ["pooled_output", "default"] {
       guard let pooled = outputs[key] else { continue }
-      let isNormalized = try pooling(key, pooled, blocks.last ?? [], sequences[0].count)
+      let isNormalized = try pooling(key, pooled, blocks[blocks.count - 1], sequences)
       guard !keys.contains("pooled_output") || isNormalized == normalizes else {
         throw unsupported("its default is not its pooled_output")
       }
@@ -166,12 +160,13 @@ struct SavedModelProbe {
 
   /// Whether a pooled output is divided by its length.
   private func pooling(
-    _ key: String, _ pooled: GraphArray, _ rows: [[Double]], _ length: Int
+    _ key: String, _ pooled: GraphArray, _ rows: ProbeReference.Rows,
+    _ sequences: [ProbeReference.Sequence]
   ) throws(CheckpointError) -> Bool {
-    let starts = stride(from: 0, to: rows.count, by: length)
-    let first = starts.map { rows[$0] }
+    let length = sequences[0].ids.count
+    let first = sequences.indices.map { rows[$0 * length] }
     if hasPooler {
-      let linear = first.map { weights.apply("pooler.dense", to: $0) }
+      let linear = weights.apply("pooler.dense", to: first)
       let expected = linear.map { $0.map { tanh($0) } }
       if Self.isSame(pooled, expected) { return false }
       let normalized = expected.map { row in
@@ -183,18 +178,19 @@ struct SavedModelProbe {
         throw unsupported("its \(key) is the pooler's without the tanh, which is not supported")
       }
     }
-    let isMean = zip(Self.attended, starts).map { count, start in
-      [count, length].map { count in
-        (0..<configuration.hiddenSize).map { column in
-          rows[start..<start + min(count, length)].reduce(0) { $0 + $1[column] }
-            / Double(min(count, length))
+    func mean(_ count: (ProbeReference.Sequence) -> Int) -> ProbeReference.Rows {
+      sequences.enumerated().map { index, sequence in
+        let own = rows[index * length..<index * length + count(sequence)]
+        return (0..<configuration.hiddenSize).map { column in
+          own.reduce(0) { $0 + $1[column] } / Double(own.count)
         }
       }
     }
     let what =
       if Self.isSame(pooled, first) {
         "the first token's vector"
-      } else if (0...1).contains(where: { way in Self.isSame(pooled, isMean.map { $0[way] }) }) {
+      } else if Self.isSame(pooled, mean { $0.ids.count }) || Self.isSame(pooled, mean(\.attended))
+      {
         "the mean of the tokens' vectors"
       } else {
         "another function"
@@ -206,14 +202,13 @@ struct SavedModelProbe {
 
   /// Why a sequence output is not what it should be.
   private func reason(
-    _ found: GraphArray, _ batch: Int, _ length: Int, isServed: (_ normalizesFirst: Bool) -> Bool
+    _ found: GraphArray, _ shape: [Int], normalizesFirst: () -> Bool
   ) -> String {
-    let shape = [batch, length, configuration.hiddenSize]
     guard found.shape == shape else {
-      return "its sequence_output is \(found.shape) for inputs of \([batch, length]), must be "
-        + "\(shape): an encoder with output_range is not supported"
+      return "its sequence_output is \(found.shape) where BERT's is \(shape): an encoder with "
+        + "output_range is not supported"
     }
-    if isServed(true) {
+    if normalizesFirst() {
       return "its blocks normalise before attention and feed-forward (norm_first=True), which is "
         + "not supported: BERT normalises after them"
     }
@@ -222,7 +217,7 @@ struct SavedModelProbe {
       + "supported"
   }
 
-  private static func isSame(_ array: GraphArray, _ rows: [[Double]]) -> Bool {
+  private static func isSame(_ array: GraphArray, _ rows: ProbeReference.Rows) -> Bool {
     let expected = rows.flatMap { $0 }
     return array.values.count == expected.count && array.shape.last == rows.first?.count
       && zip(array.values, expected).allSatisfy { abs($0 - $1) <= tolerance * (1 + abs($1)) }
