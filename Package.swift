@@ -44,8 +44,11 @@ let package = Package(
       name: "COpenSSL", cSettings: cSettings,
       linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
     .target(name: "OutputMap", swiftSettings: swiftSettings),
-    .target(name: "JSON", swiftSettings: swiftSettings),
-    .target(name: "WordPiece", dependencies: ["JSON", "OutputMap"], swiftSettings: swiftSettings),
+    .target(name: "UntrustedInput", swiftSettings: swiftSettings),
+    .target(name: "JSON", dependencies: ["UntrustedInput"], swiftSettings: swiftSettings),
+    .target(
+      name: "WordPiece", dependencies: ["JSON", "OutputMap", "UntrustedInput"],
+      swiftSettings: swiftSettings),
     .target(name: "Checkpoints", swiftSettings: swiftSettings),
     .target(
       name: "BERT", dependencies: ["OutputMap", "CKernels", "Checkpoints"],
@@ -54,14 +57,14 @@ let package = Package(
     .target(
       name: "HTTP",
       dependencies: [
-        "COpenSSL", "CPlatform", "CZlib",
+        "COpenSSL", "CPlatform", "CZlib", "UntrustedInput",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: swiftSettings),
     .target(
       name: "Service",
       dependencies: [
-        "HTTP", "JSON", "WordPiece", "Batching", "OutputMap",
+        "HTTP", "JSON", "WordPiece", "Batching", "OutputMap", "UntrustedInput",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       // The page at "/": a part of the binary.
@@ -78,7 +81,7 @@ let package = Package(
       name: "bert-server",
       dependencies: [
         "BERT", "Batching", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON",
-        "OutputMap", "Service", "Settings", "WordPiece",
+        "OutputMap", "Service", "Settings", "UntrustedInput", "WordPiece",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
@@ -86,7 +89,11 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
     .testTarget(
-      name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: swiftSettings),
+      name: "UntrustedInputTests", dependencies: ["UntrustedInput"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "JSONTests", dependencies: ["JSON", "TestSupport", "UntrustedInput"],
+      swiftSettings: swiftSettings),
     .testTarget(
       name: "WordPieceTests", dependencies: ["WordPiece", "OutputMap", "TestSupport"],
       // Goldens, and the scripts that made them.
@@ -116,7 +123,8 @@ let package = Package(
     .testTarget(
       name: "ServiceTests",
       dependencies: [
-        "Service", "Batching", "HTTP", "JSON", "OutputMap", "TestSupport", "WordPiece",
+        "Service", "Batching", "HTTP", "JSON", "OutputMap", "TestSupport", "UntrustedInput",
+        "WordPiece",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: swiftSettings),

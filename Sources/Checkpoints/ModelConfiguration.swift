@@ -49,13 +49,13 @@ public struct ModelConfiguration: Equatable, Sendable {
   }
 
   /// What the sizes may be, so that no product of two of them overflows.
-  enum Limits {
+  public enum Limits {
     static let vocabularySize = 1...(1 << 24)
-    static let hiddenSize = 1...16_384
-    static let blockCount = 1...64
+    public static let hiddenSize = 1...16_384
+    public static let blockCount = 1...64
     static let headCount = 1...1024
     static let intermediateSize = 1...131_072
-    static let positionCount = 1...(1 << 20)
+    public static let positionCount = 1...(1 << 20)
     static let typeCount = 1...1024
   }
 

@@ -45,6 +45,51 @@ extension Span where Element == UInt8 {
     return !isEmpty
   }
 
+  /// `*( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] )`, RFC 9112 section 7.1.1.
+  var isChunkExtensions: Bool {
+    var index = 0
+    while index < count {
+      index = afterSpace(index)
+      guard index < count, self[index] == UInt8(ascii: ";") else { return false }
+      let name = afterSpace(index + 1)
+      index = afterToken(name)
+      if index == name { return false }
+      let equals = afterSpace(index)
+      guard equals < count, self[equals] == UInt8(ascii: "=") else { continue }
+      let value = afterSpace(equals + 1)
+      index = afterQuotedString(value) ?? afterToken(value)
+      if index == value { return false }
+    }
+    return true
+  }
+
+  private func afterSpace(_ start: Int) -> Int {
+    var index = start
+    while index < count, self[index] == 0x20 || self[index] == 0x09 { index += 1 }
+    return index
+  }
+
+  private func afterToken(_ start: Int) -> Int {
+    var index = start
+    while index < count, self[index].isTokenByte { index += 1 }
+    return index
+  }
+
+  /// RFC 9110 section 5.6.4; nil if none begins here, or it has no end. Lines have no control
+  /// bytes, so any byte may follow a backslash.
+  private func afterQuotedString(_ start: Int) -> Int? {
+    guard start < count, self[start] == UInt8(ascii: "\"") else { return nil }
+    var index = start + 1
+    while index < count {
+      switch self[index] {
+      case UInt8(ascii: "\""): return index + 1
+      case UInt8(ascii: "\\"): index += 2
+      default: index += 1
+      }
+    }
+    return nil
+  }
+
   /// Calls `body` with each element of a list with commas, trimmed, empty ones included
   /// (RFC 9110 section 5.6.1).
   func forEachListElement(_ body: (ByteSpan) -> Void) {
@@ -61,8 +106,6 @@ extension Span where Element == UInt8 {
 
 extension UInt8 {
   var isDigit: Bool { self >= 0x30 && self <= 0x39 }
-
-  var isLetter: Bool { (self | 0x20) >= 0x61 && (self | 0x20) <= 0x7A }
 
   /// tchar, RFC 9110 section 5.6.2.
   var isTokenByte: Bool {

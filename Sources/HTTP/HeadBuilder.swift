@@ -1,4 +1,5 @@
 import HTTPTypes
+import UntrustedInput
 
 /// A request head in the making, line by line (RFC 9112 sections 3, 5 and 6).
 struct HeadBuilder {
@@ -10,7 +11,7 @@ struct HeadBuilder {
   private var targetAuthority: String?
   private var host: String?
   private var fields = HTTPFields()
-  private var contentLength: Int?
+  private var contentLength: Untrusted<UInt64>?
   private var isChunked = false
   private var asksToClose = false
   private var asksToKeep = false
@@ -23,7 +24,8 @@ struct HeadBuilder {
     _ line: ByteSpan, _ limits: ServerLimits
   ) throws(HTTPFailure) {
     guard let methodEnd = line.firstIndex(of: 0x20) else {
-      throw .malformed("the request line is not METHOD TARGET VERSION")
+      throw .malformed(
+        "the request line must be a method, a target and a version with single spaces between")
     }
     let methodBytes = line.extracting(0..<methodEnd)
     guard methodBytes.isToken else { throw .malformed("the method is not a token") }
@@ -46,7 +48,7 @@ struct HeadBuilder {
   private mutating func readVersion(_ version: ByteSpan) throws(HTTPFailure) {
     guard version.count == 8, version.extracting(0..<5).string == "HTTP/", version[5].isDigit,
       version[6] == UInt8(ascii: "."), version[7].isDigit
-    else { throw .malformed("the HTTP version is not of the form HTTP/1.1") }
+    else { throw .malformed("the HTTP version must be written as HTTP/1.1") }
     guard version[5] == UInt8(ascii: "1") else { throw .unsupportedVersion }
     isVersion10 = version[7] == UInt8(ascii: "0")
   }
@@ -55,36 +57,27 @@ struct HeadBuilder {
   private mutating func readTarget(_ target: ByteSpan) throws(HTTPFailure) {
     if method == .connect { throw .unknownMethod }
     guard !target.isEmpty else { throw .malformed("the request target is empty") }
-    var index = 0
-    while index < target.count {
-      let byte = target[index]
-      guard byte > 0x20, byte < 0x7F, byte != UInt8(ascii: "#") else {
-        throw .malformed("the request target has a byte that needs percent-encoding")
-      }
-      index += 1
-      guard byte == UInt8(ascii: "%") else { continue }
-      guard index + 1 < target.count, let high = target[index].hexadecimalValue,
-        let low = target[index + 1].hexadecimalValue, high | low != 0
-      else { throw .malformed("the request target has an invalid percent-encoding") }
-      index += 2
-    }
-    if target[0] == UInt8(ascii: "/") {
-      path = target.string
-    } else if target.count == 1, target[0] == UInt8(ascii: "*"), method == .options {
+    if target.count == 1, target[0] == UInt8(ascii: "*"), method == .options {
       path = "*"
-    } else if let start = Self.schemeEnd(target) {
+      return
+    }
+    var rest = target
+    if let start = Self.schemeEnd(target) {
       var end = start
       while end < target.count, target[end] != UInt8(ascii: "/"), target[end] != UInt8(ascii: "?") {
         end += 1
       }
-      let authority = target.extracting(start..<end)
-      try Self.checkAuthority(authority)
-      targetAuthority = authority.string
-      let rest = target.extracting(end..<target.count)
-      path = rest.isEmpty || rest[0] != UInt8(ascii: "/") ? "/" + rest.string : rest.string
-    } else {
-      throw .malformed("the request target does not start with a slash")
+      targetAuthority = try Self.authority(target.extracting(start..<end))
+      rest = target.extracting(end..<target.count)
+    } else if target[0] != UInt8(ascii: "/") {
+      throw .malformed("the request target must start with a slash")
     }
+    guard rest.isPathAndQuery else {
+      throw .malformed(
+        "the request target has a character that must be percent-encoded, or a % without two "
+          + "hexadecimal digits, or %00")
+    }
+    path = !rest.isEmpty && rest[0] == UInt8(ascii: "/") ? rest.string : "/" + rest.string
   }
 
   private static func schemeEnd(_ target: ByteSpan) -> Int? {
@@ -93,45 +86,11 @@ struct HeadBuilder {
     return nil
   }
 
-  /// `uri-host [ ":" port ]` (RFC 9110 section 7.2); an http URI has no empty host (section 4.2.1).
-  private static func checkAuthority(_ authority: ByteSpan) throws(HTTPFailure) {
-    let failure = HTTPFailure.malformed("the Host is not a host name or address with a port")
-    guard !authority.isEmpty else { throw failure }
-    var end = 0
-    if authority[0] == UInt8(ascii: "[") {
-      guard let close = authority.firstIndex(of: UInt8(ascii: "]")), close > 1 else {
-        throw failure
-      }
-      for index in 1..<close {
-        let byte = authority[index]
-        guard byte.hexadecimalValue != nil || byte == UInt8(ascii: ":") || byte == UInt8(ascii: ".")
-        else { throw failure }
-      }
-      end = close + 1
-    } else {
-      while end < authority.count, authority[end] != UInt8(ascii: ":") {
-        let byte = authority[end]
-        switch byte {
-        case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"),
-          UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&"), UInt8(ascii: "'"),
-          UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "*"), UInt8(ascii: "+"),
-          UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "="), UInt8(ascii: "%"):
-          break
-        default:
-          guard byte.isDigit || byte.isLetter else { throw failure }
-        }
-        end += 1
-      }
-      guard end > 0 else { throw failure }
+  private static func authority(_ bytes: ByteSpan) throws(HTTPFailure) -> String {
+    guard bytes.isAuthority else {
+      throw .malformed("Host must be a host name or an IP address, and optionally a port")
     }
-    if end == authority.count { return }
-    guard authority[end] == UInt8(ascii: ":"), authority.count - end <= 6 else { throw failure }
-    var port = 0
-    for index in end + 1..<authority.count {
-      guard authority[index].isDigit else { throw failure }
-      port = port * 10 + Int(authority[index] - 0x30)
-    }
-    guard port <= 65535 else { throw failure }
+    return bytes.string
   }
 
   // MARK: Fields
@@ -140,7 +99,7 @@ struct HeadBuilder {
   /// which also refuses a folded line (section 5.2).
   static func fieldColon(_ line: ByteSpan) throws(HTTPFailure) -> Int {
     if line[0] == 0x20 || line[0] == 0x09 {
-      throw .malformed("a header line starts with white space: put the field on one line")
+      throw .malformed("a header line starts with white space; write each field on one line")
     }
     guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
       throw .malformed("a header line has no colon")
@@ -160,9 +119,8 @@ struct HeadBuilder {
     }
     switch name.canonicalName {
     case "host":
-      guard host == nil else { throw .malformed("there is more than one Host") }
-      try Self.checkAuthority(value)
-      host = value.string
+      guard host == nil else { throw .malformed("Host is given twice") }
+      host = try Self.authority(value)
       return
     case "content-length":
       try readContentLength(value)
@@ -187,19 +145,9 @@ struct HeadBuilder {
   /// Digits only, once: a list or a repetition may be read otherwise by a proxy in front
   /// (section 6.3).
   private mutating func readContentLength(_ value: ByteSpan) throws(HTTPFailure) {
-    guard contentLength == nil else { throw .malformed("there is more than one Content-Length") }
-    guard !value.isEmpty, value.count <= 19 else {
-      throw .malformed("the Content-Length is not a number of bytes")
-    }
-    var length = 0
-    for index in value.indices {
-      guard value[index].isDigit else {
-        throw .malformed("the Content-Length is not a number of bytes")
-      }
-      let (tens, overflow) = length.multipliedReportingOverflow(by: 10)
-      let (sum, carry) = tens.addingReportingOverflow(Int(value[index] - 0x30))
-      if overflow || carry { throw .malformed("the Content-Length is not a number of bytes") }
-      length = sum
+    guard contentLength == nil else { throw .malformed("Content-Length is given twice") }
+    guard value.count <= 19, let length = Untrusted<UInt64>(decimal: value) else {
+      throw .malformed("Content-Length must be a number of bytes of at most 19 digits")
     }
     contentLength = length
   }
@@ -207,7 +155,7 @@ struct HeadBuilder {
   /// `chunked` alone is served; a known framing with an unknown coding inside is 501, a framing
   /// that cannot be known is 400 (sections 6.1 and 6.3).
   private mutating func readTransferEncoding(_ value: ByteSpan) throws(HTTPFailure) {
-    guard !isChunked else { throw .malformed("there is more than one Transfer-Encoding") }
+    guard !isChunked else { throw .malformed("Transfer-Encoding is given twice") }
     var (codings, chunkedAt, isValid) = (0, 0, true)
     value.forEachListElement { coding in
       codings += 1
@@ -218,7 +166,7 @@ struct HeadBuilder {
       isValid = isValid && coding.isToken
     }
     guard isValid, chunkedAt == 0 || chunkedAt == codings else {
-      throw .malformed("Transfer-Encoding is not chunked, once and last")
+      throw .malformed("Transfer-Encoding must end in a single 'chunked'")
     }
     guard chunkedAt == 1 else { throw .unknownTransferCoding }
     isChunked = true
@@ -226,21 +174,24 @@ struct HeadBuilder {
 
   // MARK: End of the head
 
-  func finish() throws(HTTPFailure) -> RequestHead {
-    guard let method, let path else { throw .malformed("there is no request line") }
+  func finish(_ limits: ServerLimits) throws(HTTPFailure) -> RequestHead {
+    guard let method, let path else { throw .malformed("the request line is missing") }
     if isChunked, isVersion10 {
       throw .malformed("Transfer-Encoding needs HTTP/1.1")
     }
     if isChunked, contentLength != nil {
-      throw .malformed("Content-Length and Transfer-Encoding exclude each other")
+      throw .malformed("Content-Length and Transfer-Encoding are both given; send one of them")
     }
-    if host == nil, !isVersion10 { throw .malformed("there is no Host") }
+    if host == nil, !isVersion10 { throw .malformed("the Host header is missing") }
     if expectation == false, !isVersion10 { throw .unknownExpectation }
+    guard let length = (contentLength ?? 0).within(0...limits.maxBodyBytes) else {
+      throw .bodyTooLong(limit: limits.maxBodyBytes)
+    }
     return RequestHead(
       request: HTTPRequest(
         method: method, scheme: nil, authority: targetAuthority ?? host, path: path,
         headerFields: fields),
-      framing: isChunked ? .chunked : .length(contentLength ?? 0),
+      framing: isChunked ? .chunked : .length(length),
       isVersion10: isVersion10,
       keepsAlive: !asksToClose && (!isVersion10 || asksToKeep),
       expectsContinue: expectation == true && !isVersion10)

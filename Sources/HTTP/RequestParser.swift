@@ -1,4 +1,5 @@
 import HTTPTypes
+import UntrustedInput
 
 /// Bytes to requests, RFC 9112; resumable at every byte.
 ///
@@ -118,7 +119,7 @@ struct RequestParser {
     let start = position
     if start == input.count { return .incomplete }
     if partialLine.last == 0x0D {
-      guard input[start] == 0x0A else { throw .malformed("a CR in the head needs an LF after it") }
+      guard input[start] == 0x0A else { throw .malformed("a CR must be followed by an LF") }
       partialLine.removeLast()
       position = start + 1
       return .held
@@ -142,16 +143,16 @@ struct RequestParser {
           return .incomplete
         }
         guard input[index + 1] == 0x0A else {
-          throw .malformed("a CR in the head needs an LF after it")
+          throw .malformed("a CR must be followed by an LF")
         }
         position = index + 2
         if partialLine.isEmpty { return .inInput(start..<index) }
         partialLine.append(copying: input.extracting(start..<index))
         return .held
       case 0x0A:
-        throw .malformed("lines end in CR LF, not in LF alone")
+        throw .malformed("a line must end in CR LF, not in LF alone")
       default:
-        throw .malformed("a control byte (\(byte)) may not stand in the head or in a chunk line")
+        throw .malformed("the control character \(byte) is not allowed in headers and chunk lines")
       }
     }
     if partialLine.count + index - start > limit { throw overflow }
@@ -176,7 +177,9 @@ struct RequestParser {
     default:
       return (
         ServerLimits.maxChunkExtensionBytes,
-        .malformed("chunk extensions are too long: leave them out")
+        .malformed(
+          "the chunk extensions are longer than \(ServerLimits.maxChunkExtensionBytes) bytes: leave them out"
+        )
       )
     }
   }
@@ -186,7 +189,8 @@ struct RequestParser {
     case .requestLine(let blankLines):
       if line.isEmpty {
         guard blankLines < ServerLimits.maxBlankLines else {
-          throw .malformed("there are too many empty lines before the request line")
+          throw .malformed(
+            "more than \(ServerLimits.maxBlankLines) empty lines before the request line")
         }
         state = .requestLine(blankLines: blankLines + 1)
         return nil
@@ -206,7 +210,7 @@ struct RequestParser {
       try readChunkSize(line)
     case .chunkEnd:
       guard line.isEmpty else {
-        throw .malformed("a chunk's data is longer than its size says")
+        throw .malformed("chunk data must be followed by CR LF: is it longer than its size?")
       }
       state = .chunkSize
     case .data, .chunk:
@@ -222,14 +226,11 @@ struct RequestParser {
   }
 
   private mutating func finishHead() throws(HTTPFailure) -> RequestHead {
-    let head = try head.finish()
+    let head = try head.finish(limits)
     (fieldBytes, fieldCount) = (0, 0)
     switch head.framing {
-    case .length(let length):
-      if length > limits.maxBodyBytes { throw .bodyTooLong(limit: limits.maxBodyBytes) }
-      state = .data(remaining: length)
-    case .chunked:
-      state = .chunkSize
+    case .length(let length): state = .data(remaining: length)
+    case .chunked: state = .chunkSize
     }
     return head
   }
@@ -248,29 +249,23 @@ struct RequestParser {
 
   /// `chunk-size [ chunk-ext ]`, RFC 9112 section 7.1.
   private mutating func readChunkSize(_ line: ByteSpan) throws(HTTPFailure) {
-    var size = 0
     var digits = 0
-    while digits < line.count, let value = line[digits].hexadecimalValue {
-      digits += 1
-      guard digits <= 16 else { throw .malformed("a chunk size has more than 16 digits") }
-      let (shifted, overflow) = size.multipliedReportingOverflow(by: 16)
-      if overflow { throw .bodyTooLong(limit: limits.maxBodyBytes) }
-      size = shifted + Int(value)
-    }
-    guard digits > 0 else { throw .malformed("a chunk size is not a hexadecimal number") }
+    while digits < line.count, line[digits].hexadecimalValue != nil { digits += 1 }
+    guard digits <= 16, let claimed = Untrusted<UInt64>(hexadecimal: line.extracting(0..<digits))
+    else { throw .malformed("a chunk size must be a hexadecimal number of at most 16 digits") }
     if digits < line.count {
       let rest = line.extracting(digits..<line.count)
-      let text = rest.extracting(rest.trimmed)
-      guard !text.isEmpty, text[0] == UInt8(ascii: ";") else {
-        throw .malformed("a chunk size is not a hexadecimal number")
+      guard rest.isChunkExtensions else {
+        throw .malformed("a chunk size must be followed by CR LF or by ;name=value extensions")
       }
       extensionBytes += rest.count
       guard extensionBytes <= ServerLimits.maxChunkExtensionBytes else {
-        throw .malformed("chunk extensions are too long: leave them out")
+        throw .malformed(
+          "the chunk extensions are longer than \(ServerLimits.maxChunkExtensionBytes) bytes: leave them out"
+        )
       }
     }
-    // Compared before it is added: a size may be as large as an Int is.
-    guard size <= limits.maxBodyBytes - bodyCount else {
+    guard let size = claimed.within(0...limits.maxBodyBytes - bodyCount) else {
       throw .bodyTooLong(limit: limits.maxBodyBytes)
     }
     bodyCount += size

@@ -1,3 +1,5 @@
+import UntrustedInput
+
 extension JSONParser {
   /// A float64's exact decimal value has 767 digits at most.
   static let maximumNumberLength = 1024
@@ -32,9 +34,11 @@ extension JSONParser {
     if integerDigits + fractionDigits <= 19 {
       if isInteger {
         if isNegative, significand == 0 { return .double(-0.0) }
-        if !isNegative, let value = Int64(exactly: significand) { return .integer(value) }
+        if !isNegative, let value = Int64(exactly: significand) {
+          return .integer(Untrusted(value))
+        }
         if isNegative, significand <= 1 << 63 {
-          return .integer(Int64(truncatingIfNeeded: 0 &- significand))
+          return .integer(Untrusted(Int64(truncatingIfNeeded: 0 &- significand)))
         }
       } else if significand <= 1 << 53, let scale = Self.power(exponent - fractionDigits) {
         // Both exact in a Double, so that one rounding is all: Clinger's fast path.

@@ -1,9 +1,11 @@
+public import UntrustedInput
+
 /// A JSON value, read.
 public enum JSONValue: Sendable {
   case null
   case boolean(Bool)
   /// A number without fraction and exponent, within 64 bits.
-  case integer(Int64)
+  case integer(Untrusted<Int64>)
   /// Any other number within the range of `Double`, rounded to the nearest; `-0` too.
   case double(Double)
   /// A number as it was written: an integer beyond 64 bits, or one beyond the range of `Double`.

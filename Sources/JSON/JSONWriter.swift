@@ -1,3 +1,5 @@
+import UntrustedInput
+
 /// Appends one JSON text to an array of bytes.
 ///
 /// Commas are put where they belong; that begins and ends match, and that an object's values have
@@ -69,7 +71,9 @@ public struct JSONWriter: Sendable {
     switch value {
     case .null: null()
     case .boolean(let value): boolean(value)
-    case .integer(let value): integer(value)
+    case .integer(let value):
+      separate()
+      bytes += value.description.utf8
     case .double(let value): double(value)
     case .largeNumber(let text):
       separate()

@@ -1,3 +1,5 @@
+public import UntrustedInput
+
 /// Text from outside, compared byte by byte in linear time.
 ///
 /// `String` compares and hashes by canonical equivalence, which takes time quadratic in a run of
@@ -66,8 +68,10 @@ public struct RawText: Hashable, Comparable, Sendable, ExpressibleByStringLitera
 
   /// A whole number in decimal digits, in the one way to write it: without leading zeros, `+` or
   /// `-0`; nil for anything else.
-  public var integer: Int? {
-    guard let number = Int(string), String(number).utf8.elementsEqual(utf8) else { return nil }
+  public var integer: Untrusted<Int>? {
+    guard let number = Untrusted<Int>(string), number.description.utf8.elementsEqual(utf8) else {
+      return nil
+    }
     return number
   }
 }

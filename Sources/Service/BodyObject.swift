@@ -1,4 +1,5 @@
 import JSON
+import UntrustedInput
 
 /// A request's body as one JSON object, read member by member; null counts as absent.
 struct BodyObject {
@@ -69,11 +70,11 @@ struct BodyObject {
 
   func integer(_ name: RawText, in range: ClosedRange<Int>) throws(ServiceError) -> Int? {
     guard let value = self[name] else { return nil }
-    guard case .integer(let number) = value, range.contains(Int(number)) else {
+    guard case .integer(let claimed) = value, let number = claimed.within(range) else {
       throw error(
         name, "'\(name)' is a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
-    return Int(number)
+    return number
   }
 
   func error(_ name: RawText, _ message: String) -> ServiceError {

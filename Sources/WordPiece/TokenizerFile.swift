@@ -1,4 +1,5 @@
 import JSON
+import UntrustedInput
 
 /// A `tokenizer.json` as Hugging Face's `tokenizers` writes it, read piece by piece: what each of
 /// its steps is, or why it is refused.
@@ -205,10 +206,10 @@ struct TokenizerFileValue {
   }
 
   func integer(in range: ClosedRange<Int>) throws(TokenizerFileError) -> Int {
-    guard case .integer(let value) = value, range.contains(Int(value)) else {
+    guard case .integer(let value) = value, let number = value.within(range) else {
       throw invalid("must be an integer from \(range.lowerBound) to \(range.upperBound)")
     }
-    return Int(value)
+    return number
   }
 
   func integer(in range: ClosedRange<Int>, or fallback: Int) throws(TokenizerFileError) -> Int {

@@ -4,6 +4,7 @@ import Bulk
 import Checkpoints
 import JSON
 import OutputMap
+import UntrustedInput
 import WordPiece
 
 /// What encodes, and what its map holds.
@@ -60,7 +61,7 @@ extension EncodeCommand {
     let keys = Environment.value("BERT_SERVER_API_KEYS")?.split(separator: ",")
     let client = try HTTPClient(url: url, key: keys?.first.map(String.init))
     let asking = RemoteRecordEncoder(
-      client: client, concurrency: concurrency, query: "", columns: [], hiddenSize: 1)
+      client: client, concurrency: concurrency, query: "", columns: [], rowCounts: 1...1)
     let answer = try asking.ask("GET", "/info")
     guard answer.status == 200, let info = try? JSONParser.parse(answer.body) else {
       throw BulkError(
@@ -69,18 +70,21 @@ extension EncodeCommand {
     func text(_ name: String) -> String {
       if case .string(let text)? = info[name] { text } else { "" }
     }
-    func size(_ name: String) throws -> Int? {
-      if case .integer(let size)? = info["shape"]?[name] { Int(size) } else { nil }
+    typealias Limits = ModelConfiguration.Limits
+    func size(_ group: String, _ name: String, _ range: ClosedRange<Int>) -> Int? {
+      if case .integer(let size)? = info[group]?[name] { size.within(range) } else { nil }
     }
-    guard let hiddenSize = try size("hidden_size"), let blockCount = try size("blocks"),
-      let positionCount = try size("positions"), hiddenSize > 0,
-      case .integer(let limit)? = info["limits"]?["max_tokens"],
+    guard let hiddenSize = size("shape", "hidden_size", Limits.hiddenSize),
+      let blockCount = size("shape", "blocks", Limits.blockCount),
+      let positionCount = size("shape", "positions", Limits.positionCount),
+      let maxTokens = size("limits", "max_tokens", 1...positionCount),
       case .array(let keys)? = info["output_keys"]
     else { throw BulkError("\(url) is not a bert-server: its /info has no shape") }
     return EncodeSource(
       hiddenSize: hiddenSize, blockCount: blockCount, positionCount: positionCount,
-      hasPooler: keys.contains("default"), sentenceSize: try size("sentence_size"),
-      defaultMaxTokens: Int(limit),
+      hasPooler: keys.contains("default"),
+      sentenceSize: size("shape", "sentence_size", Limits.hiddenSize),
+      defaultMaxTokens: maxTokens,
       description: [
         ("model", text("model")), ("precision", text("precision")), ("kernels", text("kernels")),
       ]
@@ -93,7 +97,7 @@ extension EncodeCommand {
       if !layers.isEmpty { query += "&layers=" + layers.map(String.init).joined(separator: ",") }
       return RemoteRecordEncoder(
         client: client, concurrency: concurrency, query: query, columns: columns,
-        hiddenSize: hiddenSize)
+        rowCounts: seqLength.map { $0...$0 } ?? 1...limit)
     }
   }
 
@@ -135,7 +139,7 @@ extension EncodeCommand {
   private func chosenLayers(_ count: Int) throws -> [Int] {
     guard let layers else { return Array(0..<count) }
     return try layers.split(separator: ",", omittingEmptySubsequences: false).map { item in
-      guard let index = Int(item), -count..<count ~= index else {
+      guard let index = Untrusted<Int>(item)?.within(-count..<count) else {
         throw ValidationError("--layers takes block indices from \(-count) to \(count - 1)")
       }
       return index < 0 ? index + count : index

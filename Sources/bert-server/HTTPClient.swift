@@ -1,6 +1,7 @@
 import Bulk
 import COpenSSL
 import Glibc
+import UntrustedInput
 
 /// Asks a service, a connection a request.
 ///
@@ -78,9 +79,11 @@ struct HTTPClient: @unchecked Sendable {
 
   /// The whole answer; nil if there was none, or not all of it.
   ///
-  /// - Throws: `BulkError` if the service's certificate is not to be trusted.
+  /// - Parameter maxAnswerBytes: of the head and the body together.
+  /// - Throws: `BulkError` if the service's certificate is not to be trusted, or its answer is not
+  ///   HTTP.
   func ask(
-    _ method: String, _ path: String, body: [UInt8] = []
+    _ method: String, _ path: String, body: [UInt8] = [], maxAnswerBytes: Int = 1 << 20
   ) throws(BulkError) -> Answer? {
     guard let socket = connected() else { return nil }
     defer { close(socket) }
@@ -97,14 +100,19 @@ struct HTTPClient: @unchecked Sendable {
       head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n"
     }
     guard unsafe Self.send(Array((head + "\r\n").utf8) + body, to: socket, session),
-      let bytes = unsafe Self.receive(from: socket, session)
+      let bytes = unsafe Self.receive(from: socket, session, limit: maxAnswerBytes)
     else {
       guard let session = unsafe session, unsafe tls_is_distrusted(session) else { return nil }
       throw BulkError(
         "the certificate of \(authority) is not trusted: \(unsafe String(cString: tls_reason(session))); "
           + "if its authority is your own, name its file in SSL_CERT_FILE")
     }
-    return Self.parse(bytes)
+    guard bytes.count <= maxAnswerBytes else {
+      throw BulkError(
+        "the service at \(authority) sent more than the \(maxAnswerBytes) bytes that its answer "
+          + "may have")
+    }
+    return try parse(bytes, limit: maxAnswerBytes)
   }
 
   private func connected() -> Int32? {
@@ -148,8 +156,10 @@ struct HTTPClient: @unchecked Sendable {
     return true
   }
 
-  /// Everything up to the end; nil if it breaks off.
-  private static func receive(from socket: Int32, _ session: OpaquePointer?) -> [UInt8]? {
+  /// Everything up to the end, or a little more than the limit; nil if it breaks off.
+  private static func receive(
+    from socket: Int32, _ session: OpaquePointer?, limit: Int
+  ) -> [UInt8]? {
     var bytes: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 64 << 10)
     while true {
@@ -163,11 +173,12 @@ struct HTTPClient: @unchecked Sendable {
       if count == 0 { return bytes }
       guard count > 0 else { return nil }
       bytes += piece[..<count]
+      if bytes.count > limit { return bytes }
     }
   }
 
   /// Nil for what is not whole.
-  private static func parse(_ bytes: [UInt8]) -> Answer? {
+  private func parse(_ bytes: [UInt8], limit: Int) throws(BulkError) -> Answer? {
     guard
       let end = bytes.indices.dropLast(3).first(where: {
         bytes[$0] == 13 && bytes[$0 + 1] == 10 && bytes[$0 + 2] == 13 && bytes[$0 + 3] == 10
@@ -175,7 +186,9 @@ struct HTTPClient: @unchecked Sendable {
     else { return nil }
     let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")
     let words = lines.first?.split(separator: " ") ?? []
-    guard words.count >= 2, let status = Int(words[1]) else { return nil }
+    guard words.count >= 2, let status = Untrusted<Int>(words[1])?.within(100...999) else {
+      throw malformed("status line")
+    }
     var answer = Answer(status: status)
     for line in lines.dropFirst() {
       guard let colon = line.firstIndex(of: ":") else { continue }
@@ -184,29 +197,39 @@ struct HTTPClient: @unchecked Sendable {
     }
     let body = bytes[(end + 4)...]
     if answer.fields["transfer-encoding"]?.lowercased() == "chunked" {
-      guard let whole = unchunked(body) else { return nil }
+      guard let whole = try unchunked(body, limit: limit) else { return nil }
       answer.body = whole
     } else {
-      guard let length = answer.fields["content-length"].flatMap({ Int($0) }), body.count == length
-      else { return nil }
+      guard let claimed = answer.fields["content-length"].flatMap({ Untrusted<UInt64>($0) }),
+        let length = claimed.within(body.count...limit)
+      else { throw malformed("Content-Length") }
+      guard length == body.count else { return nil }
       answer.body = Array(body)
     }
     return answer
   }
 
-  /// RFC 9112, section 7.1; trailers are passed over.
-  private static func unchunked(_ bytes: ArraySlice<UInt8>) -> [UInt8]? {
+  /// RFC 9112, section 7.1; trailers are passed over. Nil for what is not whole.
+  private func unchunked(
+    _ bytes: ArraySlice<UInt8>, limit: Int
+  ) throws(BulkError) -> [UInt8]? {
     var rest = bytes
     var body: [UInt8] = []
     while let end = rest.firstIndex(of: 10) {
-      let line = String(decoding: rest[..<end], as: UTF8.self).prefix { $0.isHexDigit }
-      guard let size = Int(line, radix: 16) else { return nil }
+      let digits = rest[..<end].prefix { $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: ";") }
+      guard let claimed = Untrusted<UInt64>(hexadecimal: digits.span),
+        let size = claimed.within(0...limit)
+      else { throw malformed("chunk size") }
       rest = rest[(end + 1)...]
       if size == 0 { return body }
-      guard size >= 0, rest.count - 2 >= size else { return nil }
+      guard rest.count - 2 >= size else { return nil }
       body += rest.prefix(size)
       rest = rest.dropFirst(size + 2)
     }
     return nil
+  }
+
+  private func malformed(_ part: String) -> BulkError {
+    BulkError("the service at \(authority) sent an HTTP answer with an invalid \(part)")
   }
 }

@@ -4,6 +4,7 @@ import Glibc
 import JSON
 import OutputMap
 import Synchronization
+import UntrustedInput
 import WordPiece
 
 /// Has records encoded by a service, some requests at a time; what it refuses for now is asked again.
@@ -11,13 +12,24 @@ struct RemoteRecordEncoder: RecordEncoder {
   private static let textsPerRequest = 32
   /// Some fifty seconds in all, or what the service says.
   private static let attempts = 10
+  /// Bytes of an answer without numbers.
+  private static let maxPlainAnswerBytes = 1 << 20
 
   let client: HTTPClient
   let concurrency: Int
   /// The query of every request.
   let query: String
   let columns: [Column]
-  let hiddenSize: Int
+  /// Rows that a text may have in the answer.
+  let rowCounts: ClosedRange<Int>
+
+  /// Bytes that an answer to a full request may have: its numbers in Base64, four bytes as 5⅓.
+  private var maxAnswerBytes: Int {
+    let numbers = columns.reduce(0) {
+      $0 + $1.width * ($1.block == nil ? 1 : rowCounts.upperBound)
+    }
+    return Self.maxPlainAnswerBytes + 6 * numbers * Self.textsPerRequest
+  }
 
   /// Enough for all requests to be on their way while the slowest is waited for.
   var windowSize: Int { 4 * concurrency * Self.textsPerRequest }
@@ -86,15 +98,16 @@ struct RemoteRecordEncoder: RecordEncoder {
   {
     var wait = 0.1
     for attempt in 1...Self.attempts {
-      let answer = try client.ask(method, path, body: body)
+      let answer = try client.ask(method, path, body: body, maxAnswerBytes: maxAnswerBytes)
       if let answer, ![429, 500, 502, 503, 504].contains(answer.status) { return answer }
       guard attempt < Self.attempts else {
         throw BulkError(
           answer.map { "the service answers \($0.status): \(Self.message($0))" }
             ?? "the service at \(client.authority) does not answer")
       }
-      let told = answer?.fields["retry-after"].flatMap { Double($0) } ?? 0
-      usleep(UInt32(min(30, max(wait, told)) * 1e6))
+      let asked = answer?.fields["retry-after"].flatMap { Untrusted<UInt64>($0) }
+      let retryAfter = asked.map { Double($0.within(0...30) ?? 30) } ?? 0
+      usleep(UInt32(max(wait, retryAfter) * 1e6))
       wait = min(30, wait * 2)
     }
     throw BulkError("the service does not answer")
@@ -148,19 +161,27 @@ struct RemoteRecordEncoder: RecordEncoder {
         switch column.source {
         case .pooled: sequence.pooled = values
         case .sentence: sequence.sentence = values
-        case .block(let block):
-          sequence.blocks[block] = values
-          sequence.rowCount = values.count / hiddenSize
+        case .block(let block): sequence.blocks[block] = values
+        }
+        if column.block == nil {
+          guard values.count == column.width else { throw Self.strange }
+        } else {
+          let (rows, rest) = values.count.quotientAndRemainder(dividingBy: column.width)
+          guard rest == 0, rowCounts ~= rows, [0, rows].contains(sequence.rowCount) else {
+            throw Self.strange
+          }
+          sequence.rowCount = rows
         }
       }
-      guard case .integer(let length) = lengths[index], (0...1 << 24).contains(length) else {
-        throw Self.strange
-      }
-      if sequence.blocks.isEmpty { sequence.rowCount = Int(length) }
+      guard case .integer(let claimed) = lengths[index],
+        let length = claimed.within(
+          1...(sequence.blocks.isEmpty ? rowCounts.upperBound : sequence.rowCount))
+      else { throw Self.strange }
+      if sequence.blocks.isEmpty { sequence.rowCount = length }
       results.append(
         .success(
           EncodedRecord(
-            sequence: sequence, tokenCount: Int(length),
+            sequence: sequence, tokenCount: length,
             truncated: truncated[index] == .boolean(true))))
     }
     return results

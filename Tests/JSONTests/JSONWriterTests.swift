@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import UntrustedInput
 
 @testable import JSON
 

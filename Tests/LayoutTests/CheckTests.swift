@@ -32,13 +32,14 @@ import Testing
       """
       dependencies: [.package(url: "a", from: "1.0.0")],
       targets: [
-        .target(name: "JSON", swiftSettings: [.define("dependencies")]),
+        .target(
+          name: "JSON", dependencies: ["UntrustedInput"], swiftSettings: [.define("dependencies")]),
         // .target(name: "Gone"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
         .target(
           name: "HTTP",
           dependencies: [
-            "COpenSSL", "CPlatform", "CZlib",
+            "COpenSSL", "CPlatform", "CZlib", "UntrustedInput",
             .product(name: "HTTPTypes", package: "swift-http-types"),
           ]),
         .executableTarget(name: "Cellar", dependencies: ["JSON"]),
@@ -48,7 +49,8 @@ import Testing
     #expect(
       Checks.targets(of: manifest)
         == [
-          "JSON": [], "CZlib": [], "HTTP": ["COpenSSL", "CPlatform", "CZlib", "HTTPTypes"],
+          "JSON": ["UntrustedInput"], "CZlib": [],
+          "HTTP": ["COpenSSL", "CPlatform", "CZlib", "HTTPTypes", "UntrustedInput"],
           "Cellar": ["JSON"],
         ])
     let wrong = Checks.dependencies(of: manifest)

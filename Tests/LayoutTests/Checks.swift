@@ -70,6 +70,20 @@ enum Checks {
     }
   }
 
+  /// Text or bytes become a number in `Untrusted` alone: nowhere else is there a conversion that may
+  /// fail, or arithmetic that tells of an overflow.
+  static func numberReaders(in file: SourceFile) -> [String] {
+    guard file.room != "UntrustedInput", House.numberReaders[file.path] == nil else { return [] }
+    return file.code.enumerated().compactMap { number, line in
+      let isCondition = line.contains(/\b(guard|if|while)\b|(,|\{)$/)
+      let reads =
+        isCondition && line.contains(/\blet \w+ = U?Int\d*\((?!exactly|bitP|trunc|clamp)/)
+        || line.contains(/(flat|compact)Map\W+U?Int\d*(\(\$0\)|\.init)|map\(U?Int\d*\.init\)/)
+        || line.contains(/U?Int\d*\([^)]*, radix:/) || line.contains("ReportingOverflow")
+      return reads ? "\(file.path):\(number + 1): read the number as Untrusted" : nil
+    }
+  }
+
   static func length(of file: SourceFile) -> [String] {
     let count = file.text.utf8.count { $0 == UInt8(ascii: "\n") }
     let isGenerated = file.lines.prefix(5).contains { $0.contains(House.generatedMark) }

@@ -10,7 +10,7 @@ enum House {
   private static let c: Set = ["Darwin", "Glibc"]
   private static let rooms: Set = [
     "BERT", "Batching", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON",
-    "OutputMap", "Service", "Settings", "WordPiece",
+    "OutputMap", "Service", "Settings", "UntrustedInput", "WordPiece",
   ]
 
   /// The import table. A room without toolchain modules thinks and does not act. Nobody imports
@@ -22,18 +22,21 @@ enum House {
     "COpenSSL": Room(dependencies: []),
     "CZlib": Room(dependencies: []),
     "OutputMap": Room(dependencies: []),
-    "JSON": Room(dependencies: []),
-    "WordPiece": Room(dependencies: ["JSON", "OutputMap"]),
+    "UntrustedInput": Room(dependencies: []),
+    "JSON": Room(dependencies: ["UntrustedInput"]),
+    "WordPiece": Room(dependencies: ["JSON", "OutputMap", "UntrustedInput"]),
     "Checkpoints": Room(dependencies: [], toolchain: c.union(["FoundationEssentials"])),
     "BERT": Room(
       dependencies: ["OutputMap", "CKernels", "Checkpoints"],
       toolchain: c.union(["Synchronization"])),
     "Batching": Room(dependencies: ["OutputMap"], toolchain: ["Dispatch", "Synchronization"]),
     "HTTP": Room(
-      dependencies: ["COpenSSL", "CPlatform", "CZlib", "HTTPTypes"],
+      dependencies: ["COpenSSL", "CPlatform", "CZlib", "HTTPTypes", "UntrustedInput"],
       toolchain: c.union(["Dispatch", "Synchronization"])),
     "Service": Room(
-      dependencies: ["HTTP", "JSON", "WordPiece", "Batching", "OutputMap", "HTTPTypes"],
+      dependencies: [
+        "HTTP", "JSON", "WordPiece", "Batching", "OutputMap", "HTTPTypes", "UntrustedInput",
+      ],
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
     "Bulk": Room(dependencies: ["JSON", "OutputMap", "WordPiece"], toolchain: c),
     "Settings": Room(dependencies: [], toolchain: ["FoundationEssentials"]),
@@ -62,6 +65,18 @@ enum House {
     "try!": "ends the process on bad input",
     "as!": "ends the process on bad input",
     "fatalError(": "ends the process on bad input",
+  ]
+
+  /// Files that read numbers without `Untrusted`, each with the reason.
+  static let numberReaders: [String: String] = [
+    "Sources/Checkpoints/ElementType.swift": "an overflow is an error at once",
+    "Sources/Checkpoints/PyTorchFile.swift": "an overflow is an error at once",
+    "Sources/Checkpoints/SafetensorsHeader.swift": "an overflow is an error at once",
+    "Sources/Checkpoints/TensorBundle.swift": "an overflow is an error at once",
+    "Sources/Checkpoints/TensorFlowVariable.swift": "an overflow is an error at once",
+    "Sources/Service/Operations/Operations.swift": "writes the server's own facts",
+    "Sources/Settings/SettingDeclaration.swift": "the operator's, within its range before any use",
+    "Sources/bert-server/JSONLogHandler.swift": "writes, and does not count",
   ]
 
   /// `DispatchSource` has sharp edges on Linux: one file knows them.

@@ -1,6 +1,7 @@
 import JSON
 import TestSupport
 import Testing
+import UntrustedInput
 
 @testable import Service
 
@@ -18,7 +19,7 @@ import Testing
     if case .texts(let texts)? = request.tensors.first?.elements { texts } else { [] }
   }
 
-  private func integers(_ request: InferRequest) -> [Int64] {
+  private func integers(_ request: InferRequest) -> [Untrusted<Int64>] {
     if case .integers(let integers)? = request.tensors.first?.elements { integers } else { [] }
   }
 

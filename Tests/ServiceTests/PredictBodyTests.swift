@@ -1,6 +1,7 @@
 import JSON
 import OutputMap
 import Testing
+import UntrustedInput
 import WordPiece
 
 @testable import Service

@@ -1,5 +1,6 @@
 import JSON
 import OutputMap
+import UntrustedInput
 import WordPiece
 
 /// Parameters by name, each as it would stand in a query.
@@ -24,7 +25,7 @@ extension MapRequest {
       if model.padsRows, given["max_tokens"] == nil, !selection.blocks.isEmpty { makeRectangular() }
     case "longest": padding = .longest
     case let text?:
-      guard let length = text.integer, (3...shape.positionCount).contains(length) else {
+      guard let length = text.integer?.within(3...shape.positionCount) else {
         throw .invalid(
           "seq_length is 3 to \(shape.positionCount), or longest; it was '\(text)'")
       }
@@ -77,7 +78,7 @@ extension MapRequest {
   ) throws(ServiceError) -> [Int] {
     let count = shape.blockCount
     func index(_ text: RawText) throws(ServiceError) -> Int {
-      guard let number = text.integer, (-count..<count).contains(number) else {
+      guard let number = text.integer?.within(-count..<count) else {
         throw .invalid(
           "layers takes block indices from \(-count) to \(count - 1), such as 0,3,-1 or 2..5; "
             + "it had '\(text)'")
@@ -155,7 +156,7 @@ extension GivenParameters {
   func integer(
     _ name: RawText, _ text: RawText, in range: ClosedRange<Int>
   ) throws(ServiceError) -> Int {
-    guard let number = text.integer, range.contains(number) else {
+    guard let number = text.integer?.within(range) else {
       throw .invalid(
         "\(name) is a whole number from \(range.lowerBound) to \(range.upperBound); "
           + "it was '\(text)'")

@@ -1,5 +1,6 @@
 import JSON
 import OutputMap
+import UntrustedInput
 import WordPiece
 
 /// Columns as protocols with named tensors give them: texts, or token ids as BERT's encoder takes
@@ -8,7 +9,7 @@ struct NamedInputs {
   enum Column {
     case texts([String])
     /// [B, S].
-    case rows([ArraySlice<Int64>])
+    case rows([ArraySlice<Untrusted<Int64>>])
   }
 
   static let textNames: [RawText] = ["text", "text_pair"]
@@ -59,7 +60,7 @@ struct NamedInputs {
   }
 
   private func sequences(
-    _ ids: [ArraySlice<Int64>], _ model: ServedModel
+    _ ids: [ArraySlice<Untrusted<Int64>>], _ model: ServedModel
   ) throws(ServiceError) -> [MapInput] {
     let (masks, types) = (rows("input_mask"), rows("input_type_ids"))
     for (name, others) in [("input_mask", masks), ("input_type_ids", types)] {
@@ -82,7 +83,7 @@ struct NamedInputs {
     if case .texts(let texts)? = columns[name] { texts } else { nil }
   }
 
-  private func rows(_ name: RawText) -> [ArraySlice<Int64>]? {
+  private func rows(_ name: RawText) -> [ArraySlice<Untrusted<Int64>>]? {
     if case .rows(let rows)? = columns[name] { rows } else { nil }
   }
 }

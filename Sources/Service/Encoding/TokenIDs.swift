@@ -1,12 +1,13 @@
 import JSON
 import OutputMap
+import UntrustedInput
 import WordPiece
 
 /// Token ids that a client has made itself.
 extension ServedModel {
   /// Token ids of one text, each checked against the vocabulary.
   func ids(_ items: [JSONValue]) throws(ServiceError) -> [Int32] {
-    var ids: [Int64] = []
+    var ids: [Untrusted<Int64>] = []
     ids.reserveCapacity(items.count)
     for item in items {
       guard case .integer(let id) = item else {
@@ -17,14 +18,14 @@ extension ServedModel {
     return try self.ids(ids[...])
   }
 
-  private func ids(_ numbers: ArraySlice<Int64>) throws(ServiceError) -> [Int32] {
+  private func ids(_ numbers: ArraySlice<Untrusted<Int64>>) throws(ServiceError) -> [Int32] {
     guard !numbers.isEmpty else { throw .unprocessable("a list of token ids is empty") }
-    let count = Int64(tokenizer.vocabulary.count)
+    let count = tokenizer.vocabulary.count
     var ids: [Int32] = []
     ids.reserveCapacity(numbers.count)
-    for id in numbers {
-      guard (0..<count).contains(id) else {
-        throw .unprocessable("\(id) is no token id of this model; they are 0 to \(count - 1)")
+    for number in numbers {
+      guard let id = number.within(0..<count) else {
+        throw .unprocessable("\(number) is no token id of this model; they are 0 to \(count - 1)")
       }
       ids.append(Int32(id))
     }
@@ -38,7 +39,8 @@ extension ServedModel {
   ///   - mask: `input_mask`: 1 for a token, 0 for the padding behind them; all 1 when nil.
   ///   - types: `input_type_ids`: 0, or 1 for the second text of a pair; all 0 when nil.
   func sequence(
-    ids: ArraySlice<Int64>, mask: ArraySlice<Int64>?, types: ArraySlice<Int64>?
+    ids: ArraySlice<Untrusted<Int64>>, mask: ArraySlice<Untrusted<Int64>>?,
+    types: ArraySlice<Untrusted<Int64>>?
   ) throws(ServiceError) -> TokenSequence {
     let ids = try self.ids(ids)
     guard ids.count <= shape.positionCount else {
@@ -58,10 +60,11 @@ extension ServedModel {
     }
     var typeIDs = [Int32](repeating: 0, count: ids.count)
     if let types {
-      guard types.allSatisfy({ (0..<Int64(shape.typeCount)).contains($0) }) else {
+      let known = types.compactMap { $0.within(0..<shape.typeCount) }
+      guard known.count == types.count else {
         throw .unprocessable("input_type_ids are 0 to \(shape.typeCount - 1)")
       }
-      typeIDs = types.map { Int32($0) }
+      typeIDs = known.map { Int32($0) }
     }
     return TokenSequence(ids: ids, typeIDs: typeIDs, attendedCount: attended)
   }

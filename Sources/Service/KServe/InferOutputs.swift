@@ -1,5 +1,6 @@
 import JSON
 import OutputMap
+import UntrustedInput
 
 /// The tensors that an infer request is answered with.
 struct InferOutputs {
@@ -97,8 +98,8 @@ extension InferOutputs.Tensor.Content {
     } else if name == "lengths" {
       self = .lengths
     } else if shape.keys.contains(.encoderOutputs),
-      let block = name.dropping(prefix: "encoder_outputs.")?.integer,
-      (-shape.blockCount..<shape.blockCount).contains(block)
+      let claimed = name.dropping(prefix: "encoder_outputs.")?.integer,
+      let block = claimed.within(-shape.blockCount..<shape.blockCount)
     {
       self = .block(block < 0 ? block + shape.blockCount : block)
     } else {

@@ -2,6 +2,7 @@ import HTTP
 import HTTPTypes
 import JSON
 import OutputMap
+import UntrustedInput
 
 extension Service {
   /// `POST /v2/models/{model}[/versions/{version}]/infer`.
@@ -30,9 +31,11 @@ extension Service {
   /// Bytes of the JSON at the body's beginning; nil if all of it is.
   private static func headerLength(_ exchange: Exchange) throws(ServiceError) -> Int? {
     guard let field = exchange.request.head.headerFields[.inferenceHeaderLength] else { return nil }
-    guard let length = RawText(field).integer, length >= 0 else {
+    let size = exchange.request.body.count
+    guard let length = RawText(field).integer?.within(0...size) else {
       throw .invalid(
-        "Inference-Header-Content-Length is a number of bytes; it was '\(RawText(field))'")
+        "Inference-Header-Content-Length must be a number of bytes from 0 to the body's \(size); "
+          + "it was '\(RawText(field))'")
     }
     if length == 0, ContentType(field: exchange.request.head.headerFields[.contentType]) == .json {
       throw .invalid("Inference-Header-Content-Length is 0, so there is no JSON: say another type")
@@ -49,7 +52,7 @@ extension InferRequest {
       switch parameters[name] {
       case nil, .null: break
       case .string(let text): given[name] = [RawText(text)]
-      case .integer(let number): given[name] = [RawText(String(number))]
+      case .integer(let number): given[name] = [RawText(number.description)]
       default: throw .invalid("parameter '\(name)' is a text or a whole number")
       }
     }
@@ -59,10 +62,12 @@ extension InferRequest {
   /// The protocol's own, microseconds; 0 is none.
   fileprivate func timeout() throws(ServiceError) -> Duration? {
     switch parameters["timeout"] {
-    case nil, .null, .integer(0): return nil
-    case .integer(let microseconds) where (1...86_400_000_000).contains(microseconds):
-      return .microseconds(microseconds)
-    default: throw .invalid("parameter 'timeout' is microseconds, up to 86400000000, a day")
+    case nil, .null: return nil
+    case .integer(let claimed):
+      guard let microseconds = claimed.within(0...86_400_000_000) else { break }
+      return microseconds == 0 ? nil : .microseconds(microseconds)
+    default: break
     }
+    throw .invalid("parameter 'timeout' must be microseconds from 0 to 86400000000 (a day)")
   }
 }

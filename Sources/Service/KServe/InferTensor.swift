@@ -1,11 +1,15 @@
 import JSON
+import UntrustedInput
 
 /// An input tensor of an infer request, its elements in row-major order.
 struct InferTensor {
   enum Elements {
     case texts([String])
-    case integers([Int64])
+    case integers([Untrusted<Int64>])
   }
+
+  /// More than a body has.
+  private static let maxElements = 1 << 31
 
   let name: RawText
   let shape: [Int]
@@ -53,12 +57,16 @@ struct InferTensor {
     var count = 1
     var sizes: [Int] = []
     for item in items {
-      guard case .integer(let size) = item, (0...Int64(UInt32.max)).contains(size),
-        case (let product, let overflow) = count.multipliedReportingOverflow(by: Int(size)),
-        !overflow
-      else { throw .invalid("the shape of input '\(name)' is a list of sizes, 0 or more") }
-      count = product
-      sizes.append(Int(size))
+      // So the product of two sizes in bounds does not overflow.
+      guard case .integer(let claimed) = item, let size = claimed.within(0...maxElements),
+        count * size <= maxElements
+      else {
+        throw .invalid(
+          "the shape of input '\(name)' must be a list of sizes from 0 to \(maxElements), as is "
+            + "their product")
+      }
+      count *= size
+      sizes.append(size)
     }
     return (sizes, count)
   }
@@ -98,8 +106,8 @@ struct InferTensor {
 
   private static func integers(
     _ values: [JSONValue], _ name: RawText
-  ) throws(ServiceError) -> [Int64] {
-    var integers: [Int64] = []
+  ) throws(ServiceError) -> [Untrusted<Int64>] {
+    var integers: [Untrusted<Int64>] = []
     integers.reserveCapacity(values.count)
     for value in values {
       guard case .integer(let integer) = value else {
@@ -120,8 +128,8 @@ struct InferTensor {
       guard texts.count < count else {
         throw .invalid("input '\(name)' has more elements than its shape says, \(count)")
       }
-      guard rest.count >= 4, case let length = Int(integer(rest.prefix(4))),
-        length <= rest.count - 4
+      guard rest.count >= 4,
+        let length = Untrusted<UInt32>(littleEndian: rest.prefix(4)).within(0...rest.count - 4)
       else {
         throw .invalid("the binary data of input '\(name)' ends within an element")
       }
@@ -137,18 +145,12 @@ struct InferTensor {
 
   private static func integers(
     _ bytes: ArraySlice<UInt8>, _ size: Int, _ name: RawText
-  ) throws(ServiceError) -> [Int64] {
+  ) throws(ServiceError) -> [Untrusted<Int64>] {
     guard bytes.count % size == 0 else {
       throw .invalid("the binary data of input '\(name)' ends within an element")
     }
     return stride(from: bytes.startIndex, to: bytes.endIndex, by: size).map { start in
-      let bits = integer(bytes[start..<start + size])
-      return size == 4 ? Int64(Int32(truncatingIfNeeded: bits)) : Int64(bitPattern: bits)
+      Untrusted(littleEndian: bytes[start..<start + size])
     }
-  }
-
-  /// Little-endian.
-  private static func integer(_ bytes: ArraySlice<UInt8>) -> UInt64 {
-    bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 }

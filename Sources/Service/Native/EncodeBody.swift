@@ -1,4 +1,5 @@
 import JSON
+import UntrustedInput
 import WordPiece
 
 /// The texts of a request to `/encode`, and the parameters that stand beside them in its object.
@@ -90,7 +91,7 @@ struct EncodeBody {
     case .null: return nil
     case .string(let text): return [RawText(text)]
     case .boolean(let flag): return [flag ? "true" : "false"]
-    case .integer(let number): return [RawText(String(number))]
+    case .integer(let number): return [RawText(number.description)]
     case .array(let items) where name == "output_key" || name == "layers":
       guard !items.isEmpty else {
         throw .invalid("\(name) is an empty list; name at least one, or leave \(name) out")

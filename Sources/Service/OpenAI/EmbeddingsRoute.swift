@@ -129,9 +129,12 @@ extension Service {
     writer.string(answer.model.name)
     writer.key("usage")
     let tokens = answer.texts.reduce(0) { $0 + $1.sequence.count }
-    writer.value([
-      "prompt_tokens": .integer(Int64(tokens)), "total_tokens": .integer(Int64(tokens)),
-    ])
+    writer.beginObject()
+    for name in ["prompt_tokens", "total_tokens"] {
+      writer.key(name)
+      writer.integer(tokens)
+    }
+    writer.endObject()
     writer.endObject()
     pieces[pieces.count - 1].suffix = writer.takeBytes()
     return AnswerCursor(pieces, body.coding).response(

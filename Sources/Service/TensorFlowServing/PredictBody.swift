@@ -1,5 +1,6 @@
 import JSON
 import OutputMap
+import UntrustedInput
 
 /// The body of a `:predict` request, in TensorFlow Serving's row form (`instances`) or column form
 /// (`inputs`). Source: tensorflow/serving, `util/json_tensor.cc`.
@@ -84,7 +85,7 @@ struct PredictBody {
     _ rows: [JSONValue], _ name: RawText
   ) throws(ServiceError) -> NamedInputs.Column {
     if NamedInputs.tokenNames.contains(name) {
-      var integers: [ArraySlice<Int64>] = []
+      var integers: [ArraySlice<Untrusted<Int64>>] = []
       integers.reserveCapacity(rows.count)
       for row in rows { integers.append(try Self.integers(row, name)) }
       return .rows(integers)
@@ -97,11 +98,11 @@ struct PredictBody {
 
   private static func integers(
     _ row: JSONValue, _ name: RawText
-  ) throws(ServiceError) -> ArraySlice<Int64> {
+  ) throws(ServiceError) -> ArraySlice<Untrusted<Int64>> {
     guard case .array(let items) = row else {
       throw .invalid("input '\(name)' is \(row.kind) in a row; it is a list of whole numbers")
     }
-    var integers: [Int64] = []
+    var integers: [Untrusted<Int64>] = []
     integers.reserveCapacity(items.count)
     for item in items {
       guard case .integer(let integer) = item else {

@@ -16,92 +16,121 @@ let behaviours: [Behaviour] =
   startLineBehaviours + hostBehaviours + fieldBehaviours
   + framingBehaviours + connectionBehaviours + semanticBehaviours
 
-let startLineBehaviours: [Behaviour] = [
-  .served("3", "a plain GET", get() + end, body: "ok\n"),
-  .served("2.2", "one empty line first", crlf + get() + end),
-  .served("2.2", "two empty lines first", crlf + crlf + get() + end),
-  .closed("2.2", "five empty lines first", crlf + crlf + crlf + crlf + crlf + get() + end),
-  .closed("3", "two spaces after the method", "GET  /health HTTP/1.1" + crlf + end),
-  .closed("3", "two spaces before the version", "GET /health  HTTP/1.1" + crlf + end),
-  .closed("3", "a space after the version", "GET /health HTTP/1.1 " + crlf + end),
-  .closed("3", "a space before the method", " GET /health HTTP/1.1" + crlf + end),
-  .closed("3", "a tab as separator", "GET\t/health HTTP/1.1" + crlf + end),
-  .closed("3", "a tab before the version", "GET /health\tHTTP/1.1" + crlf + end),
-  .closed("3", "HTTP/0.9", "GET /health" + crlf + end),
-  .closed("3", "a method alone", "GET" + crlf + end),
-  .served("9110 2.5", "HTTP/1.2 is read as 1.1", "GET /health HTTP/1.2" + crlf + end),
-  .closed("9110 15.6.6", "HTTP/2.0", "GET /health HTTP/2.0" + crlf + end, 505),
-  .closed("9110 15.6.6", "HTTP/0.9 spelled out", "GET /health HTTP/0.9" + crlf + end, 505),
-  .closed(
-    "9110 15.6.6", "the HTTP/2 preface", "PRI * HTTP/2.0" + crlf + crlf + "SM" + crlf + crlf, 505),
-  .closed("2.3", "HTTP/0.99", "GET /health HTTP/0.99" + crlf + end),
-  .closed("2.3", "HTTP/1.10", "GET /health HTTP/1.10" + crlf + end),
-  .closed("2.3", "HTTP/11", "GET /health HTTP/11" + crlf + end),
-  .closed("2.3", "HTTP/1.", "GET /health HTTP/1." + crlf + end),
-  .closed("2.3", "HTTP/a.1", "GET /health HTTP/a.1" + crlf + end),
-  .closed("2.3", "http/1.1", "GET /health http/1.1" + crlf + end),
-  .closed("2.3", "a CR in the version", "GET /health HTTP/\r1.1" + crlf + end),
-  .closed("2.3", "FTP/1.1", "GET /health FTP/1.1" + crlf + end),
-  .closed("9110 9.1", "a method of separators", "G=\":<>(e),[T];?\" / HTTP/1.1" + crlf + end),
-  .closed("9110 9.1", "NUL in the method", "GET\0 / HTTP/1.1" + crlf + end),
-  .closed("9110 9.1", "ß in the method", "GETß / HTTP/1.1" + crlf + end),
-  .served("9110 15.5.6", "an unknown method", "BREW /health HTTP/1.1" + crlf + end, 405),
-  .served("9110 9.1", "methods are case-sensitive", "get /health HTTP/1.1" + crlf + end, 405),
-  .closed(
-    "3", "a method of 1000 letters",
-    String(repeating: "M", count: 1000) + " /health HTTP/1.1" + crlf + end, 501),
-  .closed("3", "a target too long", get("/" + String(repeating: "a", count: 8192)) + end, 414),
-  .closed("3", "a target far too long", get("/" + String(repeating: "a", count: 20000)) + end, 414),
-  .served(
-    "3", "a target just short enough", get("/" + String(repeating: "a", count: 8191)) + end, 404),
-  .closed("3.2", "a space in the target", get("/he alth") + end),
-  .closed("3.2", "a control byte in the target", get("/he\u{1}alth") + end),
-  .closed("3.2", "DEL in the target", get("/he\u{7F}alth") + end),
-  .closed("3.2", "a raw byte above 0x7F in the target", get("/héalth") + end),
-  .closed("3.2", "a fragment", get("/health#x") + end),
-  .closed("9110 4.2", "%zz", get("/%zz") + end),
-  .closed("9110 4.2", "% at the end", get("/%") + end),
-  .closed("9110 4.2", "%a at the end", get("/%a") + end),
-  .closed("9110 4.2", "%00", get("/a%00b") + end),
-  .closed("3.2.1", "a target without a slash", get("foo/bar") + end),
-  .closed("3.2.3", "authority form without CONNECT", get("a.com:443") + end),
-  .closed("3.2.4", "* without OPTIONS", get("*") + end),
-  .served("3.2.4", "OPTIONS *", "OPTIONS * HTTP/1.1" + crlf + end, 204),
-  .served("3.2.2", "absolute form wins over Host", get("http://b/host") + end, body: "b"),
-  .served("3.2.2", "absolute form with a port", get("HTTP://b:81/host") + end, body: "b:81"),
-  .served("3.2.2", "absolute form without a path", get("http://b?x") + end, 404),
-  .closed("9110 4.2.4", "user information in the target", get("http://u@b/host") + end),
-  .closed("9110 4.2.1", "an empty host in the target", get("http:///host") + end),
-  .closed("3.2.3", "CONNECT", "CONNECT a:1 HTTP/1.1" + crlf + end, 501),
-  .served("9110 9.3.8", "TRACE", "TRACE /health HTTP/1.1" + crlf + end, 405),
-  .served("9110 4.2.3", "/a/../health", get("/a/../health") + end),
-  .served("9110 4.2.3", "//health", get("//health") + end),
-  .served("9110 4.2.3", "/health/", get("/health/") + end),
-  .served("9110 4.2.3", "/%68ealth", get("/%68ealth") + end),
-  .served("9110 4.2.3", "above the root", get("/../health") + end, 400),
-  .closed("2.2", "a CR without LF", "GET /health HTTP/1.1\rHost: a\r\r"),
-]
+private let rawCharacters: [Behaviour] =
+  "\"<>[]\\^`{|}".flatMap { character in
+    [
+      "/health\(character)", "/health?a=\(character)", "http://a/\(character)",
+      "http://a?\(character)",
+    ]
+    .map { .closed("9110 4.2", "a raw \(character) in \($0)", get($0) + end) }
+  }
 
-let hostBehaviours: [Behaviour] = [
-  .closed("3.2", "no Host", get() + crlf),
-  .closed("3.2", "two Hosts", get() + "Host: a" + crlf + "Host: b" + crlf + crlf),
-  .closed("3.2", "the same Host twice", get() + "Host: a" + crlf + "Host: a" + crlf + crlf),
-  .closed("3.2", "Host: a b", get() + "Host: a b" + crlf + crlf),
-  .closed("3.2", "Host: a/b", get() + "Host: a/b" + crlf + crlf),
-  .closed("3.2", "Host: a@b", get() + "Host: a@b" + crlf + crlf),
-  .closed("3.2", "Host: a:99999", get() + "Host: a:99999" + crlf + crlf),
-  .closed("3.2", "Host: a:x", get() + "Host: a:x" + crlf + crlf),
-  .closed("3.2", "Host: a:1:2", get() + "Host: a:1:2" + crlf + crlf),
-  .closed("3.2", "Host: [::1", get() + "Host: [::1" + crlf + crlf),
-  .closed("3.2", "Host: []", get() + "Host: []" + crlf + crlf),
-  .closed("3.2", "Host: [::1]x", get() + "Host: [::1]x" + crlf + crlf),
-  .closed("3.2", "an empty Host", get() + "Host:" + crlf + crlf),
-  .served("3.2", "Host: [::1]:80", get() + "Host: [::1]:80" + crlf + crlf),
-  .served("3.2", "Host: a.b_c:8080", get() + "Host: a.b_c:8080" + crlf + crlf),
-  .closed("3.2", "HTTP/1.0 without Host", "GET /health HTTP/1.0" + crlf + crlf, 200),
-  .closed(
-    "3.2", "HTTP/1.0 with a bad Host", "GET /health HTTP/1.0" + crlf + "Host: a b" + crlf + crlf),
-]
+let startLineBehaviours: [Behaviour] =
+  rawCharacters + [
+    .served("3", "a plain GET", get() + end, body: "ok\n"),
+    .served("2.2", "one empty line first", crlf + get() + end),
+    .served("2.2", "two empty lines first", crlf + crlf + get() + end),
+    .closed("2.2", "five empty lines first", crlf + crlf + crlf + crlf + crlf + get() + end),
+    .closed("3", "two spaces after the method", "GET  /health HTTP/1.1" + crlf + end),
+    .closed("3", "two spaces before the version", "GET /health  HTTP/1.1" + crlf + end),
+    .closed("3", "a space after the version", "GET /health HTTP/1.1 " + crlf + end),
+    .closed("3", "a space before the method", " GET /health HTTP/1.1" + crlf + end),
+    .closed("3", "a tab as separator", "GET\t/health HTTP/1.1" + crlf + end),
+    .closed("3", "a tab before the version", "GET /health\tHTTP/1.1" + crlf + end),
+    .closed("3", "HTTP/0.9", "GET /health" + crlf + end),
+    .closed("3", "a method alone", "GET" + crlf + end),
+    .served("9110 2.5", "HTTP/1.2 is read as 1.1", "GET /health HTTP/1.2" + crlf + end),
+    .closed("9110 15.6.6", "HTTP/2.0", "GET /health HTTP/2.0" + crlf + end, 505),
+    .closed("9110 15.6.6", "HTTP/0.9 spelled out", "GET /health HTTP/0.9" + crlf + end, 505),
+    .closed(
+      "9110 15.6.6", "the HTTP/2 preface", "PRI * HTTP/2.0" + crlf + crlf + "SM" + crlf + crlf, 505),
+    .closed("2.3", "HTTP/0.99", "GET /health HTTP/0.99" + crlf + end),
+    .closed("2.3", "HTTP/1.10", "GET /health HTTP/1.10" + crlf + end),
+    .closed("2.3", "HTTP/11", "GET /health HTTP/11" + crlf + end),
+    .closed("2.3", "HTTP/1.", "GET /health HTTP/1." + crlf + end),
+    .closed("2.3", "HTTP/a.1", "GET /health HTTP/a.1" + crlf + end),
+    .closed("2.3", "http/1.1", "GET /health http/1.1" + crlf + end),
+    .closed("2.3", "a CR in the version", "GET /health HTTP/\r1.1" + crlf + end),
+    .closed("2.3", "FTP/1.1", "GET /health FTP/1.1" + crlf + end),
+    .closed("9110 9.1", "a method of separators", "G=\":<>(e),[T];?\" / HTTP/1.1" + crlf + end),
+    .closed("9110 9.1", "NUL in the method", "GET\0 / HTTP/1.1" + crlf + end),
+    .closed("9110 9.1", "ß in the method", "GETß / HTTP/1.1" + crlf + end),
+    .served("9110 15.5.6", "an unknown method", "BREW /health HTTP/1.1" + crlf + end, 405),
+    .served("9110 9.1", "methods are case-sensitive", "get /health HTTP/1.1" + crlf + end, 405),
+    .closed(
+      "3", "a method of 1000 letters",
+      String(repeating: "M", count: 1000) + " /health HTTP/1.1" + crlf + end, 501),
+    .closed("3", "a target too long", get("/" + String(repeating: "a", count: 8192)) + end, 414),
+    .closed(
+      "3", "a target far too long", get("/" + String(repeating: "a", count: 20000)) + end, 414),
+    .served(
+      "3", "a target just short enough", get("/" + String(repeating: "a", count: 8191)) + end, 404),
+    .closed("3.2", "a space in the target", get("/he alth") + end),
+    .closed("3.2", "a control byte in the target", get("/he\u{1}alth") + end),
+    .closed("3.2", "DEL in the target", get("/he\u{7F}alth") + end),
+    .closed("3.2", "a raw byte above 0x7F in the target", get("/héalth") + end),
+    .closed("3.2", "a fragment", get("/health#x") + end),
+    .served(
+      "9110 4.2", "every character of a path and a query",
+      get("/health/.././-._~!$&'()*+,;=:@a0/../health?-._~!$&'()*+,;=:@/?a0%7e") + end, 404),
+    .closed("9110 4.2", "%zz", get("/%zz") + end),
+    .closed("9110 4.2", "% at the end", get("/%") + end),
+    .closed("9110 4.2", "%a at the end", get("/%a") + end),
+    .closed("9110 4.2", "%00", get("/a%00b") + end),
+    .closed("3.2.1", "a target without a slash", get("foo/bar") + end),
+    .closed("3.2.3", "authority form without CONNECT", get("a.com:443") + end),
+    .closed("3.2.4", "* without OPTIONS", get("*") + end),
+    .served("3.2.4", "OPTIONS *", "OPTIONS * HTTP/1.1" + crlf + end, 204),
+    .served("3.2.2", "absolute form wins over Host", get("http://b/host") + end, body: "b"),
+    .served("3.2.2", "absolute form with a port", get("HTTP://b:81/host") + end, body: "b:81"),
+    .served("3.2.2", "absolute form without a path", get("http://b?x") + end, 404),
+    .closed("9110 4.2.4", "user information in the target", get("http://u@b/host") + end),
+    .closed("9110 4.2.1", "an empty host in the target", get("http:///host") + end),
+    .closed("3.2.3", "CONNECT", "CONNECT a:1 HTTP/1.1" + crlf + end, 501),
+    .served("9110 9.3.8", "TRACE", "TRACE /health HTTP/1.1" + crlf + end, 405),
+    .served("9110 4.2.3", "/a/../health", get("/a/../health") + end),
+    .served("9110 4.2.3", "//health", get("//health") + end),
+    .served("9110 4.2.3", "/health/", get("/health/") + end),
+    .served("9110 4.2.3", "/%68ealth", get("/%68ealth") + end),
+    .served("9110 4.2.3", "above the root", get("/../health") + end, 400),
+    .closed("2.2", "a CR without LF", "GET /health HTTP/1.1\rHost: a\r\r"),
+  ]
+
+private let hosts: [Behaviour] =
+  [
+    "a", "A-b.c_d~9", "a%41b", "!$&'()*+,;=", "127.0.0.1", "a:", "a:0", "a:65535", "a:00080",
+    "[::]",
+    "[::1]:", "[2001:DB8::7]:443", "[1:2:3:4:5:6:7:8]", "[::ffff:1.2.3.4]", "[v1.a:b]", "[vF.~]",
+  ].map { .served("3.2", "Host: \($0)", get() + "Host: \($0)" + crlf + crlf) }
+  + [
+    "%", "a%zz", "a%", "a%4", "a%00", "[::::::]", "[1]", "[:]", "[1:2:3:4:5:6:7:8:9]", "[::1::]",
+    "[12345::]", "[::1%25lo]", "[::1.2.3]", "[::1.2.3.256]", "[v.a]", "[v1.]", "[v1]", "[vg.a]",
+    "[v1.a/b]", "[", "]", "a]", "[::1]]", "::1", "a[", "\"a\"", "<a>", "a|b", "a\\b", "a^b", "a`b",
+    "{a}", "a#b", "a?b", ":80", "a:65536", "a:+1", "a:-1", "a:18446744073709551696", "a:8 0",
+    "[::1]80", "a,b:1:2",
+  ].map { .closed("3.2", "Host: \($0)", get() + "Host: \($0)" + crlf + crlf) }
+
+let hostBehaviours: [Behaviour] =
+  hosts + [
+    .closed("3.2", "no Host", get() + crlf),
+    .closed("3.2", "two Hosts", get() + "Host: a" + crlf + "Host: b" + crlf + crlf),
+    .closed("3.2", "the same Host twice", get() + "Host: a" + crlf + "Host: a" + crlf + crlf),
+    .closed("3.2", "Host: a b", get() + "Host: a b" + crlf + crlf),
+    .closed("3.2", "Host: a/b", get() + "Host: a/b" + crlf + crlf),
+    .closed("3.2", "Host: a@b", get() + "Host: a@b" + crlf + crlf),
+    .closed("3.2", "Host: a:99999", get() + "Host: a:99999" + crlf + crlf),
+    .closed("3.2", "Host: a:x", get() + "Host: a:x" + crlf + crlf),
+    .closed("3.2", "Host: a:1:2", get() + "Host: a:1:2" + crlf + crlf),
+    .closed("3.2", "Host: []", get() + "Host: []" + crlf + crlf),
+    .closed("3.2", "Host: [::1]x", get() + "Host: [::1]x" + crlf + crlf),
+    .closed("3.2", "an empty Host", get() + "Host:" + crlf + crlf),
+    .closed("3.2", "Host: [::1", get() + "Host: [::1" + crlf + crlf),
+    .served("3.2", "Host: [::1]:80", get() + "Host: [::1]:80" + crlf + crlf),
+    .served("3.2", "Host: a.b_c:8080", get() + "Host: a.b_c:8080" + crlf + crlf),
+    .closed("3.2", "HTTP/1.0 without Host", "GET /health HTTP/1.0" + crlf + crlf, 200),
+    .closed(
+      "3.2", "HTTP/1.0 with a bad Host", "GET /health HTTP/1.0" + crlf + "Host: a b" + crlf + crlf),
+  ]
 
 let fieldBehaviours: [Behaviour] = [
   .closed("5.1", "a space before the colon", get() + "X : v" + crlf + end),
@@ -235,6 +264,20 @@ let framingBehaviours: [Behaviour] =
     .closed(
       "7.1", "\(size) after a first chunk", chunked("1\r\na\r\n\(size)\r\n"),
       size.count > 16 ? 400 : 413)
+  }
+  + [
+    ";a", ";a=b", ";a=\"b\"", " ; a = b", "\t;\ta\t=\t\"\"", ";a;b=c;d", ";a=\"\\\"; \t\\\\\";b",
+    ";!#=$%",
+  ].map {
+    .served(
+      "7.1.1", "an extension \($0)", chunked("5\($0)\r\nhello\r\n0\($0)\r\n\r\n"), body: "hello")
+  }
+  + [
+    ";", "; ", ";a ", ";=", ";=b", ";a=", ";a= ", ";a=b=c", ";a b", ";a,b", ";a;", ";;a", ";a=\"",
+    ";a=\"b",
+    ";a=\"b\\\"", ";a=\"b\"c", ";a=b\"c\"", ";[a]", ";a=(b)", ";\"a\"", ";é", " a", "a=b",
+  ].map {
+    .closed("7.1.1", "an extension \($0)", chunked("5\($0)\r\nhello\r\n0\r\n\r\n"))
   }
   + ["0x5", "+5", "-5", "5_0", " 5", "5 ", "", "g", ";e", "5\te"].map {
     .closed("7.1", "chunk size \"\($0)\"", chunked("\($0)\r\nhello\r\n0\r\n\r\n"))

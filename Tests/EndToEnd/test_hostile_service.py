@@ -1,0 +1,107 @@
+"""`bert-server encode --server` and a service that means it ill."""
+
+import base64
+import itertools
+import json
+import socketserver
+import threading
+
+import numpy as np
+import pytest
+
+from server import run
+
+
+class HostileService(socketserver.ThreadingTCPServer):
+    """Answers each path with the bytes that it is given, and with no end if they are an iterator."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, **answers):
+        self.answers = answers
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            path = self.rfile.readline().split()[1].decode().strip("/").partition("?")[0]
+            length = 0
+            while (line := self.rfile.readline().strip()):
+                name, _, value = line.partition(b":")
+                length = int(value) if name.lower() == b"content-length" else length
+            self.rfile.read(length)
+            answer = self.server.answers[path]
+            try:
+                for piece in [answer] if isinstance(answer, bytes) else answer:
+                    self.wfile.write(piece)
+            except OSError:
+                pass  # It was hung up on, as it should be.
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+def http(body, framing=None):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return b"HTTP/1.1 200 OK\r\n%s\r\n\r\n%s" % (framing or b"Content-Length: %d" % len(body), body)
+
+
+def described(**changes):
+    """What /info says, some of its numbers changed."""
+    info = {
+        "model": "m", "precision": "float32", "kernels": "avx2", "output_keys": ["default"],
+        "shape": {"hidden_size": 4, "blocks": 2, "positions": 16}, "limits": {"max_tokens": 16},
+    }  # fmt: skip
+    for name, value in changes.items():
+        info["limits" if name == "max_tokens" else "shape"][name] = value
+    return http(info)
+
+
+def encoded(numbers=4, key="default", **changes):
+    """An answer of /encode to one text."""
+    values = [base64.b64encode(bytes(4 * numbers)).decode()]
+    return http({"outputs": {key: values}, "lengths": [3], "truncated": [False]} | changes)
+
+
+LARGE = [2**31, 2**32, 2**63 - 1, 2**63, 2**64, -1, 0, -(2**63)]
+CHUNKED = b"Transfer-Encoding: chunked"
+
+
+@pytest.mark.parametrize(
+    ("info", "answer", "words"),
+    [(described(**{name: n}), b"", "its /info has no shape") for n in LARGE
+     for name in ["hidden_size", "blocks", "positions", "max_tokens"]]
+    + [(described(), encoded(lengths=[n]), "is not one of bert-server's /encode") for n in LARGE]
+    + [(described(), http(b"1\r\na\r\n%x\r\n" % n, CHUNKED), "an invalid chunk size") for n in LARGE[:5]]
+    + [(described(), http(b"", b"Content-Length: %d" % n), "an invalid Content-Length") for n in LARGE[2:6]]
+    + [
+        (described(), http(b"+1\r\na\r\n", CHUNKED), "an invalid chunk size"),
+        (described(), http(b"\r\n\r\n", CHUNKED), "an invalid chunk size"),
+        (described(), b"HTTP/1.1 99999999999999999999 OK\r\n\r\n", "an invalid status line"),
+        (described(), encoded(numbers=3), "is not one of bert-server's /encode"),
+        (described(), encoded(lengths=[]), "is not one of bert-server's /encode"),
+        (described(), encoded(outputs={}), "is not one of bert-server's /encode"),
+        (described(), encoded(key="x"), "is not one of bert-server's /encode"),
+        (described(), itertools.chain([b"HTTP/1.1 200 OK\r\n\r\n"], itertools.repeat(bytes(65536))),
+         "bytes that its answer may have"),
+    ],
+)  # fmt: skip
+def test_a_hostile_service(info, answer, words, tmp_path):
+    """Whatever a service answers, the command ends with a message and writes no file of numbers."""
+    with HostileService(info=info, encode=answer) as service:
+        done = run("encode", "-o", tmp_path / "out", "--server", service.url, standard_input="a\n")
+    assert done.returncode == 1 and words in done.stderr, done.stderr
+    assert not list(tmp_path.glob("out/part-*"))
+
+
+def test_a_service_that_says_the_least(tmp_path):
+    """The answers that the hostile ones are made of are right."""
+    with HostileService(info=described(), encode=encoded()) as service:
+        done = run("encode", "-o", tmp_path / "out", "--server", service.url, standard_input="a\n")
+    assert done.returncode == 0, done.stderr
+    assert np.load(tmp_path / "out" / "part-00000.npy").tolist() == [[0.0] * 4]
