@@ -30,6 +30,8 @@ enum ErrorShape: Sendable, CaseIterable {
     return response
   }
 
+  private static let maxMessageScalars = 2000
+
   func status(of error: ServiceError) -> HTTPResponse.Status {
     switch (self, error) {
     case (.tei, .empty), (.plain, .empty), (.plain, .unprocessable): .badRequest
@@ -42,6 +44,9 @@ enum ErrorShape: Sendable, CaseIterable {
     status: HTTPResponse.Status, type: String, message: String, parameter: String? = nil,
     code: String? = nil, fields: HTTPFields = [:]
   ) -> Response {
+    // Whatever of the request a message repeats, the answer stays short.
+    let message = message.unicodeScalars.count <= Self.maxMessageScalars
+      ? message : String(message.unicodeScalars.prefix(Self.maxMessageScalars)) + "…"
     var writer = JSONWriter()
     writer.beginObject()
     writer.key("error")
