@@ -104,10 +104,10 @@ class Options:
             return "embedding_projection"
         if self.output_range:
             return "output_range"
-        if self.norm_first:
-            return "norm_first"
         if self.activation == "swish":
             return "GELU in either form or ReLU"
+        if self.norm_first:
+            return "norm_first"
         if self.wrapper == "none" and self.keys != "sequence_output":
             return {
                 "first": "the first token's vector",
