@@ -140,8 +140,9 @@ if Context.environment["BERT_SERVER_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Checkpoints", "HTTP", "JSON", "Service", "WordPiece", "OutputMap", "CKernels",
+        "Batching", "Checkpoints", "HTTP", "JSON", "Service", "TestSupport", "WordPiece", "OutputMap",
+        "CKernels",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
-      path: "Tests/Fuzz", exclude: ["Corpora"], swiftSettings: swiftSettings))
+      path: "Tests/Fuzz", exclude: ["Corpora", "limits.dict"], swiftSettings: swiftSettings))
 }

@@ -11,7 +11,7 @@ struct HeadBuilder {
   private var targetAuthority: String?
   private var host: String?
   private var fields = HTTPFields()
-  private var contentLength: Untrusted<UInt64>?
+  private var contentLength: Untrusted<Int64>?
   private var isChunked = false
   private var asksToClose = false
   private var asksToKeep = false
@@ -146,8 +146,8 @@ struct HeadBuilder {
   /// (section 6.3).
   private mutating func readContentLength(_ value: ByteSpan) throws(HTTPFailure) {
     guard contentLength == nil else { throw .malformed("Content-Length is given twice") }
-    guard value.count <= 19, let length = Untrusted<UInt64>(decimal: value) else {
-      throw .malformed("Content-Length must be a number of bytes of at most 19 digits")
+    guard value.count <= 19, let length = Untrusted<Int64>(decimal: value) else {
+      throw .malformed("Content-Length must be a number of bytes, in at most 19 digits and below 2^63")
     }
     contentLength = length
   }

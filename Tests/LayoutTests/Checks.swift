@@ -70,8 +70,8 @@ enum Checks {
     }
   }
 
-  /// Text or bytes become a number in `Untrusted` alone: nowhere else is there a conversion that may
-  /// fail, or arithmetic that tells of an overflow.
+  /// Text becomes a number in `Untrusted` alone: nowhere else is there a conversion that may fail, or
+  /// a loop over digits.
   static func numberReaders(in file: SourceFile) -> [String] {
     guard file.room != "UntrustedInput", House.numberReaders[file.path] == nil else { return [] }
     return file.code.enumerated().compactMap { number, line in
@@ -79,7 +79,7 @@ enum Checks {
       let reads =
         isCondition && line.contains(/\blet \w+ = U?Int\d*\((?!exactly|bitP|trunc|clamp)/)
         || line.contains(/(flat|compact)Map\W+U?Int\d*(\(\$0\)|\.init)|map\(U?Int\d*\.init\)/)
-        || line.contains(/U?Int\d*\([^)]*, radix:/) || line.contains("ReportingOverflow")
+        || line.contains(/U?Int\d*\([^)]*, radix:/) || line.contains(/ReportingOverflow\(by: (10|16|radix)\)/)
       return reads ? "\(file.path):\(number + 1): read the number as Untrusted" : nil
     }
   }

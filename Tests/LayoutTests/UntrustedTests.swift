@@ -66,7 +66,7 @@ import Testing
     "      let block = UInt32(name.dropFirst(2)),", "guard let size = Int(line, radix: 16) else {",
     "fields[0].flatMap { Int($0) }", "words.map(Int.init)", "parts.compactMap({ Int64($0) })",
     "let (tens, overflow) = length.multipliedReportingOverflow(by: 10)",
-    "(sum, carry) = a.addingReportingOverflow(b)",
+    "(sum, carry) = size.multipliedReportingOverflow(by: 16)",
   ])
   func aNumberReadByHand(line: String) {
     let file = SourceFile("Sources/HTTP/File.swift", line)
@@ -76,7 +76,8 @@ import Testing
   @Test(arguments: [
     "guard let size = Untrusted<Int>(text)?.within(0...9) else {", "let count = Int(known)",
     "String(number, radix: 16)", "typeIDs = known.map { Int32($0) }",
-    "guard let value = Int64(exactly: other) else {", "// guard let size = Int(text) else {",
+    "guard let value = Int64(exactly: other) else {",
+    "let (total, overflow) = bytes.addingReportingOverflow(more)", "// guard let size = Int(text) else {",
   ])
   func noNumberReadByHand(line: String) {
     #expect(Checks.numberReaders(in: SourceFile("Sources/HTTP/File.swift", line)) == [])
