@@ -70,6 +70,7 @@ enum House {
 
   /// Files that read numbers without `Untrusted`, each with the reason.
   static let numberReaders: [String: String] = [
+    "Sources/Checkpoints/GraphRun.swift": "a place in a list, looked up within its bounds",
     "Sources/Checkpoints/SafetensorsHeader.swift": "an overflow is an error at once",
     "Sources/Service/Operations/Operations.swift": "writes the server's own facts",
     "Sources/Settings/SettingDeclaration.swift": "the operator's, within its range before any use",
