@@ -42,7 +42,9 @@ extension TensorFlowVariable {
 
   private static func original(_ name: String) -> String? {
     var parts = name.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count > 2, parts.removeFirst() == "bert" else { return nil }
+    guard parts.count > 2, parts.removeFirst() == "bert",
+      ["embeddings", "encoder", "pooler"].contains(parts[0])
+    else { return nil }
     if parts[0] == "encoder" {
       guard parts.count > 2, let layer = layer(parts[1]) else { return nil }
       parts[1] = "layer.\(layer)"
