@@ -13,7 +13,8 @@ EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-
 
 .DEFAULT_GOAL := help
 .PHONY: help run test build model format lint test-sanitize test-races test-bounds test-neon fuzz \
-  accuracy compare-exports compare-tokens compare-http soak bench-peers bench-curves bench-servers bench-tokenizers \
+  accuracy compare-exports compare-framing compare-tokens compare-http soak bench-peers bench-curves \
+  bench-servers bench-tokenizers \
   bench-overload docs screenshots image image-test fleet-test capacity capacity-test clean \
   system system-clients system-servers system-texts system-fonts system-image system-fleet
 
@@ -65,6 +66,7 @@ fuzz: system ## fuzzes each parser for FUZZ_SECONDS=60; findings and logs go to 
 	@set -e; for name in $(or $(FUZZERS),$(notdir $(wildcard Tests/Fuzz/Corpora/*))); do \
 	  mkdir -p .build-fuzz/corpora/$$name; echo "fuzzing $$name for $(FUZZ_SECONDS) s"; \
 	  FUZZER=$$name .build-fuzz/release/Fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	    -dict=Tests/Fuzz/limits.dict \
 	    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=.build-fuzz/$$name- \
 	    .build-fuzz/corpora/$$name Tests/Fuzz/Corpora/$$name > .build-fuzz/$$name.log 2>&1 \
 	    || { tail -30 .build-fuzz/$$name.log; exit 1; }; \
@@ -103,6 +105,9 @@ compare-exports: build .venv/installed .venv/tensorflow/installed ## makes expor
 	.venv/tensorflow/bin/python Tests/EndToEnd/tensorflow_exports.py .build/exports
 	BERT_EXPORTS=$(abspath .build/exports) BERT_SERVER=$(SERVER) $(PYTHON) -m pytest \
 	  Tests/EndToEnd/test_tensorflow_exports.py
+
+compare-framing: build model .venv/installed ## splits 100,000 streams of requests as three other parsers do, or says why not
+	BERT_TEST_STREAMS=100000 BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd/test_framing.py
 
 compare-tokens: build model .venv/installed ## compares tokens with Hugging Face's over every scalar and a million strings
 	BERT_TEST_STRINGS=1000000 BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd/test_tokens.py

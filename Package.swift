@@ -140,8 +140,9 @@ if Context.environment["BERT_SERVER_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Batching", "Checkpoints", "HTTP", "JSON", "Service", "TestSupport", "WordPiece", "OutputMap",
-        "CKernels",
+        "Batching", "Checkpoints", "CKernels", "HTTP", "JSON", "OutputMap", "Service",
+        "TestSupport",
+        "WordPiece",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       path: "Tests/Fuzz", exclude: ["Corpora", "limits.dict"], swiftSettings: swiftSettings))

@@ -147,7 +147,7 @@ struct HeadBuilder {
   private mutating func readContentLength(_ value: ByteSpan) throws(HTTPFailure) {
     guard contentLength == nil else { throw .malformed("Content-Length is given twice") }
     guard value.count <= 19, let length = Untrusted<Int64>(decimal: value) else {
-      throw .malformed("Content-Length must be a number of bytes, in at most 19 digits and below 2^63")
+      throw .malformed("Content-Length must be a number of bytes below 2^63")
     }
     contentLength = length
   }

@@ -6,15 +6,17 @@ import Glibc
 /// A fuzzer takes any bytes and ends the process where something that must hold does not.
 private let fuzzers: [String: @Sendable ([UInt8]) -> Void] = [
   "connection": fuzzConnection, "target": fuzzTarget, "json": fuzzJSON, "base64": fuzzBase64,
-  "encode-body": fuzzEncodeBody, "float": fuzzFloat, "safetensors": fuzzSafetensors,
+  "encode-body": fuzzEncodeBody, "infer-body": fuzzInferBody, "predict-body": fuzzPredictBody,
+  "embeddings-body": fuzzEmbeddingsBody, "float": fuzzFloat, "safetensors": fuzzSafetensors,
   "tokenizer": fuzzTokenizer, "tokenizer-file": fuzzTokenizerFile, "gzip": fuzzGzip,
   "saved-model": fuzzSavedModel, "bundle": fuzzBundle, "zip": fuzzZip, "pickle": fuzzLegacy,
   "configuration": fuzzConfiguration, "kernels": fuzzKernels,
 ]
 
+let fuzzerName = unsafe getenv("FUZZER").map { unsafe String(cString: $0) } ?? ""
+
 private let chosen: @Sendable ([UInt8]) -> Void = {
-  let name = unsafe getenv("FUZZER").map { unsafe String(cString: $0) } ?? ""
-  guard let fuzzer = fuzzers[name] else {
+  guard let fuzzer = fuzzers[fuzzerName] else {
     print("FUZZER is one of \(fuzzers.keys.sorted().joined(separator: " "))")
     exit(2)
   }

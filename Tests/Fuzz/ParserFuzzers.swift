@@ -85,15 +85,6 @@ func fuzzFloat(_ bytes: [UInt8]) {
     parts.map { Float($0)?.bitPattern } == values.map(\.bitPattern), "a float does not come back")
 }
 
-/// The first byte chooses the content type; texts and parameters must come out, or an error.
-func fuzzEncodeBody(_ bytes: [UInt8]) {
-  let types: [ContentType] = [.unstated, .text, .json, .ndjson]
-  guard let first = bytes.first else { return }
-  _ = try? EncodeBody(
-    Array(bytes.dropFirst()), types[Int(first) % types.count],
-    limits: BodyLimits(json: JSONParser.Limits(), texts: 1000))
-}
-
 /// What is inflated stays below the limit; what we compress comes back.
 func fuzzGzip(_ bytes: [UInt8]) {
   let limit = 1 << 20
