@@ -79,7 +79,8 @@ enum Checks {
       let reads =
         isCondition && line.contains(/\blet \w+ = U?Int\d*\((?!exactly|bitP|trunc|clamp)/)
         || line.contains(/(flat|compact)Map\W+U?Int\d*(\(\$0\)|\.init)|map\(U?Int\d*\.init\)/)
-        || line.contains(/U?Int\d*\([^)]*, radix:/) || line.contains(/ReportingOverflow\(by: (10|16|radix)\)/)
+        || line.contains(/U?Int\d*\([^)]*, radix:/)
+        || line.contains(/ReportingOverflow\(by: (10|16|radix)\)/)
       return reads ? "\(file.path):\(number + 1): read the number as Untrusted" : nil
     }
   }

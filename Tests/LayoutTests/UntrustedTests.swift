@@ -77,7 +77,8 @@ import Testing
     "guard let size = Untrusted<Int>(text)?.within(0...9) else {", "let count = Int(known)",
     "String(number, radix: 16)", "typeIDs = known.map { Int32($0) }",
     "guard let value = Int64(exactly: other) else {",
-    "let (total, overflow) = bytes.addingReportingOverflow(more)", "// guard let size = Int(text) else {",
+    "let (total, overflow) = bytes.addingReportingOverflow(more)",
+    "// guard let size = Int(text) else {",
   ])
   func noNumberReadByHand(line: String) {
     #expect(Checks.numberReaders(in: SourceFile("Sources/HTTP/File.swift", line)) == [])
