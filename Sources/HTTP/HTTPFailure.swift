@@ -56,8 +56,8 @@ public enum HTTPFailure: Error, Equatable, Sendable {
     case .unknownMethod: "the method is not served here: use GET, HEAD, POST or OPTIONS"
     case .unknownTransferCoding: "the only transfer coding served is chunked, alone"
     case .unsupportedVersion: "the protocol version is not served: use HTTP/1.1"
-    case .headTimeout: "the request head was not whole in time: send it faster"
-    case .bodyTimeout: "the request body was not whole in time: send it faster, or in parts"
+    case .headTimeout: "timed out reading the request headers: send them faster"
+    case .bodyTimeout: "timed out reading the request body: send it faster, or in parts"
     case .outOfMemoryBudget:
       "the server's memory for requests is in use (max_buffered_bytes): try again in a second, "
         + "or send less at a time"
