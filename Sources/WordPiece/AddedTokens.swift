@@ -25,6 +25,8 @@ struct AddedTokens: Sendable {
 
   let tokens: [Token]
   private let trie: TokenTrie
+  /// Whether a token may hold or take along the white space that parts two words.
+  let crossWords: Bool
   /// By byte: whether a token begins with it.
   private let isFirst: [Bool]
 
@@ -40,26 +42,43 @@ struct AddedTokens: Sendable {
     }
     trie = try TokenTrie(bytes: bytes, tokens: places)
     self.isFirst = isFirst
+    crossWords = tokens.contains { token in
+      token.stripsRight
+        || AlignedText(token.spelling).scalars.contains(
+          where: CharacterClasses.shared.whiteSpace.contains)
+    }
   }
 
   var isEmpty: Bool { tokens.isEmpty }
 
-  /// The first token that stands in `text` from a byte on; nothing before that is taken along.
-  func firstMatch(in text: borrowing Span<UInt8>, from start: Int) -> Match? {
-    guard !tokens.isEmpty else { return nil }
-    var index = start
-    while index < text.count {
-      guard isFirst[Int(text[index])], let found = trie.longestToken(in: text, from: index) else {
-        index += 1
+  /// The first token that begins in `text` before a byte.
+  ///
+  /// As in `tokenizers`, it may begin in white space that the token before it took along.
+  ///
+  /// - Parameters:
+  ///   - scan: where the search begins, and where the next one does: after the token itself.
+  ///   - start: the end of the token before this one, with the white space that it took along.
+  func firstMatch(
+    in text: borrowing Span<UInt8>, from scan: inout Int, spacesFrom start: Int, before end: Int
+  ) -> Match? {
+    guard !tokens.isEmpty else {
+      scan = max(scan, end)
+      return nil
+    }
+    while scan < end {
+      guard isFirst[Int(text[scan])], let found = trie.longestToken(in: text, from: scan) else {
+        scan += 1
         continue
       }
       let token = tokens[Int(found.id)]
-      var range = index..<found.end
-      index = found.end
+      var range = scan..<found.end
+      scan = found.end
       if token.singleWord, Self.isWord(text, before: range.lowerBound, after: range.upperBound) {
         continue
       }
-      if token.stripsLeft { range = Self.spaceStart(text, range, start)..<range.upperBound }
+      if token.stripsLeft {
+        range = min(range.upperBound, Self.spaceStart(text, range, start))..<range.upperBound
+      }
       if token.stripsRight { range = range.lowerBound..<Self.spaceEnd(text, range) }
       return Match(id: token.id, range: range)
     }
@@ -85,7 +104,7 @@ struct AddedTokens: Sendable {
       guard CharacterClasses.shared.whiteSpace.contains(last.scalar) else { break }
       start = last.start
     }
-    return start
+    return max(start, limit)
   }
 
   private static func spaceEnd(_ text: borrowing Span<UInt8>, _ range: Range<Int>) -> Int {

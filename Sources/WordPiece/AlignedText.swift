@@ -103,12 +103,12 @@ struct AlignedText {
   }
 
   /// The text as UTF-8, and the index of the scalar that each byte belongs to.
-  func utf8() -> (bytes: [UInt8], scalars: [Int]) {
+  func utf8() -> (bytes: [UInt8], scalars: [Int32]) {
     var bytes: [UInt8] = []
-    var indices: [Int] = []
+    var indices: [Int32] = []
     for (index, scalar) in scalars.enumerated() {
       UTF8Text.append(scalar, to: &bytes)
-      while indices.count < bytes.count { indices.append(index) }
+      while indices.count < bytes.count { indices.append(Int32(truncatingIfNeeded: index)) }
     }
     return (bytes, indices)
   }

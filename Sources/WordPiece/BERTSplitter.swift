@@ -66,6 +66,27 @@ struct BERTSplitter: Sendable {
     }
   }
 
+  /// The last place in a range where a word ends: before a space that none is before, or before
+  /// a character that is a word of its own.
+  func lastWordEnd(
+    in text: borrowing Span<UInt8>, _ range: Range<Int>, atSpace: Bool
+  ) -> Int? {
+    let spaces = CharacterClasses.shared.whiteSpace
+    var index = range.upperBound
+    while index > range.lowerBound {
+      index -= 1
+      guard index > range.lowerBound, text[index] & 0xC0 != 0x80 else { continue }
+      if text[index] == 0x20 {
+        if !spaces.contains(UTF8Text.lastScalar(in: text, before: index).scalar) { return index }
+      } else if !atSpace,
+        characters[UTF8Text.scalar(in: text, at: index).0].kind == .isolated
+      {
+        return index
+      }
+    }
+    return nil
+  }
+
   /// A word that is ASCII up to its end, straight from the text; nearly all words of English are
   /// that, and most are one token.
   private func appendASCIIWord(

@@ -16,27 +16,51 @@ struct BytePairModel: Sendable {
   }
 
   private let merges: [Pair: Merge]
-  /// The token of each scalar of `ByteLevel`, by byte.
-  private let ids: [UInt32: Int32]
+  /// The token that each merge makes.
+  private let mergedIDs: [Int32]
+  /// The token of each scalar of `ByteLevel`, by scalar.
+  private let ids: [Int32]
+  /// By two scalars of `ByteLevel`: whether some merge joins two tokens between them.
+  private let joins: [Bool]
 
-  /// - Parameter ids: tokens of all scalars of the byte-level alphabet.
-  init(merges: [Pair: Merge], ids: [UInt32: Int32]) {
+  /// A word is cut between scalars that no merge joins, once it has so many.
+  private static let pieceLength = 256
+  /// `ByteLevel`'s scalars are below.
+  private static let scalarCount = 512
+
+  /// - Parameters:
+  ///   - merges: the two tokens of each and the one that they make, in their order.
+  ///   - ids: tokens of all scalars of the byte-level alphabet.
+  init(
+    merges list: [(first: Int32, second: Int32, merged: Int32)],
+    borders: [(last: UInt32, first: UInt32)], ids tokens: [UInt32: Int32]
+  ) {
+    var merges: [Pair: Merge] = [:]
+    for (rank, merge) in list.enumerated() {
+      merges[Pair(first: merge.first, second: merge.second)] = Merge(
+        rank: Int32(truncatingIfNeeded: rank), id: merge.merged)
+    }
     self.merges = merges
-    self.ids = ids
+    mergedIDs = list.map(\.merged)
+    ids = (0..<UInt32(Self.scalarCount)).map { tokens[$0] ?? 0 }
+    var joins = [Bool](repeating: false, count: Self.scalarCount * Self.scalarCount)
+    for border in borders where max(border.last, border.first) < Self.scalarCount {
+      joins[Int(border.last) * Self.scalarCount + Int(border.first)] = true
+    }
+    self.joins = joins
   }
 
   private struct Symbol {
+    /// Below 0 once merged into the symbol before it.
     var id: Int32
-    /// Scalars of the word; 0 once merged into the symbol before it.
-    var count: Int
-    var previous: Int
-    var next: Int
+    var previous: Int32
+    var next: Int32
   }
 
+  /// Two neighbours that may be merged. In order: by rank, the leftmost first.
   private struct Candidate {
     var rank: Int32
-    var place: Int
-    var id: Int32
+    var place: Int32
 
     func isBefore(_ other: Candidate) -> Bool {
       rank != other.rank ? rank < other.rank : place < other.place
@@ -63,10 +87,10 @@ struct BytePairModel: Sendable {
       heap[0] = last
       var index = 0
       while true {
-        let children = [2 * index + 1, 2 * index + 2].filter { $0 < heap.count }
-        guard let child = children.min(by: { heap[$0].isBefore(heap[$1]) }),
-          heap[child].isBefore(heap[index])
-        else { return first }
+        var child = 2 * index + 1
+        guard child < heap.count else { return first }
+        if child + 1 < heap.count, heap[child + 1].isBefore(heap[child]) { child += 1 }
+        guard heap[child].isBefore(heap[index]) else { return first }
         heap.swapAt(index, child)
         index = child
       }
@@ -74,33 +98,75 @@ struct BytePairModel: Sendable {
   }
 
   /// The tokens of a word, and how many of its scalars each takes.
-  func tokens(of word: ArraySlice<UInt32>) -> [(id: Int32, count: Int)] {
-    var symbols = word.enumerated().map { index, scalar in
-      Symbol(id: ids[scalar] ?? 0, count: 1, previous: index - 1, next: index + 1)
+  ///
+  /// - Parameter run: is asked whether the text is still wanted.
+  func tokens(
+    of word: ArraySlice<UInt32>, _ run: inout TokenRun
+  ) -> [(id: Int32, count: Int)] {
+    let count = Int32(truncatingIfNeeded: word.count)
+    var symbols: [Symbol] = []
+    symbols.reserveCapacity(word.count)
+    for scalar in word {
+      let place = Int32(truncatingIfNeeded: symbols.count)
+      symbols.append(
+        Symbol(
+          id: scalar < Self.scalarCount ? ids[Int(scalar)] : 0, previous: place - 1, next: place + 1))
     }
     var candidates = Candidates()
-    func offer(_ place: Int) {
-      let next = symbols[place].next
-      guard next < symbols.count else { return }
-      let pair = Pair(first: symbols[place].id, second: symbols[next].id)
+    func offer(_ place: Int32) {
+      let symbol = symbols[Int(place)]
+      guard symbol.next < count else { return }
+      let pair = Pair(first: symbol.id, second: symbols[Int(symbol.next)].id)
       guard let merge = merges[pair] else { return }
-      candidates.push(Candidate(rank: merge.rank, place: place, id: merge.id))
+      candidates.push(Candidate(rank: merge.rank, place: place))
     }
-    for index in symbols.indices { offer(index) }
+    for index in 0..<count { offer(index) }
+    var steps = 0
     while let best = candidates.pop() {
-      let symbol = symbols[best.place]
+      steps += 1
+      if steps % (1 << 16) == 0 {
+        run.willRead(0)
+        if run.isComplete { return [] }
+      }
+      let symbol = symbols[Int(best.place)]
       // What was offered may have been merged since, in part or otherwise.
-      guard symbol.count > 0, symbol.next < symbols.count,
-        merges[Pair(first: symbol.id, second: symbols[symbol.next].id)]?.id == best.id
-      else { continue }
-      let next = symbols[symbol.next]
-      symbols[symbol.next].count = 0
-      symbols[best.place] = Symbol(
-        id: best.id, count: symbol.count + next.count, previous: symbol.previous, next: next.next)
-      if next.next < symbols.count { symbols[next.next].previous = best.place }
+      guard symbol.id >= 0, symbol.next < count else { continue }
+      let next = symbols[Int(symbol.next)]
+      let id = mergedIDs[Int(best.rank)]
+      guard merges[Pair(first: symbol.id, second: next.id)]?.id == id else { continue }
+      symbols[Int(symbol.next)].id = -1
+      symbols[Int(best.place)] = Symbol(id: id, previous: symbol.previous, next: next.next)
+      if next.next < count { symbols[Int(next.next)].previous = best.place }
       if symbol.previous >= 0 { offer(symbol.previous) }
       offer(best.place)
     }
-    return symbols.lazy.filter { $0.count > 0 }.map { ($0.id, $0.count) }
+    var tokens: [(id: Int32, count: Int)] = []
+    var place: Int32 = 0
+    while place < count {
+      let symbol = symbols[Int(place)]
+      tokens.append((symbol.id, Int(symbol.next - place)))
+      place = symbol.next
+    }
+    return tokens
+  }
+
+  private func isBorder(_ scalars: [UInt32], _ index: Int) -> Bool {
+    let (last, first) = (scalars[index - 1], scalars[index])
+    guard max(last, first) < Self.scalarCount else { return false }
+    return !joins[Int(last) * Self.scalarCount + Int(first)]
+  }
+
+  /// The end of the first piece of a word, which nothing is merged across.
+  func border(in scalars: [UInt32], _ word: Range<Int>) -> Int {
+    var index = word.lowerBound
+    guard word.count > Self.pieceLength else { return word.upperBound }
+    index += Self.pieceLength
+    while index < word.upperBound, !isBorder(scalars, index) { index += 1 }
+    return index
+  }
+
+  /// The last place from an index on that nothing is merged across; 0 if there is none.
+  func lastBorder(in scalars: [UInt32], from start: Int) -> Int {
+    scalars.indices.dropFirst(max(1, start)).last { isBorder(scalars, $0) } ?? 0
   }
 }

@@ -20,7 +20,7 @@ enum NormalizerStep: Sendable {
     case whiteSpace
   }
 
-  func apply(to text: inout AlignedText) {
+  func apply(to text: inout AlignedText, _ part: TextPart) {
     let classes = CharacterClasses.shared
     switch self {
     case .bert(let options): Self.applyBERT(options, to: &text)
@@ -29,12 +29,14 @@ enum NormalizerStep: Sendable {
     case .stripAccents: text.removeAll { classes.marks.contains($0) }
     case .strip(let left, let right):
       let isKept = { !classes.whiteSpace.contains($0) }
-      let start = left ? text.scalars.firstIndex(where: isKept) ?? text.count : 0
-      let end = right ? text.scalars.lastIndex(where: isKept).map { $0 + 1 } ?? start : text.count
+      let start = left && part.isFirst ? text.scalars.firstIndex(where: isKept) ?? text.count : 0
+      let end =
+        right && part.isLast
+        ? text.scalars.lastIndex(where: isKept).map { $0 + 1 } ?? start : text.count
       text.keep(start..<max(start, end))
     case .replace(let pattern, let replacement): pattern.replace(with: replacement, in: &text)
     case .prepend(let prefix):
-      guard text.count > 0 else { return }
+      guard part.isFirst, text.count > 0 else { return }
       var result = AlignedText()
       for scalar in prefix { result.append(scalar, text.sources[0]) }
       result.append(text, 0..<text.count)

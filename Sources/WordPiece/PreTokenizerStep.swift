@@ -32,7 +32,10 @@ enum PreTokenizerStep: Sendable {
   /// A part of a text, and whether it is a delimiter.
   typealias Part = (range: Range<Int>, isDelimiter: Bool)
 
-  func apply(to text: inout AlignedText, _ splits: inout [Range<Int>]) {
+  /// - Parameter beginsInWord: whether the first split goes on with a word of the text before.
+  func apply(
+    to text: inout AlignedText, _ splits: inout [Range<Int>], _ beginsInWord: Bool = false
+  ) {
     let classes = CharacterClasses.shared
     switch self {
     case .bert:
@@ -48,12 +51,12 @@ enum PreTokenizerStep: Sendable {
     case .digits(let each):
       split(text, &splits, each ? .isolated : .contiguous) { classes.numeric.contains($0) }
     case .metaspace(let metaspace):
-      metaspace.replace(in: &text, &splits)
+      metaspace.replace(in: &text, &splits, beginsInWord)
       if metaspace.splits {
         split(text, &splits, .mergedWithNext) { $0 == metaspace.replacement }
       }
     case .byteLevel(let addsPrefixSpace, let isSplitting):
-      Self.toBytes(&text, &splits, addsPrefixSpace, isSplitting)
+      Self.toBytes(&text, &splits, addsPrefixSpace, isSplitting, beginsInWord)
     case .split(let pattern, let behavior):
       splits = splits.flatMap { Self.join(Self.parts(text, $0, pattern), behavior) }
     }
@@ -62,13 +65,14 @@ enum PreTokenizerStep: Sendable {
   /// Splits at GPT-2's words, and writes their bytes in its alphabet.
   private static func toBytes(
     _ text: inout AlignedText, _ splits: inout [Range<Int>], _ addsPrefixSpace: Bool,
-    _ isSplitting: Bool
+    _ isSplitting: Bool, _ beginsInWord: Bool
   ) {
     var result = AlignedText()
     var ranges: [Range<Int>] = []
     for split in splits where !split.isEmpty {
       var part = AlignedText()
-      if addsPrefixSpace && text.scalars[split.lowerBound] != 0x20 {
+      let isContinued = beginsInWord && ranges.isEmpty
+      if addsPrefixSpace && !isContinued && text.scalars[split.lowerBound] != 0x20 {
         part.append(0x20, text.sources[split.lowerBound])
       }
       part.append(text, split)
@@ -159,14 +163,16 @@ enum PreTokenizerStep: Sendable {
 
 extension PreTokenizerStep.Metaspace {
   /// Spaces become the replacement, and one more is put before each part as the scheme says.
-  fileprivate func replace(in text: inout AlignedText, _ splits: inout [Range<Int>]) {
+  fileprivate func replace(
+    in text: inout AlignedText, _ splits: inout [Range<Int>], _ beginsInWord: Bool
+  ) {
     var result = AlignedText()
     var ranges: [Range<Int>] = []
     for split in splits where !split.isEmpty {
       let start = result.count
       let (first, source) = (text.scalars[split.lowerBound], text.sources[split.lowerBound])
       let isPrepended =
-        switch prepends {
+        switch beginsInWord && ranges.isEmpty ? .never : prepends {
         case .always: true
         case .never: false
         case .first: source.start == 0

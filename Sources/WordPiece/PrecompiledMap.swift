@@ -44,7 +44,11 @@ struct PrecompiledMap: Sendable {
     return nil
   }
 
-  func apply(to text: inout AlignedText) {
+  /// - Returns: whether what was dropped at the text's start moved the places of all that follows,
+  ///   as it does in `tokenizers`.
+  @discardableResult
+  func apply(to text: inout AlignedText) -> Bool {
+    var movesPlaces = false
     var changes: [AlignedText.Change] = []
     changes.reserveCapacity(text.count)
     var isChanged = false
@@ -55,8 +59,11 @@ struct PrecompiledMap: Sendable {
       for (index, scalar) in outputs.enumerated() {
         changes.append(.init(scalar: scalar, count: index < outputs.count - newCount ? 0 : 1))
       }
-      if outputs.count < count, let last = changes.indices.last {
+      guard outputs.count < count else { return }
+      if let last = changes.indices.last {
         changes[last].count += outputs.count - count
+      } else {
+        movesPlaces = true
       }
     }
     // Grapheme clusters, but only short ones: that is how `tokenizers` does it.
@@ -74,5 +81,6 @@ struct PrecompiledMap: Sendable {
       }
     }
     if isChanged { text.transform(changes) }
+    return movesPlaces
   }
 }

@@ -14,24 +14,49 @@ struct TextPipeline: Sendable {
   /// Those that are sought in the normalised text.
   let addedTokens: AddedTokens
   let trimming: OffsetTrimming?
+  private(set) var cuts: TextCuts?
+
+  init(
+    normalizers: [NormalizerStep], preTokenizers: [PreTokenizerStep], model: Model,
+    addedTokens: AddedTokens, trimming: OffsetTrimming?
+  ) {
+    self.normalizers = normalizers
+    self.preTokenizers = preTokenizers
+    self.model = model
+    self.addedTokens = addedTokens
+    self.trimming = trimming
+    cuts = TextCuts(self)
+  }
+
+  /// A word that goes on in the next part of the text.
+  struct OpenWord {
+    fileprivate var pieces: NormalizedWord?
+    fileprivate var unigram = UnigramWord()
+    fileprivate var bytes = AlignedText()
+  }
 
   /// The tokens of a part of the text.
+  ///
+  /// - Parameter word: the one that the part before this one ended in.
   func appendTokens(
-    of text: borrowing Span<UInt8>, in range: Range<Int>, to run: inout TokenRun
+    of text: borrowing Span<UInt8>, in part: TextPart, _ word: inout OpenWord,
+    to run: inout TokenRun
   ) {
-    var aligned = AlignedText(text, range)
-    for normalizer in normalizers { normalizer.apply(to: &aligned) }
+    let aligned = normalized(text, part)
     guard !addedTokens.isEmpty else {
-      return appendWords(of: aligned, 0..<aligned.count, text, to: &run)
+      return appendWords(of: aligned, 0..<aligned.count, part, text, &word, to: &run)
     }
+    // Such parts begin and end with whole words.
     let (bytes, scalars) = aligned.utf8()
     /// The scalar at a byte, or the end.
-    func index(_ byte: Int) -> Int { byte < bytes.count ? scalars[byte] : aligned.count }
+    func index(_ byte: Int) -> Int { byte < bytes.count ? Int(scalars[byte]) : aligned.count }
     var start = 0
     while start < bytes.count && !run.isComplete {
-      let match = addedTokens.firstMatch(in: bytes.span, from: start)
+      var scan = start
+      let match = addedTokens.firstMatch(
+        in: bytes.span, from: &scan, spacesFrom: start, before: bytes.count)
       let end = match?.range.lowerBound ?? bytes.count
-      appendWords(of: aligned, index(start)..<index(end), text, to: &run)
+      appendWords(of: aligned, index(start)..<index(end), part, text, &word, to: &run)
       guard let match, !run.isComplete else { return }
       let range = index(match.range.lowerBound)..<index(match.range.upperBound)
       run.append(match.id, aligned.source(of: range))
@@ -40,43 +65,119 @@ struct TextPipeline: Sendable {
     }
   }
 
+  private func normalized(_ text: borrowing Span<UInt8>, _ part: TextPart) -> AlignedText {
+    var aligned = AlignedText(text, part.range)
+    for normalizer in normalizers { normalizer.apply(to: &aligned, part) }
+    return aligned
+  }
+
+  /// What the pre-tokenizers make of a part of a text.
+  func words(of text: borrowing Span<UInt8>, _ part: TextPart) -> [[UInt32]] {
+    var aligned = normalized(text, part)
+    let words = split(&aligned, 0..<aligned.count, part)
+    return words.map { Array(aligned.scalars[$0]) }
+  }
+
+  private func split(
+    _ text: inout AlignedText, _ range: Range<Int>, _ part: TextPart
+  ) -> [Range<Int>] {
+    var splits = [range]
+    for step in preTokenizers { step.apply(to: &text, &splits, part.beginsInWord) }
+    return splits.filter { !$0.isEmpty }
+  }
+
   /// - Parameter source: the text that came in.
   private func appendWords(
-    of text: AlignedText, _ range: Range<Int>, _ source: borrowing Span<UInt8>,
-    to run: inout TokenRun
+    of text: AlignedText, _ range: Range<Int>, _ part: TextPart,
+    _ source: borrowing Span<UInt8>, _ word: inout OpenWord, to run: inout TokenRun
   ) {
     var text = text
-    var splits = [range]
-    for step in preTokenizers { step.apply(to: &text, &splits) }
-    switch model {
-    case .wordPiece(let model):
-      var word = NormalizedWord(limit: model.limit, hasSources: run.hasSources)
-      for split in splits where !run.isComplete {
+    let splits = split(&text, range, part)
+    for (index, split) in splits.enumerated() where !run.isComplete {
+      let isOpen = part.endsInWord && index == splits.count - 1
+      switch model {
+      case .wordPiece(let model):
+        var pieces =
+          word.pieces.take() ?? NormalizedWord(limit: model.limit, hasSources: run.hasSources)
         for index in split {
-          word.append(text.scalars[index], from: text.source(of: index..<index + 1))
+          pieces.append(text.scalars[index], from: text.source(of: index..<index + 1))
         }
-        model.append(&word, to: &run)
-      }
-    case .unigram(let model):
-      for split in splits where !split.isEmpty && !run.isComplete {
-        model.append(text, split, to: &run)
-      }
-    case .bytePair(let model):
-      for split in splits where !run.isComplete {
-        var start = split.lowerBound
-        for token in model.tokens(of: text.scalars[split]) {
-          let range = start..<start + token.count
-          var place = text.source(of: range)
-          if run.hasSources, let trimming {
-            let spaces = OffsetTrimming.spaces(text.scalars[range])
-            place = trimming.trim(
-              place, leading: spaces.leading, trailing: spaces.trailing, isFirst: run.ids.isEmpty,
-              in: source)
-          }
-          run.append(token.id, place)
-          start = range.upperBound
+        if !isOpen { model.append(&pieces, to: &run) }
+        word.pieces = pieces
+      case .unigram(let model):
+        word.unigram.append(text, split, hasSources: run.hasSources)
+        model.appendTokens(of: &word.unigram, isOpen: isOpen, to: &run)
+      case .bytePair(let model):
+        if word.bytes.count == 0, !isOpen {
+          append(model, text, split, source, to: &run)
+          continue
         }
-        run.dropExcess()
+        let known = word.bytes.count
+        word.bytes.append(text, split)
+        let count =
+          isOpen ? model.lastBorder(in: word.bytes.scalars, from: known) : word.bytes.count
+        append(model, word.bytes, 0..<count, source, to: &run)
+        word.bytes.keep(count..<word.bytes.count)
+      }
+    }
+  }
+
+  private func append(
+    _ model: BytePairModel, _ text: AlignedText, _ word: Range<Int>,
+    _ source: borrowing Span<UInt8>, to run: inout TokenRun
+  ) {
+    var start = word.lowerBound
+    while start < word.upperBound && !run.isComplete {
+      let border = model.border(in: text.scalars, start..<word.upperBound)
+      for token in model.tokens(of: text.scalars[start..<border], &run) {
+        let range = start..<start + token.count
+        var place = text.source(of: range)
+        if run.hasSources, let trimming {
+          let spaces = OffsetTrimming.spaces(text.scalars[range])
+          place = trimming.trim(
+            place, leading: spaces.leading, trailing: spaces.trailing, isFirst: run.ids.isEmpty,
+            in: source)
+        }
+        run.append(token.id, place)
+        start = range.upperBound
+      }
+      start = border
+      run.dropExcess()
+    }
+  }
+
+  /// Whether places in the text depend on how it begins: then it is read as one.
+  func movesPlaces(_ text: borrowing Span<UInt8>, from start: Int) -> Bool {
+    // One character is looked at; what stands behind so many bytes cannot belong to it.
+    var end = min(text.count, start + 64)
+    while end < text.count, text[end] & 0xC0 == 0x80 { end += 1 }
+    var aligned = AlignedText(text, start..<end)
+    for step in normalizers {
+      guard case .precompiled(let map) = step else {
+        step.apply(to: &aligned, TextPart(range: start..<end))
+        continue
+      }
+      if map.apply(to: &aligned) { return true }
+    }
+    return false
+  }
+
+  /// Scalars that some step looks for.
+  var patterns: Set<UInt32> {
+    var patterns: Set<UInt32> = []
+    for case .replace(.text(let text), _) in normalizers { patterns.formUnion(text) }
+    for case .split(let text, _) in preTokenizers { patterns.formUnion(text) }
+    patterns.remove(0x20)
+    return patterns
+  }
+
+  /// Whether a token that is sought in normalised text could stand across the cut before a space.
+  var hasTokensWithSpaces: Bool {
+    let text = Array("a a".utf8)
+    let space = normalized(text.span, TextPart(range: text.indices)).scalars.dropFirst()
+    return addedTokens.tokens.contains { token in
+      AlignedText(token.spelling).scalars.dropFirst().contains {
+        space.dropLast().contains($0) || CharacterClasses.shared.whiteSpace.contains($0)
       }
     }
   }

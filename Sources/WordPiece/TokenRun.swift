@@ -15,6 +15,14 @@ struct TokenRun {
   /// More tokens, with a text that is not yet at its end, will not change the answer.
   private(set) var isComplete = false
 
+  /// Bytes of text that were read.
+  private(set) var readCount = 0
+  /// The most of them at once.
+  private(set) var largestRead = 0
+  /// Whether the caller gave the text up.
+  private(set) var isCancelled = false
+  private let asksCaller: (@Sendable () -> Bool)?
+
   let hasSources: Bool
   /// The text of a pair, or the word of a list, that is being read.
   var part = 0
@@ -25,7 +33,10 @@ struct TokenRun {
   /// it is done once in a while.
   private let highWater: Int
 
-  init(limit: Int, keep: Keep, hasSources: Bool) {
+  init(
+    limit: Int, keep: Keep, hasSources: Bool, isCancelled: (@Sendable () -> Bool)? = nil
+  ) {
+    asksCaller = isCancelled
     // No text has so many tokens, and sums stay within an Int.
     self.limit = min(limit, 1 << 40)
     self.keep = keep
@@ -45,6 +56,13 @@ struct TokenRun {
   mutating func append(_ id: Int32, _ bytes: @autoclosure () -> Range<Int>) {
     ids.append(id)
     if hasSources { sources.append(TokenSource(part: part, bytes: bytes())) }
+  }
+
+  /// To be called before so many bytes are read.
+  mutating func willRead(_ count: Int) {
+    readCount += count
+    largestRead = max(largestRead, count)
+    if asksCaller?() == true { (isCancelled, isComplete) = (true, true) }
   }
 
   /// Takes the latest tokens back, down to `count` of `ids`.

@@ -11,6 +11,15 @@ public enum TokenizerInput: Equatable, Sendable {
   case words([String])
 }
 
+extension TokenizerInput {
+  /// The text with a prompt before it; nil for pairs and words, which have no such place.
+  public func prompted(_ prompt: String?) -> TokenizerInput? {
+    guard let prompt else { return self }
+    guard case .single(let text) = self else { return nil }
+    return .single(prompt + text)
+  }
+}
+
 /// What becomes of a text with more tokens than allowed.
 public enum Truncation: Sendable {
   /// Its first tokens are kept.

@@ -75,7 +75,7 @@ extension Tokenizer {
     var result: [AddedTokens.Token] = []
     for var token in tokens where token.isNormalized {
       var text = AlignedText(token.spelling)
-      for normalizer in normalizers { normalizer.apply(to: &text) }
+      for normalizer in normalizers { normalizer.apply(to: &text, TextPart(range: 0..<text.count)) }
       token.spelling = text.utf8().bytes
       guard !token.spelling.isEmpty else {
         throw .unsupported(

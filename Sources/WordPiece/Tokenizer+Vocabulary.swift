@@ -8,8 +8,21 @@ public struct SpecialTokens: Equatable, Sendable {
   public var mask = "[MASK]"
   /// More tokens that text may name.
   public var others: [String] = []
+  /// Those of all these that take the white space before them along.
+  public var stripsLeft: Set<String> = []
 
   public init() {}
+
+  /// RoBERTa's.
+  public static let roberta = {
+    var tokens = SpecialTokens()
+    (tokens.unknown, tokens.separator, tokens.padding) = ("<unk>", "</s>", "<pad>")
+    (tokens.classification, tokens.mask) = ("<s>", "<mask>")
+    return tokens
+  }()
+
+  /// Those that every input needs.
+  var framing: [String] { [padding, unknown, classification, separator] }
 }
 
 extension Tokenizer {
@@ -27,16 +40,14 @@ extension Tokenizer {
     template = TokenTemplate(
       classification: try id(specialTokens.classification),
       separator: try id(specialTokens.separator))
-    let required = [
-      specialTokens.padding, specialTokens.unknown, specialTokens.classification,
-      specialTokens.separator,
-    ]
     var tokens: [AddedTokens.Token] = []
-    for name in required + [specialTokens.mask] + specialTokens.others {
+    for name in specialTokens.framing + [specialTokens.mask] + specialTokens.others {
       guard let id = vocabulary.id(of: name), !tokens.contains(where: { $0.id == id }) else {
         continue
       }
-      tokens.append(AddedTokens.Token(id: id, spelling: Array(name.utf8)))
+      tokens.append(
+        AddedTokens.Token(
+          id: id, spelling: Array(name.utf8), stripsLeft: specialTokens.stripsLeft.contains(name)))
     }
     specialIDs = Set(tokens.map(\.id))
     addedTokens = try AddedTokens(rules == .huggingFace ? tokens : [])

@@ -33,6 +33,8 @@ public struct Tokenizer: Sendable {
   /// How a pair is cut: text by text in turn, as TensorFlow does it, else the longer text first.
   let trimsPairsEvenly: Bool
   let decoder: TokenDecoder
+  /// Bytes of a text that are read as one, if it can be cut there.
+  var partSize = 8 << 10
 
   /// The highest token type that it gives: the model needs one more.
   public func highestType(ofPairs: Bool) -> Int {
@@ -51,9 +53,12 @@ public struct Tokenizer: Sendable {
   ///   - length: fill the answer up to that many positions with `padding`, type 0; a longer
   ///     answer stays as it is.
   ///   - withSources: whether to find out where each token comes from.
+  ///   - isCancelled: asked before the first byte and then every few kilobytes; once it says yes,
+  ///     `TokenizerError.cancelled` is thrown.
   public func tokenize(
     _ input: TokenizerInput, maxTokens: Int, truncation: Truncation = .right,
-    padTo length: Int? = nil, withSources: Bool = false
+    padTo length: Int? = nil, withSources: Bool = false,
+    isCancelled: (@Sendable () -> Bool)? = nil
   ) throws(TokenizerError) -> Tokenization {
     let isPair = if case .pair = input { true } else { false }
     let pieces = isPair ? template.pair : template.single
@@ -69,9 +74,12 @@ public struct Tokenizer: Sendable {
       case .right: .first(stops: !isPair)
       case .error: .first(stops: false)
       }
-    var first = TokenRun(limit: room, keep: keep, hasSources: withSources)
-    var second = TokenRun(limit: room, keep: keep, hasSources: withSources)
+    var first = TokenRun(
+      limit: room, keep: keep, hasSources: withSources, isCancelled: isCancelled)
+    var second = first
     switch input {
+    case .single(let text) where truncation == .left:
+      first = lastTokens(of: text, room, first)
     case .single(let text):
       appendTokens(of: text, to: &first)
     case .pair(let text, let other):
@@ -84,6 +92,7 @@ public struct Tokenizer: Sendable {
         appendTokens(of: word, to: &first)
       }
     }
+    guard !first.isCancelled, !second.isCancelled else { throw .cancelled }
     let total = first.totalCount + second.totalCount
     if total > room {
       guard truncation != .error else {
@@ -100,25 +109,7 @@ public struct Tokenizer: Sendable {
     return frame(pieces, [first, second], padTo: length, truncated: total > room)
   }
 
-  private func appendTokens(of text: String, to run: inout TokenRun) {
-    let bytes = text.utf8.span
-    var start = 0
-    while start < bytes.count && !run.isComplete {
-      let match = addedTokens.firstMatch(in: bytes, from: start)
-      let range = start..<(match?.range.lowerBound ?? bytes.count)
-      switch engine {
-      case .bert(let splitter): splitter.appendTokens(of: bytes, in: range, to: &run)
-      case .steps(let pipeline): pipeline.appendTokens(of: bytes, in: range, to: &run)
-      }
-      guard let match, !run.isComplete else { return }
-      let isFirst = run.ids.isEmpty
-      run.append(match.id, place(of: match, in: bytes, isFirst: isFirst))
-      run.dropExcess()
-      start = match.range.upperBound
-    }
-  }
-
-  private func place(
+  func place(
     of match: AddedTokens.Match, in text: borrowing Span<UInt8>, isFirst: Bool
   ) -> Range<Int> {
     guard let trimming else { return match.range }

@@ -4,6 +4,8 @@ public enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible 
   case tooLong(count: Int, limit: Int)
   /// The special tokens alone are more than the limit.
   case limitTooSmall(limit: Int, least: Int)
+  /// The caller's `isCancelled` said so.
+  case cancelled
 
   public var description: String {
     switch self {
@@ -11,6 +13,8 @@ public enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible 
       "the text has \(count) tokens, \(limit) are allowed: shorten it, or let it be truncated"
     case .limitTooSmall(let limit, let least):
       "\(limit) tokens are too few: the special tokens alone are \(least)"
+    case .cancelled:
+      "the text was given up before all of it was tokenized"
     }
   }
 }

@@ -38,20 +38,23 @@ extension TokenizerFile {
     var text: [UInt8] = []
     var places: [Range<Int>] = []
     var scores: [Double] = []
-    try forEachModelElement("vocab") { element in
+    try forEachModelElement("vocab") { element, range in
       let parts = try element.elements()
       guard parts.count == 2 else { throw element.invalid("must be a token and its score") }
       let token = try parts[0].string()
       places.append(text.count..<text.count + token.utf8.count)
       text += token.utf8
-      scores.append(try parts[1].number())
+      _ = try parts[1].number()
+      scores.append(try score(range))
     }
     let unknown = try modelMember("unk_id").integer(in: 0...max(0, scores.count - 1))
     if try modelMember("byte_fallback").boolean(or: false) {
       throw .unsupported(place: "model.byte_fallback", what: "true")
     }
     let vocabulary = try Vocabulary(bytes: text, places: places)
-    let model = UnigramModel(vocabulary.trie, scores: scores, unknown: Int32(unknown))
+    let model = UnigramModel(
+      vocabulary.trie, scores: scores, unknown: Int32(unknown),
+      longest: places.map(\.count).max() ?? 0)
     return Model(model: .unigram(model), vocabulary: vocabulary, name: "Unigram")
   }
 
@@ -74,9 +77,9 @@ extension TokenizerFile {
       guard let id = vocabulary.id(of: token) else { throw .missing(token: token) }
       ids[scalar] = id
     }
-    var merges: [BytePairModel.Pair: BytePairModel.Merge] = [:]
-    var rank: Int32 = 0
-    try forEachModelElement("merges") { element in
+    var merges: [(first: Int32, second: Int32, merged: Int32)] = []
+    var borders: [(last: UInt32, first: UInt32)] = []
+    try forEachModelElement("merges") { element, _ in
       let parts = try Self.parts(ofMerge: element)
       guard let first = vocabulary.id(of: parts.0), let second = vocabulary.id(of: parts.1),
         let merged = vocabulary.id(of: parts.0 + parts.1)
@@ -87,12 +90,14 @@ extension TokenizerFile {
           reason: "merges \"\(first)\" and \"\(second)\": one of them or both together are not in "
             + "model.vocab")
       }
-      merges[.init(first: first, second: second)] = .init(rank: rank, id: merged)
-      rank += 1
+      merges.append((first, second, merged))
+      if let last = parts.0.unicodeScalars.last, let next = parts.1.unicodeScalars.first {
+        borders.append((last.value, next.value))
+      }
     }
     return Model(
-      model: .bytePair(BytePairModel(merges: merges, ids: ids)), vocabulary: vocabulary,
-      name: "byte-level BPE")
+      model: .bytePair(BytePairModel(merges: merges, borders: borders, ids: ids)),
+      vocabulary: vocabulary, name: "byte-level BPE")
   }
 
   /// `"a b"`, or `["a", "b"]`.

@@ -64,9 +64,22 @@ struct TokenizerFile {
     }
   }
 
-  /// A list of `model`, element by element: `model.vocab` of Unigram, `model.merges`.
+  /// The number that is the second of two elements, read as `tokenizers` reads it.
+  func score(_ pair: Range<Int>) throws(TokenizerFileError) -> Double {
+    var last = pair
+    try Self.catching {
+      try JSONParser.forEachElement(bytes.span, at: pair, limits: Self.limits) { last = $0 }
+    }
+    let text = bytes[last].filter { !" \t\r\n".utf8.contains($0) }
+    guard let score = UnigramScore.value(text) else {
+      throw .invalid(place: "model.vocab", reason: "must have finite numbers as scores")
+    }
+    return score
+  }
+
+  /// A list of `model`, element by element and where it stands: `model.vocab` of Unigram, `model.merges`.
   func forEachModelElement(
-    _ name: String, _ body: (TokenizerFileValue) throws -> Void
+    _ name: String, _ body: (TokenizerFileValue, Range<Int>) throws -> Void
   ) throws(TokenizerFileError) {
     guard let range = modelMembers[name] else {
       throw .invalid(place: "model.\(name)", reason: "is missing")
@@ -74,7 +87,7 @@ struct TokenizerFile {
     var index = 0
     try Self.catching {
       try JSONParser.forEachElement(bytes.span, at: range, limits: Self.limits) { element in
-        try body(try value("model.\(name)[\(index)]", element))
+        try body(try value("model.\(name)[\(index)]", element), element)
         index += 1
       }
     }

@@ -9,69 +9,49 @@ struct UnigramModel: Sendable {
   let unknown: Int32
   /// Of a character that is no token.
   private let unknownScore: Double
+  /// The most bytes of a token.
+  private let longest: Int
 
-  init(_ trie: TokenTrie, scores: [Double], unknown: Int32) {
+  /// - Parameter longest: the most bytes of a token.
+  init(_ trie: TokenTrie, scores: [Double], unknown: Int32, longest: Int) {
     self.trie = trie
     self.scores = scores
     self.unknown = unknown
+    self.longest = longest
     unknownScore = (scores.min() ?? 0) - 10
   }
 
-  /// The best way to a byte.
-  private struct Step {
-    var score = 0.0
-    var start: Int32 = -1
-    var id: Int32 = 0
+  /// Appends what is known of the word's tokens, all of them if it is not open: then it is empty
+  /// afterwards.
+  func appendTokens(of word: inout UnigramWord, isOpen: Bool, to run: inout TokenRun) {
+    while !run.isComplete {
+      // Which tokens begin at a byte is known only with all of their bytes.
+      let limit = isOpen ? word.bytes.count - longest : word.bytes.count
+      guard word.start < limit else { break }
+      advance(&word, to: limit)
+      if word.start == word.reach { word.takeTokens(unknown, to: &run) }
+    }
+    if !isOpen { word.end(unknown, to: &run) }
   }
 
-  /// Appends the tokens of a word that is not empty; unknown characters in a row are one token.
-  func append(_ text: AlignedText, _ word: Range<Int>, to run: inout TokenRun) {
-    var bytes: [UInt8] = []
-    /// The scalar of each byte.
-    var scalars: [Int] = []
-    for index in word {
-      UTF8Text.append(text.scalars[index], to: &bytes)
-      while scalars.count < bytes.count { scalars.append(index) }
-    }
-    for piece in pieces(of: bytes.span) {
-      let range = scalars[piece.range.lowerBound]..<scalars[piece.range.upperBound - 1] + 1
-      run.append(piece.id, text.source(of: range))
-    }
-    run.dropExcess()
-  }
-
-  private func pieces(of bytes: Span<UInt8>) -> [(id: Int32, range: Range<Int>)] {
-    var best = [Step](repeating: Step(), count: bytes.count + 1)
-    func offer(_ score: Double, _ id: Int32, _ range: Range<Int>) {
-      let step = best[range.upperBound]
-      if step.start < 0 || score > step.score {
-        best[range.upperBound] = Step(score: score, start: Int32(range.lowerBound), id: id)
-      }
-    }
-    var start = 0
-    while start < bytes.count {
-      let (_, end) = UTF8Text.scalar(in: bytes, at: start)
-      let score = best[start].score
+  /// Up to the limit, or to a place that all ways go through: what comes changes nothing before it.
+  private func advance(_ word: inout UnigramWord, to limit: Int) {
+    let bytes = word.bytes
+    repeat {
+      let start = word.start
+      let (_, end) = UTF8Text.scalar(in: bytes.span, at: start)
+      let score = word.score(at: start)
       var isKnown = false
-      trie.forEachToken(in: bytes, from: start) { id, tokenEnd in
-        offer(scores[Int(id)] + score, id, start..<tokenEnd)
+      var reach = max(word.reach, end)
+      trie.forEachToken(in: bytes.span, from: start) { id, tokenEnd in
+        word.offer(scores[Int(id)] + score, id, start..<tokenEnd)
+        reach = max(reach, tokenEnd)
         if tokenEnd == end { isKnown = true }
       }
-      if !isKnown { offer(unknownScore + score, unknown, start..<end) }
-      start = end
-    }
-    var pieces: [(id: Int32, range: Range<Int>)] = []
-    var end = bytes.count
-    while end > 0 {
-      let step = best[end]
-      let start = Int(step.start)
-      if step.id == unknown, let last = pieces.last, last.id == unknown {
-        pieces[pieces.count - 1].range = start..<last.range.upperBound
-      } else {
-        pieces.append((step.id, start..<end))
-      }
-      end = start
-    }
-    return pieces.reversed()
+      if !isKnown { word.offer(unknownScore + score, unknown, start..<end) }
+      (word.reach, word.start) = (reach, end)
+      word.dropScores()
+    } while word.start < limit
+      && (word.start < word.reach || word.start < UnigramWord.bytesKept)
   }
 }

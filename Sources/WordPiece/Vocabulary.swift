@@ -18,16 +18,25 @@ public struct Vocabulary: Sendable {
 
   /// - Parameter bytes: those of a `vocab.txt`, one token a line, UTF-8, ending in LF or CRLF.
   ///   An empty line takes an id like any other but never stands for text.
-  public init(lines bytes: [UInt8]) throws(TokenizerFileError) {
+  /// - Parameter lastCounts: of a token that stands twice only the last line counts, as in
+  ///   `tokenizers`; else it is an error, as in TensorFlow.
+  public init(lines bytes: [UInt8], lastCounts: Bool = false) throws(TokenizerFileError) {
     guard bytes.count <= Self.byteLimit else {
       throw .tooLarge(bytes: bytes.count, limit: Self.byteLimit)
     }
-    let lines = Self.lines(of: bytes)
+    var lines = Self.lines(of: bytes)
     do {
       _ = try UTF8Span(validating: bytes.span)
     } catch {
       let offset = error.byteOffsets.lowerBound
       throw .invalidUTF8(line: lines.prefix { $0.upperBound < offset }.count + 1)
+    }
+    if lastCounts {
+      var ids: [ArraySlice<UInt8>: Int] = [:]
+      ids.reserveCapacity(lines.count)
+      for (id, line) in lines.enumerated() where !line.isEmpty {
+        if let earlier = ids.updateValue(id, forKey: bytes[line]) { lines[earlier] = 0..<0 }
+      }
     }
     try self.init(bytes: bytes, places: lines, continuationPrefix: Array("##".utf8))
   }

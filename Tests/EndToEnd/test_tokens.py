@@ -6,11 +6,14 @@
 import json
 import os
 import random
+import shutil
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
-from server import MODEL, ROOT, Server
+from server import MODEL, ROOT, Server, run
 
 RELATIVES = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "relatives"
 STRINGS = int(os.environ.get("BERT_TEST_STRINGS", 2000))
@@ -85,6 +88,7 @@ def folder_of(kind, tmp_path):
     tokenizer = json.loads((MODEL / "tokenizer.json").read_text())
     tokenizer["normalizer"].update(lowercase=False)
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
     return folder
 
 
@@ -119,3 +123,96 @@ def test_same_tokens(kind, tmp_path, log, capsys):
         print(f"\n{kind}: {count} strings; {len(other_tokens)} with other tokens, "
               f"{len(other_places)} with the same in other places")  # fmt: skip
     assert (other_tokens[:5], other_places[:5]) == ([], [])
+
+
+# Pieces that added tokens are made of, and texts of them: they overlap in every way.
+ADDED = ["a", "b", "</s>", "<m>", " ", "  ", "\t", "\u00a0", "two", "Two", "\u00e9", "e\u0301", "-", "\u4e2d"]
+SETS = max(8, STRINGS // 5000)
+AT_A_TIME = 8
+
+
+def added_tokens(source):
+    tokens, contents = [], set()
+    for _ in range(source.randrange(2, 7)):
+        content = "".join(source.choice(ADDED) for _ in range(source.randrange(1, 4)))
+        if content in contents:
+            continue
+        contents.add(content)
+        flags = {
+            name: source.random() < 0.4 for name in ("lstrip", "rstrip", "single_word", "normalized", "special")
+        }
+        tokens.append({"content": content, **flags})
+    return tokens
+
+
+def added_folder(folder, source):
+    """The small RoBERTa or XLM-R, or the default model's WordPiece, with random added tokens."""
+    base = source.choice([RELATIVES / "roberta", RELATIVES / "xlm-roberta", MODEL])
+    folder.mkdir()
+    for file in base.iterdir():
+        if file.name not in ("tokenizer.json", "vocab.txt") and file.is_file():
+            (folder / file.name).symlink_to(file)
+    tokenizer = json.loads((base / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    known = set(vocabulary) if isinstance(vocabulary, dict) else {token for token, _ in vocabulary}
+    taken = {token["content"] for token in tokenizer["added_tokens"]}
+    first = len(known) + sum(token not in known for token in taken)
+    new = [token for token in added_tokens(source) if token["content"] not in known | taken]
+    for index, token in enumerate(new):
+        token["id"] = first + index
+    tokenizer["added_tokens"] += new
+    # The embeddings' rows are as many as the ids that are given in the end.
+    configuration = json.loads((folder / "config.json").read_text())
+    rows = max(configuration["vocab_size"], first + len(new))
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    if rows > configuration["vocab_size"]:
+        (folder / "config.json").unlink()
+        (folder / "config.json").write_text(json.dumps({**configuration, "vocab_size": rows}))
+        weights = folder / "model.safetensors"
+        tensors = load_file(weights)
+        key = next(key for key in tensors if key.endswith("embeddings.word_embeddings.weight"))
+        tensors[key] = np.resize(tensors[key], (rows, tensors[key].shape[1]))
+        weights.unlink()
+        save_file(tensors, weights, metadata={"format": "pt"})
+    return folder
+
+
+def test_added_tokens(tmp_path, log, capsys):
+    """Tokens with every flag, beside and over one another."""
+    source = random.Random(SEED)
+    count, refused, other = 0, 0, []
+    for round_ in range(0, SETS, AT_A_TIME):
+        folders = {}
+        for index in range(AT_A_TIME):
+            folder = added_folder(tmp_path / f"m{round_ + index}", source)
+            if run("inspect", folder).returncode == 0:
+                folders[folder.name] = folder
+            else:
+                refused += 1
+        if not folders:
+            continue
+        names = list(folders)
+        more = [flag for name in names[1:] for flag in ("--model", f"{name}={folders[name]}")]
+        with Server(*more, model=f"{names[0]}={folders[names[0]]}", log=log) as server:
+            for name, folder in folders.items():
+                theirs = Tokenizer.from_file(str(folder / "tokenizer.json"))
+                theirs.no_truncation()
+                theirs.no_padding()
+                for _ in range(max(1, STRINGS // SETS // 250)):
+                    texts = [
+                        "".join(source.choice(ADDED + ["x", "One"]) for _ in range(source.randrange(1, 16)))
+                        for _ in range(250)
+                    ]
+                    answers = server.post(
+                        {"inputs": texts}, path="/tokenize", **({"model": name} if len(names) > 1 else {})
+                    ).json()
+                    assert isinstance(answers, list), answers
+                    count += len(texts)
+                    for text, answer, encoding in zip(texts, answers, theirs.encode_batch(texts), strict=True):
+                        if [token["id"] for token in answer] != encoding.ids:
+                            other.append((name, text))
+        for folder in folders.values():
+            shutil.rmtree(folder)
+    with capsys.disabled():
+        print(f"\nadded tokens: {count} strings over {SETS} sets, {refused} of them refused; {len(other)} differ")
+    assert other[:5] == []

@@ -73,6 +73,7 @@ enum House {
     "Sources/Checkpoints/GraphRun.swift": "a place in a list, looked up within its bounds",
     "Sources/Checkpoints/SafetensorsHeader.swift": "an overflow is an error at once",
     "Sources/Service/Operations/Operations.swift": "writes the server's own facts",
+    "Sources/WordPiece/UnigramScore.swift": "digits that would overflow are left out",
     "Sources/Settings/SettingDeclaration.swift": "the operator's, within its range before any use",
     "Sources/bert-server/JSONLogHandler.swift": "writes, and does not count",
   ]

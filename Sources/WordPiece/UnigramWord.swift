@@ -1,0 +1,106 @@
+/// A word that a `UnigramModel` is reading: the best way to cut its bytes so far.
+struct UnigramWord {
+  /// How many bytes there are before what is known of their tokens is taken.
+  static let bytesKept = 4096
+
+  private(set) var bytes: [UInt8] = []
+  /// Where each byte comes from, if that is asked for.
+  private var sources: [AlignedText.Source] = []
+  /// The last token of the best way to each byte, as its bytes and its id; 0 bytes where there is
+  /// no way yet.
+  private var lengths: [UInt16] = [0]
+  private var ids: [Int32] = [0]
+  /// Of the best ways, from a byte on that all tokens yet to come begin behind.
+  private var scores: [Double] = [0]
+  private var scoresStart = 0
+  /// Unknown characters at the end of the tokens that were taken.
+  private var unknownSource: Range<Int>?
+
+  /// The byte whose tokens are looked for next.
+  var start = 0
+  /// The end of the furthest token found.
+  var reach = 0
+
+  mutating func append(_ text: AlignedText, _ range: Range<Int>, hasSources: Bool) {
+    for index in range {
+      let count = bytes.count
+      UTF8Text.append(text.scalars[index], to: &bytes)
+      if hasSources {
+        for _ in count..<bytes.count { sources.append(text.sources[index]) }
+      }
+    }
+    let added = bytes.count + 1 - lengths.count
+    lengths.append(contentsOf: repeatElement(0, count: added))
+    ids.append(contentsOf: repeatElement(0, count: added))
+    scores.append(contentsOf: repeatElement(0, count: added))
+  }
+
+  /// Of the best way to a byte.
+  func score(at byte: Int) -> Double { scores[byte - scoresStart] }
+
+  mutating func offer(_ score: Double, _ id: Int32, _ range: Range<Int>) {
+    let end = range.upperBound
+    guard lengths[end] == 0 || score > scores[end - scoresStart] else { return }
+    // A token has at most `TokenTrie.longest` bytes.
+    lengths[end] = UInt16(truncatingIfNeeded: range.count)
+    ids[end] = id
+    scores[end - scoresStart] = score
+  }
+
+  /// Lets go of scores that are not needed any more.
+  mutating func dropScores() {
+    guard start - scoresStart > 1 << 16 else { return }
+    scores.removeFirst(start - scoresStart)
+    scoresStart = start
+  }
+
+  /// Takes all tokens: the next word begins.
+  mutating func end(_ unknown: Int32, to run: inout TokenRun) {
+    takeTokens(unknown, to: &run)
+    takeUnknown(unknown, to: &run)
+    scores = [0]
+  }
+
+  /// Takes the tokens up to `start`, through which all ways go.
+  mutating func takeTokens(_ unknown: Int32, to run: inout TokenRun) {
+    var ends: [Int32] = []
+    var end = start
+    while end > 0 {
+      ends.append(Int32(truncatingIfNeeded: end))
+      end -= Int(lengths[end])
+    }
+    for last in ends.reversed() where !run.isComplete {
+      let range = end..<Int(last)
+      end = range.upperBound
+      let id = ids[end]
+      if id == unknown {
+        let place = source(of: range)
+        unknownSource = (unknownSource?.lowerBound ?? place.lowerBound)..<place.upperBound
+      } else {
+        takeUnknown(unknown, to: &run)
+        run.append(id, source(of: range))
+        run.dropExcess()
+      }
+    }
+    bytes.removeFirst(start)
+    if !sources.isEmpty { sources.removeFirst(start) }
+    lengths.removeFirst(start)
+    ids.removeFirst(start)
+    scores.removeFirst(start - scoresStart)
+    (scoresStart, reach, start) = (0, reach - start, 0)
+  }
+
+  /// Unknown characters in a row are one token, which ends here.
+  private mutating func takeUnknown(_ unknown: Int32, to run: inout TokenRun) {
+    guard let source = unknownSource else { return }
+    unknownSource = nil
+    run.append(unknown, source)
+    run.dropExcess()
+  }
+
+  private func source(of range: Range<Int>) -> Range<Int> {
+    guard !sources.isEmpty else { return 0..<0 }
+    let start = Int(sources[range.lowerBound].start)
+    return start..<max(start, Int(sources[range.upperBound - 1].end))
+  }
+}
