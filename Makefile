@@ -13,7 +13,8 @@ EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-
 
 .DEFAULT_GOAL := help
 .PHONY: help run test build model format lint test-sanitize test-races test-bounds test-neon fuzz \
-  accuracy compare-exports compare-framing compare-tokens compare-http soak bench-peers bench-curves \
+  accuracy compare-exports compare-folders compare-framing compare-tokens compare-http soak bench-peers \
+  bench-curves \
   bench-servers bench-tokenizers \
   bench-overload docs screenshots image image-test fleet-test capacity capacity-test clean \
   system system-clients system-servers system-texts system-fonts system-image system-fleet
@@ -112,6 +113,9 @@ compare-framing: build model .venv/installed ## splits 100,000 streams of reques
 compare-tokens: build model .venv/installed ## compares tokens with Hugging Face's over every scalar and a million strings
 	BERT_TEST_STRINGS=1000000 BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd/test_tokens.py
 
+compare-folders: build .venv/folders/installed ## compares FOLDERS=300 made-up model folders with sentence-transformers and transformers
+	.venv/folders/bin/python Tests/Folders/compare_folders.py --server $(SERVER) --folders $(or $(FOLDERS),300)
+
 accuracy: build model .venv/installed system-texts ## compares the precisions' answers over 4,000 texts
 	BERT_SERVER=$(SERVER) $(PYTHON) Tests/Benchmarks/accuracy.py /usr/share/games/fortunes
 
@@ -174,6 +178,12 @@ sanitize-thread sanitize-address: sanitize-%: system model .venv/installed syste
 .venv/installed: Tests/EndToEnd/requirements.txt | system
 	python3 -m venv --clear .venv
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# Large: PyTorch and what stands on it.
+.venv/folders/installed: Tests/Folders/requirements.txt .venv/installed
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # A client that holds its libraries to other versions than the rest.

@@ -2,12 +2,6 @@ import CKernels
 import Checkpoints
 import OutputMap
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 extension Pass {
   /// Takes a block's output for a sequence that asks for it and goes on to the next block.
   func collectBlock(_ block: Int, _ entry: PassPlan.Entry, _ lane: LaneState) {
@@ -39,37 +33,38 @@ extension Pass {
     }
   }
 
-  /// Pooling over the attended rows, and normalising, as the folder's modules say.
+  /// Pooling over the attended rows, and the layers after it, as the folder's modules say.
   private func embedSentence(_ entry: PassPlan.Entry, _ lane: LaneState) -> [Float] {
     guard let modules = shape.sentence else { return [] }
     let hidden = unsafe hidden(before: entry.depth, lane)
     let first = unsafe hidden.row(entry.resultRow)
     let columns = shape.configuration.hiddenSize
-    let vector = unsafe [Float](unsafeUninitializedCapacity: columns) { values, count in
-      let place = values.baseAddress!
-      func pool(_ kind: PoolingKind) {
-        unsafe poolRows(kind, entry.attendedCount, columns, first, hidden.stride, place)
+    let size = columns * modules.poolings.count
+    let pooled = unsafe [Float](unsafeUninitializedCapacity: size) { values, count in
+      for (index, pooling) in modules.poolings.enumerated() {
+        let place = unsafe values.baseAddress! + index * columns
+        func pool(_ kind: PoolingKind) {
+          unsafe poolRows(kind, entry.attendedCount, columns, first, hidden.stride, place)
+        }
+        switch pooling {
+        case .cls: unsafe place.initialize(from: first, count: columns)
+        case .lastToken:
+          unsafe place.initialize(
+            from: hidden.row(entry.resultRow + entry.attendedCount - 1), count: columns)
+        case .mean: pool(PoolingMean)
+        case .max: pool(PoolingMax)
+        case .meanSqrtLength: pool(PoolingMeanSqrtLength)
+        case .weightedMean: pool(PoolingWeightedMean)
+        }
       }
-      switch modules.pooling {
-      case .cls: unsafe place.initialize(from: first, count: columns)
-      case .lastToken:
-        unsafe place.initialize(
-          from: hidden.row(entry.resultRow + entry.attendedCount - 1), count: columns)
-      case .mean: pool(PoolingMean)
-      case .max: pool(PoolingMax)
-      case .meanSqrtLength: pool(PoolingMeanSqrtLength)
-      case .weightedMean: pool(PoolingWeightedMean)
-      }
-      count = columns
+      count = size
     }
-    var embedding = modules.dense.reduce(vector) { $1.apply(to: $0) }
-    return unsafe embedding.withUnsafeMutableBufferPointer { values in
-      let place = values.baseAddress!
-      if modules.normalizes, entry.selection.normalizesSentence {
-        unsafe normalizeLength(values.count, place)
-      }
-      return unsafe copy(
-        rows: 1, of: place, values.count, as: .sentenceEmbedding, entry, values.count)
+    let embedding = modules.embedding(
+      of: pooled, normalizing: entry.selection.normalizesSentence)
+    return unsafe embedding.withUnsafeBufferPointer { values in
+      unsafe copy(
+        rows: 1, of: values.baseAddress!, values.count, as: .sentenceEmbedding, entry,
+        values.count)
     }
   }
 
@@ -84,22 +79,6 @@ extension Pass {
         updateResult(of: entry.sequence) { $0.failure = .notFinite(key: key) }
       }
       count = rows * columns
-    }
-  }
-}
-
-extension SentenceModules.Dense {
-  /// - Parameter vector: [inputs]
-  /// - Returns: [outputs], each sum made in float64.
-  fileprivate func apply(to vector: [Float]) -> [Float] {
-    let products = unsafe [Float](unsafeUninitializedCapacity: outputs) { values, count in
-      unsafe denseVector(inputs, outputs, weights, bias, vector, values.baseAddress!)
-      count = outputs
-    }
-    return switch activation {
-    case .identity: products
-    case .tanh: products.map { Float(tanh(Double($0))) }
-    case .relu: products.map { max($0, 0) }
     }
   }
 }

@@ -60,7 +60,7 @@ struct PassPlan {
     let blockCount = shape.configuration.blockCount
     for index in 0..<batch.count {
       let selection = batch.selections[index]
-      let needsRows = selection.sentence && shape.sentence?.pooling != .cls
+      let needsRows = selection.sentence && shape.sentence?.poolings != [.cls]
       let needsFirst = selection.pooled || selection.sentence
       let highest = selection.blocks.highest ?? -1
       entries.append(

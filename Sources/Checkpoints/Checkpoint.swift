@@ -17,6 +17,8 @@ public struct Checkpoint: Sendable {
   public let files: [String]
   /// What the folder tells of its tokens when it has no `tokenizer_config.json`; nil if nothing.
   public let lowercases: Bool?
+  /// Whether `lowercases` is only what the vocabulary looks like.
+  public var guessesCase: Bool { format == .original && lowercases != nil }
   /// A vocabulary that is not where Hugging Face's folders have theirs.
   public let vocabularyPath: String?
   /// Keys of the output map that the folder's own framework gives; nil if that is no matter of the
@@ -38,6 +40,7 @@ public struct Checkpoint: Sendable {
   /// - Parameter verifiesChecksums: false only for tests that look behind a checksum.
   init(folder: String, verifiesChecksums: Bool) throws(CheckpointError) {
     self.folder = folder
+    try CheckpointError.refuseAdapter(folder)
     if HuggingFaceFolder.isPresent(in: folder) {
       let model = try HuggingFaceFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .huggingFace
@@ -58,7 +61,7 @@ public struct Checkpoint: Sendable {
       files = OriginalFolder.files
       (lowercases, vocabularyPath, keys, part) = (model.lowercases, nil, nil, nil)
     } else {
-      throw Self.unknownFormat(folder)
+      throw .unknownFormat(folder)
     }
   }
 
@@ -108,22 +111,5 @@ public struct Checkpoint: Sendable {
         path: path, missing: missing, unusable: unusable, unexpected: rest.keys.sorted())
     }
     return found
-  }
-
-  private static func unknownFormat(_ folder: String) -> CheckpointError {
-    guard Folder.isDirectory(folder) else {
-      return .file(path: folder, reason: "is not a folder; a model is a folder of files")
-    }
-    let others = ["tf_model.h5", "flax_model.msgpack", "model.onnx", "tfhub_module.pb"].filter {
-      Folder.hasFile($0, in: folder)
-    }
-    let known = HuggingFaceFolder.weightFiles + ["saved_model.pb", "bert_model.ckpt.index"]
-    if !others.isEmpty {
-      return .unsupported(
-        path: folder,
-        reason: "\(others.joined(separator: ", ")): this format is not supported; "
-          + "\(known.joined(separator: ", ")) are")
-    }
-    return .file(path: folder, reason: "has none of \(known.joined(separator: ", "))")
   }
 }

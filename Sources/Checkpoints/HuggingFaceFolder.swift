@@ -37,7 +37,7 @@ struct HuggingFaceFolder {
     var twice: [String] = []
     for var tensor in stored where !hasHead || tensor.name.hasPrefix(prefix) {
       let own = hasHead ? String(tensor.name.dropFirst(prefix.count)) : tensor.name
-      guard let name = architecture.canonicalName(own) else { continue }
+      guard let name = architecture.canonicalName(own), Self.isEncoders(name) else { continue }
       if tensors[name] != nil { twice.append(tensor.name) }
       tensor.name = name
       tensors[name] = tensor
@@ -48,6 +48,11 @@ struct HuggingFaceFolder {
     }
     architecture.adapt(&tensors, configuration)
     self.tensors = tensors
+  }
+
+  /// Whether a tensor is the encoder's, by its canonical name: a head beside it is left out.
+  private static func isEncoders(_ name: String) -> Bool {
+    ["embeddings.", "encoder.", "pooler."].contains { name.hasPrefix($0) }
   }
 
   private static func tensors(

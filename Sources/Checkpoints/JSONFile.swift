@@ -47,6 +47,8 @@ struct JSONFile {
     }
   }
 
+  var keys: Dictionary<String, JSONFileValue>.Keys { values.keys }
+
   /// The key's value; null if missing.
   subscript(key: String) -> JSONFileValue { values[key] ?? .null }
 
@@ -87,7 +89,7 @@ struct JSONFile {
 }
 
 /// Any JSON value.
-enum JSONFileValue: Decodable, Equatable, CustomStringConvertible {
+enum JSONFileValue: Decodable, Equatable, Sendable, CustomStringConvertible {
   case null
   case boolean(Bool)
   case integer(Int)

@@ -57,6 +57,8 @@ public struct ModelConfiguration: Equatable, Sendable {
     static let intermediateSize = 1...131_072
     public static let positionCount = 1...(1 << 20)
     static let typeCount = 1...1024
+    /// Of a sentence's vector, concatenated poolings included.
+    static let vectorSize = 1...(1 << 18)
   }
 
   /// H / A, values per attention head.

@@ -48,6 +48,10 @@ public final class ModelFile: Sendable {
     self.descriptor = descriptor
     modification = Self.modification(status)
     isUsed = true
+    let pointer = Array("version https://git-lfs.github.com/spec/".utf8)
+    guard try bytes(0..<min(size, pointer.count)).bytes != pointer else {
+      throw failed("is a Git LFS pointer and not the file itself: call git lfs pull in its folder")
+    }
   }
 
   deinit { close(descriptor) }
@@ -72,6 +76,9 @@ public final class ModelFile: Sendable {
     try outcome.get()
     return FileBytes(path: path, start: range.lowerBound, bytes: bytes)
   }
+
+  /// A copy of the whole file.
+  public func copy() throws(CheckpointError) -> [UInt8] { try bytes().bytes }
 
   /// Copies the whole file.
   func bytes() throws(CheckpointError) -> FileBytes { try bytes(0..<size) }

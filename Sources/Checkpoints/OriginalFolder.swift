@@ -7,7 +7,7 @@ struct OriginalFolder {
   /// By canonical name.
   let tensors: [String: Tensor]
 
-  /// nil if the folder has a `tokenizer_config.json`, which says it.
+  /// nil if the folder has a `tokenizer_config.json`, which says it; else a guess.
   let lowercases: Bool?
 
   static let files = ["bert_config.json", "bert_model.ckpt.index"]
@@ -38,8 +38,9 @@ struct OriginalFolder {
       Folder.hasFile("tokenizer_config.json", in: folder) ? nil : try !Self.isCased(folder)
   }
 
-  /// Nothing in the folder says it, but the vocabulary shows it: one of lower-cased text has
-  /// capitals in special tokens and perhaps as single letters, a cased one in every third token.
+  /// Nothing in the folder says it, but the vocabulary shows it: one of lower-cased text has no
+  /// capitals, but in special tokens and perhaps in a few symbols. Of cased ones of Korean and
+  /// Japanese one token in 30 has one.
   private static func isCased(_ folder: String) throws(CheckpointError) -> Bool {
     let file = try ModelFile(path: Folder.path("vocab.txt", in: folder)).bytes()
     guard let text = file.string(file.range) else {
@@ -47,13 +48,12 @@ struct OriginalFolder {
     }
     var lines = 0
     var withCapitals = 0
-    for line in text.utf8.split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "[")
-    {
+    for line in text.unicodeScalars.split(separator: "\n") where !["[", "<"].contains(line.first) {
       lines += 1
-      if line.contains(where: (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains) {
+      if line.contains(where: { $0.properties.isUppercase || $0.properties.generalCategory == .titlecaseLetter }) {
         withCapitals += 1
       }
     }
-    return withCapitals * 20 > lines
+    return withCapitals > lines / 200
   }
 }

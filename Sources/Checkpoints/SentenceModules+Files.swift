@@ -19,44 +19,74 @@ extension SentenceModules {
 
   /// Reads `modules.json` and the files that it names.
   ///
-  /// - Throws: if a file is malformed, or named and missing.
-  public static func read(folder: String) throws(CheckpointError) -> Support {
-    guard Folder.hasFile("modules.json", in: folder) else { return .absent }
-    let list = try JSONFile.array(path: Folder.path("modules.json", in: folder))
+  /// - Returns: nil if the folder has no modules.
+  /// - Throws: if a file is malformed, named and missing, or asks for what is not computed.
+  public static func read(folder: String) throws(CheckpointError) -> SentenceModules? {
+    guard Folder.hasFile("modules.json", in: folder) else {
+      return try withoutList(folder)
+    }
+    let path = Folder.path("modules.json", in: folder)
+    let list = try JSONFile.array(path: path)
     var result: SentenceModules?
     for (index, module) in list.enumerated() {
       let type = try module.string("type") ?? ""
       let moduleFolder = Folder.path(try modulePath(module), in: folder)
-      var reason: String?
       // Releases differ in what stands between the library's name and the class's.
       switch type.hasPrefix("sentence_transformers.") ? type.split(separator: ".").last : nil {
       case "Transformer" where index == 0: break
-      case "Pooling" where index == 1:
-        result = SentenceModules(pooling: .mean)
-        reason = try result?.readPooling(moduleFolder)
-      case "Dense" where result?.normalizes == false:
-        reason = try result?.readDense(moduleFolder)
+      case "Pooling" where index == 1: result = try pooling(moduleFolder)
+      case "Dense" where result != nil:
+        result?.layers.append(.dense(try Dense(folder: moduleFolder)))
+      case "LayerNorm" where result != nil:
+        result?.layers.append(.layerNorm(try LayerNorm(folder: moduleFolder)))
       // It does nothing but in training.
       case "Dropout" where result != nil: break
       case "Normalize" where result != nil:
-        result?.normalizes = true
-        reason = try takesSomethingElse(moduleFolder)
+        if let file = try configuration(moduleFolder) { try file.check(.normalize) }
+        result?.layers.append(.normalize)
       default:
-        reason = "is not supported at this place"
-      }
-      if let reason {
-        return .unsupported(reason: "modules.json: module \(index), \"\(type)\": \(reason)")
+        throw .unsupported(
+          path: path,
+          reason: "module \(index), \"\(type.prefix(128))\", is not supported at this place; after "
+            + "Transformer and Pooling there may be Dense, LayerNorm, Normalize and Dropout. "
+            + encoderAlone)
       }
     }
-    guard var result else { return .unsupported(reason: "modules.json: has no Pooling module") }
+    guard var result else {
+      throw .unsupported(path: path, reason: "has no Pooling module. " + encoderAlone)
+    }
     try result.readSettings(folder, encoderFolder: encoderFolder(of: folder))
-    return .supported(result)
+    return result
   }
 
-  /// - Returns: why the pooling is not supported; nil if it is.
-  private mutating func readPooling(_ folder: String) throws(CheckpointError) -> String? {
+  /// What to do with a folder whose modules are refused.
+  static let encoderAlone =
+    "To serve the encoder alone, without sentence_embedding, take modules.json out of the folder"
+
+  /// A folder that lost its `modules.json`: sentence-transformers takes the mean then.
+  private static func withoutList(_ folder: String) throws(CheckpointError) -> SentenceModules? {
+    let moduleFolder = Folder.path("1_Pooling", in: folder)
+    guard Folder.hasFile("config.json", in: moduleFolder) else { return nil }
+    let result = try pooling(moduleFolder)
+    guard result.poolings == [.mean] else {
+      throw .unsupported(
+        path: Folder.path("config.json", in: moduleFolder),
+        reason: "asks for \(result.poolings.map(\.rawValue).joined(separator: " + ")), and there "
+          + "is no modules.json, without which sentence-transformers takes the mean: add "
+          + "modules.json, or take 1_Pooling out")
+    }
+    return result
+  }
+
+  /// Older releases write no `config.json` for modules that need none.
+  private static func configuration(_ folder: String) throws(CheckpointError) -> JSONFile? {
+    guard Folder.hasFile("config.json", in: folder) else { return nil }
+    return try JSONFile(path: Folder.path("config.json", in: folder))
+  }
+
+  private static func pooling(_ folder: String) throws(CheckpointError) -> SentenceModules {
     let file = try JSONFile(path: Folder.path("config.json", in: folder))
-    poolsPrompt = try file.boolean("include_prompt") ?? true
+    try file.check(.pooling)
     var names: [String] = []
     switch file["pooling_mode"] {
     case .null:
@@ -71,80 +101,141 @@ extension SentenceModules {
       }
       if names.isEmpty { names = [Pooling.mean.rawValue] }
     case .array(let values):
-      for case .string(let name) in values { names.append(name) }
+      for value in values {
+        guard case .string(let name) = value else {
+          throw file.invalid("pooling_mode", "must hold names")
+        }
+        names.append(name)
+      }
     default:
       names = [try file.string("pooling_mode") ?? ""]
     }
-    guard names.count == 1, let pooling = Pooling(rawValue: names[0]) else {
-      return "pooling \(names.joined(separator: " + ")) is not supported"
+    let poolings = names.compactMap(Pooling.init(rawValue:))
+    guard let first = poolings.first, poolings.count == names.count, poolings.count <= 16 else {
+      throw .unsupported(
+        path: file.path,
+        reason: "pooling_mode \(names.joined(separator: " + ").prefix(128)) is not supported; "
+          + Pooling.allCases.map(\.rawValue).joined(separator: ", ") + " are")
     }
-    self.pooling = pooling
-    return nil
-  }
-
-  /// - Returns: why the layer is not supported; nil if it is.
-  private mutating func readDense(_ folder: String) throws(CheckpointError) -> String? {
-    let file = try JSONFile(path: Folder.path("config.json", in: folder))
-    if let reason = try Self.takesSomethingElse(folder) { return reason }
-    let inputs = try file.requiredInteger("in_features", in: ModelConfiguration.Limits.hiddenSize)
-    let outputs = try file.requiredInteger("out_features", in: ModelConfiguration.Limits.hiddenSize)
-    // "torch.nn.modules.activation.Tanh", and Tanh if it is not said.
-    let function = try file.string("activation_function") ?? "Tanh"
-    guard function == "Tanh" || function.hasPrefix("torch.nn."),
-      let activation = function.split(separator: ".").last.flatMap({
-        Dense.Activation(rawValue: String($0))
-      })
-    else { return "the activation \(function) is not supported; Identity, Tanh and ReLU are" }
-
-    let hasSafetensors = Folder.hasFile("model.safetensors", in: folder)
-    let path = Folder.path(hasSafetensors ? "model.safetensors" : "pytorch_model.bin", in: folder)
-    let stored =
-      try hasSafetensors ? SafetensorsFile(path: path).tensors : PyTorchFile(path: path).tensors
-    func floats(_ name: String, _ shape: [Int]) throws(CheckpointError) -> [Float] {
-      guard let tensor = stored.first(where: { $0.name == name }), tensor.shape == shape,
-        tensor.elementType.isFloat
-      else {
-        throw .tensors(path: path, missing: ["\(name) \(shape)"], unusable: [], unexpected: [])
-      }
-      return try tensor.floats()
-    }
-    dense.append(
-      Dense(
-        inputs: inputs, outputs: outputs,
-        weights: try floats("linear.weight", [outputs, inputs]),
-        bias: try file.boolean("bias") ?? true
-          ? floats("linear.bias", [outputs]) : Array(repeating: 0, count: outputs),
-        activation: activation))
-    return nil
-  }
-
-  /// Older releases write no file for `Normalize`, and no such keys for either.
-  private static func takesSomethingElse(
-    _ folder: String
-  ) throws(CheckpointError) -> String? {
-    guard Folder.hasFile("config.json", in: folder) else { return nil }
-    let file = try JSONFile(path: Folder.path("config.json", in: folder))
-    for key in ["module_input_name", "module_output_name"] {
-      let name = try file.string(key) ?? "sentence_embedding"
-      if name != "sentence_embedding" { return "\(key) \"\(name)\" is not supported" }
-    }
-    return nil
+    var result = SentenceModules(pooling: first)
+    result.poolings = poolings
+    result.poolsPrompt = try file.boolean("include_prompt") ?? true
+    return result
   }
 
   private mutating func readSettings(
     _ folder: String, encoderFolder: String
   ) throws(CheckpointError) {
-    if Folder.hasFile("sentence_bert_config.json", in: encoderFolder) {
-      let file = try JSONFile(path: Folder.path("sentence_bert_config.json", in: encoderFolder))
+    if let file = try Self.transformerFile(encoderFolder) {
+      try file.check(.transformer)
       maximumSequenceLength = try file.integer("max_seq_length", in: 1...(1 << 20))
       lowercases = try file.boolean("do_lower_case") ?? false
     }
-    if Folder.hasFile("config_sentence_transformers.json", in: folder) {
-      let file = try JSONFile(path: Folder.path("config_sentence_transformers.json", in: folder))
-      defaultPromptName = try file.string("default_prompt_name")
-      if case .object(let values) = file["prompts"] {
-        for case (let name, .string(let text)) in values { prompts[name] = text }
+    guard Folder.hasFile("config_sentence_transformers.json", in: folder) else { return }
+    let file = try JSONFile(path: Folder.path("config_sentence_transformers.json", in: folder))
+    try file.check(.sentenceTransformers)
+    truncatedSize = try file.integer("truncate_dim", in: 1...(1 << 20))
+    switch file["prompts"] {
+    case .null: break
+    case .object(let values):
+      for (name, value) in values {
+        switch value {
+        case .string(let text): prompts[name] = text
+        case .null: prompts[name] = ""
+        default: throw file.invalid("prompts", "must hold texts")
+        }
       }
+    default: throw file.invalid("prompts", "must be an object of texts")
     }
+    guard let name = try file.string("default_prompt_name") else { return }
+    // The library has these two, empty, before the folder names its own.
+    guard prompts[name] != nil || ["query", "document"].contains(name) else {
+      throw file.invalid("default_prompt_name", "must be the name of one of the prompts")
+    }
+    defaultPromptName = name
+    guard poolsPrompt || defaultPrompt == nil else {
+      throw .unsupported(
+        path: file.path,
+        reason: "default_prompt_name with a Pooling whose include_prompt is false is not "
+          + "supported: the prompt's tokens would have to be left out of the pooling. Set it to "
+          + "null to serve texts without it")
+    }
+  }
+
+  /// The first of these names counts whose file says something.
+  private static func transformerFile(_ folder: String) throws(CheckpointError) -> JSONFile? {
+    for name in ["bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"] {
+      let name = "sentence_\(name)_config.json"
+      guard Folder.hasFile(name, in: folder) else { continue }
+      let file = try JSONFile(path: Folder.path(name, in: folder))
+      if !file.keys.isEmpty { return file }
+    }
+    return nil
+  }
+}
+
+extension SentenceModules.Dense {
+  init(folder: String) throws(CheckpointError) {
+    let file = try JSONFile(path: Folder.path("config.json", in: folder))
+    try file.check(.dense)
+    let sizes = ModelConfiguration.Limits.vectorSize
+    inputs = try file.requiredInteger("in_features", in: sizes)
+    outputs = try file.requiredInteger("out_features", in: sizes)
+    // "torch.nn.modules.activation.Tanh", and Tanh if it is not said.
+    let function = try file.string("activation_function") ?? "torch.nn.Tanh"
+    guard function.hasPrefix("torch.nn."),
+      let activation = function.split(separator: ".").last.flatMap({
+        Activation(rawValue: String($0))
+      })
+    else {
+      throw .unsupported(
+        path: file.path,
+        reason: "the activation_function \(function.prefix(128)) is not supported; those of "
+          + "torch.nn are: " + Activation.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    self.activation = activation
+    let tensors = try ModuleTensors(folder: folder)
+    weights = try tensors.floats("linear.weight", [outputs, inputs])
+    bias =
+      try file.boolean("bias") ?? true
+      ? tensors.floats("linear.bias", [outputs]) : Array(repeating: 0, count: outputs)
+    if try file.boolean("use_residual") ?? false {
+      residual =
+        try inputs == outputs
+        ? .input : .projected(tensors.floats("residual.weight", [outputs, inputs]))
+    }
+  }
+}
+
+extension SentenceModules.LayerNorm {
+  init(folder: String) throws(CheckpointError) {
+    let file = try JSONFile(path: Folder.path("config.json", in: folder))
+    try file.check(.layerNorm)
+    let size = try file.requiredInteger("dimension", in: ModelConfiguration.Limits.vectorSize)
+    let tensors = try ModuleTensors(folder: folder)
+    weights = try tensors.floats("norm.weight", [size])
+    bias = try tensors.floats("norm.bias", [size])
+  }
+}
+
+/// The weights of one module.
+private struct ModuleTensors {
+  private let path: String
+  private let stored: [Tensor]
+
+  init(folder: String) throws(CheckpointError) {
+    let hasSafetensors = Folder.hasFile("model.safetensors", in: folder)
+    path = Folder.path(hasSafetensors ? "model.safetensors" : "pytorch_model.bin", in: folder)
+    stored =
+      try hasSafetensors ? SafetensorsFile(path: path).tensors : PyTorchFile(path: path).tensors
+  }
+
+  func floats(_ name: String, _ shape: [Int]) throws(CheckpointError) -> [Float] {
+    guard let tensor = stored.first(where: { $0.name == name }), tensor.shape == shape,
+      tensor.elementType.isFloat
+    else {
+      throw .tensors(path: path, missing: ["\(name) \(shape)"], unusable: [], unexpected: [])
+    }
+    return try tensor.floats()
   }
 }

@@ -1,7 +1,8 @@
-/// What sentence-transformers does after the encoder: pooling over tokens, perhaps linear layers,
-/// perhaps normalising, in this order.
+/// What sentence-transformers does after the encoder: pooling over tokens, then layers over the
+/// pooled vector, one after the other.
 ///
-/// Source: sentence-transformers, `Pooling`, `Dense`, `Normalize` and the files that `save` writes.
+/// Source: sentence-transformers 6.2, `Pooling`, `Dense`, `LayerNorm`, `Normalize` and the files
+/// that `save` writes.
 public struct SentenceModules: Equatable, Sendable {
   /// How a text's token vectors become one. Padding never counts.
   public enum Pooling: String, CaseIterable, Sendable {
@@ -17,12 +18,40 @@ public struct SentenceModules: Equatable, Sendable {
     case lastToken = "lasttoken"
   }
 
-  /// A linear layer over the pooled vector, and a function of each component.
+  /// A linear layer, a function of each component, and perhaps the input once more.
   public struct Dense: Equatable, Sendable {
+    /// `torch.nn`'s functions of one number, with their defaults.
     public enum Activation: String, CaseIterable, Sendable {
       case identity = "Identity"
       case tanh = "Tanh"
       case relu = "ReLU"
+      case relu6 = "ReLU6"
+      case gelu = "GELU"
+      case silu = "SiLU"
+      case mish = "Mish"
+      case sigmoid = "Sigmoid"
+      case logSigmoid = "LogSigmoid"
+      case hardSigmoid = "Hardsigmoid"
+      case hardSwish = "Hardswish"
+      case hardTanh = "Hardtanh"
+      case tanhShrink = "Tanhshrink"
+      case softSign = "Softsign"
+      case softPlus = "Softplus"
+      case softShrink = "Softshrink"
+      case hardShrink = "Hardshrink"
+      case elu = "ELU"
+      case celu = "CELU"
+      case selu = "SELU"
+      case leakyReLU = "LeakyReLU"
+    }
+
+    /// What is added to the function's value.
+    public enum Residual: Equatable, Sendable {
+      case none
+      /// The layer's input.
+      case input
+      /// The input times a matrix, [outputs, inputs].
+      case projected([Float])
     }
 
     public var inputs: Int
@@ -32,48 +61,79 @@ public struct SentenceModules: Equatable, Sendable {
     /// [outputs]
     public var bias: [Float]
     public var activation: Activation
+    public var residual = Residual.none
   }
 
-  /// What a folder says about sentence embeddings.
-  public enum Support: Equatable, Sendable {
-    /// There is no `modules.json`: a plain model.
-    case absent
-    /// The folder has modules that are not computed; the rest of the model works.
-    case unsupported(reason: String)
-    case supported(SentenceModules)
+  /// Mean 0 and variance 1, then a factor and a summand for each component.
+  public struct LayerNorm: Equatable, Sendable {
+    public static let epsilon = 1e-5
+    public var weights: [Float]
+    public var bias: [Float]
   }
 
-  public var pooling: Pooling
-  /// The one after the other, each taking what the one before gives.
-  public var dense: [Dense] = []
-  /// Whether the result is divided by its Euclidean length.
-  public var normalizes = false
-  /// Whether the tokens of a prompt take part in the pooling.
-  public var poolsPrompt = true
+  /// What is done to the pooled vector.
+  public enum Layer: Equatable, Sendable {
+    case dense(Dense)
+    case layerNorm(LayerNorm)
+    /// Divides it by its Euclidean length.
+    case normalize
+  }
+
+  /// Their vectors one after the other; at least one.
+  public var poolings: [Pooling]
+  public var layers: [Layer] = []
+  /// The vector's first components that are kept in the end; nil for all.
+  public var truncatedSize: Int?
   /// The text is cut to this many tokens, special ones included; nil if the folder does not say.
   public var maximumSequenceLength: Int?
   /// Whether the text is lower-cased before it is tokenized, whatever the tokenizer does.
   public var lowercases = false
+  /// Whether the tokens of a prompt take part in the pooling.
+  public var poolsPrompt = true
   /// Texts to put before the input, by the name that asks for them ("query", "passage").
   public var prompts: [String: String] = [:]
+  /// The name of the prompt where none is asked for.
   public var defaultPromptName: String?
 
-  public init(pooling: Pooling) { self.pooling = pooling }
+  public init(pooling: Pooling) { poolings = [pooling] }
+
+  /// The text before an input where no prompt is asked for; nil for none.
+  public var defaultPrompt: String? {
+    let prompt = defaultPromptName.flatMap { prompts[$0] } ?? ""
+    return prompt.isEmpty ? nil : prompt
+  }
+
+  /// Whether the result has the Euclidean length 1.
+  public var normalizes: Bool { layers.last == .normalize && truncatedSize == nil }
 
   /// D, values of an embedding; nil if the modules do not fit a model of this hidden size.
   public func embeddingSize(hiddenSize: Int) -> Int? {
-    dense.reduce(Optional(hiddenSize)) { size, layer in size == layer.inputs ? layer.outputs : nil }
+    let (pooled, overflows) = hiddenSize.multipliedReportingOverflow(by: poolings.count)
+    guard !overflows else { return nil }
+    var size = pooled
+    for layer in layers {
+      switch layer {
+      case .dense(let dense):
+        guard dense.inputs == size else { return nil }
+        size = dense.outputs
+      case .layerNorm(let norm): guard norm.weights.count == size else { return nil }
+      case .normalize: break
+      }
+    }
+    return min(size, truncatedSize ?? size)
   }
-}
 
-extension SentenceModules.Support {
-  /// The modules only if they fit a model of this hidden size.
-  public func fitting(hiddenSize: Int) -> SentenceModules.Support {
-    guard case .supported(let modules) = self,
-      modules.embeddingSize(hiddenSize: hiddenSize) == nil
-    else { return self }
-    let layers = modules.dense.map { "\($0.inputs) to \($0.outputs)" }.joined(separator: ", ")
-    return .unsupported(
-      reason: "modules.json: Dense from \(layers) does not fit a hidden size of \(hiddenSize)")
+  /// "mean, dense 384 to 128, normalised": the modules for people.
+  public var summary: String {
+    var parts = [poolings.map(\.rawValue).joined(separator: " + ")]
+    for layer in layers {
+      switch layer {
+      case .dense(let dense): parts.append("dense \(dense.inputs) to \(dense.outputs)")
+      case .layerNorm: parts.append("layer norm")
+      case .normalize: parts.append("normalised")
+      }
+    }
+    if let truncatedSize { parts.append("cut to \(truncatedSize)") }
+    return parts.joined(separator: ", ")
   }
 }

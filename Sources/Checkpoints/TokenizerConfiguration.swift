@@ -17,12 +17,33 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   public var maskToken: String?
   /// More special tokens that text may name.
   public var additionalTokens: [String] = []
-  /// Whether the folder's class of tokenizer is BERT's, by name or for want of one.
-  public var isBERT = true
+  /// Those of all these that take the white space before them along.
+  public var leftStrippedTokens: Set<String> = []
+  /// Whose class of tokenizer the folder names, or has by its kind of model.
+  public var family = Family.bert
+  /// Of byte-level BPE: whether a space is put before a text; nil where the file does not say.
+  public var addsPrefixSpace: Bool?
   /// `vocab.txt`; nil if the folder has none.
   public var vocabularyPath: String?
   /// `tokenizer.json`; nil if the folder has none.
   public var tokenizerPath: String?
+  /// `vocab.json` and `merges.txt`; nil unless the folder has both.
+  public var bytePairPaths: BytePairPaths?
+
+  public struct BytePairPaths: Equatable, Sendable {
+    public var vocabulary: String
+    public var merges: String
+  }
+
+  /// Classes of tokenizers that transformers makes of a folder in one way.
+  public enum Family: Sendable {
+    /// WordPiece after BERT's own steps, whose options `tokenizer_config.json` has.
+    case bert
+    /// Byte-level BPE, whose options `tokenizer_config.json` has.
+    case roberta
+    /// What `tokenizer.json` says.
+    case other
+  }
 
   public init() {}
 }
@@ -38,27 +59,38 @@ extension TokenizerConfiguration {
     if Folder.hasFile("tokenizer.json", in: folder) {
       tokenizerPath = Folder.path("tokenizer.json", in: folder)
     }
-    if let file = try Self.file("tokenizer_config.json", in: folder) {
-      isBERT = try Self.isBERT(file, needsIt: tokenizerPath == nil)
+    let merges = ["vocab.json", "merges.txt"]
+    if merges.allSatisfy({ Folder.hasFile($0, in: folder) }) {
+      bytePairPaths = BytePairPaths(
+        vocabulary: Folder.path(merges[0], in: folder), merges: Folder.path(merges[1], in: folder))
+    }
+    let file = try Self.file("tokenizer_config.json", in: folder)
+    family = try Self.family(
+      file, Self.file("config.json", in: folder), hasTokenizer: tokenizerPath != nil)
+    if let file {
+      try file.check(.tokenizer)
       lowercases = try file.boolean("do_lower_case")
       stripsAccents = try file.boolean("strip_accents")
       splitsChineseCharacters = try file.boolean("tokenize_chinese_chars")
+      addsPrefixSpace = try file.boolean("add_prefix_space")
       maximumLength = try Self.limit(file)
-      if let side = try file.string("truncation_side"), side != "right" {
-        throw .unsupported(
-          path: file.path,
-          reason: "truncation_side \"\(side)\" is not supported: take it out, and ask for "
-            + "truncate=left")
-      }
       try addTokens(file)
       if tokenizerPath == nil { try refuseOddTokens(file) }
     }
     if let file = try Self.file("special_tokens_map.json", in: folder) { try addTokens(file) }
     if tokenizerPath == nil, let file = try Self.file("added_tokens.json", in: folder) {
+      try refuseAddedTokens(file)
+    }
+    if family == .roberta, tokenizerPath == nil, bytePairPaths == nil {
       throw .unsupported(
-        path: file.path, reason: "added tokens are supported only with a tokenizer.json")
+        path: folder,
+        reason: "has neither tokenizer.json nor vocab.json and merges.txt: \(Self.toConvert)")
     }
   }
+
+  /// What makes a `tokenizer.json` of a folder's other files.
+  private static let toConvert =
+    "AutoTokenizer.from_pretrained(folder).save_pretrained(folder) of transformers writes it"
 
   private static func file(_ name: String, in folder: String) throws(CheckpointError) -> JSONFile? {
     guard Folder.hasFile(name, in: folder) else { return nil }
@@ -72,38 +104,79 @@ extension TokenizerConfiguration {
       (\.classToken, "cls_token"), (\.maskToken, "mask_token"),
     ]
     for (path, key) in names where self[keyPath: path] == nil {
-      self[keyPath: path] = try Self.token(key, file)
+      if file[key] != .null { self[keyPath: path] = try token(key, file[key], file) }
     }
     guard additionalTokens.isEmpty else { return }
     switch file["additional_special_tokens"] {
     case .null: break
     case .array(let values):
       for value in values {
-        additionalTokens.append(try Self.token("additional_special_tokens", value, file))
+        additionalTokens.append(try token("additional_special_tokens", value, file))
       }
     default: throw file.invalid("additional_special_tokens", "must be a list")
     }
   }
 
-  /// A BERT model may come with a tokenizer that splits text in another way altogether: then only
-  /// a `tokenizer.json` says how.
-  private static func isBERT(
-    _ file: JSONFile, needsIt: Bool
-  ) throws(CheckpointError) -> Bool {
-    // The last two are the general ones, which say nothing.
-    let known = ["BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer"]
-    let general = ["PreTrainedTokenizer", "TokenizersBackend"]
-    func isOne(of names: [String], _ name: String) -> Bool {
-      names.contains(name) || names.contains { $0 + "Fast" == name }
-    }
-    guard let name = try file.string("tokenizer_class") else { return true }
-    let isBERT = isOne(of: known, name)
-    guard isBERT || !needsIt || isOne(of: general, name) else {
+  /// The class of tokenizer that one of the two files names, else the model's own.
+  ///
+  /// - Throws: for classes that cut text in ways that no `tokenizer.json` tells.
+  private static func family(
+    _ file: JSONFile?, _ model: JSONFile?, hasTokenizer: Bool
+  ) throws(CheckpointError) -> Family {
+    for key in ["word_tokenizer_type", "subword_tokenizer_type"] {
+      guard let file, let kind = try file.string(key) else { continue }
       throw .unsupported(
         path: file.path,
-        reason: "tokenizer_class \"\(name)\" is supported only with a tokenizer.json")
+        reason: "\(key) \"\(kind.prefix(64))\": the tokenizers that cut Japanese words are not "
+          + "supported")
     }
-    return isBERT
+    var named: (name: String, path: String)?
+    for file in [file, model].compactMap(\.self) where named == nil {
+      if let name = try file.string("tokenizer_class") { named = (name, file.path) }
+    }
+    guard let (given, path) = named else {
+      switch try model?.string("model_type") ?? "bert" {
+      case "bert", "distilbert": return .bert
+      case "roberta": return .roberta
+      case _ where hasTokenizer: return .other
+      case let type:
+        throw .unsupported(
+          path: model?.path ?? "",
+          reason: "model_type \"\(type.prefix(64))\" needs a tokenizer.json, which is not there: "
+            + toConvert)
+      }
+    }
+    let name = given.hasSuffix("Fast") ? String(given.dropLast(4)) : given
+    if ["BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer"].contains(name) { return .bert }
+    if name == "RobertaTokenizer" { return .roberta }
+    // Those without a tokenizer.json of their own in transformers.
+    let others = [
+      "BertJapanese", "Bertweet", "Phobert", "BertGeneration", "RoCBert", "RoFormer", "Flaubert",
+      "XLM", "Canine", "ByT5", "Tapas", "Esm", "ProphetNet", "Luke", "MLuke", "BartPho",
+    ]
+    guard !others.contains(where: { $0 + "Tokenizer" == name }) else {
+      throw .unsupported(
+        path: path,
+        reason: "tokenizer_class \"\(name)\" is not supported: it cuts words with code of its own")
+    }
+    guard hasTokenizer else {
+      throw .unsupported(
+        path: path,
+        reason: "tokenizer_class \"\(given.prefix(64))\" is supported only with a tokenizer.json: "
+          + toConvert)
+    }
+    return .other
+  }
+
+  /// Tokens of `added_tokens.json` that the vocabulary does not have need a `tokenizer.json`.
+  private func refuseAddedTokens(_ file: JSONFile) throws(CheckpointError) {
+    let named = [unknownToken, separatorToken, padToken, classToken, maskToken].compactMap(\.self)
+    for token in file.keys.sorted() where !(named + additionalTokens).contains(token) {
+      throw .unsupported(
+        path: file.path,
+        reason: "the added token \"\(token.prefix(64))\" is supported only with a tokenizer.json: "
+          + Self.toConvert)
+    }
   }
 
   /// Tokens that are not plain special ones need a `tokenizer.json`.
@@ -143,14 +216,8 @@ extension TokenizerConfiguration {
     }
   }
 
-  /// A token is written as a string, or as an `AddedToken` object with its `content`; nil if there
-  /// is none.
-  private static func token(_ key: String, _ file: JSONFile) throws(CheckpointError) -> String? {
-    let value = file[key]
-    return value == .null ? nil : try token(key, value, file)
-  }
-
-  private static func token(
+  /// A token is written as a string, or as an `AddedToken` object with its `content`.
+  private mutating func token(
     _ key: String, _ value: JSONFileValue, _ file: JSONFile
   ) throws(CheckpointError) -> String {
     switch value {
@@ -159,6 +226,16 @@ extension TokenizerConfiguration {
       guard case .string(let token)? = values["content"], !token.isEmpty else {
         throw file.invalid(key, "must have its text in \"content\"")
       }
+      guard tokenizerPath == nil else { return token }
+      // RoBERTa's text is not normalised, so it is all one to its tokens.
+      let odd = family == .roberta ? ["rstrip", "single_word"] : ["rstrip", "single_word", "normalized"]
+      for option in odd where values[option] == .boolean(true) {
+        throw .unsupported(
+          path: file.path,
+          reason: "\(key) with \(option) is supported only with a tokenizer.json: "
+            + Self.toConvert)
+      }
+      if values["lstrip"] == .boolean(true) { leftStrippedTokens.insert(token) }
       return token
     default: throw file.invalid(key, "must be a string")
     }

@@ -54,16 +54,20 @@ public struct ServedModel: Sendable {
     public var normalizes: Bool
     /// Texts to put before the input, by the name that asks for them.
     public var prompts: [String: String]
+    /// The text before an input where the request names no prompt; nil for none.
+    public var defaultPrompt: String?
     /// Whether the tokens of a prompt take part in the pooling.
     public var poolsPrompt: Bool
 
     public init(
-      pooling: String, normalizes: Bool, prompts: [String: String], poolsPrompt: Bool
+      pooling: String, normalizes: Bool, prompts: [String: String], poolsPrompt: Bool,
+      defaultPrompt: String? = nil
     ) {
       self.pooling = pooling
       self.normalizes = normalizes
       self.prompts = prompts
       self.poolsPrompt = poolsPrompt
+      self.defaultPrompt = defaultPrompt
     }
   }
 

@@ -30,9 +30,10 @@ extension EncodeCommand {
     var sentence = files.sentenceModules
     if let pooling {
       sentence = sentence ?? SentenceModules(pooling: pooling)
-      sentence?.pooling = pooling
+      sentence?.poolings = [pooling]
     }
     let tokenizer = try files.tokenizer()
+    let prompt = sentence?.defaultPrompt
     let configuration = files.checkpoint.configuration
     let encoder = try flags.encoder(files, sentence: sentence)
     return EncodeSource(
@@ -47,7 +48,7 @@ extension EncodeCommand {
     ) { columns, limit in
       LocalRecordEncoder(
         encoder, tokenizer, maxTokens: limit, truncation: truncate, padTo: seqLength,
-        columns: columns)
+        prompt: prompt, columns: columns)
     }
   }
 

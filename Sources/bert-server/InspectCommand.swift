@@ -42,16 +42,14 @@ struct InspectCommand: ParsableCommand {
           + (model.tokenizerRules == .tensorFlow ? "TensorFlow Text's" : "Hugging Face's")
           + " rules, "
           + (tokenizer.lowercases ? "uncased" : "cased"))
+      if let guess = model.caseGuess { line("case", guess) }
       line("tokens of a text", "at most \(model.maxTokens)")
       line("pooler", encoder.hasPooler ? "yes" : "no: neither default nor pooled_output")
-      switch model.sentence {
-      case .absent: line("sentence embedding", "no: there is no modules.json")
-      case .unsupported(let reason): line("sentence embedding", "refused: \(reason)")
-      case .supported(let modules):
-        let dense = modules.dense.map { ", dense \($0.inputs) to \($0.outputs)" }.joined()
-        line(
-          "sentence embedding",
-          modules.pooling.rawValue + dense + (modules.normalizes ? ", normalised" : ""))
+      line(
+        "sentence embedding",
+        model.sentenceModules?.summary ?? "no: there is no modules.json")
+      if let modules = model.sentenceModules, let prompt = modules.defaultPrompt {
+        line("default prompt", "\(modules.defaultPromptName ?? ""): \(prompt)")
       }
     } catch {
       printError("\(folder) is refused: \(error)")

@@ -18,12 +18,14 @@ struct LocalRecordEncoder: RecordEncoder {
   let truncation: Truncation
   let padTo: Int?
   let selection: OutputSelection
+  /// Before every text, if a `sentence_embedding` is asked for.
+  let prompt: String?
   let windowSize: Int
 
   /// - Parameter columns: what is asked for, whose size bounds the window.
   init(
     _ encoder: Encoder, _ tokenizer: Tokenizer, maxTokens: Int, truncation: Truncation,
-    padTo: Int?, columns: [Column]
+    padTo: Int?, prompt: String?, columns: [Column]
   ) {
     self.encoder = encoder
     self.tokenizer = tokenizer
@@ -41,6 +43,7 @@ struct LocalRecordEncoder: RecordEncoder {
       numbers += column.block == nil ? column.width : maxTokens * column.width
     }
     self.selection = selection
+    self.prompt = selection.sentence ? prompt : nil
     windowSize = max(16, min(Self.mostRecords, Self.windowBytes / (4 * max(1, numbers))))
   }
 
@@ -107,6 +110,9 @@ struct LocalRecordEncoder: RecordEncoder {
   }
 
   private func tokenize(_ input: TokenizerInput) -> Result<Tokenization, BadRecord> {
+    guard let input = input.prompted(prompt) else {
+      return .failure(BadRecord("the folder's default prompt is for single texts and no pairs"))
+    }
     if case .pair = input,
       tokenizer.highestType(ofPairs: true) >= encoder.configuration.typeCount
     {

@@ -1,5 +1,4 @@
 import Checkpoints
-import FoundationEssentials
 import WordPiece
 
 extension ModelFiles {
@@ -22,12 +21,22 @@ extension ModelFiles {
         try Tokenizer(json: Self.bytes(path), padding: tokenizerFiles.padToken)
       }
       try checkAgreement(of: path, tokenizer)
+    } else if rules == .huggingFace, tokenizerFiles.family == .roberta,
+      let paths = tokenizerFiles.bytePairPaths
+    {
+      source = paths.vocabulary
+      tokenizer = try Self.of(source) {
+        try Tokenizer(
+          bytePairVocabulary: Self.bytes(paths.vocabulary), merges: Self.bytes(paths.merges),
+          specialTokens: specialTokens(.roberta),
+          addsPrefixSpace: tokenizerFiles.addsPrefixSpace ?? false)
+      }
     } else if let path = tokenizerFiles.vocabularyPath {
       source = path
       tokenizer = try Self.of(path) {
         try Tokenizer(
-          vocabulary: Vocabulary(lines: Self.bytes(path)), options: options,
-          specialTokens: specialTokens, rules: rules)
+          vocabulary: Vocabulary(lines: Self.bytes(path), lastCounts: rules == .huggingFace),
+          options: options, specialTokens: specialTokens(SpecialTokens()), rules: rules)
       }
     } else {
       throw LoadingError(
@@ -45,35 +54,40 @@ extension ModelFiles {
       spacesAroundCJK: tokenizerFiles.splitsChineseCharacters ?? true)
   }
 
-  private var specialTokens: SpecialTokens {
-    var tokens = SpecialTokens()
+  /// Those that the folder names, else the defaults of its class of tokenizer.
+  private func specialTokens(_ defaults: SpecialTokens) -> SpecialTokens {
+    var tokens = defaults
     tokens.unknown = tokenizerFiles.unknownToken ?? tokens.unknown
     tokens.separator = tokenizerFiles.separatorToken ?? tokens.separator
     tokens.padding = tokenizerFiles.padToken ?? tokens.padding
     tokens.classification = tokenizerFiles.classToken ?? tokens.classification
     tokens.mask = tokenizerFiles.maskToken ?? tokens.mask
     tokens.others = tokenizerFiles.additionalTokens
+    tokens.stripsLeft = tokenizerFiles.leftStrippedTokens
     return tokens
   }
 
-  /// `tokenizers` and transformers take each another file's word for BERT's options: where the
-  /// files differ there is no one answer.
+  /// transformers takes BERT's options from `tokenizer_config.json`, or their defaults, and
+  /// `tokenizers` from `tokenizer.json`: where they differ there is no one answer.
   private func checkAgreement(of path: String, _ tokenizer: Tokenizer) throws {
-    guard tokenizerFiles.isBERT, let options = tokenizer.options else { return }
-    let lowercases = tokenizerFiles.lowercases ?? options.lowercase
+    guard tokenizerFiles.family == .bert, let options = tokenizer.options else { return }
+    let lowercases = tokenizerFiles.lowercases ?? true
     let pairs = [
-      ("do_lower_case", tokenizerFiles.lowercases, options.lowercase),
+      ("do_lower_case", lowercases, options.lowercase),
       (
-        "strip_accents", tokenizerFiles.stripsAccents, options.stripAccents ?? lowercases
+        "strip_accents", tokenizerFiles.stripsAccents ?? lowercases,
+        options.stripAccents ?? options.lowercase
       ),
       (
-        "tokenize_chinese_chars", tokenizerFiles.splitsChineseCharacters, options.spacesAroundCJK
+        "tokenize_chinese_chars", tokenizerFiles.splitsChineseCharacters ?? true,
+        options.spacesAroundCJK
       ),
     ]
-    for (name, stated, actual) in pairs where stated ?? actual != actual {
+    for (name, stated, actual) in pairs where stated != actual {
       throw LoadingError(
-        "\(path) does the opposite of what \(name) in tokenizer_config.json says, and libraries "
-          + "differ in which of the two they believe: correct the wrong one")
+        "\(path) does not do what \(name) in tokenizer_config.json says (\(stated), which it is by "
+          + "default too), and libraries differ in which of the two they believe: set \(name) to "
+          + "\(actual) there if the tokenizer.json is right")
     }
   }
 
@@ -103,7 +117,7 @@ extension ModelFiles {
   }
 
   private static func bytes(_ path: String) throws -> [UInt8] {
-    Array(try Data(contentsOf: URL(filePath: path)))
+    try ModelFile(path: path).copy()
   }
 
   /// Says of which file a failure is.

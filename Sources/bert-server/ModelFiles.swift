@@ -4,24 +4,32 @@ import Checkpoints
 struct ModelFiles {
   let path: String
   let checkpoint: Checkpoint
-  let sentence: SentenceModules.Support
+  /// Nil if the folder has none.
+  let sentenceModules: SentenceModules?
   let tokenizerFiles: TokenizerConfiguration
 
   init(_ path: String) throws {
     self.path = path
     let folder = try SentenceModules.encoderFolder(of: path)
     checkpoint = try Checkpoint(folder: folder)
-    sentence = try SentenceModules.read(folder: path)
-      .fitting(hiddenSize: checkpoint.configuration.hiddenSize)
+    sentenceModules = try SentenceModules.read(folder: path)
+    let size = checkpoint.configuration.hiddenSize
+    if let modules = sentenceModules, modules.embeddingSize(hiddenSize: size) == nil {
+      throw LoadingError(
+        "modules.json: the modules (\(modules.summary)) do not fit one another and a hidden size "
+          + "of \(size)")
+    }
     var tokenizerFiles = try TokenizerConfiguration(folder: folder)
     if let lowercases = checkpoint.lowercases { tokenizerFiles.lowercases = lowercases }
     if let path = checkpoint.vocabularyPath { tokenizerFiles.vocabularyPath = path }
     self.tokenizerFiles = tokenizerFiles
   }
 
-  /// The modules, if they are there and computed.
-  var sentenceModules: SentenceModules? {
-    if case .supported(let modules) = sentence { modules } else { nil }
+  /// What to tell whoever starts this: nothing in the folder says whether text is lower-cased.
+  var caseGuess: String? {
+    guard checkpoint.guessesCase, let lowercases = tokenizerFiles.lowercases else { return nil }
+    return "do_lower_case is taken for \(lowercases), by the look of vocab.txt; "
+      + "{\"do_lower_case\": true or false} in tokenizer_config.json decides it"
   }
 
   /// TensorFlow Hub's preprocessors pad to 128 tokens unless told otherwise.

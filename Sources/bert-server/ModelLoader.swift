@@ -73,12 +73,15 @@ enum ModelLoader {
       hasPooler: encoder.hasPooler,
       sentenceSize: encoder.sentenceSize)
     shape.absentKeys = files.checkpoint.absentKeys
+    var facts = facts
+    if let guess = files.caseGuess { facts.append((name: "case", value: guess)) }
     var model = ServedModel(
       name: name, shape: shape,
       sentence: files.sentenceModules.map {
         ServedModel.Sentence(
-          pooling: $0.pooling.rawValue, normalizes: $0.normalizes, prompts: $0.prompts,
-          poolsPrompt: $0.poolsPrompt)
+          pooling: $0.poolings.map(\.rawValue).joined(separator: "+"),
+          normalizes: $0.normalizes, prompts: $0.prompts, poolsPrompt: $0.poolsPrompt,
+          defaultPrompt: $0.defaultPrompt)
       },
       defaultMaxTokens: settings.maxTokens > 0 ? settings.maxTokens : files.maxTokens,
       tokenizer: try files.tokenizer(TokenizerRules(settings.tokenizerRules)), queue: queue,

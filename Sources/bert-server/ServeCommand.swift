@@ -76,6 +76,11 @@ struct ServeCommand: ParsableCommand {
           settings.models, settings, threads: ThreadCount(setting: settings.threads), memory)
         service.ready(models)
         modelFiles.start(log)
+        for model in models {
+          for fact in model.facts where fact.name == "case" {
+            log.warning("\(model.name): \(fact.value)")
+          }
+        }
         log.info("\(models.map(\.name).joined(separator: ", ")) ready")
       } catch {
         printError("\(error)")

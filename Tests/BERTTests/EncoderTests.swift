@@ -40,10 +40,7 @@ struct EncoderTests {
     ).write(to: folder.appending(component: "modules.json"))
     try Data("{\"pooling_mode\": \"\(name[pooling]!)\"}".utf8)
       .write(to: folder.appending(component: "1_Pooling/config.json"))
-    guard case .supported(let modules) = try SentenceModules.read(folder: folder.path) else {
-      throw CocoaError(.fileReadCorruptFile)
-    }
-    return modules
+    return try #require(try SentenceModules.read(folder: folder.path))
   }
 
   /// Every kernel set of every precision against one reference.

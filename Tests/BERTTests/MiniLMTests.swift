@@ -21,10 +21,7 @@ struct MiniLMTests {
   static let all = OutputSelection(pooled: true, sentence: true, blocks: BlockSet(0..<6))
 
   static func encoder(_ choice: KernelChoice, laneCount: Int) throws -> Encoder {
-    guard case .supported(let modules) = try SentenceModules.read(folder: DefaultModel.folder)
-    else {
-      throw CocoaError(.fileReadCorruptFile)
-    }
+    let modules = try #require(try SentenceModules.read(folder: DefaultModel.folder))
     return try Encoder(
       Checkpoint(folder: DefaultModel.folder), sentence: modules,
       lanes: ComputeLanes(count: laneCount),

@@ -42,7 +42,7 @@ struct Reference {
     var pooled = (0..<configuration.hiddenSize).map { column in
       let values = rows.map { $0[column] }
       let sum = values.reduce(0, +)
-      switch modules.pooling {
+      switch modules.poolings[0] {
       case .cls: return values[0]
       case .mean: return sum / Double(attended)
       case .max: return values.max()!

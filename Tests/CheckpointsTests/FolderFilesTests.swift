@@ -8,7 +8,7 @@ struct SentenceModulesTests {
   }
 
   private func read(modules: [String], pooling: String = "{}", more: [String: String] = [:]) throws
-    -> SentenceModules.Support
+    -> SentenceModules?
   {
     let folder = try TemporaryFolder()
     try folder.write("[\(modules.joined(separator: ","))]", to: "modules.json")
@@ -23,13 +23,13 @@ struct SentenceModulesTests {
 
   @Test(.enabled(if: ModelFolder.isPresent)) func readsTheDefaultModel() throws {
     var expected = SentenceModules(pooling: .mean)
-    expected.normalizes = true
+    expected.layers = [.normalize]
     expected.maximumSequenceLength = 256
-    #expect(try SentenceModules.read(folder: ModelFolder.path) == .supported(expected))
+    #expect(try SentenceModules.read(folder: ModelFolder.path) == expected)
   }
 
   @Test func absentIsNoError() throws {
-    #expect(try SentenceModules.read(folder: TemporaryFolder().path) == .absent)
+    #expect(try SentenceModules.read(folder: TemporaryFolder().path) == nil)
   }
 
   @Test func readsEveryWayOfPooling() throws {
@@ -42,7 +42,7 @@ struct SentenceModulesTests {
     for (flag, expected) in flags {
       let others = flags.map { "\"\($0.0)\": \($0.0 == flag)" }.joined(separator: ",")
       let old = try read(modules: [Self.transformer, Self.pooling], pooling: "{\(others)}")
-      #expect(old == .supported(SentenceModules(pooling: expected)))
+      #expect(old == SentenceModules(pooling: expected))
       for name in ["\"\(expected.rawValue)\"", "[\"\(expected.rawValue)\"]"] {
         let new = try read(
           modules: [
@@ -51,12 +51,12 @@ struct SentenceModulesTests {
               1, "sentence_transformers.sentence_transformer.modules.pooling.Pooling",
               path: "1_Pooling"),
           ], pooling: "{\"pooling_mode\": \(name)}")
-        #expect(new == .supported(SentenceModules(pooling: expected)))
+        #expect(new == SentenceModules(pooling: expected))
       }
     }
     #expect(
       try read(modules: [Self.transformer, Self.pooling])
-        == .supported(SentenceModules(pooling: .mean)))
+        == SentenceModules(pooling: .mean))
   }
 
   @Test func readsPromptsAndSettings() throws {
@@ -66,19 +66,31 @@ struct SentenceModulesTests {
       more: [
         "sentence_bert_config.json": "{\"max_seq_length\": 128, \"do_lower_case\": true}",
         "config_sentence_transformers.json":
-          "{\"prompts\": {\"query\": \"query: \"}, \"default_prompt_name\": \"query\"}",
+          "{\"prompts\": {\"query\": \"query: \", \"document\": null}, \"truncate_dim\": 8}",
       ])
     var expected = SentenceModules(pooling: .cls)
-    expected.normalizes = true
+    expected.layers = [.normalize]
     expected.poolsPrompt = false
     expected.maximumSequenceLength = 128
     expected.lowercases = true
-    expected.prompts = ["query": "query: "]
-    expected.defaultPromptName = "query"
-    #expect(support == .supported(expected))
+    expected.prompts = ["query": "query: ", "document": ""]
+    expected.truncatedSize = 8
+    #expect(support == expected)
   }
 
-  @Test func otherModulesAreReported() throws {
+  /// Reads what must be refused, and returns why.
+  private func refusal(
+    _ modules: [String], pooling: String = "{}", more: [String: String] = [:]
+  ) -> String {
+    do {
+      let modules = try read(modules: modules, pooling: pooling, more: more)
+      return "taken: \(String(describing: modules))"
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  @Test func otherModulesAreRefused() throws {
     let foreign = Self.module(1, "my_package.Pooling", path: "1_Pooling")
     let cnn = Self.module(2, "sentence_transformers.models.CNN", path: "2_CNN")
     let cases: [([String], String, String)] = [
@@ -87,33 +99,84 @@ struct SentenceModulesTests {
       ([Self.transformer, Self.normalize], "{}", "Normalize"),
       ([Self.transformer], "{}", "no Pooling"),
       ([], "{}", "no Pooling"),
-      (
-        [Self.transformer, Self.pooling],
-        "{\"pooling_mode_cls_token\":true,\"pooling_mode_max_tokens\":true}", "cls + max"
-      ),
       ([Self.transformer, Self.pooling], "{\"pooling_mode\":\"median\"}", "median"),
+      ([Self.transformer, Self.pooling], "{\"pooling_mode\":[]}", "pooling_mode"),
+      ([Self.transformer, Self.pooling], "{\"pooling_weights\":[1]}", "pooling_weights"),
     ]
     for (modules, pooling, named) in cases {
-      guard case .unsupported(let reason) = try read(modules: modules, pooling: pooling) else {
-        Issue.record("\(named) is taken")
-        continue
-      }
-      #expect(reason.contains(named))
+      let reason = refusal(modules, pooling: pooling)
+      #expect(reason.contains(named) && !reason.hasPrefix("taken"), "\(reason)")
     }
-    let tokens = try read(
-      modules: [Self.transformer, Self.pooling, Self.normalize],
-      more: ["2_Normalize/config.json": "{\"module_input_name\": \"token_embeddings\"}"])
-    guard case .unsupported(let reason) = tokens else {
-      Issue.record("\(tokens)")
-      return
+    #expect(refusal([Self.transformer]).contains("take modules.json out"))
+  }
+
+  /// Keys that change answers are honoured or refused, in each of the files.
+  @Test func everyKeyCounts() throws {
+    let all = [Self.transformer, Self.pooling, Self.normalize]
+    let cases: [(String, String, String)] = [
+      ("2_Normalize/config.json", "\"module_input_name\": \"token_embeddings\"", "token_embeddings"),
+      ("sentence_bert_config.json", "\"query_expansion\": {\"length\": 32}", "query_expansion"),
+      ("sentence_bert_config.json", "\"processing_kwargs\": {\"text\": {}}", "processing_kwargs"),
+      ("sentence_bert_config.json", "\"modality_config\": {\"image\": {}}", "modality_config"),
+      ("sentence_bert_config.json", "\"stride\": 3", "stride"),
+      ("config_sentence_transformers.json", "\"truncate_dim\": 0", "truncate_dim"),
+      ("config_sentence_transformers.json", "\"default_prompt_name\": \"x\"", "default_prompt_name"),
+      ("config_sentence_transformers.json", "\"model_type\": \"SparseEncoder\"", "SparseEncoder"),
+    ]
+    for (file, member, named) in cases {
+      let reason = refusal(all, more: [file: "{\(member)}"])
+      #expect(reason.contains(named) && !reason.hasPrefix("taken"), "\(reason)")
     }
-    #expect(reason.contains("token_embeddings"))
+    let prompts = "{\"prompts\": {\"q\": \"q: \"}, \"default_prompt_name\": \"q\"}"
+    let reason = refusal(
+      all, pooling: "{\"include_prompt\": false}",
+      more: ["config_sentence_transformers.json": prompts])
+    #expect(reason.contains("include_prompt"))
+    let modules = try read(
+      modules: all,
+      more: [
+        "config_sentence_transformers.json": prompts,
+        "sentence_bert_config.json":
+          """
+          {"transformer_task": "feature-extraction", "module_output_name": "token_embeddings",
+           "modality_config": {"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
+           "unpad_inputs": true, "processing_kwargs": {}, "query_expansion": null}
+          """,
+        "2_Normalize/config.json": "{\"module_input_name\": \"sentence_embedding\"}",
+      ])
+    #expect(modules?.defaultPrompt == "q: ")
+  }
+
+  /// The first of the seven names that says something counts.
+  @Test(arguments: ["bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"])
+  func readsTheLimitWhereItStands(_ kind: String) throws {
+    var more = ["sentence_\(kind)_config.json": "{\"max_seq_length\": 9, \"do_lower_case\": true}"]
+    if kind != "bert" { more["sentence_bert_config.json"] = "{}" }
+    if kind != "xlnet" { more["sentence_xlnet_config.json"] = "{\"max_seq_length\": 7}" }
+    let modules = try #require(try read(modules: [Self.transformer, Self.pooling], more: more))
+    #expect(modules.maximumSequenceLength == 9 && modules.lowercases)
+  }
+
+  @Test func readsSeveralPoolings() throws {
+    let modules = try #require(
+      try read(
+        modules: [Self.transformer, Self.pooling],
+        pooling: "{\"pooling_mode_cls_token\":true,\"pooling_mode_max_tokens\":true}"))
+    #expect(modules.poolings == [.cls, .max] && modules.embeddingSize(hiddenSize: 5) == 10)
+  }
+
+  @Test func poolingWithoutAListOfModules() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("{\"pooling_mode_mean_tokens\": true}", to: "1_Pooling/config.json")
+    #expect(try SentenceModules.read(folder: folder.path) == SentenceModules(pooling: .mean))
+    try folder.write("{\"pooling_mode_cls_token\": true}", to: "1_Pooling/config.json")
+    #expect(throws: CheckpointError.self) { try SentenceModules.read(folder: folder.path) }
   }
 
   static let dense = module(2, "sentence_transformers.models.Dense", path: "2_Dense")
 
   private func readDense(_ configuration: String, _ header: String? = nil) throws
-    -> SentenceModules.Support
+    -> SentenceModules?
   {
     let folder = try TemporaryFolder()
     try folder.write(
@@ -134,34 +197,28 @@ struct SentenceModulesTests {
   @Test func readsDenseLayers() throws {
     let sizes = "\"in_features\": 3, \"out_features\": 2"
     var expected = SentenceModules(pooling: .mean)
-    expected.normalizes = true
     var layer = SentenceModules.Dense(
       inputs: 3, outputs: 2, weights: [1, 2, 3, 4, 5, 6], bias: [7, 8], activation: .tanh)
-    expected.dense = [layer]
-    #expect(try readDense("{\(sizes)}") == .supported(expected))
+    expected.layers = [.dense(layer), .normalize]
+    #expect(try readDense("{\(sizes)}") == expected)
     layer.activation = .identity
     layer.bias = [0, 0]
-    expected.dense = [layer]
-    let support = try readDense(
+    expected.layers = [.dense(layer), .normalize]
+    let modules = try readDense(
       """
       {\(sizes), "bias": false, "activation_function": "torch.nn.modules.linear.Identity"}
       """)
-    #expect(support == .supported(expected))
+    #expect(modules == expected)
     #expect(expected.embeddingSize(hiddenSize: 3) == 2)
-    #expect(support.fitting(hiddenSize: 3) == support)
-    guard case .unsupported(let reason) = support.fitting(hiddenSize: 4) else {
-      Issue.record("3 inputs fit 4 values")
-      return
-    }
-    #expect(reason.contains("3 to 2") && reason.contains("hidden size of 4"))
-    let other = try readDense("{\(sizes), \"activation_function\": \"torch.nn.SiLU\"}")
-    guard case .unsupported(let reason) = other else {
-      Issue.record("SiLU is taken")
-      return
-    }
-    #expect(reason.contains("torch.nn.SiLU"))
-    #expect(throws: CheckpointError.self) {
-      try readDense("{\"in_features\": 2, \"out_features\": 3}")
+    #expect(expected.embeddingSize(hiddenSize: 4) == nil)
+    #expect(try readDense("{\(sizes), \"activation_function\": \"torch.nn.SiLU\"}") != nil)
+    for wrong in [
+      "\(sizes), \"activation_function\": \"torch.nn.GLU\"",
+      "\(sizes), \"activation_function\": \"mine.Tanh\"",
+      "\(sizes), \"use_residual\": true", "\(sizes), \"scale\": 2",
+      "\"in_features\": 2, \"out_features\": 3",
+    ] {
+      #expect(throws: CheckpointError.self, "\(wrong)") { try readDense("{\(wrong)}") }
     }
   }
 
@@ -270,9 +327,9 @@ struct TokenizerConfigurationTests {
       #"{"tokenizer_class": "XLMRobertaTokenizer", \#(odd)}"#, to: "tokenizer_config.json")
     #expect(throws: CheckpointError.self) { try TokenizerConfiguration(folder: folder.path) }
     try folder.write("{}", to: "tokenizer.json")
-    #expect(try !TokenizerConfiguration(folder: folder.path).isBERT)
+    #expect(try TokenizerConfiguration(folder: folder.path).family == .other)
     try folder.write("{\(odd)}", to: "tokenizer_config.json")
-    #expect(try TokenizerConfiguration(folder: folder.path).isBERT)
+    #expect(try TokenizerConfiguration(folder: folder.path).family == .bert)
   }
 
   @Test func refusesTokensThatVocabTxtCannotHave() throws {
@@ -283,6 +340,36 @@ struct TokenizerConfigurationTests {
     let folder = try TemporaryFolder()
     try folder.write(#"{"<x>": 7}"#, to: "added_tokens.json")
     #expect(throws: CheckpointError.self) { try TokenizerConfiguration(folder: folder.path) }
+    try folder.write("{}", to: "added_tokens.json")
+    #expect(try TokenizerConfiguration(folder: folder.path) == TokenizerConfiguration())
+    let flagged = try #require(throws: CheckpointError.self) {
+      try read(#"{"mask_token": {"content": "<m>", "rstrip": true}}"#)
+    }
+    #expect(flagged.message.contains("rstrip"))
+    let stripped = try read(#"{"mask_token": {"content": "<m>", "lstrip": true}}"#)
+    #expect(stripped.leftStrippedTokens == ["<m>"])
+  }
+
+  /// A class of tokenizer counts wherever it is named, and the model's own where it is not.
+  @Test(arguments: [
+    (#"{"tokenizer_class": "BertJapaneseTokenizer"}"#, "{}", "BertJapaneseTokenizer"),
+    ("{}", #"{"tokenizer_class": "BertJapaneseTokenizer"}"#, "BertJapaneseTokenizer"),
+    (#"{"word_tokenizer_type": "mecab"}"#, "{}", "mecab"),
+    ("{}", #"{"model_type": "xlm-roberta"}"#, "xlm-roberta"),
+    (#"{"tokenizer_class": "PhobertTokenizer"}"#, "{}", "PhobertTokenizer"),
+    ("{}", #"{"model_type": "roberta"}"#, "merges.txt"),
+    (#"{"padding_side": "left"}"#, "{}", "padding_side"),
+    (#"{"split_special_tokens": true}"#, "{}", "split_special_tokens"),
+    (#"{"auto_map": {"AutoTokenizer": ["x.Y", null]}}"#, "{}", "auto_map"),
+  ])
+  func classesThatAreNotServed(_ tokenizer: String, _ model: String, _ named: String) throws {
+    let folder = try TemporaryFolder()
+    try folder.write(tokenizer, to: "tokenizer_config.json")
+    try folder.write(model, to: "config.json")
+    let error = try #require(throws: CheckpointError.self) {
+      try TokenizerConfiguration(folder: folder.path)
+    }
+    #expect(error.message.contains(named))
   }
 
   @Test(
@@ -304,5 +391,46 @@ struct TokenizerConfigurationTests {
   func refusesWhatCannotBeRight(_ key: String, _ value: String) throws {
     let error = try #require(throws: CheckpointError.self) { try read("{\"\(key)\": \(value)}") }
     #expect(error.message.contains(key))
+  }
+}
+
+/// Folders that hold no weights that are read: the message says what they are.
+struct FolderRefusalTests {
+  @Test(arguments: [
+    ("model.gguf", "GGUF"), ("onnx/model.onnx", "ONNX"), ("model_quantized.onnx", "ONNX"),
+    ("openvino_model.xml", "OpenVINO"), ("model.ckpt-1000.index", "rename model.ckpt-1000.*"),
+    ("snapshots/5fe3/config.json", "snapshots/5fe3"), ("tf_model.h5", "HDF5"),
+    ("flax_model.msgpack", "Flax"), ("0_Transformer/pytorch_model.bin", "folder 0_Transformer"),
+    ("notes.txt", "has none of"),
+  ])
+  func formats(_ file: String, _ named: String) throws {
+    let folder = try TemporaryFolder()
+    try folder.write("{}", to: file)
+    let error = try #require(throws: CheckpointError.self) { try Checkpoint(folder: folder.path) }
+    #expect(error.message.contains(named), "\(error)")
+  }
+
+  @Test func adapters() throws {
+    let folder = try TemporaryFolder()
+    try folder.write(#"{"base_model_name_or_path": "base/model"}"#, to: "adapter_config.json")
+    let error = try #require(throws: CheckpointError.self) { try Checkpoint(folder: folder.path) }
+    #expect(error.message.contains("adapter of base/model"))
+  }
+
+  @Test func pointersOfGitLFS() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("{}", to: "config.json")
+    try folder.write(
+      "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 90868376\n",
+      to: "model.safetensors")
+    let error = try #require(throws: CheckpointError.self) {
+      try SafetensorsFile(path: folder.path + "/model.safetensors")
+    }
+    #expect(error.message.contains("git lfs pull"))
+  }
+
+  @Test func missingFolders() throws {
+    let error = try #require(throws: CheckpointError.self) { try Checkpoint(folder: "/no/such") }
+    #expect(error.message.contains("no such folder"))
   }
 }

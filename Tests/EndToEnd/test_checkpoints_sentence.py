@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import scipy.special
 from safetensors.numpy import save_file
 
 import reference
@@ -98,12 +99,108 @@ def test_dense_and_normalize_with_an_encoder_of_its_own_folder(activation, tmp_p
     assert "mean, dense 24 to 13, normalised" in shown
 
 
-def test_dense_that_does_not_fit_leaves_the_rest(tmp_path):
-    folder = make_folder(tmp_path / "model", "mean_tokens", [("Dense", "2_Dense")])
-    (folder / "2_Dense").mkdir()
-    sizes = {"in_features": 23, "out_features": 3, "bias": False}
-    (folder / "2_Dense" / "config.json").write_text(json.dumps(sizes))
-    save_file({"linear.weight": np.ones((3, 23), np.float32)}, folder / "2_Dense/model.safetensors")
-    result = run("inspect", folder)
-    assert result.returncode == 0
-    assert "refused: modules.json: Dense from 23 to 3 does not fit a hidden size of 24" in result.stdout
+def write_dense(folder, size, output, function, seed, **more):
+    random = np.random.default_rng(seed)
+    tensors = {
+        "linear.weight": random.standard_normal((output, size)).astype(np.float32),
+        "linear.bias": random.standard_normal(output).astype(np.float32),
+        "residual.weight": random.standard_normal((output, size)).astype(np.float32),
+    }
+    configuration = {"in_features": size, "out_features": output, "activation_function": function, **more}
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(configuration))
+    save_file(tensors, folder / "model.safetensors")
+    return {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
+
+
+def test_modules_one_after_the_other(tmp_path, log):
+    """Two poolings, a Dense with a projected residual, LayerNorm, a Dense that adds its input, truncation."""
+    modules = [("Dense", "2_Dense"), ("LayerNorm", "3_LayerNorm"), ("Dense", "4_Dense"), ("Normalize", "5_N")]
+    folder = make_folder(tmp_path / "model", "cls_token", modules)
+    flags = {"pooling_mode_cls_token": True, "pooling_mode_max_tokens": True}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(flags))
+    first = write_dense(folder / "2_Dense", 48, 13, "torch.nn.modules.activation.GELU", 1, use_residual=True)
+    second = write_dense(folder / "4_Dense", 13, 13, "torch.nn.Sigmoid", 2, use_residual=True)
+    (folder / "3_LayerNorm").mkdir()
+    (folder / "3_LayerNorm" / "config.json").write_text('{"dimension": 13}')
+    norm = {"norm.weight": np.linspace(-1, 2, 13), "norm.bias": np.linspace(1, 0, 13)}
+    save_file(
+        {name: values.astype(np.float32) for name, values in norm.items()},
+        folder / "3_LayerNorm" / "model.safetensors",
+    )
+    (folder / "config_sentence_transformers.json").write_text('{"truncate_dim": 7}')
+
+    def expected(rows):
+        x = np.concatenate([rows[0], rows.max(axis=0)])
+        y = first["linear.weight"] @ x + first["linear.bias"]
+        x = y * scipy.special.ndtr(y) + first["residual.weight"] @ x
+        x = (x - x.mean()) / np.sqrt(x.var() + 1e-5)
+        x = x * norm["norm.weight"].astype(np.float32) + norm["norm.bias"].astype(np.float32)
+        x = scipy.special.expit(second["linear.weight"] @ x + second["linear.bias"]) + x
+        return (x / np.linalg.norm(x))[:7]
+
+    assert worst_error(folder, expected, log) < 1e-5
+    shown = run("inspect", folder).stdout
+    assert "cls + max, dense 48 to 13, layer norm, dense 13 to 13, normalised, cut to 7" in shown
+
+
+def test_default_prompt(tmp_path, log):
+    """It is before every text whose sentence_embedding is asked for, unless another is named."""
+    folder = make_folder(tmp_path / "model", "mean_tokens")
+    prompts = {"prompts": {"query": "a fish: ", "none": ""}, "default_prompt_name": "query"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+    plain = make_folder(tmp_path / "plain", "mean_tokens")
+    with Server("--model", f"plain={plain}", model=f"prompted={folder}", log=log) as server:
+
+        def encode(model, text, key="sentence_embedding"):
+            return server.encode([text], model=model, output_key=key)[key][0]
+
+        prompted = encode("plain", "a fish: of gold")
+        assert encode("prompted", "of gold") == prompted
+        assert encode("prompted", "of gold", "pooled_output") == encode("plain", "of gold", "pooled_output")
+        answer = server.post({"input": "of gold", "model": "prompted"}, path="/v1/embeddings").json()
+        assert answer["data"][0]["embedding"] == prompted
+        for name, text in ((None, "a fish: of gold"), ("query", "a fish: of gold"), ("none", "of gold")):
+            body = {"inputs": "of gold", "normalize": False, **({"prompt_name": name} if name else {})}
+            answer = server.post(body, path="/embed", model="prompted").json()
+            assert answer[0] == encode("plain", text)
+        pair = server.post([["a", "b"]], model="prompted", output_key="sentence_embedding")
+        assert pair.status_code == 422 and "default prompt" in pair.text
+        answer = server.encode(["of gold"], model="prompted", output_key="sentence_embedding", tokens="true")
+        places = [(token["start"], token["stop"]) for token in answer["tokens"][0]]
+        assert places[-2][1] == len("of gold") and places[1] == (None, None)
+
+
+@pytest.mark.parametrize(
+    "modules, files, reason",
+    [
+        (["CNN"], {}, "models.CNN"),
+        (["Dense"], {"2_Dense/config.json": {"in_features": 23, "out_features": 3}}, "linear.weight"),
+        (["WordWeights"], {}, "models.WordWeights"),
+        ([], {"1_Pooling/config.json": {"pooling_mode": "median"}}, "median"),
+        ([], {"config_sentence_transformers.json": {"default_prompt_name": "x"}}, "default_prompt_name"),
+        ([], {"sentence_bert_config.json": {"query_expansion": {"length": 9}}}, "query_expansion"),
+        ([], {"tokenizer_config.json": {"tokenizer_class": "BertJapaneseTokenizer"}}, "BertJapaneseTokenizer"),
+        ([], {"adapter_config.json": {}}, "merge_and_unload"),
+    ],
+)
+def test_refusals(modules, files, reason, tmp_path):
+    """A folder that would be another model is refused at the start, with what to do."""
+    listed = [(name, f"{index}_{name}") for index, name in enumerate(modules, 2)]
+    folder = make_folder(tmp_path / "model", "mean_tokens", listed)
+    for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps(content))
+    if "2_Dense/config.json" in files:
+        save_file({"linear.weight": np.ones((3, 24), np.float32)}, folder / "2_Dense/model.safetensors")
+    for command in (("inspect", folder), ("serve", "--port", 0, "--model", folder)):
+        result = run(*command)
+        assert result.returncode == 1 and reason in result.stderr + result.stdout, result
+
+
+def test_length_limit_of_another_name(tmp_path, log):
+    folder = make_folder(tmp_path / "model", "mean_tokens")
+    (folder / "sentence_roberta_config.json").write_text('{"max_seq_length": 8}')
+    with Server(model=folder, log=log) as server:
+        answer = server.encode(["a b c d e f g h i j k"], output_key="sentence_embedding")
+        assert answer["lengths"] == [8] and answer["truncated"] == [True]

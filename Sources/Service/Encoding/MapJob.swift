@@ -151,16 +151,38 @@ extension MapRequest {
     switch inputs[index] {
     case .tokens(let sequence): return Tokenization(sequence: sequence)
     case .text(let text):
+      guard let text = text.prompted(prompt) else {
+        throw .unprocessable(
+          "text \(index): the folder's default prompt, which a sentence_embedding is made with, is "
+            + "for single texts and no pairs")
+      }
       if case .pair = text, model.tokenizer.highestType(ofPairs: true) >= model.shape.typeCount {
         throw .unprocessable("this model has one segment type, so it takes no pairs")
       }
       do {
-        return try model.tokenizer.tokenize(
+        var tokens = try model.tokenizer.tokenize(
           text, maxTokens: maxTokens, truncation: truncation, padTo: padTo,
           withSources: wantsTokens)
+        if let prompt { tokens.dropSources(before: prompt.utf8.count) }
+        return tokens
       } catch {
         throw .unprocessable("text \(index): \(error.description)")
       }
+    }
+  }
+}
+
+extension Tokenization {
+  /// Places in the text without its first bytes; tokens of those come from nowhere.
+  fileprivate mutating func dropSources(before count: Int) {
+    for index in sources.indices {
+      guard let source = sources[index] else { continue }
+      let bytes = source.bytes
+      sources[index] =
+        bytes.upperBound <= count
+        ? nil
+        : TokenSource(
+          part: source.part, bytes: max(0, bytes.lowerBound - count)..<bytes.upperBound - count)
     }
   }
 }

@@ -22,6 +22,8 @@ struct MapRequest: Sendable {
   var wantsTokens = false
   /// Whether a Normalize module of the folder is applied to `sentence_embedding`.
   var normalizesSentence = true
+  /// Whether the folder's default prompt is put before texts.
+  var usesDefaultPrompt = true
   var timeout: Duration?
 
   /// The model's own way with texts.
@@ -30,6 +32,12 @@ struct MapRequest: Sendable {
     self.keys = keys
     layers = Array(0..<model.shape.blockCount)
     maxTokens = model.defaultMaxTokens
+  }
+
+  /// Put before every text: sentence-transformers' default prompt is part of what a
+  /// `sentence_embedding` is.
+  var prompt: String? {
+    usesDefaultPrompt && keys.contains(.sentenceEmbedding) ? model.sentence?.defaultPrompt : nil
   }
 
   /// Rows of tokens are to be a rectangle, whatever the texts.

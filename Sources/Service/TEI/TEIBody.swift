@@ -41,6 +41,8 @@ struct TEIOptions {
   func request(_ model: ServedModel, _ key: OutputKey) -> MapRequest {
     var request = MapRequest(model, keys: [key])
     request.truncation = truncation
+    // A prompt that is named is before the texts already, and takes the default one's place.
+    request.usesDefaultPrompt = prompt == nil
     return request
   }
 

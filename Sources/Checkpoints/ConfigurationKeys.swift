@@ -1,0 +1,133 @@
+/// Every key of the configuration files that the frameworks read, and what becomes of it here:
+/// honoured, known to change no answer, or refused. A key that is not in these tables is refused
+/// where the framework would fail or might act on it.
+struct ConfigurationKeys: Sendable {
+  /// What a key may say.
+  enum Rule: Sendable {
+    /// Read elsewhere.
+    case honoured
+    /// Whatever it says, no answer changes.
+    case withoutEffect
+    /// Only one of these values; null and a missing key are always right.
+    case only([JSONFileValue], toDo: String)
+  }
+
+  let rules: [String: Rule]
+  /// Whether a key that is not here is refused.
+  let isComplete: Bool
+
+  private init(
+    honoured: [String] = [], withoutEffect: [String] = [], only: [String: Rule] = [:],
+    isComplete: Bool = true
+  ) {
+    var rules = only
+    for key in honoured { rules[key] = .honoured }
+    for key in withoutEffect { rules[key] = .withoutEffect }
+    self.rules = rules
+    self.isComplete = isComplete
+  }
+
+  private static let nothing: [JSONFileValue] = [.object([:]), .array([]), .string("")]
+  private static let sentence = Rule.only(
+    [.string("sentence_embedding")], toDo: "only \"sentence_embedding\" is supported")
+  private static let none = Rule.only(
+    nothing, toDo: "it is not supported; take it out if the model can do without")
+
+  /// `1_Pooling/config.json`.
+  static let pooling = ConfigurationKeys(
+    honoured: [
+      "pooling_mode", "pooling_mode_cls_token", "pooling_mode_max_tokens",
+      "pooling_mode_mean_tokens", "pooling_mode_mean_sqrt_len_tokens",
+      "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken", "include_prompt",
+    ],
+    // The encoder's own size counts.
+    withoutEffect: ["word_embedding_dimension", "embedding_dimension"])
+
+  /// `2_Dense/config.json`.
+  static let dense = ConfigurationKeys(
+    honoured: ["in_features", "out_features", "bias", "activation_function", "use_residual"],
+    only: ["module_input_name": sentence, "module_output_name": sentence])
+
+  static let layerNorm = ConfigurationKeys(honoured: ["dimension"])
+
+  static let normalize = ConfigurationKeys(
+    only: ["module_input_name": sentence, "module_output_name": sentence],
+    // sentence-transformers passes over other keys.
+    isComplete: false)
+
+  /// `sentence_bert_config.json` and its like.
+  static let transformer = ConfigurationKeys(
+    honoured: ["max_seq_length", "do_lower_case"],
+    withoutEffect: ["unpad_inputs"],
+    only: [
+      "transformer_task": .only(
+        [.string("feature-extraction")], toDo: "only \"feature-extraction\" is supported"),
+      "module_output_name": .only(
+        [.string("token_embeddings")], toDo: "only \"token_embeddings\" is supported"),
+      "modality_config": .only(
+        [
+          .object([
+            "text": .object([
+              "method": .string("forward"), "method_output_name": .string("last_hidden_state"),
+            ])
+          ])
+        ], toDo: "only text through forward and its last_hidden_state is supported"),
+      "processing_kwargs": none, "query_expansion": none, "query_length": none,
+      "document_length": none, "tokenizer_name_or_path": none, "model_args": none,
+      "model_kwargs": none, "tokenizer_args": none, "processor_kwargs": none, "config_args": none,
+      "config_kwargs": none,
+    ])
+
+  /// `tokenizer_config.json`. transformers hands its keys on to the class of tokenizer, and those
+  /// that no class asks for change nothing.
+  static let tokenizer = ConfigurationKeys(
+    honoured: [
+      "do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space",
+      "model_max_length", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
+      "additional_special_tokens", "added_tokens_decoder", "tokenizer_class",
+      "word_tokenizer_type", "subword_tokenizer_type",
+    ],
+    only: [
+      "truncation_side": .only(
+        [.string("right")], toDo: "take it out, and ask for truncate=left"),
+      "padding_side": .only(
+        [.string("right")],
+        toDo: "tokens after padding would have other positions; set it to \"right\""),
+      "split_special_tokens": .only([.boolean(false)], toDo: "it is not supported; set it to false"),
+      "add_bos_token": .only([.boolean(false)], toDo: "it is not supported; set it to false"),
+      "add_eos_token": .only([.boolean(false)], toDo: "it is not supported; set it to false"),
+      "do_basic_tokenize": .only([.boolean(true)], toDo: "it is not supported; set it to true"),
+      "never_split": none,
+      "auto_map": .only([], toDo: "the tokenizer brings its own code, which is not run"),
+    ], isComplete: false)
+
+  /// `config_sentence_transformers.json`.
+  static let sentenceTransformers = ConfigurationKeys(
+    honoured: ["prompts", "default_prompt_name", "truncate_dim"],
+    withoutEffect: ["__version__", "similarity_fn_name"],
+    only: [
+      "model_type": .only(
+        [.string("SentenceTransformer")], toDo: "only \"SentenceTransformer\" is supported")
+    ],
+    // sentence-transformers asks for the keys that it knows.
+    isComplete: false)
+}
+
+extension JSONFile {
+  /// Refuses what a table of keys does not let pass.
+  func check(_ table: ConfigurationKeys) throws(CheckpointError) {
+    for key in keys.sorted() where self[key] != .null {
+      switch table.rules[key] {
+      case .honoured?, .withoutEffect?: break
+      case .only(let values, let toDo)?:
+        guard values.contains(self[key]) else {
+          throw .unsupported(path: path, reason: "\"\(key)\" is \(self[key]): \(toDo)")
+        }
+      case nil:
+        guard table.isComplete else { continue }
+        throw .unsupported(
+          path: path, reason: "the key \"\(key.prefix(128))\" is not known, and may change answers")
+      }
+    }
+  }
+}
