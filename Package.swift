@@ -43,6 +43,7 @@ let package = Package(
     .target(
       name: "COpenSSL", cSettings: cSettings,
       linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+    .target(name: "CDigest", cSettings: cSettings, linkerSettings: [.linkedLibrary("crypto")]),
     .target(name: "OutputMap", swiftSettings: swiftSettings),
     .target(name: "UntrustedInput", swiftSettings: swiftSettings),
     .target(name: "JSON", dependencies: ["UntrustedInput"], swiftSettings: swiftSettings),
@@ -75,7 +76,8 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .target(
-      name: "Bulk", dependencies: ["JSON", "OutputMap", "WordPiece"], swiftSettings: swiftSettings),
+      name: "Bulk", dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "WordPiece"],
+      swiftSettings: swiftSettings),
     .target(name: "Settings", swiftSettings: swiftSettings),
     .executableTarget(
       name: "bert-server",

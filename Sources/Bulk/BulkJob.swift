@@ -44,24 +44,35 @@ public struct BulkJob {
   /// What has been done so far.
   public struct Progress: Sendable {
     public var records = 0
+    /// Records left out, in parts of earlier runs too.
     public var skipped = 0
     public var truncated = 0
     public var tokens = 0
     public var parts = 0
     /// Parts that an earlier run had made.
     public var partsBefore = 0
-    /// Bytes of the input that have been read.
+    /// Bytes of the input that are done, encoded or passed over.
     public var inputBytes = 0
+    /// Those passed over: of parts that are there, or another process's.
+    public var passedBytes = 0
   }
 
   private let layout: OutputLayout
+  private let folder: JobFolder
   private let policy: ErrorPolicy
+  private let mostSkipped: Int
   private let shard: Shard?
   public private(set) var progress = Progress()
 
-  public init(_ layout: OutputLayout, policy: ErrorPolicy, shard: Shard?) {
+  /// - Parameter mostSkipped: more records left out than that end the run; nil: there may be any number.
+  public init(
+    _ layout: OutputLayout, in folder: JobFolder, policy: ErrorPolicy, mostSkipped: Int?,
+    shard: Shard?
+  ) {
     self.layout = layout
+    self.folder = folder
     self.policy = policy
+    self.mostSkipped = mostSkipped ?? .max
     self.shard = shard
   }
 
@@ -82,17 +93,44 @@ public struct BulkJob {
       let count =
         isOurs && !isThere
         ? try write(number, &reader, encoder, shouldStop, report, reportSkipped)
-        : try leaveOut(&reader)
+        : try passOver(number, isThere: isThere, &reader, shouldStop)
       guard let count else { return false }
-      if count < layout.partSize { return true }
+      if count < layout.partSize { break }
       number += 1
     }
+    let next = layout.path(ofPart: number + 1)
+    guard unsafe access(next, F_OK) != 0 else {
+      throw BulkError("\(next) is there and the input ends before it: choose another folder")
+    }
+    return true
   }
 
-  private mutating func leaveOut(_ reader: inout RecordReader) throws(BulkError) -> Int? {
-    for count in 0..<layout.partSize where try reader.next() == nil { return count }
-    progress.inputBytes = reader.byteCount
-    return layout.partSize
+  /// Reads the records of a part that is there, or another process's; nil if it was stopped.
+  ///
+  /// - Throws: `BulkError` if the part was made of other records.
+  private mutating func passOver(
+    _ number: Int, isThere: Bool, _ reader: inout RecordReader, _ shouldStop: () -> Bool
+  ) throws(BulkError) -> Int? {
+    let start = reader.consumedBytes
+    let digest = try Digest()
+    var count = 0
+    while count < layout.partSize, let record = try reader.next() {
+      if isThere { try record.identify(to: digest) }
+      count += 1
+      if count % 1024 == 0, shouldStop() { return nil }
+    }
+    progress.inputBytes = reader.consumedBytes
+    progress.passedBytes += reader.consumedBytes - start
+    // Where the input ends with a part, the one behind it is not there.
+    guard isThere else { return count }
+    let summary = try PartSummary(layout, number)
+    guard try summary.inputDigest == digest.hexadecimal() else {
+      throw BulkError(
+        "\(layout.path(ofPart: number)) was made of other records than the input has now: choose "
+          + "another folder, or empty that one")
+    }
+    progress.skipped += summary.skipped
+    return count
   }
 
   /// The records of a part, less than `partSize` at the end of the input; nil if it was stopped.
@@ -104,6 +142,7 @@ public struct BulkJob {
     var window = try Self.window(&reader, min(encoder.windowSize, layout.partSize))
     // Where the input ends with a part there is no empty one after it.
     if window.isEmpty, number > 0 { return 0 }
+    let digest = try Digest()
     let part = try PartWriter(layout, number: number)
     do {
       while !window.isEmpty {
@@ -111,13 +150,16 @@ public struct BulkJob {
           part.abandon()
           return nil
         }
+        for record in window { try record.identify(to: digest) }
         try write(window, to: part, encoder, reportSkipped)
         count += window.count
-        progress.inputBytes = reader.byteCount
+        progress.inputBytes = reader.consumedBytes
         report(progress)
         window = try Self.window(&reader, min(encoder.windowSize, layout.partSize - count))
       }
-      try part.finish()
+      // Before there is a part nothing is claimed: a start that fails leaves the folder to others.
+      try folder.claim()
+      try part.finish(inputDigest: digest.hexadecimal())
     } catch {
       part.abandon()
       throw error
@@ -140,7 +182,7 @@ public struct BulkJob {
       }
       switch result {
       case .success(let encoded):
-        try part.append(encoded, index: record.index)
+        try part.append(encoded, index: record.index, identifier: record.identifier)
         progress.records += 1
         progress.tokens += encoded.tokenCount
         if encoded.truncated { progress.truncated += 1 }
@@ -149,6 +191,11 @@ public struct BulkJob {
         reportSkipped("\(record.place): left out: \(reason)")
         try part.skip(record, reason)
         progress.skipped += 1
+        guard progress.skipped <= mostSkipped else {
+          throw BulkError(
+            "\(progress.skipped) records cannot be encoded and --max-skipped is \(mostSkipped): "
+              + "mend the input")
+        }
       }
     }
   }
@@ -165,6 +212,30 @@ public struct BulkJob {
       records.append(record)
     }
     return records
+  }
+}
+
+extension Record {
+  /// Adds what its row is made of.
+  fileprivate func identify(to digest: Digest) throws(BulkError) {
+    switch input {
+    case .success(.single(let text)):
+      try digest.add("text")
+      try digest.add(text)
+    case .success(.pair(let first, let second)):
+      try digest.add("pair")
+      try digest.add(first)
+      try digest.add(second)
+    case .success(.words(let words)):
+      try digest.add("words \(words.count)")
+      for word in words { try digest.add(word) }
+    case .failure(let reason):
+      try digest.add("bad")
+      try digest.add(reason.description)
+    }
+    guard let identifier else { return }
+    try digest.add("id")
+    try digest.add(identifier)
   }
 }
 

@@ -4,64 +4,76 @@ import Glibc
 final class LineReader {
   enum Line {
     case bytes([UInt8])
-    /// Longer than `limit`; it was read past and is gone.
-    case tooLong
+    /// Longer than `limit`; it was read past and is gone. `quotes`: how many it had.
+    case tooLong(quotes: Int)
   }
 
-  private static let chunkSize = 1 << 20
-
-  private let descriptor: Int32
+  private let input: InputBytes
   private let limit: Int
-  private var chunk: [UInt8] = []
+  private var piece: [UInt8] = []
   private var position = 0
-  /// Bytes read from the descriptor.
-  private(set) var byteCount = 0
+
+  /// Bytes of the file that the lines so far took; an estimate where it is compressed.
+  var consumedBytes: Int {
+    let range = input.consumed
+    guard !piece.isEmpty else { return range.upperBound }
+    return range.lowerBound + Int(Double(range.count) * Double(position) / Double(piece.count))
+  }
 
   /// - Parameters:
   ///   - path: "-" is standard input.
+  ///   - name: what it is called in messages; the path when nil.
   ///   - limit: bytes of the longest line.
-  init(path: String, limit: Int) throws(BulkError) {
+  init(path: String, name: String? = nil, limit: Int) throws(BulkError) {
     self.limit = limit
-    descriptor = path == "-" ? dup(STDIN_FILENO) : unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw BulkError("\(path) cannot be read: \(errorText())") }
+    input = try InputBytes(path: path, name: name ?? path)
   }
-
-  deinit { close(descriptor) }
 
   /// The next line without its end (LF or CR LF); nil after the last.
   func next() throws(BulkError) -> Line? {
     var line: [UInt8] = []
     var hasBegun = false
     var isTooLong = false
+    var quotes = 0
     while try fill() {
       hasBegun = true
-      let end = chunk[position...].firstIndex(of: UInt8(ascii: "\n"))
-      let part = chunk[position..<(end ?? chunk.count)]
-      isTooLong = isTooLong || line.count + part.count > limit
-      if isTooLong { line = [] } else { line += part }
-      position = end.map { $0 + 1 } ?? chunk.count
+      let end = piece[position...].firstIndex(of: UInt8(ascii: "\n"))
+      let part = piece[position..<(end ?? piece.count)]
+      if !isTooLong, line.count + part.count > limit {
+        isTooLong = true
+        quotes = Self.quotes(line[...])
+        line = []
+      }
+      if isTooLong { quotes += Self.quotes(part) } else { line += part }
+      position = end.map { $0 + 1 } ?? piece.count
       if end != nil { break }
     }
     guard hasBegun else { return nil }
-    if isTooLong { return .tooLong }
+    if isTooLong { return .tooLong(quotes: quotes) }
     if line.last == UInt8(ascii: "\r") { line.removeLast() }
     return .bytes(line)
   }
 
+  /// The next byte, without taking it; nil at the end.
+  func peek() throws(BulkError) -> UInt8? { try fill() ? piece[position] : nil }
+
+  /// The next byte; nil at the end.
+  func nextByte() throws(BulkError) -> UInt8? {
+    guard let byte = try peek() else { return nil }
+    position += 1
+    return byte
+  }
+
+  static func quotes(_ bytes: ArraySlice<UInt8>) -> Int {
+    bytes.reduce(0) { $1 == UInt8(ascii: "\"") ? $0 + 1 : $0 }
+  }
+
   /// False at the end.
   private func fill() throws(BulkError) -> Bool {
-    if position < chunk.count { return true }
-    var count = 0
-    repeat {
-      chunk = unsafe [UInt8](unsafeUninitializedCapacity: Self.chunkSize) { buffer, initialized in
-        count = unsafe read(descriptor, buffer.baseAddress, buffer.count)
-        initialized = max(0, count)
-      }
-    } while count < 0 && errno == EINTR
-    guard count >= 0 else { throw BulkError("the input cannot be read: \(errorText())") }
+    if position < piece.count { return true }
+    piece = try input.next() ?? []
     position = 0
-    byteCount += count
-    return count > 0
+    return !piece.isEmpty
   }
 }
 

@@ -8,8 +8,10 @@ final class PartWriter {
   /// One per column; for JSON lines one in all.
   private var spools: [Spool] = []
   private let skipped: Spool
-  private var hasSkipped = false
+  private var skippedCount = 0
   private var recordIndices: [Int] = []
+  /// Of each row: its record's own name; nil: the record has none but its number.
+  private var identifiers: [String?] = []
   /// Rows of all records before each, and of all: [B + 1].
   private var offsets = [0]
   private var tokenCounts: [Int] = []
@@ -23,22 +25,31 @@ final class PartWriter {
     for index in 0..<count { spools.append(try Spool(path: "\(spoolPath).\(index)")) }
   }
 
-  func append(_ record: EncodedRecord, index: Int) throws(BulkError) {
+  func append(
+    _ record: EncodedRecord, index: Int, identifier: String?
+  ) throws(BulkError) {
     recordIndices.append(index)
+    identifiers.append(identifier)
     offsets.append((offsets.last ?? 0) + record.sequence.rowCount)
     tokenCounts.append(record.tokenCount)
-    guard layout.format != .jsonl else { return try appendLine(record, index) }
+    guard layout.format != .jsonl else { return try appendLine(record, index, identifier) }
     for (column, spool) in zip(layout.columns, spools) {
       let values = column.values(of: record.sequence)
       try spool.append { layout.elements.append(values.span, to: &$0) }
     }
   }
 
-  private func appendLine(_ record: EncodedRecord, _ index: Int) throws(BulkError) {
+  private func appendLine(
+    _ record: EncodedRecord, _ index: Int, _ identifier: String?
+  ) throws(BulkError) {
     var line = JSONWriter()
     line.beginObject()
     line.key("record")
     line.integer(index)
+    if let identifier {
+      line.key("id")
+      line.string(identifier)
+    }
     line.key("tokens")
     line.integer(record.tokenCount)
     line.key("truncated")
@@ -61,7 +72,7 @@ final class PartWriter {
   }
 
   func skip(_ record: Record, _ reason: BadRecord) throws(BulkError) {
-    hasSkipped = true
+    skippedCount += 1
     var line = JSONWriter()
     line.beginObject()
     line.key("record")
@@ -75,12 +86,16 @@ final class PartWriter {
   }
 
   /// The part's own file comes last: where it is, all is.
-  func finish() throws(BulkError) {
-    if hasSkipped {
+  ///
+  /// - Parameter inputDigest: of the part's records, those left out too.
+  func finish(inputDigest: String) throws(BulkError) {
+    if skippedCount > 0 {
       try skipped.finish(as: "\(layout.folder)/\(layout.name(ofPart: number)).skipped.jsonl")
     } else {
       skipped.remove()
     }
+    let summary = PartSummary(inputDigest: inputDigest, skipped: skippedCount)
+    try summary.write(zip(recordIndices, identifiers), layout, number)
     let path = layout.path(ofPart: number)
     guard layout.format != .jsonl else { return try spools[0].finish(as: path) }
     let whole = try Spool(path: "\(layout.folder)/.\(layout.name(ofPart: number)).whole")

@@ -13,8 +13,15 @@ final class Spool {
 
   init(path: String) throws(BulkError) {
     self.path = path
-    descriptor = unsafe open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw BulkError("\(path) cannot be written: \(errorText())") }
+    // What a process that is gone left behind is written over; what another one writes is not.
+    if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+      throw BulkError("another encode writes \(path): give each process its own --shard")
+    }
+    guard ftruncate(descriptor, 0) == 0 else {
+      throw BulkError("\(path) cannot be written: \(errorText())")
+    }
   }
 
   deinit { close(descriptor) }

@@ -20,7 +20,10 @@ struct EncodeCommand: ParsableCommand {
       the same byte for byte.
       """)
 
-  @Argument(help: "Files of texts; standard input when there are none, or for -.")
+  @Argument(
+    help:
+      "Files of texts or folders of them, gzip or not; standard input when there are none, or for -."
+  )
   var inputs: [String] = []
 
   @Option(name: .shortAndLong, help: "The output folder, made if it is not there.")
@@ -29,15 +32,24 @@ struct EncodeCommand: ParsableCommand {
   @OptionGroup var flags: EncoderFlags
 
   @Option(
-    help: "text (a text a line), jsonl or csv; what a file's name ends with when not given.",
+    help: """
+      text (a text a line), jsonl, json (an array), csv, tsv; what a file's name ends with when not \
+      given, and text for standard input.
+      """,
     transform: chosen)
   var inputFormat: InputFormat?
 
-  @Option(help: "Member (jsonl) or column (csv) with the text.")
-  var field = "text"
+  @Option(help: "Member (jsonl, json) or column (csv, tsv) with the text; 'text' when not given.")
+  var field: String?
 
   @Option(help: "Member or column with the second text of a pair.")
   var secondField: String?
+
+  @Option(help: "Member or column with the record's own id, kept beside its row.")
+  var idField: String?
+
+  @Option(help: "Encode that many records and leave out the rest.")
+  var limit: Int?
 
   @Option(help: "Entries of the output map, with commas between them.")
   var outputKey = "default"
@@ -69,6 +81,13 @@ struct EncodeCommand: ParsableCommand {
 
   @Option(help: "What becomes of a record that cannot be encoded: stop, skip.", transform: chosen)
   var onError = BulkJob.ErrorPolicy.stop
+
+  @Option(help: "With --on-error skip: end with an error once more records than that are left out.")
+  var maxSkipped: Int?
+
+  @Flag(
+    help: "Read the input, say what would be encoded and what is wrong with it, and write nothing.")
+  var dryRun = false
 
   @Option(help: "Records of a part.")
   var partSize = 10_000
@@ -119,8 +138,10 @@ struct EncodeCommand: ParsableCommand {
   }
 
   private func work() throws -> Bool {
-    let paths = inputs.isEmpty ? ["-"] : inputs
-    guard partSize > 0 else { throw ValidationError("--part-size is at least 1") }
+    try checkNumbers()
+    let fields = Fields(text: field, second: secondField, identifier: idField)
+    let files = try InputFile.all(
+      inputs.isEmpty ? ["-"] : inputs, format: inputFormat, fields: fields)
     let source = try server.map(remoteSource) ?? localSource()
     let limit = seqLength ?? maxTokens ?? source.defaultMaxTokens
     guard (3...source.positionCount).contains(limit) else {
@@ -129,20 +150,13 @@ struct EncodeCommand: ParsableCommand {
     }
     let columns = try columns(of: source)
     try check(columns)
+    var reader = RecordReader(files, fields: fields, mostRecords: self.limit)
+    if dryRun { return try describe(&reader, columns) }
     let encoder = try source.encoder(columns, limit)
-    let sizes = paths.map(Self.size)
-    let inputText = zip(paths, sizes).map { "\($0) (\($1.map(String.init) ?? "unknown") bytes)" }
-    try JobDescription(
-      [
-        ("program", "bert-server \(version)"), ("inputs", inputText.joined(separator: ", ")),
-        ("input_format", inputFormat?.rawValue ?? "by name"), ("field", field),
-        ("second_field", secondField ?? ""),
-        ("columns", columns.map(\.name).joined(separator: ",")), ("format", format.rawValue),
-        ("dtype", dtype.rawValue), ("max_tokens", String(limit)),
-        ("seq_length", seqLength.map(String.init) ?? ""), ("truncate", "\(truncate)"),
-        ("part_size", String(partSize)),
-      ] + source.description
-    ).claim(output)
+    var members = try description(files, columns, limit) + source.description
+    // A service does not say what its weights are: its numbers do.
+    if server != nil { members.append(("answer_sha256", try Self.fingerprint(encoder))) }
+    let folder = try JobFolder(output, members, shard: shard)
 
     // A serial queue may block: it has a thread of its own while it runs.
     let stop = Stop()
@@ -156,11 +170,11 @@ struct EncodeCommand: ParsableCommand {
       OutputLayout(
         folder: output, format: format, elements: dtype, columns: columns,
         rowsPerRecord: seqLength, partSize: partSize),
-      policy: onError, shard: shard)
-    var reader = RecordReader(
-      paths: paths, format: inputFormat, fields: Fields(text: field, second: secondField))
-    let known = sizes.compactMap(\.self)
-    var shown = EncodeProgress(inputBytes: known.count == paths.count ? known.reduce(0, +) : nil)
+      in: folder, policy: onError, mostSkipped: maxSkipped, shard: shard)
+    let sizes = files.compactMap(\.size)
+    var shown = EncodeProgress(
+      inputBytes: sizes.count == files.count && self.limit == nil ? sizes.reduce(0, +) : nil,
+      share: shard.map { 1 / Double($0.count) } ?? 1)
     let isDone: Bool
     do {
       isDone = try job.run(
@@ -176,11 +190,66 @@ struct EncodeCommand: ParsableCommand {
     return isDone
   }
 
-  /// Bytes of a file; nil for a pipe, or what cannot be looked at.
-  private static func size(_ path: String) -> UInt64? {
-    var status = Glibc.stat()
-    guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-    return UInt64(status.st_size)
+  private func checkNumbers() throws {
+    guard partSize > 0 else { throw ValidationError("--part-size is at least 1") }
+    guard limit ?? 1 > 0 else { throw ValidationError("--limit is at least 1") }
+    guard maxSkipped ?? 0 >= 0 else { throw ValidationError("--max-skipped is at least 0") }
+    guard maxSkipped == nil || onError == .skip else {
+      throw ValidationError("--max-skipped is for --on-error skip")
+    }
+  }
+
+  /// What the parts are made of, but for the model.
+  private func description(
+    _ files: [InputFile], _ columns: [Column], _ maxTokens: Int
+  ) throws -> [(name: String, value: String)] {
+    let digest = try Digest()
+    for file in files { try file.identify(to: digest) }
+    let names = files.map(\.path)
+    return [
+      ("program", "bert-server \(version)"),
+      ("inputs", names.count > 1 ? "\(names[0]) and \(names.count - 1) more" : names[0]),
+      ("input_sha256", try digest.hexadecimal()), ("limit", limit.map(String.init) ?? ""),
+      ("field", field ?? ""), ("second_field", secondField ?? ""), ("id_field", idField ?? ""),
+      ("columns", columns.map(\.name).joined(separator: ",")), ("format", format.rawValue),
+      ("dtype", dtype.rawValue), ("max_tokens", String(maxTokens)),
+      ("seq_length", seqLength.map(String.init) ?? ""), ("truncate", "\(truncate)"),
+      ("part_size", String(partSize)),
+    ]
+  }
+
+  /// The digest of an encoder's numbers for a text.
+  private static func fingerprint(_ encoder: some RecordEncoder) throws -> String {
+    let text = "Improve the physical fitness of your goldfish by getting him a bicycle"
+    let digest = try Digest()
+    for result in try encoder.encode([.single(text)]) {
+      guard let sequence = try? result.get().sequence else { continue }
+      let blocks = sequence.blocks.sorted { $0.key < $1.key }.map(\.value)
+      for numbers in [sequence.pooled, sequence.sentence] + blocks {
+        try digest.add(numbers.map { String($0.bitPattern, radix: 16) }.joined(separator: ","))
+      }
+    }
+    return try digest.hexadecimal()
+  }
+
+  /// Reads everything and encodes nothing.
+  private func describe(_ reader: inout RecordReader, _ columns: [Column]) throws -> Bool {
+    var (good, bad) = (0, 0)
+    while let record = try reader.next() {
+      switch record.input {
+      case .success: good += 1
+      case .failure(let reason):
+        bad += 1
+        printError("\(record.place): \(reason)")
+      }
+    }
+    let parts = max(1, (good + bad + partSize - 1) / partSize)
+    printError(
+      "\(good) records to encode, \(bad) that cannot be, parts: \(parts), each with "
+        + columns.map { "\($0.name) [\($0.block == nil ? "" : "tokens, ")\($0.width)]" }
+        .joined(separator: ", ") + "; nothing was written")
+    guard bad == 0 || onError == .skip && bad <= maxSkipped ?? .max else { throw ExitCode(1) }
+    return true
   }
 
   /// What signals leave for the job.

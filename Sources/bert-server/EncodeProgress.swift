@@ -8,9 +8,14 @@ struct EncodeProgress {
   private let start = ContinuousClock.now
   private var last = ContinuousClock.now
   /// Nil: not known, as of a pipe.
-  let inputBytes: UInt64?
+  let inputBytes: Int?
+  /// How much of what is left is this process's.
+  let share: Double
 
-  init(inputBytes: UInt64?) { self.inputBytes = inputBytes }
+  init(inputBytes: Int?, share: Double) {
+    self.inputBytes = inputBytes
+    self.share = share
+  }
 
   mutating func show(_ progress: BulkJob.Progress) {
     let now = ContinuousClock.now
@@ -42,10 +47,14 @@ struct EncodeProgress {
 
   private func line(_ progress: BulkJob.Progress, seconds: Double) -> String {
     var line = "\(progress.records) records, \(rate(progress, seconds)) tokens/s"
-    guard let inputBytes, inputBytes > 0, progress.inputBytes > 0 else { return line }
-    let share = min(1, Double(progress.inputBytes) / Double(inputBytes))
-    let left = Int(seconds * (1 - share) / share)
-    line += ", \(Int(share * 100)) %, \(left / 3600):\(two(left / 60 % 60)):\(two(left % 60)) left"
+    guard let inputBytes, inputBytes > 0 else { return line }
+    line += ", \(progress.inputBytes * 100 / max(inputBytes, progress.inputBytes)) %"
+    // What was passed over took no time, and says nothing of how long the rest takes.
+    let encoded = Double(progress.inputBytes - progress.passedBytes)
+    guard encoded > 0 else { return line }
+    let rest = Double(max(0, inputBytes - progress.inputBytes)) * share
+    let left = Int(min(seconds * rest / encoded, 1e9))
+    line += ", \(left / 3600):\(two(left / 60 % 60)):\(two(left % 60)) left"
     return line
   }
 

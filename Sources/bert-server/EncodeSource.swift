@@ -42,7 +42,8 @@ extension EncodeCommand {
       absentKeys: files.checkpoint.absentKeys, sentenceSize: encoder.sentenceSize,
       defaultMaxTokens: files.maxTokens,
       description: [
-        ("model", flags.model), ("pooling", pooling?.rawValue ?? "the folder's"),
+        ("model", flags.model), ("model_sha256", try files.digest()),
+        ("pooling", pooling?.rawValue ?? "the folder's"),
         ("precision", encoder.precision.rawValue), ("kernels", encoder.kernelSet),
       ]
     ) { columns, limit in

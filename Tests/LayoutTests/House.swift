@@ -21,6 +21,7 @@ enum House {
     "CPlatform": Room(dependencies: []),
     "COpenSSL": Room(dependencies: []),
     "CZlib": Room(dependencies: []),
+    "CDigest": Room(dependencies: []),
     "OutputMap": Room(dependencies: []),
     "UntrustedInput": Room(dependencies: []),
     "JSON": Room(dependencies: ["UntrustedInput"]),
@@ -38,7 +39,8 @@ enum House {
         "HTTP", "JSON", "WordPiece", "Batching", "OutputMap", "HTTPTypes", "UntrustedInput",
       ],
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
-    "Bulk": Room(dependencies: ["JSON", "OutputMap", "WordPiece"], toolchain: c),
+    "Bulk": Room(
+      dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "WordPiece"], toolchain: c),
     "Settings": Room(dependencies: [], toolchain: ["FoundationEssentials"]),
     "bert-server": Room(
       dependencies: rooms.union(["ArgumentParser", "HTTPTypes", "Logging"]),
