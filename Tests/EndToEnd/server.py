@@ -60,7 +60,7 @@ def run_measured(*arguments):
 class Server:
     """`bert-server serve` on a free port; a context that ends with SIGTERM and an exit status of 0."""
 
-    def __init__(self, *flags, model=MODEL, port=0, drain_seconds=0, environment=None, log=None):
+    def __init__(self, *flags, model=MODEL, port=0, drain_seconds=0, environment=None, log=None, before_exec=None):
         flags = ["--model", model, "--port", port, "--drain-seconds", drain_seconds, *flags]
         self.process = subprocess.Popen(
             [BINARY, "serve", *map(str, flags)],
@@ -70,6 +70,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            preexec_fn=before_exec,
         )
         self.first_line = self.process.stdout.readline()
         match = re.fullmatch(r"listening on (https?)://(.+):(\d+)\n", self.first_line)
