@@ -76,7 +76,8 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .target(
-      name: "Bulk", dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "WordPiece"],
+      name: "Bulk",
+      dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
       swiftSettings: swiftSettings),
     .target(name: "Settings", swiftSettings: swiftSettings),
     .executableTarget(

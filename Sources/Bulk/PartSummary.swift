@@ -1,4 +1,5 @@
 import JSON
+import UntrustedInput
 
 /// What stands beside a part, in `part-00000.records.json`: which records its rows are of, and of what
 /// input it was made, so that who resumes can tell whether that is still the same.
@@ -22,8 +23,7 @@ struct PartSummary {
     guard case .bytes(let bytes)? = try reader.next(),
       let value = try? JSONParser.parse(bytes, limits: limits),
       case .string(let digest)? = value["input_sha256"],
-      case .integer(let skipped)? = value["skipped"], let skipped = Int(exactly: skipped),
-      skipped >= 0
+      case .integer(let skipped)? = value["skipped"], let skipped = skipped.within(0...(.max))
     else { throw BulkError("\(path) is not what encode writes: choose another folder") }
     inputDigest = digest
     self.skipped = skipped

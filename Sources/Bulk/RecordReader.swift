@@ -1,4 +1,5 @@
 import JSON
+import UntrustedInput
 import WordPiece
 
 /// The records of files, in their order.
@@ -164,7 +165,7 @@ public struct RecordReader {
     guard case .object = value else {
       return .failure(BadRecord("it is \(value.kind), which has no member '\(name)'"))
     }
-    if case .integer(let number)? = value[name] { return .success(String(number)) }
+    if case .integer(let number)? = value[name] { return .success(number.description) }
     return member(name, of: value)
   }
 }

@@ -93,7 +93,8 @@ struct ConfigurationKeys: Sendable {
       "padding_side": .only(
         [.string("right")],
         toDo: "tokens after padding would have other positions; set it to \"right\""),
-      "split_special_tokens": .only([.boolean(false)], toDo: "it is not supported; set it to false"),
+      "split_special_tokens": .only(
+        [.boolean(false)], toDo: "it is not supported; set it to false"),
       "add_bos_token": .only([.boolean(false)], toDo: "it is not supported; set it to false"),
       "add_eos_token": .only([.boolean(false)], toDo: "it is not supported; set it to false"),
       "do_basic_tokenize": .only([.boolean(true)], toDo: "it is not supported; set it to true"),

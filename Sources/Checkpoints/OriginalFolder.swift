@@ -50,7 +50,9 @@ struct OriginalFolder {
     var withCapitals = 0
     for line in text.unicodeScalars.split(separator: "\n") where !["[", "<"].contains(line.first) {
       lines += 1
-      if line.contains(where: { $0.properties.isUppercase || $0.properties.generalCategory == .titlecaseLetter }) {
+      if line.contains(where: {
+        $0.properties.isUppercase || $0.properties.generalCategory == .titlecaseLetter
+      }) {
         withCapitals += 1
       }
     }

@@ -228,7 +228,8 @@ extension TokenizerConfiguration {
       }
       guard tokenizerPath == nil else { return token }
       // RoBERTa's text is not normalised, so it is all one to its tokens.
-      let odd = family == .roberta ? ["rstrip", "single_word"] : ["rstrip", "single_word", "normalized"]
+      let odd =
+        family == .roberta ? ["rstrip", "single_word"] : ["rstrip", "single_word", "normalized"]
       for option in odd where values[option] == .boolean(true) {
         throw .unsupported(
           path: file.path,

@@ -45,7 +45,8 @@ enum ErrorShape: Sendable, CaseIterable {
     code: String? = nil, fields: HTTPFields = [:]
   ) -> Response {
     // Whatever of the request a message repeats, the answer stays short.
-    let message = message.unicodeScalars.count <= Self.maxMessageScalars
+    let message =
+      message.unicodeScalars.count <= Self.maxMessageScalars
       ? message : String(message.unicodeScalars.prefix(Self.maxMessageScalars)) + "…"
     var writer = JSONWriter()
     writer.beginObject()

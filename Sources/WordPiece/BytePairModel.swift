@@ -110,7 +110,8 @@ struct BytePairModel: Sendable {
       let place = Int32(truncatingIfNeeded: symbols.count)
       symbols.append(
         Symbol(
-          id: scalar < Self.scalarCount ? ids[Int(scalar)] : 0, previous: place - 1, next: place + 1))
+          id: scalar < Self.scalarCount ? ids[Int(scalar)] : 0, previous: place - 1, next: place + 1
+        ))
     }
     var candidates = Candidates()
     func offer(_ place: Int32) {

@@ -1,4 +1,5 @@
 import JSON
+import UntrustedInput
 
 extension Tokenizer {
   /// The tokenizer of a folder that has RoBERTa's `vocab.json` and `merges.txt` and no
@@ -12,7 +13,8 @@ extension Tokenizer {
     bytePairVocabulary vocabulary: [UInt8], merges: [UInt8], specialTokens: SpecialTokens,
     addsPrefixSpace: Bool = false
   ) throws(TokenizerFileError) {
-    guard vocabulary.count <= TokenizerFile.byteLimit, merges.count <= TokenizerFile.byteLimit else {
+    guard vocabulary.count <= TokenizerFile.byteLimit, merges.count <= TokenizerFile.byteLimit
+    else {
       throw .tooLarge(
         bytes: max(vocabulary.count, merges.count), limit: TokenizerFile.byteLimit)
     }
@@ -21,7 +23,7 @@ extension Tokenizer {
     where !names.contains(name) {
       names.append(name)
     }
-    var ids = [Int64?](repeating: nil, count: names.count)
+    var ids = [Untrusted<Int64>?](repeating: nil, count: names.count)
     var count: Int64 = 0
     do {
       try JSONParser.forEachMember(
@@ -38,7 +40,7 @@ extension Tokenizer {
     }
     for index in ids.indices where ids[index] == nil {
       // As transformers does, what the vocabulary lacks comes after it.
-      ids[index] = count
+      ids[index] = Untrusted(count)
       count += 1
     }
     let tokens: [JSONValue] = zip(names, ids).map { name, id in

@@ -58,7 +58,9 @@ extension Tokenizer {
     var size = partSize
     while true {
       var start = 0
-      if bytes.count > size, !addedTokens.crossWords, !run.hasSources || !movesPlaces(bytes, from: 0) {
+      if bytes.count > size, !addedTokens.crossWords,
+        !run.hasSources || !movesPlaces(bytes, from: 0)
+      {
         start = cut(in: bytes, 0..<bytes.count - size, atSpace: true)?.index ?? 0
       }
       var run = run

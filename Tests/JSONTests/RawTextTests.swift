@@ -1,5 +1,6 @@
 import JSON
 import Testing
+import UntrustedInput
 
 @Suite struct RawTextTests {
   /// Equal as `String`s, by canonical equivalence; here they are what they are.

@@ -40,7 +40,8 @@ enum House {
       ],
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
     "Bulk": Room(
-      dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "WordPiece"], toolchain: c),
+      dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
+      toolchain: c),
     "Settings": Room(dependencies: [], toolchain: ["FoundationEssentials"]),
     "bert-server": Room(
       dependencies: rooms.union(["ArgumentParser", "HTTPTypes", "Logging"]),

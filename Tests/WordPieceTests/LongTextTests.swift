@@ -8,10 +8,13 @@ import Testing
 /// further than it can matter.
 @Suite struct LongTextTests {
   private static let pieces = [
-    "Improve", "the", "physical", " ", " ", " ", "  ", "\n", "don't", "we'll", "'s", "'", "CAFÉ", "naïve",
-    "covid", "covid-19", "foozq", "<mask>", " <mask>", "<s>", "[MASK]", "ab", "abcab", "e ", "in", "\u{301}",
+    "Improve", "the", "physical", " ", " ", " ", "  ", "\n", "don't", "we'll", "'s", "'", "CAFÉ",
+    "naïve",
+    "covid", "covid-19", "foozq", "<mask>", " <mask>", "<s>", "[MASK]", "ab", "abcab", "e ", "in",
+    "\u{301}",
     "e\u{301}", "中文中文", "、、", "한국어한국어", "Приветмир", "ελληνικά", "שלוםעולם", "नमस्तेदुनिया", "१२३४",
-    "12345", "12,345.67", "...", "!!!!!", "-----", "“", "™", "ﬁ", "　", "\u{AD}", "😀😀😀😀", "👩‍👩‍👧", "▁", "a",
+    "12345", "12,345.67", "...", "!!!!!", "-----", "“", "™", "ﬁ", "　", "\u{AD}", "😀😀😀😀", "👩‍👩‍👧", "▁",
+    "a",
     "ıİ", "ÀÉÎÕÜàéîõü", "ひらがなひらがな", "カタカナガギグ", "สวัสดีชาวโลก", "Việt", "ạảấầẩ",
   ]
 
