@@ -32,7 +32,7 @@ struct CertificateFiles {
         server.renew(try load())
         log.info("TLS: certificate and key files were read again and are in use")
       } catch {
-        log.warning("TLS: the files cannot be used, the last ones still are: \(error)")
+        log.warning("TLS: the files are not used, the last ones still are: \(error)")
       }
     }
   }

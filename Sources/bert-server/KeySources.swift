@@ -47,7 +47,7 @@ struct KeySources {
         service.renew(try load())
         log.info("API keys: the file was read again and is in use")
       } catch {
-        log.warning("API keys: the file cannot be used, the last keys still are: \(error)")
+        log.warning("API keys: the file is not used, the last keys still are: \(error)")
       }
     }
   }

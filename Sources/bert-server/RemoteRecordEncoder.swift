@@ -147,12 +147,13 @@ struct RemoteRecordEncoder: RecordEncoder {
       // Blocks come in the order in which they were asked for.
       var layer = 0
       for column in columns {
-        guard case .array(let items)? = outputs[column.key.rawValue] else { throw Self.strange }
+        guard case .array(let items)? = outputs[column.key.rawValue],
+          column.key == .encoderOutputs || items.count == count
+        else { throw Self.strange }
         let values: [Float]
         if column.key == .encoderOutputs {
-          guard layer < items.count, case .array(let texts) = items[layer] else {
-            throw Self.strange
-          }
+          guard layer < items.count, case .array(let texts) = items[layer], texts.count == count
+          else { throw Self.strange }
           values = try Self.floats(texts, index)
           layer += 1
         } else {

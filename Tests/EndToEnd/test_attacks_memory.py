@@ -300,8 +300,15 @@ def test_one_block_under_many_names(log):
 
 
 UNBROKEN = {"words": "a ", "letters": "a", "marks": "e" + MARKS, "wide": "中", "blanks": " ", "points": "."}
+# RoBERTa's and XLM-R's steps cut these nowhere that is known to change nothing: they are read whole.
+UNCUT = pytest.mark.xfail(reason="a text without a place to cut it is tokenized as one part")
 LONGEST = [
-    *((model, piece, "right") for model in ("default", "roberta", "xlm-roberta") for piece in UNBROKEN),
+    *(
+        pytest.param(
+            model, piece, "right", marks=UNCUT if model != "default" and piece in ("marks", "blanks") else ()
+        )
+        for model in ("default", "roberta", "xlm-roberta") for piece in UNBROKEN
+    ),
     *((model, "words", truncate) for model in ("default", "roberta", "xlm-roberta") for truncate in ("left", "error")),
 ]  # fmt: skip
 

@@ -153,7 +153,7 @@ def test_default_prompt(tmp_path, log):
     with Server("--model", f"plain={plain}", model=f"prompted={folder}", log=log) as server:
 
         def encode(model, text, key="sentence_embedding"):
-            return server.encode([text], model=model, output_key=key)[key][0]
+            return server.encode([text], model=model, output_key=key)["outputs"][key][0]
 
         prompted = encode("plain", "a fish: of gold")
         assert encode("prompted", "of gold") == prompted

@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import OutputMap
 
 @testable import Service
 

@@ -90,7 +90,9 @@ extension Service {
   func tokenize(_ job: MapJob, for exchange: Exchange) throws(ServiceError) -> [Tokenization] {
     try bodyLimits.check(texts: job.inputs.count)
     if let timeout = job.request.timeout { exchange.setTimeout(timeout) }
-    let tokenized = try job.request.tokenize(job.inputs) { bytes throws(ServiceError) in
+    let tokenized = try job.request.tokenize(
+      job.inputs, isCancelled: { exchange.isOver }
+    ) { bytes throws(ServiceError) in
       try exchange.checkIsWanted()
       try exchange.holdMore(bytes)
     }
@@ -116,10 +118,13 @@ extension AnswerCursor.Coding {
 }
 
 extension MapRequest {
-  /// - Parameter hold: called with the bytes of memory that tokens have taken since the last call; it
-  ///   throws if there is no room for them, or nobody waits for them any more.
+  /// - Parameters:
+  ///   - isCancelled: asked every few kilobytes of a long text.
+  ///   - hold: called with the bytes of memory that tokens have taken since the last call; it throws
+  ///     if there is no room for them, or nobody waits for them any more.
   func tokenize(
-    _ inputs: [MapInput], hold: (Int) throws(ServiceError) -> Void = { _ in }
+    _ inputs: [MapInput], isCancelled: (@Sendable () -> Bool)? = nil,
+    hold: (Int) throws(ServiceError) -> Void = { _ in }
   ) throws(ServiceError) -> [Tokenization] {
     var padTo: Int?
     if case .to(let length) = padding { padTo = length }
@@ -127,7 +132,7 @@ extension MapRequest {
     tokenized.reserveCapacity(inputs.count)
     var unheldBytes = 0
     for index in inputs.indices {
-      tokenized.append(try tokenize(inputs, index, padTo: padTo))
+      tokenized.append(try tokenize(inputs, index, padTo: padTo, isCancelled))
       unheldBytes += AnswerSize.memory(of: tokenized[index])
       if unheldBytes < Self.tokenBytesBetweenChecks { continue }
       try hold(unheldBytes)
@@ -137,7 +142,7 @@ extension MapRequest {
       let longest = tokenized.map(\.sequence.count).max() ?? 0
       for index in tokenized.indices where tokenized[index].sequence.count < longest {
         if index % 64 == 0 { try hold(0) }
-        tokenized[index] = try tokenize(inputs, index, padTo: longest)
+        tokenized[index] = try tokenize(inputs, index, padTo: longest, isCancelled)
       }
     }
     return tokenized
@@ -146,7 +151,7 @@ extension MapRequest {
   private static let tokenBytesBetweenChecks = 65_536
 
   private func tokenize(
-    _ inputs: [MapInput], _ index: Int, padTo: Int?
+    _ inputs: [MapInput], _ index: Int, padTo: Int?, _ isCancelled: (@Sendable () -> Bool)?
   ) throws(ServiceError) -> Tokenization {
     switch inputs[index] {
     case .tokens(let sequence): return Tokenization(sequence: sequence)
@@ -162,9 +167,11 @@ extension MapRequest {
       do {
         var tokens = try model.tokenizer.tokenize(
           text, maxTokens: maxTokens, truncation: truncation, padTo: padTo,
-          withSources: wantsTokens)
+          withSources: wantsTokens, isCancelled: isCancelled)
         if let prompt { tokens.dropSources(before: prompt.utf8.count) }
         return tokens
+      } catch .cancelled {
+        throw .deadlinePassed
       } catch {
         throw .unprocessable("text \(index): \(error.description)")
       }

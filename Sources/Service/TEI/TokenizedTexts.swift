@@ -34,7 +34,10 @@ struct TokenizedTexts {
     let tokens: Tokenization
     do {
       tokens = try model.tokenizer.tokenize(
-        .single(text), maxTokens: max(room, 2), truncation: .error, withSources: true)
+        .single(text), maxTokens: max(room, 2), truncation: .error, withSources: true,
+        isCancelled: { exchange.isOver })
+    } catch .cancelled {
+      throw .deadlinePassed
     } catch {
       throw .answerTooLarge(
         "the answer would be over the limit of \(limit) bytes (max_output_bytes); send less text")
