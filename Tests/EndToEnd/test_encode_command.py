@@ -308,7 +308,7 @@ def test_a_service_that_is_full_and_dies(lines, tmp_path, log):
             [BINARY, "encode", lines, "-o", tmp_path / "there", "--server", first.url,
              "--concurrency", "64"], stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        while not (tmp_path / "there" / "job.json").exists():
+        while not (tmp_path / "there").exists():
             assert process.poll() is None, process.stderr.read()
         first.process.kill()
         first.process.wait()
