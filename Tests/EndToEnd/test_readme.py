@@ -1,5 +1,6 @@
 """The README's examples, typed as they stand, and its table of settings."""
 
+import gzip
 import json
 import os
 import re
@@ -68,13 +69,16 @@ def test_command(server, command, tmp_path):
     (tmp_path / "models").symlink_to(ROOT / "models")
     (tmp_path / "texts.txt").write_text("a fish\nanother\n")
     (tmp_path / "pages.jsonl").write_text(json.dumps({"body": "a fish"}) + "\n")
+    (tmp_path / "pages.jsonl.gz").write_bytes(gzip.compress((tmp_path / "pages.jsonl").read_bytes()))
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "pages.jsonl").write_text(json.dumps({"id": "1", "body": "a fish"}) + "\n")
     words = shlex.split(command)
     done = subprocess.run(
         [BINARY, *words[1:]], cwd=tmp_path, capture_output=True, text=True, timeout=300,
         env={**os.environ, "BERT_SERVER_PORT": str(server.port)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    if words[1] == "encode":
+    if words[1] == "encode" and "--dry-run" not in words:
         assert list((tmp_path / words[words.index("-o") + 1]).glob("part-00000.*"))
 
 

@@ -10,7 +10,8 @@ extension Service {
     work(exchange) { [self] bytes throws(ServiceError) in
       let model = try kserveModel(exchange)
       let body = try InferRequest(
-        bytes, headerLength: Self.headerLength(exchange), limits: bodyLimits, model: model.name)
+        bytes, headerLength: Self.headerLength(exchange, of: bytes.count), limits: bodyLimits,
+        model: model.name)
       let given = try body.given()
       var request = try MapRequest(given, keys: [.encoderOutputs], for: model)
       request.timeout = try body.timeout() ?? request.timeout
@@ -28,10 +29,11 @@ extension Service {
     }
   }
 
-  /// Bytes of the JSON at the body's beginning; nil if all of it is.
-  private static func headerLength(_ exchange: Exchange) throws(ServiceError) -> Int? {
+  /// Bytes of the JSON at the beginning of a body of `size` bytes; nil if all of it is.
+  private static func headerLength(
+    _ exchange: Exchange, of size: Int
+  ) throws(ServiceError) -> Int? {
     guard let field = exchange.request.head.headerFields[.inferenceHeaderLength] else { return nil }
-    let size = exchange.request.body.count
     guard let length = RawText(field).integer?.within(0...size) else {
       throw .invalid(
         "Inference-Header-Content-Length must be a number of bytes from 0 to the body's \(size); "
