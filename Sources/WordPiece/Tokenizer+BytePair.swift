@@ -8,6 +8,7 @@ extension Tokenizer {
   /// - Parameters:
   ///   - vocabulary: the bytes of `vocab.json`, an object from token to id.
   ///   - merges: the bytes of `merges.txt`, two tokens a line, after a line that names a version.
+  ///   - specialTokens: the tokens that frame a text, mask and pad it.
   ///   - addsPrefixSpace: whether the first word is as one after a space.
   public init(
     bytePairVocabulary vocabulary: [UInt8], merges: [UInt8], specialTokens: SpecialTokens,
