@@ -35,12 +35,12 @@ struct MemoryPlan {
   /// Bytes that requests may hold while models are loaded, which none is needed for.
   var withoutModels: Int { Self.leastBudget }
 
-  /// Bytes that requests may hold beside models of that size. A fifth is left to the allocator, and
-  /// to copies for a moment.
+  /// Bytes that requests may hold beside models of that size. Two fifths are left to the allocator,
+  /// and to copies for a moment.
   func budget(besides models: Int) -> Int {
     if setting > 0 { return setting }
     let available = limit ?? sysconf(Int32(_SC_PHYS_PAGES)) / 2 * sysconf(Int32(_SC_PAGESIZE))
     let rest = available - Self.processBytes - connections - models
-    return max(Self.leastBudget, rest / 5 * 4)
+    return max(Self.leastBudget, rest / 5 * 3)
   }
 }

@@ -91,11 +91,11 @@ extension Service {
     try bodyLimits.check(texts: job.inputs.count)
     if let timeout = job.request.timeout { exchange.setTimeout(timeout) }
     let tokenized = try job.request.tokenize(
-      job.inputs, isCancelled: { exchange.isOver }
-    ) { bytes throws(ServiceError) in
-      try exchange.checkIsWanted()
-      try exchange.holdMore(bytes)
-    }
+      job.inputs, isCancelled: { exchange.isOver },
+      hold: { bytes throws(ServiceError) in
+        try exchange.checkIsWanted()
+        try exchange.holdMore(bytes)
+      })
     metrics.observe(lengths: tokenized.lazy.map(\.sequence.count))
     exchange.note { record in
       record.model = job.request.model.name
