@@ -72,7 +72,10 @@ let package = Package(
       resources: [
         .embedInCode("Explorer/explorer.html"), .embedInCode("Explorer/explorer.css"),
         .embedInCode("Explorer/words.js"), .embedInCode("Explorer/numbers.js"),
-        .embedInCode("Explorer/pictures.js"), .embedInCode("Explorer/explorer.js"),
+        .embedInCode("Explorer/colors.js"), .embedInCode("Explorer/grid.js"),
+        .embedInCode("Explorer/points.js"), .embedInCode("Explorer/tokens.js"),
+        .embedInCode("Explorer/link.js"), .embedInCode("Explorer/service.js"),
+        .embedInCode("Explorer/results.js"), .embedInCode("Explorer/explorer.js"),
       ],
       swiftSettings: swiftSettings),
     .target(

@@ -106,6 +106,9 @@ public final class Service: RequestHandler {
     self.keys.withLock { if $0 != nil { $0 = keys } }
   }
 
+  /// Whether a request must bring a key.
+  var asksForKey: Bool { keys.withLock { $0 != nil } }
+
   private func isOpen(_ route: Route) -> Bool {
     route.isOpen || metricsAreOpen && route.path == "/metrics"
   }

@@ -4,7 +4,8 @@ import HTTPTypes
 extension Service {
   /// `GET /`: the page for people. It asks this service alone, and holds nothing of the model.
   func explore(_ exchange: Exchange) {
-    exchange.answer(ExplorerPage.response(nonce: ExplorerPage.makeNonce()))
+    exchange.answer(
+      ExplorerPage.response(nonce: ExplorerPage.makeNonce(), asksForKey: asksForKey))
   }
 }
 
@@ -14,7 +15,10 @@ enum ExplorerPage {
     var page = text(PackageResources.explorer_html)
     for (name, bytes) in [
       ("explorer.css", PackageResources.explorer_css), ("words.js", PackageResources.words_js),
-      ("numbers.js", PackageResources.numbers_js), ("pictures.js", PackageResources.pictures_js),
+      ("numbers.js", PackageResources.numbers_js), ("colors.js", PackageResources.colors_js),
+      ("grid.js", PackageResources.grid_js), ("points.js", PackageResources.points_js),
+      ("tokens.js", PackageResources.tokens_js), ("link.js", PackageResources.link_js),
+      ("service.js", PackageResources.service_js), ("results.js", PackageResources.results_js),
       ("explorer.js", PackageResources.explorer_js),
     ] {
       page.replace("{{\(name)}}", with: text(bytes))
@@ -31,15 +35,16 @@ enum ExplorerPage {
     return (0..<2).map { _ in String(generator.next(), radix: 16) }.joined(separator: "-")
   }
 
-  static func response(nonce: String) -> Response {
+  /// - Parameter asksForKey: the page then asks its reader for a key before it asks the service.
+  static func response(nonce: String, asksForKey: Bool) -> Response {
     var fields: HTTPFields = [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"]
     fields[.contentSecurityPolicy] =
       "default-src 'none'; script-src 'nonce-\(nonce)'; style-src 'nonce-\(nonce)'; "
       + "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
       + "frame-ancestors 'none'"
     fields[.xContentTypeOptions] = "nosniff"
-    return Response(
-      status: .ok, fields: fields,
-      body: .bytes(Array(page.replacing("{{nonce}}", with: nonce).utf8)))
+    let filled = page.replacing("{{nonce}}", with: nonce)
+      .replacing("{{asks-for-key}}", with: asksForKey ? "true" : "false")
+    return Response(status: .ok, fields: fields, body: .bytes(Array(filled.utf8)))
   }
 }

@@ -1,273 +1,393 @@
-// The page: one state, drawn anew when it changes.
+// The page: its state, and what its controls do.
 const find = (id) => document.getElementById(id);
-const state = { language: (navigator.language || "en").startsWith("zh") ? "zh" : "en", info: null, answer: null };
+const node = (name, text, className) => Object.assign(document.createElement(name), { textContent: text, className: className || "" });
+const EXAMPLE = "Improve the physical fitness of your goldfish by getting him a bicycle";
+const MOST_TEXTS = 2000;
+const OF_TOKENS = ["heat", "path", "cosine"]; // the charts with a row a token
+const state = {
+  language: (navigator.language || "en").startsWith("zh") ? "zh" : "en",
+  asksForKey: document.body.dataset.asksForKey === "true",
+  info: null, // of the model that the form names
+  answer: null, // with the request that it answers; all that is drawn is of it
+  view: { block: null, token: null },
+  linked: {}, // the view of a link that could not be followed at once
+};
 const say = () => WORDS[state.language];
-const heat = new Cells(find("heat"), find("heat-value"));
-const path = new Cells(find("path"), find("path-value"));
-const cosines = new Cells(find("cosine"), find("cosine-value"));
+const encoding = new Latest(), drawing = new Latest();
+const charts = {
+  heat: new Grid(find("heat-chart"), { id: "heat", label: "heatTitle", select: selectToken }),
+  path: new Grid(find("path-chart"), { id: "path", label: "pathTitle", select: selectToken }),
+  cosine: new Grid(find("cosine-chart"), { id: "cosine", label: "cosineTitle", select: selectToken }),
+  texts: new Grid(find("texts-chart"), { id: "texts", label: "similarityTitle", select: (row) => charts.projection.mark(row), choose: show }),
+  projection: new Points(find("projection-chart"), { id: "projection", label: "projectionTitle", select: (row) => markText(row), choose: show }),
+};
 
 function translate() {
   document.documentElement.lang = state.language === "zh" ? "zh-CN" : "en";
   find("language").value = state.language;
   for (const element of document.querySelectorAll("[data-say]")) element.textContent = say()[element.dataset.say];
   for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", say()[element.dataset.label]);
-  if (state.info) find("model").textContent = say().models(state.info);
+  for (const id of ["state", "code-state"]) find(id).textContent = "";
+  for (const name of ["text", "api-key", "max-tokens"]) complain(name, "");
+  showInfo();
   if (state.answer) draw();
 }
 
-function headers(more) {
-  const key = find("api-key").value;
-  return { ...more, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
-}
-
-async function fetchOf(path, options) {
-  let response;
-  try {
-    response = await fetch(path, options);
-  } catch {
-    throw new Error(say().unreachable);
-  }
-  if (response.ok) return response;
-  const text = await response.text();
-  let message = text;
-  try { message = JSON.parse(text).error; } catch { /* not ours: as it is */ }
-  throw new Error(`${response.status}: ${message}`);
-}
-
-async function loadInfo(name) {
-  const info = await (await fetchOf("/info" + (name ? `?model=${encodeURIComponent(name)}` : ""), { headers: headers() })).json();
+function useInfo(info) {
   state.info = info;
-  if (!name) find("name").replaceChildren(...info.models.map((each) => new Option(each, each)));
-  find("name").value = info.model;
-  find("max-tokens").max = info.shape.positions;
-  find("model").textContent = say().models(info);
+  showInfo();
 }
 
-function inputs() {
-  const kind = document.querySelector("[name=kind]:checked").value;
-  const text = find("text").value;
-  if (kind === "pair") return [[text, find("second").value]];
-  return kind === "one" ? [text] : text.split("\n").filter((line) => line.trim());
+function showInfo() {
+  if (!state.info) return;
+  const { models, model, shape, limits } = state.info;
+  find("model").textContent = say().models(state.info);
+  if (find("name").length !== models.length) find("name").replaceChildren(...models.map((each) => new Option(each, each)));
+  find("name").value = model;
+  find("max-tokens").max = shape.positions;
+  find("max-tokens-help").textContent = say().maxTokensHelp(shape.positions, limits.max_tokens);
 }
 
-function query(more) {
-  const fields = new URLSearchParams(more);
-  if (find("max-tokens").value) fields.set("max_tokens", find("max-tokens").value);
-  if (state.info.models.length > 1) fields.set("model", find("name").value);
-  return `/encode?${fields}`;
+// MARK: the form
+
+const kindOf = () => document.querySelector("[name=kind]:checked").value;
+
+// The form as it stands: what a link holds.
+function readForm() {
+  const model = state.info && state.info.models.length > 1 ? find("name").value : "";
+  const maxTokens = find("max-tokens").value && String(find("max-tokens").valueAsNumber);
+  return { kind: kindOf(), text: find("text").value, second: find("second").value, maxTokens, model };
 }
 
-async function encode() {
-  if (!state.info) await loadInfo();
-  if (find("name").value && find("name").value !== state.info.model) await loadInfo(find("name").value);
-  const texts = inputs();
-  const ask = (body, more) => fetchOf(query(more), {
-    method: "POST", headers: headers({ "Content-Type": "application/json" }), body: JSON.stringify(body),
-  });
-  const began = performance.now();
-  const key = ["sentence_embedding", "default", "sequence_output"].find((each) => state.info.output_keys.includes(each));
-  const vectors = state.info.output_keys.filter((each) => !["sequence_output", "encoder_outputs"].includes(each));
-  // The tokens of all texts; the vectors of all texts; every block of the text that is shown.
-  const tokens = await (await ask({ inputs: texts }, { output_key: key, tokens: "true" })).json();
-  const wholes = vectors.length
-    ? readSafetensors(await (await ask({ inputs: texts }, { output_key: vectors.join(","), format: "safetensors" })).arrayBuffer())
-    : {};
-  state.answer = { texts, tokens: tokens.tokens, truncated: tokens.truncated, wholes, ask, blocks: [], shown: 0 };
-  await loadBlocks(0);
-  find("state").textContent = say().done(Math.round(performance.now() - began));
+function showKind() {
+  find("second-row").hidden = kindOf() !== "pair";
+  find("text").rows = kindOf() === "several" ? 6 : 3;
 }
 
-async function loadBlocks(shown) {
-  const { texts, ask } = state.answer;
-  const response = await ask({ inputs: [texts[shown]] }, { output_key: "encoder_outputs", format: "safetensors" });
-  const { shape: [count, , rows, width], values } = readSafetensors(await response.arrayBuffer()).encoder_outputs;
-  const blocks = [];
-  for (let block = 0; block < count; block++) {
-    blocks.push(Array.from({ length: rows }, (_, row) => values.subarray((block * rows + row) * width, (block * rows + row + 1) * width)));
-  }
-  Object.assign(state.answer, { blocks, shown });
-  find("block").max = count - 1;
-  find("block").value = count - 1;
+function writeForm({ kind, text, second, maxTokens }) {
+  document.querySelector(`[name=kind][value=${kind}]`).checked = true;
+  showKind();
+  find("text").value = text;
+  find("second").value = second;
+  find("max-tokens").value = maxTokens;
 }
 
-// MARK: drawing
-
-const shorten = (text) => (text.length > 24 ? text.slice(0, 23) + "…" : text);
-const nameOf = (input) => (Array.isArray(input) ? input.join(" | ") : input);
-const node = (name, text, className) => Object.assign(document.createElement(name), { textContent: text, className: className || "" });
-
-function draw() {
-  const { texts, tokens, truncated, shown } = state.answer;
-  find("result").hidden = false;
-  find("which-row").hidden = texts.length < 2;
-  find("which").replaceChildren(...texts.map((text, index) => new Option(shorten(nameOf(text)), index, false, index === shown)));
-  find("cut").hidden = !truncated[shown];
-  find("tokens").replaceChildren(...tokens[shown].map((token) => {
-    const isUnknown = ["[UNK]", "<unk>"].includes(token.text);
-    const item = node("li", token.text, isUnknown ? "unknown" : token.special ? "special" : "");
-    item.append(node("small", String(token.id)), node("small", token.special ? say().putIn : `${token.start}–${token.stop}`));
-    if (isUnknown) item.append(node("small", say().unknown));
-    return item;
-  }));
-  drawMap();
-  drawHeat();
-  drawPath();
-  drawTexts();
-  drawCode();
+function requestOf(fields) {
+  const { kind, text, second } = fields;
+  const texts = kind === "pair" ? [[text, second]] : kind === "one" ? [text] : text.split("\n").filter((line) => line.trim());
+  return { ...fields, texts };
 }
 
-function shapeOf(key) {
-  const { texts, tokens, wholes, shown, blocks } = state.answer;
-  if (wholes[key]) return wholes[key].shape;
-  const width = state.info.shape.hidden_size;
-  const rows = texts.length > 1 && new Set(tokens.map((each) => each.length)).size > 1 ? "S" : tokens[shown].length;
-  return key === "encoder_outputs" ? [blocks.length, texts.length, rows, width] : [texts.length, rows, width];
+// Says below a field what is wrong with it; "" if nothing is.
+function complain(name, message) {
+  const field = find(name), place = find(`${name}-wrong`);
+  place.textContent = message;
+  place.hidden = !message;
+  if (message) field.setAttribute("aria-invalid", "true");
+  else field.removeAttribute("aria-invalid");
 }
 
-function drawMap() {
-  const { wholes } = state.answer;
-  find("map").replaceChildren(...state.info.output_keys.map((key) => {
-    const row = node("tr", "");
-    const head = node("th", key);
-    head.scope = "row";
-    row.append(head, node("td", `[${shapeOf(key).join(", ")}]`), node("td", say().keys[key] || ""));
-    return row;
-  }));
-  const both = wholes.default && wholes.pooled_output;
-  find("equal").textContent = !both ? "" : areEqualBits(wholes.default.values, wholes.pooled_output.values) ? say().equal : say().unequal;
+// Whether the form can be sent. If not, the first field that is wrong is opened, focused and explained.
+function checkForm() {
+  const wrong = [];
+  const check = (name, message) => {
+    complain(name, message);
+    if (message) wrong.push(find(name));
+  };
+  const key = find("api-key").value.trim(), number = find("max-tokens");
+  const count = requestOf(readForm()).texts.length;
+  check("text", !count ? say().noTexts : count > MOST_TEXTS ? say().manyTexts(MOST_TEXTS, count) : "");
+  check("api-key", state.asksForKey && !key ? say().keyMissing : /[^!-~]/.test(key) ? say().keyWrong : "");
+  check("max-tokens", number.checkValidity() ? "" : say().maxTokensWrong(state.info?.shape.positions));
+  if (!wrong.length) return true;
+  const folded = wrong[0].closest("details");
+  if (folded) folded.open = true;
+  wrong[0].focus();
+  return false;
 }
 
-function drawHeat() {
-  const { blocks, tokens, shown } = state.answer;
-  const block = Number(find("block").value), rows = blocks[block], zoom = Number(find("zoom").value);
-  const name = block === blocks.length - 1 ? `${block} (${say().lastBlock})` : String(block);
-  find("block-name").textContent = name;
-  find("block").setAttribute("aria-valuetext", name);
-  // A few dimensions are far larger than the rest: the colours are for the rest.
-  const width = rows[0].length, step = Math.max(1, Math.floor((rows.length * width) / 4096));
-  const sizes = [];
-  for (let place = 0; place < rows.length * width; place += step) sizes.push(Math.abs(rows[Math.floor(place / width)][place % width]));
-  const limit = sizes.sort((a, b) => a - b)[Math.floor(sizes.length * 0.98)] || 1;
-  const word = (row) => tokens[shown][row].text;
-  heat.draw({
-    rows: rows.length, columns: width, width: zoom, height: Math.max(zoom, rows.length > 64 ? 4 : 12),
-    color: (row, column) => signed(rows[row][column], limit),
-    say: (row, column) => say().cell(word(row), column, exact(rows[row][column])),
-  });
-  const units = rows.map(unit);
-  cosines.draw({
-    rows: rows.length, columns: rows.length, width: rows.length > 64 ? 3 : 12, height: rows.length > 64 ? 3 : 12,
-    color: (row, column) => unsigned(dot(units[row], units[column])),
-    say: (row, column) => say().between(word(row), word(column), dot(units[row], units[column]).toFixed(4)),
-  });
+// MARK: work
+
+function showBusy(isBusy, message = "") {
+  find("encode").classList.toggle("busy", isBusy);
+  find("stop").hidden = !isBusy;
+  find("copy-link").hidden = isBusy || !state.answer;
+  find("result").setAttribute("aria-busy", isBusy);
+  find("state").textContent = isBusy ? say().busy : message;
 }
 
-function drawPath() {
-  const { blocks, tokens, shown } = state.answer;
-  const value = (row, column) => cosine(blocks[column][row], blocks[column + 1][row]);
-  path.draw({
-    rows: blocks[0].length, columns: blocks.length - 1, width: 36, height: blocks[0].length > 64 ? 4 : 12,
-    color: (row, column) => unsigned(1 - value(row, column)),
-    say: (row, column) => say().step(tokens[shown][row].text, column, value(row, column).toFixed(4)),
-  });
+// Says how many of many texts are answered, twice a second.
+function progressOf({ texts }) {
+  let said = performance.now();
+  return (count) => {
+    if (performance.now() - said < 500) return;
+    said = performance.now();
+    find("state").textContent = say().progress(count, texts.length);
+  };
 }
-
-function rowsOf(key) {
-  const { shape: [count, width], values } = state.answer.wholes[key];
-  return Array.from({ length: count }, (_, row) => values.subarray(row * width, (row + 1) * width));
-}
-
-function drawTexts() {
-  const { texts, wholes } = state.answer;
-  const keys = Object.keys(wholes);
-  find("texts-section").hidden = texts.length < 2 || !keys.length;
-  if (texts.length < 2 || !keys.length) return;
-  const chosen = keys.includes(find("vector").value) ? find("vector").value : keys.includes("sentence_embedding") ? "sentence_embedding" : keys[0];
-  find("vector").replaceChildren(...keys.map((key) => new Option(key, key, false, key === chosen)));
-  const rows = rowsOf(chosen), names = texts.map((text) => shorten(nameOf(text)));
-  const head = node("tr", "");
-  head.append(node("td", ""), ...names.map((name) => Object.assign(node("th", name), { scope: "col" })));
-  find("texts").replaceChildren(head, ...rows.map((a, index) => {
-    const row = node("tr", "");
-    row.append(Object.assign(node("th", names[index]), { scope: "row" }), ...rows.map((b) => node("td", cosine(a, b).toFixed(4), "number")));
-    return row;
-  }));
-  drawPoints(find("projection"), project(rows.map((row) => Array.from(row))), names);
-}
-
-function drawCode() {
-  const keys = state.info.output_keys, chosen = find("code-key").value || "default";
-  const key = keys.includes(chosen) ? chosen : keys[0];
-  find("code-key").replaceChildren(...keys.map((each) => new Option(each, each, false, each === key)));
-  const url = location.origin + query({ output_key: key });
-  const body = JSON.stringify({ inputs: state.answer.texts });
-  const hasKey = Boolean(find("api-key").value);
-  const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-  find("code").textContent = {
-    curl: `curl${hasKey ? " -H 'Authorization: Bearer YOUR_KEY'" : ""} -H 'Content-Type: application/json' -d ${quoted(body)} ${quoted(url)}`,
-    Python: `import json, urllib.request\n\nrequest = urllib.request.Request(\n    ${JSON.stringify(url)},\n    data=json.dumps({"inputs": ${JSON.stringify(state.answer.texts)}}).encode(),\n    headers={"Content-Type": "application/json"${hasKey ? ', "Authorization": "Bearer YOUR_KEY"' : ""}},\n)\nprint(json.load(urllib.request.urlopen(request))["outputs"]["${key}"])`,
-    JavaScript: `const response = await fetch(${JSON.stringify(url)}, {\n  method: "POST",\n  headers: { "Content-Type": "application/json"${hasKey ? ', Authorization: "Bearer YOUR_KEY"' : ""} },\n  body: JSON.stringify({ inputs: ${JSON.stringify(state.answer.texts)} }),\n});\nconsole.log((await response.json()).outputs["${key}"]);`,
-  }[find("tool").value];
-}
-
-async function save(format) {
-  const key = find("code-key").value;
-  const fields = { output_key: key, format };
-  // npy holds rectangles: texts of several lengths are padded to the longest.
-  if (format === "npy" && shapeOf(key).includes("S")) fields.seq_length = "longest";
-  const response = await state.answer.ask({ inputs: state.answer.texts }, fields);
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await response.blob()), download: `${key}.${format}` });
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
-
-// MARK: events
 
 function fail(error) {
   find("error").textContent = error ? error.message : "";
   find("error").hidden = !error;
+  if (error?.status !== 401) return;
+  // The reason stands at the key's field.
+  find("error").hidden = true;
+  state.asksForKey = true;
+  find("key-row").hidden = false;
+  complain("api-key", find("api-key").value ? say().keyRefused : say().keyMissing);
+  find("api-key").focus();
 }
 
-async function doing(work) {
+// Work that ends in a new answer; older work is dropped, whatever it still brings.
+async function perform(work) {
+  const signal = encoding.begin(), began = performance.now();
   fail(null);
-  find("state").textContent = say().busy;
+  showBusy(true);
   try {
-    await work();
+    const changes = await work(signal);
+    Object.assign(state, changes);
+    showBusy(false, say().done(Math.round(performance.now() - began)));
     draw();
   } catch (error) {
-    find("state").textContent = "";
+    if (signal.aborted) return;
+    showBusy(false);
     fail(error);
+    if (state.answer) drawWhich(state.answer);
   }
 }
 
+// The answer to the form's fields as they are now; what is typed later changes nothing.
+async function answerOf(fields, info, view, signal) {
+  const request = requestOf(fields);
+  const answer = await answerTo(request, info, view.shown || 0, signal, progressOf(request));
+  return { answer, view: { block: view.block ?? null, token: view.token ?? null } };
+}
+
+function encode() {
+  if (!checkForm()) return;
+  const fields = readForm(), view = state.linked;
+  state.linked = {};
+  perform(async (signal) => {
+    const info = await infoOf(fields.model, signal);
+    if (!state.info) useInfo(info);
+    return answerOf(fields, info, view, signal);
+  });
+}
+
+// Shows another text of the same answer.
+function show(index) {
+  const answer = state.answer;
+  if (!answer || index === answer.shown) return;
+  perform(async (signal) => ({ answer: await withBlocks(answer, index, signal), view: { ...state.view, token: null } }));
+}
+
+// MARK: drawing
+
+function draw() {
+  const { answer, view } = state, { request, shown, tokens, blocks, rows } = answer;
+  answer.segments = [request.texts[shown]].flat().map((text) => new TextEncoder().encode(text));
+  answer.placed = placeTokens(answer.segments, tokens[shown]);
+  view.block = Math.min(view.block ?? blocks.length - 1, blocks.length - 1);
+  if (view.token !== null && view.token >= rows) view.token = null;
+  find("result").hidden = false;
+  for (const [name, chart] of Object.entries(charts)) {
+    if (OF_TOKENS.includes(name) || chart.drawnOf?.request !== request) chart.clear();
+  }
+  drawLead(answer);
+  drawWhich(answer);
+  drawTokens(answer);
+  drawMap(answer);
+  showStale();
+  drawCharts();
+}
+
+function drawCharts() {
+  const { answer, view } = state, zoom = Number(find("zoom").value);
+  drawBlockName(answer, view.block);
+  drawHeat(answer, view.block, zoom);
+  drawPath(answer, zoom);
+  // Cells of another block must not be read while these are computed.
+  charts.cosine.spec = null;
+  markToken();
+  drawRest();
+}
+
+// Draws what may take long and is not drawn; an older call gives up.
+async function drawRest() {
+  const { answer, view } = state, slices = new Slices(drawing.begin());
+  try {
+    await slices.next();
+    drawCode(answer);
+    await slices.next();
+    if (!charts.cosine.spec) await drawCosines(answer, view.block, Number(find("zoom").value), slices);
+    markToken();
+    await drawTexts(answer, slices);
+  } catch (error) {
+    if (!slices.signal.aborted) fail(error);
+  }
+}
+
+function selectToken(index) {
+  state.view.token = index;
+  markToken();
+}
+
+// One token is marked everywhere: in the text, among the tokens, in each chart.
+function markToken() {
+  const { answer: { placed, segments }, view: { token: chosen } } = state;
+  for (const item of find("tokens").querySelectorAll("[aria-selected=true]")) item.removeAttribute("aria-selected");
+  const item = chosen === null ? null : find(`token-${chosen}`), token = chosen === null ? null : placed[chosen];
+  if (item) {
+    item.setAttribute("aria-selected", "true");
+    find("tokens").setAttribute("aria-activedescendant", item.id);
+  } else find("tokens").removeAttribute("aria-activedescendant");
+  find("shown-text").replaceChildren(...segments.map((bytes, segment) => {
+    const [before, characters, after] = textAround(bytes, token && token.segment === segment ? token : null);
+    const line = node("p", before);
+    if (characters) line.append(node("mark", characters), after);
+    return line;
+  }));
+  for (const name of OF_TOKENS) charts[name].mark(chosen, charts[name].isRead ? charts[name].at[1] : null);
+  saveLink();
+}
+
+function markText(index) {
+  if (index < (charts.texts.spec?.rows || 0)) charts.texts.mark(index);
+}
+
+function showStale() {
+  const { request } = state.answer, now = readForm();
+  find("stale").hidden = Object.keys(now).every((name) => now[name] === request[name] || (name === "second" && now.kind !== "pair"));
+}
+
+// MARK: the link
+
+let linkTimer;
+
+// Browsers allow only so many changes of the address in a time.
+function saveLink() {
+  clearTimeout(linkTimer);
+  linkTimer = setTimeout(() => {
+    const fragment = currentFragment();
+    history.replaceState(null, "", fragment || location.pathname + location.search);
+    find("copy-link").disabled = !fragment;
+    find("copy-link").textContent = fragment ? say().copyLink : say().linkTooLong;
+  }, 250);
+}
+
+function currentFragment() {
+  const { answer: { request, shown, blocks }, view } = state;
+  return fragmentOf(request, {
+    shown: shown || null, token: view.token, block: view.block === blocks.length - 1 ? null : view.block,
+  });
+}
+
+// Encodes what the address says, or the example.
+function start() {
+  clearTimeout(linkTimer);
+  const { fields, view } = readFragment(location.hash) || { fields: { kind: "one", text: EXAMPLE, second: "", maxTokens: "", model: "" }, view: {} };
+  writeForm(fields);
+  find("key-row").hidden = !state.asksForKey;
+  // Without its key the service would refuse: the page says what is wanted, and waits.
+  if (state.asksForKey && !find("api-key").value) {
+    state.linked = view;
+    find("state").textContent = say().keyFirst;
+    return;
+  }
+  perform(async (signal) => {
+    const first = await infoOf("", signal);
+    useInfo(first.models.includes(fields.model) ? await infoOf(fields.model, signal) : first);
+    if (!checkForm()) throw new Error(say().linkWrong);
+    return answerOf(readForm(), state.info, view, signal);
+  });
+}
+
+// Copies a text; only a secure origin may. Elsewhere it says what to do by hand.
+async function copy(text, place, byHand) {
+  try {
+    await navigator.clipboard.writeText(text);
+    place.textContent = say().copied;
+  } catch {
+    place.textContent = byHand;
+  }
+}
+
+async function save(format) {
+  const { answer } = state, key = find("code-key").value, fields = { output_key: key, format };
+  // npy holds rectangles: texts of several lengths are padded to the longest.
+  if (format === "npy" && shapeOf(answer, key).includes("S")) fields.seq_length = "longest";
+  find("code-state").textContent = "";
+  try {
+    const blob = await post(answer.request, answer.request.texts, fields, (response) => response.blob(), new AbortController().signal);
+    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: `${key}.${format}` });
+    link.click();
+    URL.revokeObjectURL(link.href);
+  } catch (error) {
+    find("code-state").textContent = error.message;
+  }
+}
+
+// MARK: events
+
 find("ask").addEventListener("submit", (event) => {
   event.preventDefault();
-  doing(encode);
+  encode();
+});
+find("stop").addEventListener("click", () => {
+  encoding.stop();
+  showBusy(false, say().stopped);
+  find("encode").focus();
 });
 find("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) find("ask").requestSubmit();
 });
-for (const radio of document.querySelectorAll("[name=kind]")) {
-  radio.addEventListener("change", () => { find("second-row").hidden = radio.value !== "pair"; });
-}
-find("language").addEventListener("change", () => { state.language = find("language").value; translate(); });
-find("which").addEventListener("change", () => doing(async () => {
-  await loadBlocks(Number(find("which").value));
-  find("state").textContent = "";
-}));
-find("block").addEventListener("input", drawHeat);
-find("zoom").addEventListener("change", drawHeat);
-find("vector").addEventListener("change", drawTexts);
-find("code-key").addEventListener("change", drawCode);
-find("tool").addEventListener("change", drawCode);
-find("copy").addEventListener("click", async () => {
-  // Only a secure origin may write to the clipboard; elsewhere the text is selected for copying by hand.
-  getSelection().selectAllChildren(find("code"));
-  if (!navigator.clipboard) return;
-  await navigator.clipboard.writeText(find("code").textContent);
-  find("state").textContent = say().copied;
+find("ask").addEventListener("input", (event) => {
+  if (find(`${event.target.id}-wrong`)) complain(event.target.id, "");
+  showKind();
+  if (state.answer) showStale();
 });
-find("save-json").addEventListener("click", () => save("json").catch(fail));
-find("save-npy").addEventListener("click", () => save("npy").catch(fail));
+find("name").addEventListener("change", async () => {
+  const name = find("name").value;
+  const info = await infoOf(name, new AbortController().signal).catch(fail);
+  if (!info || find("name").value !== name) return;
+  useInfo(info);
+});
+find("language").addEventListener("change", () => { state.language = find("language").value; translate(); });
+find("which").addEventListener("input", () => {
+  if (find("which").value && find("which").checkValidity()) show(Number(find("which").value) - 1);
+});
+find("block").addEventListener("input", () => { state.view.block = Number(find("block").value); drawCharts(); });
+find("zoom").addEventListener("change", drawCharts);
+find("vector").addEventListener("change", drawRest);
+find("tokens").addEventListener("click", (event) => {
+  const item = event.target.closest("li");
+  if (item) selectToken(Number(item.id.slice("token-".length)));
+});
+find("tokens").addEventListener("keydown", (event) => {
+  const count = state.answer.rows, at = state.view.token ?? -1;
+  const next = { ArrowLeft: at - 1, ArrowUp: at - 1, ArrowRight: at + 1, ArrowDown: at + 1, Home: 0, End: count - 1 }[event.key];
+  if (next === undefined) return;
+  event.preventDefault();
+  selectToken(Math.min(Math.max(next, 0), count - 1));
+  find(`token-${state.view.token}`).scrollIntoView({ block: "nearest" });
+});
+find("nearest").addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  show(Number(button.dataset.text));
+  // The list is made anew: who chose with a key goes on at the text.
+  if (event.detail === 0) find("tokens").focus();
+});
+find("code-key").addEventListener("change", () => drawCode(state.answer));
+find("tool").addEventListener("change", () => drawCode(state.answer));
+find("copy").addEventListener("click", () => {
+  getSelection().selectAllChildren(find("code"));
+  copy(find("code").textContent, find("code-state"), say().copyKeys);
+});
+find("copy-link").addEventListener("click", () => copy(location.origin + location.pathname + currentFragment(), find("state"), say().copyAddress));
+find("save-json").addEventListener("click", () => save("json"));
+find("save-npy").addEventListener("click", () => save("npy"));
+SCHEME.addEventListener("change", () => { for (const chart of Object.values(charts)) chart.redraw(); });
+addEventListener("hashchange", start);
 translate();
-loadInfo().catch((error) => fail(error));
+start();

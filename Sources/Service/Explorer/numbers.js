@@ -1,4 +1,4 @@
-// Tensors and what is computed of them.
+// Tensors and what is computed from them.
 
 // {name: {shape, values}} of a safetensors file.
 function readSafetensors(buffer) {
@@ -13,9 +13,28 @@ function readSafetensors(buffer) {
   return tensors;
 }
 
-function areEqualBits(a, b) {
-  const [x, y] = [a, b].map((v) => new Uint32Array(v.buffer, v.byteOffset, v.length));
-  return x.length === y.length && x.every((bits, index) => bits === y[index]);
+// The float32 numbers of a base64 text.
+function readBase64(text) {
+  const raw = atob(text), bytes = new Uint8Array(raw.length);
+  for (let index = 0; index < raw.length; index++) bytes[index] = raw.charCodeAt(index);
+  return new Float32Array(bytes.buffer);
+}
+
+// Long work is done in slices of 10 ms: between them the browser draws and listens. A slice after the
+// signal's abort throws.
+class Slices {
+  constructor(signal) {
+    this.signal = signal;
+    this.began = performance.now();
+  }
+
+  get isOver() { return performance.now() - this.began > 10; }
+
+  async next() {
+    await new Promise((done) => setTimeout(done));
+    this.signal.throwIfAborted();
+    this.began = performance.now();
+  }
 }
 
 function dot(a, b) {
@@ -33,6 +52,20 @@ function unit(row) {
   return row.map((value) => value / size);
 }
 
+// The cosine of every row with every row, (N, N). O(N² × width), in slices.
+async function cosineMatrix(rows, slices) {
+  const count = rows.length, values = new Float32Array(count * count), units = [];
+  for (const row of rows) {
+    units.push(unit(row));
+    if (slices.isOver) await slices.next();
+  }
+  for (let a = 0; a < count; a++) {
+    for (let b = 0; b <= a; b++) values[a * count + b] = values[b * count + a] = dot(units[a], units[b]);
+    if (slices.isOver) await slices.next();
+  }
+  return values;
+}
+
 // The shortest decimals that read back as the same float32.
 function exact(value) {
   for (let digits = 1; digits < 10; digits++) {
@@ -42,28 +75,43 @@ function exact(value) {
   return String(value);
 }
 
-// Coordinates along the two directions in which the rows differ most, by power iteration on the matrix
-// of their products: there are fewer rows than dimensions.
-function project(rows) {
-  const count = rows.length;
-  const mean = rows[0].map((_, column) => rows.reduce((sum, row) => sum + row[column], 0) / count);
-  const centred = rows.map((row) => Array.from(row, (value, column) => value - mean[column]));
-  const products = centred.map((a) => centred.map((b) => dot(a, b)));
+// The value that a share of the magnitudes does not exceed, from a sample of 4,096 at most.
+function quantile(values, share) {
+  const step = Math.max(1, Math.floor(values.length / 4096)), sample = [];
+  for (let place = 0; place < values.length; place += step) sample.push(Math.abs(values[place]));
+  return sample.sort((a, b) => a - b)[Math.floor((sample.length - 1) * share)] || 1;
+}
+
+// Coordinates along the two directions in which the rows differ most (principal components), by power
+// iteration: v ← Xᵀ(X v) for the centred rows X. O(rounds × rows × width), in slices.
+async function project(rows, slices) {
+  const width = rows[0].length, mean = new Float64Array(width);
+  for (const row of rows) for (let column = 0; column < width; column++) mean[column] += row[column] / rows.length;
+  const centred = [];
+  for (const row of rows) {
+    centred.push(Float64Array.from(row, (value, column) => value - mean[column]));
+    if (slices.isOver) await slices.next();
+  }
   const axes = [];
   for (let axis = 0; axis < 2; axis++) {
-    let vector = products.map((_, index) => Math.sin(index + 1 + axis));
-    let size = 0;
-    for (let round = 0; round < 200; round++) {
-      for (const { vector: other } of axes) {
-        const part = dot(vector, other);
-        vector = vector.map((value, index) => value - part * other[index]);
+    let vector = unit(Float64Array.from({ length: width }, (_, index) => Math.sin(index + 1 + axis)));
+    for (let round = 0; round < 100; round++) {
+      const next = new Float64Array(width);
+      for (const row of centred) {
+        const part = dot(row, vector);
+        for (let column = 0; column < width; column++) next[column] += part * row[column];
       }
-      const next = products.map((row) => dot(row, vector));
-      size = Math.sqrt(dot(next, next));
-      if (size < 1e-12) break;
-      vector = next.map((value) => value / size);
+      for (const other of axes) {
+        const part = dot(next, other);
+        for (let column = 0; column < width; column++) next[column] -= part * other[column];
+      }
+      if (slices.isOver) await slices.next();
+      if (dot(next, next) < 1e-20) { vector = new Float64Array(width); break; }
+      const before = vector;
+      vector = unit(next);
+      if (1 - dot(before, vector) < 1e-9) break;
     }
-    axes.push({ vector, scale: Math.sqrt(size) });
+    axes.push(vector);
   }
-  return rows.map((_, index) => axes.map(({ vector, scale }) => vector[index] * scale));
+  return centred.map((row) => axes.map((axis) => dot(row, axis)));
 }

@@ -1,0 +1,124 @@
+// Texts as points on a canvas, with as many names as have room. The pointer or the arrow keys point at
+// one; a click or Enter chooses it.
+class Points {
+  constructor(place, { id, label, select, choose }) {
+    Object.assign(this, { select, choose });
+    this.frame = place.appendChild(node("div", "", "frame points"));
+    this.canvas = this.frame.appendChild(document.createElement("canvas"));
+    this.names = this.frame.appendChild(node("div", "", "names"));
+    this.output = place.appendChild(node("p", "", "value"));
+    for (const [name, value] of [["tabindex", "0"], ["role", "application"], ["data-label", label], ["aria-describedby", `${id}-value`]]) {
+      this.canvas.setAttribute(name, value);
+    }
+    this.canvas.id = id;
+    this.output.id = `${id}-value`;
+    this.output.setAttribute("aria-live", "polite");
+    this.canvas.addEventListener("pointermove", (event) => this.point(event));
+    this.canvas.addEventListener("pointerdown", (event) => this.point(event));
+    this.canvas.addEventListener("click", () => this.points && this.choose(this.at));
+    this.canvas.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+      if (!this.points) return;
+      if (event.key === "Enter") this.choose(this.at);
+      if (!step) return;
+      event.preventDefault();
+      this.go((this.at + step + this.points.length) % this.points.length);
+    });
+    new ResizeObserver(() => this.redraw()).observe(this.frame);
+    this.clear();
+  }
+
+  clear() {
+    this.points = this.drawnOf = null;
+    this.names.replaceChildren();
+    this.canvas.width = this.canvas.height = 0;
+    this.output.textContent = "\u00a0";
+  }
+
+  // points: [x, y] each; names: a text each.
+  draw(points, names) {
+    Object.assign(this, { points, texts: names, at: 0, shown: 0 });
+    this.redraw();
+  }
+
+  // The one that the rest of the page shows.
+  show(index) {
+    if (!this.points) return;
+    this.at = this.shown = index;
+    this.redraw();
+  }
+
+  mark(index) {
+    if (!this.points || index === this.at) return;
+    this.at = index;
+    this.redraw();
+  }
+
+  redraw() {
+    const width = this.frame.clientWidth;
+    if (!this.points || !width) return;
+    const height = Math.min(380, Math.max(240, width * 0.6)), dense = devicePixelRatio || 1;
+    this.canvas.width = width * dense;
+    this.canvas.height = height * dense;
+    this.canvas.style.width = `${width}px`;
+    this.canvas.style.height = `${height}px`;
+    const limit = [0, 1].map((axis) => Math.max(1e-9, ...this.points.map((point) => Math.abs(point[axis]))));
+    // One scale for both axes, or distances would not be comparable.
+    const scale = Math.min((width / 2 - 60) / limit[0], (height / 2 - 30) / limit[1]);
+    this.places = this.points.map(([x, y]) => [width / 2 + x * scale, height / 2 - y * scale]);
+    const pen = this.canvas.getContext("2d"), style = getComputedStyle(this.frame);
+    pen.scale(dense, dense);
+    const radius = this.points.length > 100 ? 3 : 5;
+    const circle = (index, size, color) => {
+      pen.beginPath();
+      pen.arc(...this.places[index], size, 0, 2 * Math.PI);
+      pen.fillStyle = color;
+      pen.fill();
+    };
+    this.places.forEach((_, index) => circle(index, radius, style.getPropertyValue("--point")));
+    for (const index of new Set([this.shown, this.at])) {
+      circle(index, radius + 4, style.getPropertyValue("--ink"));
+      circle(index, radius + 2, style.getPropertyValue("--accent"));
+    }
+    this.drawNames(pen, style, width, height, radius);
+  }
+
+  // Names the points in turn, each on the first side where it touches no other name.
+  drawNames(pen, style, width, height, radius) {
+    pen.font = `12px ${style.fontFamily}`;
+    // Points are in the way too; where there are very many, names may lie over them.
+    const taken = this.places.length > 100 ? [] : this.places.map(([x, y]) => ({ left: x - radius, top: y - radius, wide: 2 * radius, high: 2 * radius }));
+    const spans = [];
+    for (const index of new Set([this.at, this.shown, ...this.places.keys()])) {
+      if (spans.length === 40) break;
+      const [x, y] = this.places[index], wide = pen.measureText(this.texts[index]).width + 6, away = radius + 6;
+      const sides = [[x + away, y - 8], [x - away - wide, y - 8], [x - wide / 2, y - away - 16], [x - wide / 2, y + away]];
+      const free = sides.find(([left, top]) => left >= 2 && top >= 2 && left + wide <= width - 2 && top + 16 <= height - 2
+        && taken.every((other) => left >= other.left + other.wide || left + wide <= other.left || top >= other.top + other.high || top + 16 <= other.top));
+      if (!free) continue;
+      const [left, top] = free, span = node("span", this.texts[index], index === this.at ? "current" : "");
+      span.style.left = `${left}px`;
+      span.style.top = `${top}px`;
+      taken.push({ left, top, wide, high: 16 });
+      spans.push(span);
+    }
+    this.names.replaceChildren(...spans);
+  }
+
+  point(event) {
+    if (!this.points) return;
+    const box = this.canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
+    let best = -1, least = 24 ** 2;
+    this.places.forEach((place, index) => {
+      const far = (place[0] - x) ** 2 + (place[1] - y) ** 2;
+      if (far < least) [best, least] = [index, far];
+    });
+    if (best >= 0) this.go(best);
+  }
+
+  go(index) {
+    this.mark(index);
+    this.output.textContent = this.texts[index];
+    this.select(index);
+  }
+}

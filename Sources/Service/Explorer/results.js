@@ -1,0 +1,169 @@
+// Draws an answer. All that is read here is the answer's own: the form may say other things by now.
+const MOST_IN_MATRIX = 300, MOST_IN_CODE = 20_000, MOST_NEAREST = 8;
+
+const select = (place, names, chosen) => place.replaceChildren(...names.map((name) => new Option(name, name, false, name === chosen)));
+// Cells are as large as lets a screen hold them; zoom makes small ones larger.
+const cellOf = (count, zoom) => Math.max(count <= 48 ? 18 : count <= 128 ? 8 : 4, 2 * zoom);
+const formatted = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
+
+// "S" stands for a count that differs from text to text.
+function shapeOf(answer, key) {
+  const { request: { texts }, tokens, blocks, info: { shape } } = answer;
+  const rows = new Set(tokens.map((each) => each.length)).size > 1 ? "S" : tokens[0].length;
+  if (key === "encoder_outputs") return [blocks.length, texts.length, rows, shape.hidden_size];
+  if (key === "sequence_output") return [texts.length, rows, shape.hidden_size];
+  return [texts.length, key === "sentence_embedding" ? shape.sentence_size : shape.hidden_size];
+}
+
+function drawLead({ request, info, tokens, shown, blocks, rows, width }) {
+  const texts = request.texts;
+  find("lead-text").textContent = say().lead({
+    name: shorten(nameOf(texts[shown]), 80), texts: texts.length, tokens: rows, blocks: blocks.length, width,
+    vectors: info.output_keys.filter((key) => !PER_TOKEN.includes(key) && key !== "default"), maxTokens: request.maxTokens,
+  });
+}
+
+// A number, not a list: a thousand options take a browser 100 ms.
+function drawWhich({ request: { texts }, shown }) {
+  find("which-row").hidden = texts.length < 2;
+  find("which").max = texts.length;
+  find("which").value = shown + 1;
+  find("which-of").textContent = say().of(texts.length);
+}
+
+function drawTokens({ shown, truncated, placed }) {
+  find("cut").hidden = !truncated[shown];
+  find("tokens").replaceChildren(...placed.map((token, index) => {
+    const item = node("li", token.text, token.characters ? "unknown" : token.special ? "special" : "");
+    item.id = `token-${index}`;
+    item.setAttribute("role", "option");
+    if (token.characters) item.append(node("small", token.characters, "characters"));
+    item.append(node("small", String(token.id)), node("small", token.start === null ? say().putIn : `${token.start}–${token.stop}`));
+    if (token.characters) item.append(node("small", say().unknown));
+    return item;
+  }));
+}
+
+function drawMap(answer) {
+  const { info, vectors, areEqual } = answer;
+  find("map").replaceChildren(...info.output_keys.map((key) => {
+    const row = node("tr", ""), head = node("th", key);
+    head.scope = "row";
+    row.append(head, node("td", `[${shapeOf(answer, key).join(", ")}]`), node("td", say().keys[key] || ""));
+    return row;
+  }));
+  find("equal").textContent = !vectors.default?.length || !vectors.pooled_output ? "" : areEqual ? say().equal : say().unequal;
+}
+
+function drawBlockName({ blocks }, block) {
+  const name = `${block}${block === blocks.length - 1 ? ` (${say().lastBlock})` : ""}`;
+  find("block").max = blocks.length - 1;
+  find("block").value = block;
+  find("block").setAttribute("aria-valuetext", name);
+  find("block-name").textContent = name;
+  find("cosine-help").textContent = say().cosineHelp(block);
+}
+
+function drawHeat({ blocks, placed, rows, width }, block, zoom) {
+  const values = blocks[block];
+  // A few dimensions are far larger than the rest: the colours are for the rest.
+  const limit = quantile(values, 0.98), height = cellOf(rows, zoom);
+  charts.heat.draw({
+    rows, columns: width, width: zoom, height, values, palette: "signed", low: -limit, high: limit,
+    ends: [`≤ ${formatted(-limit)}`, "0", `≥ ${formatted(limit)}`],
+    rowName: (row) => tokenName(placed[row]), columnName: String,
+    columnStep: [10, 20, 50, 100, 200].find((step) => step * zoom >= 40),
+    say: (row, column) => say().cell(tokenName(placed[row]), column, exact(values[row * width + column])),
+  });
+}
+
+async function drawCosines({ blocks, placed, rows, width }, block, zoom, slices) {
+  const vectors = Array.from({ length: rows }, (_, row) => blocks[block].subarray(row * width, (row + 1) * width));
+  const values = await cosineMatrix(vectors, slices), name = (row) => tokenName(placed[row]), size = cellOf(rows, zoom);
+  const low = Math.min(0.9, Math.floor(values.reduce((least, value) => Math.min(least, value), 1) * 10) / 10);
+  charts.cosine.draw({
+    rows, columns: rows, width: size, height: size, values, palette: "plain", low, high: 1,
+    ends: [formatted(low), formatted((low + 1) / 2), "1"], rowName: name, columnName: name, upright: true,
+    say: (row, column) => say().between(name(row), name(column), values[row * rows + column].toFixed(4)),
+  });
+}
+
+function drawPath({ blocks, placed, rows, width }, zoom) {
+  const columns = blocks.length - 1, values = new Float32Array(rows * columns);
+  if (!columns) return charts.path.clear();
+  const vector = (block, row) => blocks[block].subarray(row * width, (row + 1) * width);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) values[row * columns + column] = 1 - cosine(vector(column, row), vector(column + 1, row));
+  }
+  // Strong colours for large steps: the scale runs from the largest cosine to the least.
+  const low = values.reduce((a, b) => Math.min(a, b)), high = values.reduce((a, b) => Math.max(a, b));
+  charts.path.draw({
+    rows, columns, width: 44, height: cellOf(rows, zoom), values, palette: "plain", low, high: Math.max(high, low + 1e-3),
+    ends: say().steps(formatted(1 - low), formatted(1 - high)),
+    rowName: (row) => tokenName(placed[row]), columnName: (column) => `${column}→${column + 1}`, columnStep: 1,
+    say: (row, column) => say().step(tokenName(placed[row]), column, (1 - values[row * columns + column]).toFixed(4)),
+  });
+}
+
+async function drawTexts(answer, slices) {
+  const { request, vectors, shown } = answer, { texts } = request, keys = Object.keys(vectors);
+  find("texts-section").hidden = texts.length < 2 || !keys.length;
+  if (find("texts-section").hidden) return;
+  const key = keys.includes(find("vector").value) ? find("vector").value : keys.includes("sentence_embedding") ? "sentence_embedding" : keys[0];
+  select(find("vector"), keys, key);
+  const rows = vectors[key], count = Math.min(texts.length, MOST_IN_MATRIX);
+  drawNearest(rows, texts, shown);
+  find("cap").hidden = count === texts.length;
+  find("cap").textContent = find("cap").hidden ? "" : say().cap(count, texts.length);
+  const { drawnOf } = charts.projection;
+  if (drawnOf?.request !== request || drawnOf.key !== key) await drawAllTexts(rows, count, { request, key }, slices);
+  charts.texts.mark(shown < count ? shown : null);
+  charts.projection.show(shown);
+}
+
+async function drawAllTexts(rows, count, drawnOf, slices) {
+  charts.texts.clear();
+  charts.projection.clear();
+  const name = (index) => shorten(nameOf(drawnOf.request.texts[index]));
+  const values = await cosineMatrix(rows.slice(0, count), slices);
+  const least = values.reduce((a, b) => Math.min(a, b), 1), low = Math.min(0.9, Math.floor(least * 10) / 10);
+  const size = count <= 16 ? 32 : count <= 48 ? 18 : count <= 128 ? 6 : 3;
+  const points = await project(rows, slices);
+  charts.texts.draw({
+    rows: count, columns: count, width: size, height: size, values, palette: "plain", low, high: 1,
+    ends: [formatted(low), formatted((low + 1) / 2), "1"], rowName: name, columnName: name, upright: true,
+    say: (row, column) => say().between(name(row), name(column), values[row * count + column].toFixed(4)),
+  });
+  charts.projection.draw(points, rows.map((_, index) => name(index)));
+  charts.texts.drawnOf = charts.projection.drawnOf = drawnOf;
+}
+
+function drawNearest(rows, texts, shown) {
+  const order = rows.map((row, index) => [index, cosine(row, rows[shown])]).filter(([index]) => index !== shown);
+  order.sort((a, b) => b[1] - a[1]);
+  find("nearest").replaceChildren(...order.slice(0, MOST_NEAREST).map(([index, value]) => {
+    const item = node("li", ""), button = node("button", shorten(nameOf(texts[index]), 60), "quiet");
+    button.type = "button";
+    button.dataset.text = index;
+    item.append(button, node("span", value.toFixed(4)));
+    return item;
+  }));
+}
+
+function drawCode({ request, info }) {
+  const keys = info.output_keys, chosen = find("code-key").value || "default";
+  const key = keys.includes(chosen) ? chosen : keys[0];
+  select(find("code-key"), keys, key);
+  let texts = request.texts, length = 0;
+  const fitting = texts.findIndex((text) => (length += nameOf(text).length) > MOST_IN_CODE);
+  if (fitting >= 0) texts = texts.slice(0, Math.min(Math.max(fitting, 1), 3)).map((text) => (Array.isArray(text) ? text.map((each) => shorten(each, 1000)) : shorten(text, 1000)));
+  find("code-cut").hidden = fitting < 0;
+  find("code-cut").textContent = say().codeCut(texts.length, request.texts.length);
+  const url = location.origin + pathOf(request, { output_key: key }), list = JSON.stringify(texts);
+  const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+  find("code").textContent = {
+    curl: `curl${state.asksForKey ? " -H 'Authorization: Bearer YOUR_KEY'" : ""} -H 'Content-Type: application/json' -d ${quoted(JSON.stringify({ inputs: texts }))} ${quoted(url)}`,
+    Python: `import json, urllib.request\n\nrequest = urllib.request.Request(\n    ${JSON.stringify(url)},\n    data=json.dumps({"inputs": ${list}}).encode(),\n    headers={"Content-Type": "application/json"${state.asksForKey ? ', "Authorization": "Bearer YOUR_KEY"' : ""}},\n)\nprint(json.load(urllib.request.urlopen(request))["outputs"]["${key}"])`,
+    JavaScript: `const response = await fetch(${JSON.stringify(url)}, {\n  method: "POST",\n  headers: { "Content-Type": "application/json"${state.asksForKey ? ', Authorization: "Bearer YOUR_KEY"' : ""} },\n  body: JSON.stringify({ inputs: ${list} }),\n});\nconsole.log((await response.json()).outputs["${key}"]);`,
+  }[find("tool").value];
+}
