@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from browser import Visit, chromium, encode, fill, size_of  # noqa: F401
-from server import from_npy
+from server import MODEL, Server, from_npy
 
 LONG = " ".join(f"word{number}" for number in range(400))
 
@@ -248,3 +248,51 @@ def test_policy(server):
         assert answer.text.count(f'nonce="{nonce}"') == 2 and "{{" not in answer.text
         assert not re.search(r"(src|href)=\"(?!data:)", answer.text)
     assert server.session.head(server.url + "/").status_code == 200
+
+
+def test_two_models(chromium, log):
+    """The answer, the code and the link are of the model that was chosen when Encode was pressed."""
+    with Server("--model", f"second={MODEL}", model=f"first={MODEL}", log=log) as server:
+        with Visit(chromium, server) as page:
+            expect(page.locator("#model")).to_contain_text("first: 6 blocks")
+            encode(page)
+            page.locator("summary").click()
+            page.locator("#name").select_option("second")
+            expect(page.locator("#model")).to_contain_text("second: 6 blocks")
+            assert "model=first" in page.locator("#code").inner_text()
+            encode(page, "a fish")
+            expect(page.locator("#code")).to_contain_text("model=second")
+            page.wait_for_function("() => location.hash.includes('model=second')")
+            fragment = page.evaluate("() => location.hash")
+        with Visit(chromium, server, fragment=fragment) as page:
+            expect(page.locator("#code")).to_contain_text("model=second")
+            assert page.locator("#name").input_value() == "second"
+
+
+def test_a_model_without_vectors_of_texts(chromium, server):
+    with Visit(chromium, server) as page:
+        info = server.get("/info").json()
+        info["output_keys"] = ["sequence_output", "encoder_outputs"]
+        page.route("**/info", lambda route: route.fulfill(json=info))
+        page.reload()
+        encode(page, "a fish\na bicycle", kind="several")
+        expect(page.locator("#lead-text")).to_contain_text("This model has no vector for the text as a whole.")
+        assert page.locator("#map tr th").all_inner_texts() == info["output_keys"]
+        assert size_of(page, "cosine") == [4, 4]
+        expect(page.locator("#texts-section")).to_be_hidden()
+
+
+def test_a_service_that_loads_or_is_gone(chromium, server):
+    with Visit(chromium, server, expects_errors=True) as page:
+        loading = {"error": "the model is being loaded; try again in a moment", "error_type": "Unhealthy"}
+        page.route("**/info", lambda route: route.fulfill(status=503, json=loading))
+        page.reload()
+        expect(page.locator("#state")).to_have_text("the service is loading its model…")
+        expect(page.locator("#error")).to_be_hidden()
+        page.unroute("**/info")
+        expect(page.locator("#tokens li")).to_have_count(15)
+        page.route("**/encode?*", lambda route: route.abort())
+        page.locator("#encode").click()
+        expect(page.locator("#error")).to_have_text("The service cannot be reached.")
+        # What was answered before stays, and says of what it is.
+        expect(page.locator("#lead-text")).to_contain_text("goldfish")

@@ -417,6 +417,9 @@ def test_names_on_a_phone(chromium, server, tokens):
         for axis in [f"#{chart}-chart .{side}" for chart in (*CHARTS, "texts") for side in ("rows", "columns")]:
             boxes = [it.bounding_box() for it in page.locator(f"{axis} span:visible").all()[:80]]
             assert boxes and overlaps(boxes) == [], axis
+            # The first is not cut off at the edge.
+            edge = page.locator(axis).bounding_box()
+            assert boxes[0]["y"] >= edge["y"] - 0.5 and boxes[0]["x"] >= edge["x"] - 0.5, axis
         points = [it.bounding_box() for it in page.locator("#projection-chart .names span").all()]
         assert points and overlaps(points) == []
         small = page.evaluate(

@@ -74,10 +74,25 @@ class Grid {
     this.columnNames.style.width = `${columns * width}px`;
     this.columnNames.style.height = `${upright ? sizeOf(top) : NAME_HEIGHT + 2}px`;
     this.columnNames.classList.toggle("upright", Boolean(upright));
-    this.rowNames.replaceChildren(...side.map(({ index, text }) => this.nameAt(text, "top", (index + 0.5) * height - NAME_HEIGHT / 2)));
-    this.columnNames.replaceChildren(...top.map(({ index, text }) => this.nameAt(text, "left", upright ? (index + 0.5) * width - NAME_HEIGHT / 2 : index * width)));
+    this.rowNames.replaceChildren(...this.placed(side, "top", height, rows));
+    this.columnNames.replaceChildren(...upright
+      ? this.placed(top, "left", width, columns)
+      : top.map(({ index, text }) => this.nameAt(text, "left", index * width)));
     this.current = this.rowNames.appendChild(node("span", "", "current"));
     this.current.hidden = true;
+  }
+
+  // Names at the middle of their rows or columns, the first and the last moved in from the edge.
+  placed(names, side, size, count) {
+    const spans = [];
+    let next = 0;
+    for (const { index, text } of names) {
+      const place = Math.min(Math.max(0, (index + 0.5) * size - NAME_HEIGHT / 2), Math.max(0, count * size - NAME_HEIGHT));
+      if (place < next) continue;
+      spans.push(this.nameAt(text, side, place));
+      next = place + NAME_HEIGHT;
+    }
+    return spans;
   }
 
   nameAt(text, side, place) {

@@ -83,23 +83,23 @@ class Points {
     this.drawNames(pen, style, width, height, radius);
   }
 
-  // Names the points in turn, each on the first side where it touches no other name.
+  // Names the points in turn, each on the first side where it touches no other name and no point.
   drawNames(pen, style, width, height, radius) {
     pen.font = `12px ${style.fontFamily}`;
-    // Points are in the way too; where there are very many, names may lie over them.
-    const taken = this.places.length > 100 ? [] : this.places.map(([x, y]) => ({ left: x - radius, top: y - radius, wide: 2 * radius, high: 2 * radius }));
-    const spans = [];
+    const room = new Room(width, height), spans = [];
+    for (const [x, y] of this.places) room.take(x - radius, y - radius, 2 * radius, 2 * radius);
     for (const index of new Set([this.at, this.shown, ...this.places.keys()])) {
       if (spans.length === 40) break;
       const [x, y] = this.places[index], wide = pen.measureText(this.texts[index]).width + 6, away = radius + 6;
       const sides = [[x + away, y - 8], [x - away - wide, y - 8], [x - wide / 2, y - away - 16], [x - wide / 2, y + away]];
-      const free = sides.find(([left, top]) => left >= 2 && top >= 2 && left + wide <= width - 2 && top + 16 <= height - 2
-        && taken.every((other) => left >= other.left + other.wide || left + wide <= other.left || top >= other.top + other.high || top + 16 <= other.top));
+      // What one points at has its name in any case.
+      const free = sides.find(([left, top]) => room.isFree(left, top, wide, 16))
+        || (index === this.at && sides.find(([left, top]) => room.isInside(left, top, wide, 16)));
       if (!free) continue;
       const [left, top] = free, span = node("span", this.texts[index], index === this.at ? "current" : "");
       span.style.left = `${left}px`;
       span.style.top = `${top}px`;
-      taken.push({ left, top, wide, high: 16 });
+      room.take(left, top, wide, 16);
       spans.push(span);
     }
     this.names.replaceChildren(...spans);
@@ -120,5 +120,30 @@ class Points {
     this.mark(index);
     this.output.textContent = this.texts[index];
     this.select(index);
+  }
+}
+
+// Which places of an area are taken, in squares of 4 pixels.
+class Room {
+  constructor(width, height) {
+    Object.assign(this, { width, height, columns: Math.ceil(width / 4) + 1 });
+    this.taken = new Uint8Array(this.columns * (Math.ceil(height / 4) + 1));
+  }
+
+  *squares(left, top, wide, high) {
+    const last = Math.min(this.width, left + wide), bottom = Math.min(this.height, top + high);
+    for (let row = Math.max(0, Math.floor(top / 4)); row * 4 < bottom; row++) {
+      for (let column = Math.max(0, Math.floor(left / 4)); column * 4 < last; column++) yield row * this.columns + column;
+    }
+  }
+
+  take(...area) { for (const square of this.squares(...area)) this.taken[square] = 1; }
+
+  isInside(left, top, wide, high) { return left >= 2 && top >= 2 && left + wide <= this.width - 2 && top + high <= this.height - 2; }
+
+  isFree(...area) {
+    if (!this.isInside(...area)) return false;
+    for (const square of this.squares(...area)) if (this.taken[square]) return false;
+    return true;
   }
 }
