@@ -296,3 +296,36 @@ def test_a_service_that_loads_or_is_gone(chromium, server):
         expect(page.locator("#error")).to_have_text("The service cannot be reached.")
         # What was answered before stays, and says of what it is.
         expect(page.locator("#lead-text")).to_contain_text("goldfish")
+
+
+def test_a_link_to_a_service_with_keys(chromium, log):
+    """What the link shows comes once the key is there."""
+    key = "a-secret-key-of-enough-length"
+    with Server(environment={"BERT_SERVER_API_KEYS": key}, log=log) as server:
+        with Visit(chromium, server, fragment="#text=a+fish&token=2&block=1") as page:
+            assert page.locator("#text").input_value() == "a fish"
+            page.locator("#api-key").fill(key)
+            page.keyboard.press("Enter")
+            expect(page.locator("#token-2")).to_have_attribute("aria-selected", "true")
+            assert page.locator("#block").input_value() == "1"
+
+
+def test_by_keyboard_alone(chromium, server):
+    with Visit(chromium, server) as page:
+        expect(page.locator("#tokens li")).to_have_count(15)
+        page.locator("#language").focus()
+        page.keyboard.press("Tab")
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#second")).to_be_visible()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Control+A")
+        page.keyboard.type("a question")
+        page.keyboard.press("Tab")
+        page.keyboard.type("and its answer")
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Control+Enter")
+        expect(page.locator("#tokens li")).to_have_count(8)
+        page.locator("#tokens").focus()
+        page.keyboard.press("End")
+        page.keyboard.press("ArrowLeft")
+        assert page.locator("#shown-text mark").inner_text() == "answer"

@@ -159,7 +159,7 @@ def test_many_texts_leave_the_page_usable(chromium, server, count):
         shown = min(count, 300)
         assert size_of(page, "texts") == [shown, shown]
         assert page.evaluate("() => charts.projection.points.length") == count
-        cap = f"Of the {count} texts, this chart has the first 300. The points and the nearest texts are of all."
+        cap = f"This chart shows the first 300 of {count} texts. The points and the nearest texts use all of them."
         expect(page.locator("#cap")).to_have_text(cap if count > 300 else "")
         page.locator("#which").fill(str(count))
         expect(page.locator("#tokens")).to_contain_text("last", timeout=20_000)
@@ -170,7 +170,7 @@ def test_an_api_key_is_asked_for(chromium, log):
         visit = Visit(chromium, server)
         with visit as page:
             expect(page.locator("#api-key")).to_be_visible()
-            expect(page.locator("#key-row")).to_contain_text("This service answers only requests with an API key.")
+            expect(page.locator("#key-row")).to_contain_text("This service requires an API key.")
             expect(page.locator("#state")).to_have_text("Enter the API key, then press Encode.")
             expect(page.locator("#error")).to_be_hidden()
             page.wait_for_load_state("networkidle")
@@ -219,7 +219,7 @@ def test_an_invalid_number_in_closed_options(chromium, server, value):
 
 def test_no_texts_and_too_many(chromium, server):
     with Visit(chromium, server) as page:
-        for text, message in ((" \n\n", "Enter at least one line of text."), ("a\n" * 2001, "This page takes 2000 texts at most")):
+        for text, message in ((" \n\n", "Enter at least one line of text."), ("a\n" * 2001, "This page takes at most 2000 texts")):
             page.locator("[name=kind][value=several]").check()
             page.locator("#text").evaluate("(it, text) => { it.value = text }", text)
             page.locator("#ask [type=submit]").click()
