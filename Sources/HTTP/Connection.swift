@@ -49,7 +49,7 @@ final class Connection: @unchecked Sendable {
   func lost(_ number: Int, path: String) {
     io.context.log(.unanswered(path: path))
     let response = io.context.handler.malformed(
-      .unanswered, path: path, remoteAddress: machine.remoteAddress)
+      .unanswered, RequestPart(path: path, remoteAddress: machine.remoteAddress))
     answer(response, to: number)
   }
 
@@ -136,11 +136,10 @@ final class Connection: @unchecked Sendable {
           connection: self, requestNumber: machine.requestNumber, path: request.head.path ?? "")
         self.responder = responder
         io.context.handler.handle(request, responder)
-      case .word(let failure, let path):
+      case .word(let failure, let part):
         io.counters.failures.add()
         io.context.log(.malformed(failure, remoteAddress: machine.remoteAddress))
-        let response = io.context.handler.malformed(
-          failure, path: path, remoteAddress: machine.remoteAddress)
+        let response = io.context.handler.malformed(failure, part)
         machine.explain(response, dateLine: io.dateLine, at: now)
       case .pull(let source):
         let delivery = Delivery(connection: self, requestNumber: machine.requestNumber)

@@ -15,7 +15,7 @@ extension ConnectionMachine {
       HTTPRequest, body: [UInt8],
       times: (receivedAt: ContinuousClock.Instant, bodyReadAt: ContinuousClock.Instant))
     /// Have the failure worded; report `explain`.
-    case word(HTTPFailure, path: String?)
+    case word(HTTPFailure, RequestPart)
     /// Ask for a piece; report `deliver`.
     case pull(any BodySource)
     /// The client is gone: tell whoever works on its request.

@@ -92,7 +92,7 @@ struct ConnectionMachine {
     case .closed, .asking:
       return .wait
     case .reading:
-      if let failure { return ask(.word(failure, path: reader.parser.path)) }
+      if let failure { return ask(.word(failure, part)) }
       if wantsInput, let action = parse(at: now) { return action }
     case .handling:
       if peerClosed { probe(at: now) }
@@ -161,9 +161,11 @@ struct ConnectionMachine {
         }
       }
     } catch {
-      return ask(.word(error, path: reader.parser.path))
+      return ask(.word(error, part))
     }
   }
+
+  private var part: RequestPart { reader.parser.part(remoteAddress: remoteAddress) }
 
   /// FIN alone does not tell a client that is gone from one that has only finished asking, and the
   /// latter is owed its answer (RFC 9112 section 9.6). The start that all answers share does: sent

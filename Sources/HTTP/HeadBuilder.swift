@@ -10,7 +10,7 @@ struct HeadBuilder {
   /// The authority of a target in absolute form; it wins over `Host` (section 3.2.2).
   private var targetAuthority: String?
   private var host: String?
-  private var fields = HTTPFields()
+  private(set) var fields = HTTPFields()
   private var contentLength: Untrusted<Int64>?
   private var isChunked = false
   private var asksToClose = false

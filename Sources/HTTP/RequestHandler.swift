@@ -10,9 +10,17 @@ public protocol RequestHandler: Sendable {
   func isHealthCheck(_ head: HTTPRequest) -> Bool
   /// A whole request; answered through `responder`, at once or later.
   func handle(_ request: Request, _ responder: Responder)
-  /// The shape of an answer to what never became a request. `path` (with the query) is given if it
-  /// was read. The status should be the failure's.
-  func malformed(_ failure: HTTPFailure, path: String?, remoteAddress: String) -> Response
+  /// The answer to what never became a request. The status should be the failure's.
+  func malformed(_ failure: HTTPFailure, _ part: RequestPart) -> Response
+}
+
+/// What was read of a request before it failed.
+public struct RequestPart: Sendable {
+  public var method: HTTPRequest.Method?
+  /// The query too.
+  public var path: String?
+  public var fields = HTTPFields()
+  public var remoteAddress: String
 }
 
 /// What becomes of a request whose head is read.

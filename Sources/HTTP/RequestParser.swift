@@ -60,9 +60,13 @@ struct RequestParser {
   /// Bytes kept of the request being read.
   var heldBytes: Int { partialLine.count + fieldBytes + body.count }
 
-  /// What is known of the request being read, for the answer to a malformed one.
   var method: HTTPRequest.Method? { head.method }
-  var path: String? { head.path }
+
+  /// What is known of the request being read, for the answer to a malformed one.
+  func part(remoteAddress: String) -> RequestPart {
+    RequestPart(
+      method: head.method, path: head.path, fields: head.fields, remoteAddress: remoteAddress)
+  }
 
   /// Reads the body without keeping it; `.body` is then empty.
   mutating func discardBody() {

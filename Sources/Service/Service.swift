@@ -184,15 +184,15 @@ public final class Service: RequestHandler {
   }
 
   public func malformed(
-    _ failure: HTTPFailure, path: String?, remoteAddress: String
+    _ failure: HTTPFailure, _ part: RequestPart
   ) -> Response {
     metrics.countMalformed(status: failure.status.code)
-    let id = Exchange.id(nil)
+    let id = Exchange.id(part.fields[.requestID])
     log(
       RequestRecord(
-        id: id, method: "none", route: "none", status: failure.status.code,
-        remoteAddress: remoteAddress))
-    var response = ErrorShape(path: path ?? "/").response(
+        id: id, method: part.method?.rawValue ?? "none", route: "none", status: failure.status.code,
+        remoteAddress: part.remoteAddress))
+    var response = ErrorShape(path: part.path ?? "/").response(
       status: failure.status, type: "Validation", message: failure.message)
     response.fields[.requestID] = id
     response.fields[.retryAfter] = failure.retryAfter.map { String($0) }

@@ -2,6 +2,7 @@ import pytest
 
 import reference
 import tokens
+from attacks import Reviving
 from server import BINARY, MODEL, Server
 
 
@@ -21,6 +22,18 @@ def log(tmp_path_factory):
 def server(log):
     with Server(log=log) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def reviving(log):
+    with Reviving(log=log) as servers:
+        yield servers
+
+
+@pytest.fixture
+def victim(reviving):
+    """A server for attacks: another one if the test before has ended it."""
+    return reviving.running
 
 
 @pytest.fixture(scope="session")

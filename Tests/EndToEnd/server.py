@@ -5,6 +5,7 @@ import http.client
 import io
 import os
 import pathlib
+import pty
 import re
 import signal
 import socket
@@ -55,6 +56,22 @@ def run_measured(*arguments):
     command = [sys.executable, "-c", PEAK, BINARY, *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     return done, int(done.stdout.split()[-1]) * 1024
+
+
+def said_on_a_terminal(*arguments):
+    """What a run that succeeds writes to a terminal as its standard error."""
+    terminal, other = pty.openpty()
+    process = subprocess.Popen([BINARY, *arguments], cwd=ROOT, stderr=other)
+    os.close(other)
+    said = b""
+    while True:
+        try:
+            said += os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            break
+    os.close(terminal)
+    assert process.wait() == 0
+    return said.decode()
 
 
 class Server:

@@ -8,6 +8,7 @@ closed before a byte of an answer. Liveness is asked once a second and is answer
 
 import collections
 import contextlib
+import ctypes
 import itertools
 import json
 import multiprocessing
@@ -153,14 +154,15 @@ def run_attack(server, tls, work, count, over, results):
     numbers = itertools.count()
 
     def again():
-        while not over.is_set():
+        while not over.value:
             work(attack, next(numbers))
             time.sleep(0.01)
 
     threading.stack_size(1 << 20)
     for _ in range(count):
         threading.Thread(target=again, daemon=True).start()
-    over.wait()
+    while not over.value:
+        time.sleep(0.1)
     results.put((work.__name__, dict(attack.statuses)))
 
 
@@ -222,7 +224,8 @@ def test_everything_at_once(tls, tmp_path, capsys):
         server.session.close()
         before = status_bytes(server, "VmHWM")
         methods = multiprocessing.get_context("fork")
-        over, results = methods.Event(), methods.Queue()
+        # Without locks: a thousand starved threads would fight for them.
+        over, results = methods.RawValue(ctypes.c_bool), methods.SimpleQueue()
         attackers = [
             methods.Process(target=run_attack, args=[server, tls, work, count, over, results], daemon=True)
             for work, count in ATTACKS.items()
@@ -242,8 +245,8 @@ def test_everything_at_once(tls, tmp_path, capsys):
             probe.over.set()
             innocent.join()
             probe.join()
-            over.set()
-            statuses = dict(results.get(timeout=PATIENCE) for _ in attackers)
+            over.value = True
+            statuses = dict(results.get() for _ in attackers)
             for process in attackers:
                 process.kill()
                 process.join()

@@ -57,17 +57,6 @@ CROWDS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def servers(log):
-    with Reviving(log=log) as servers:
-        yield servers
-
-
-@pytest.fixture
-def victim(servers):
-    return servers.running
-
-
 @pytest.mark.parametrize(
     ("name", "times"), [*((name, 0) for name in CROWDS), ("ndjson_texts", 1), ("texts", 1), ("texts", 3)]
 )

@@ -217,6 +217,8 @@ def test_refused_requests_are_logged_and_counted(tmp_path):
             "coding": (415, request("POST", "/encode", "a", "text/plain", fields + "Content-Encoding: br\r\n")),
             "denied": (401, request("POST", "/encode", '["a"]', fields=fields.replace("secret-key", "other-key"))),
             "many": (422, request("POST", "/encode", "[]", fields=fields)),
+            "large": (413, request("POST", "/encode", "a" * 10_001, fields=fields)),
+            "host": (400, request("GET", "/encode", fields=fields + "Host: b\r\n")),
         }
         before = total_requests(server)
         for name, (status, data) in asked.items():

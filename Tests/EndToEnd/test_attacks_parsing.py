@@ -8,22 +8,11 @@ import time
 
 import pytest
 
-from attacks import MARKS, Reviving, ask, at_once, connect, read_answer, request, serves, zipped
+from attacks import MARKS, ask, at_once, connect, read_answer, request, serves, zipped
 from server import BLOCKS, MODEL, PATIENCE, Server
 
 NAME = MODEL.name
 INFER, PREDICT = f"/v2/models/{NAME}/infer", f"/v1/models/{NAME}:predict"
-
-
-@pytest.fixture(scope="module")
-def servers(log):
-    with Reviving(log=log) as servers:
-        yield servers
-
-
-@pytest.fixture
-def victim(servers):
-    return servers.running
 
 
 # Chunks

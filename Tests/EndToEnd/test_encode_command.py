@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import pty
 import random
 import re
 import signal
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from server import BINARY, CERTIFICATES, MODEL, ROOT, Server, bits, run, run_measured
+from server import BINARY, CERTIFICATES, MODEL, ROOT, Server, bits, run, run_measured, said_on_a_terminal
 from texts import TEXTS
 
 LINES = [text.replace("\n", " ").replace("\r", " ") for text in TEXTS.values() if isinstance(text, str)]
@@ -215,21 +214,8 @@ def test_progress_on_a_terminal(tmp_path):
     """A line that is written over, with the share done and the time left."""
     path = tmp_path / "texts.txt"
     path.write_text("a fish\n" * 30_000)
-    terminal, other = pty.openpty()
-    process = subprocess.Popen(
-        [BINARY, "encode", path, "-o", tmp_path / "out", "--model", MODEL, "--precision", "int8"],
-        stderr=other,
-    )  # fmt: skip
-    os.close(other)
-    said = b""
-    while True:
-        try:
-            said += os.read(terminal, 4096)
-        except OSError:  # the other end is closed
-            break
-    os.close(terminal)
-    assert process.wait() == 0
-    shown = re.findall(r"\r(\d+) records, \d+ tokens/s, (\d+) %, (\d+):(\d\d):(\d\d) left", said.decode())
+    said = said_on_a_terminal("encode", path, "-o", tmp_path / "out", "--model", MODEL, "--precision", "int8")
+    shown = re.findall(r"\r(\d+) records, \d+ tokens/s, (\d+) %, (\d+):(\d\d):(\d\d) left", said)
     assert len(shown) > 1 and [int(line[0]) for line in shown] == sorted(int(line[0]) for line in shown)
 
 

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from server import BINARY, MODEL, ROOT, Server, run
+from server import BINARY, MODEL, ROOT, Server, run, said_on_a_terminal
 from test_encode_command import SEED, contents, encode
 
 COUNT = 60
@@ -215,27 +215,14 @@ def test_broken_off_at_random_and_changed_in_between(tmp_path, capsys):
 
 def test_progress_after_a_resumption_counts_what_is_done(tmp_path):
     """On a terminal the share begins where the run before ended, and never goes back."""
-    import pty
-
     path = tmp_path / "texts.jsonl"
     path.write_text(records(count=20_000))
     options = ["--part-size", "1000", "--precision", "int8", "--max-tokens", "32"]
     encode(tmp_path / "out", path, *options)
     for part in (tmp_path / "out").glob("part-0001*"):
         part.unlink()
-    terminal, other = pty.openpty()
-    command = [BINARY, "encode", "--model", MODEL, "-o", tmp_path / "out", path, *options]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=other)
-    os.close(other)
-    said = b""
-    while True:
-        try:
-            said += os.read(terminal, 4096)
-        except OSError:  # the other end is closed
-            break
-    os.close(terminal)
-    assert process.wait() == 0
-    shares = [int(share) for share in re.findall(r", (\d+) %", said.decode())]
+    said = said_on_a_terminal("encode", "--model", MODEL, "-o", tmp_path / "out", path, *options)
+    shares = [int(share) for share in re.findall(r", (\d+) %", said)]
     assert shares and shares == sorted(shares)
     # Half was there; a window is a fifth of the input at most.
     assert 50 <= shares[0] < 75 and shares[-1] <= 100

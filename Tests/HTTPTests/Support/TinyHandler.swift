@@ -79,7 +79,7 @@ final class TinyHandler: RequestHandler {
     }
   }
 
-  func malformed(_ failure: HTTPFailure, path: String?, remoteAddress: String) -> Response {
+  func malformed(_ failure: HTTPFailure, _ part: RequestPart) -> Response {
     Self.malformed(failure)
   }
 
