@@ -7,12 +7,13 @@ PYTHON := .venv/bin/python
 # Flags for the server: make run ARGS='--port 9000 --threads 4'
 ARGS :=
 FUZZ_SECONDS := 60
+PREFIX := /usr/local
 
 # Where Debian's cross libraries are not the host's own and can be had, `make test` runs them too.
 EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-get),test-neon))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build model format lint test-sanitize test-races test-bounds test-neon fuzz \
+.PHONY: help run test build install model format lint test-sanitize test-races test-bounds test-neon fuzz \
   accuracy compare-exports compare-folders compare-framing compare-tokens compare-http soak bench-peers \
   bench-curves \
   bench-servers bench-tokenizers \
@@ -25,12 +26,15 @@ help: ## lists the targets
 run: build model ## serves the default model; ARGS='--port 9000' hands the server flags
 	@exec $(SERVER) serve $(ARGS)
 
-test: build model .venv/installed .venv/langchain/installed system-clients $(EMULATED) ## runs every test, end to end too
+test: build model .venv/installed .venv/langchain/installed system-clients $(EMULATED) ## runs every test; installs a browser and other tools for it, 1.3 GB
 	swift test --disable-xctest
 	BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd
 
 build: system ## builds the server for use, in .build/release
 	swift build --configuration release --product bert-server
+
+install: build ## copies the server to PREFIX=/usr/local, as bin/bert-server
+	install -D $(SERVER) $(DESTDIR)$(PREFIX)/bin/bert-server
 
 model: system ## fetches the default model into models/ unless it is there
 	@python3 config/default-model/fetch.py $(MODEL)
@@ -121,7 +125,7 @@ accuracy: build model .venv/installed system-texts ## compares the precisions' a
 
 docs: build ## the library's documentation, in .build/docs
 	@rm -rf .build/docs && mkdir -p .build/docs
-	@for room in BERT WordPiece; do \
+	@for room in Models BERT WordPiece; do \
 	  mkdir .build/docs/$$room.symbols && \
 	  swift symbolgraph-extract -module-name $$room -I .build/release/Modules \
 	    $$(printf -- '-Xcc -fmodule-map-file=%s ' .build/release/*.build/module.modulemap) \
@@ -219,9 +223,18 @@ sanitize-thread sanitize-address: sanitize-%: system model .venv/installed syste
 define INSTALL_MISSING
 if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing$$missing"; \
+	  echo "make: installing$$missing, with apt-get; their services are neither started nor enabled"; \
+	  policy=/usr/sbin/policy-rc.d; \
+	  if [ ! -e $$policy ]; then \
+	    trap "rm -f $$policy" EXIT; printf '#!/bin/sh\nexit 101\n' > $$policy; chmod +x $$policy; \
+	  fi; \
 	  apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing && \
+	  if command -v systemctl >/dev/null; then \
+	    for unit in $$(dpkg -L $$missing | grep -o '/systemd/system/[^/]*\.service$$'); do \
+	      systemctl --quiet disable $${unit##*/}; \
+	    done; \
+	  fi; \
 	else \
 	  echo "make: install what is missing, then call make again:" >&2; \
 	  echo "  sudo apt-get install$$missing" >&2; \
@@ -232,7 +245,7 @@ endef
 
 # Package.swift's flags, and what takes the place of a whole cross toolchain: clang and lld come with
 # Swift, and nothing here needs more of the C library than crt1.o and itself.
-AARCH64_FLAGS := -std=c17 -O3 -Wall -Wextra -Werror -fno-math-errno -ffp-contract=off \
+AARCH64_FLAGS := -std=c17 -O3 -Wall -Wextra -Werror \
   $(addprefix -I,$(wildcard Sources/C*/include))
 AARCH64_LIBRARIES := -lm
 ifneq ($(shell uname -m),aarch64)

@@ -1,40 +1,55 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// Every Swift target is built the same way.
-let swiftSettings: [SwiftSetting] = [
-  // A warning left standing is a question left unanswered.
-  .treatAllWarnings(as: .error),
-  // Each use of a pointer is marked `unsafe` where it stands, so that a review can find them all.
-  .strictMemorySafety(),
-  // An existential costs a box and a dynamic call: `any` makes it visible.
-  .enableUpcomingFeature("ExistentialAny"),
-  // An import is private to its file unless the API needs it: rooms do not leak into each other.
-  .enableUpcomingFeature("InternalImportsByDefault"),
-  // A member is visible only where its module is imported, so that the import table is the truth.
-  .enableUpcomingFeature("MemberImportVisibility"),
-  // Small functions called across rooms (float writer, spans) are inlined in release builds.
-  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
-]
+/// SwiftPM refuses a dependency that sets flags of its own. They make it faster, not other.
+let isDependency = Context.packageDirectory.split(separator: "/").contains("checkouts")
 
-/// The C is optimised in debug builds too, so that tests with real weights are fast.
-let cSettings: [CSetting] = [
-  .unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror", "-fno-math-errno", "-ffp-contract=off"])
-]
+/// Every Swift target is built the same way.
+let swiftSettings: [SwiftSetting] =
+  [
+    // A warning left standing is a question left unanswered.
+    .treatAllWarnings(as: .error),
+    // Each use of a pointer is marked `unsafe` where it stands, so that a review can find them all.
+    .strictMemorySafety(),
+    // An existential costs a box and a dynamic call: `any` makes it visible.
+    .enableUpcomingFeature("ExistentialAny"),
+    // An import is private to its file unless the API needs it: rooms do not leak into each other.
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    // A member is visible only where its module is imported, so that the import table is the truth.
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ]
+  + (isDependency
+    ? []
+    : [
+      // Small functions called across rooms (float writer, spans) are inlined in release builds.
+      .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))
+    ])
+
+let cSettings: [CSetting] =
+  [
+    .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"),
+  ]
+  + (isDependency
+    ? []
+    : [
+      // In debug builds too, so that tests with real weights are fast.
+      .unsafeFlags(["-O3"])
+    ])
 
 let package = Package(
   name: "bert-server",
   products: [
     .executable(name: "bert-server", targets: ["bert-server"]),
-    // For other packages: a model folder's encoder, and its tokenizer.
+    // For other packages: a model folder, or its encoder and its tokenizer alone.
+    .library(name: "Models", targets: ["Models", "OutputMap"]),
     .library(name: "BERT", targets: ["BERT", "Checkpoints", "OutputMap"]),
     .library(name: "WordPiece", targets: ["WordPiece", "OutputMap"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     // Without its default traits it does not bring Foundation along.
-    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0", traits: []),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
   ],
   targets: [
     .target(name: "CKernels", cSettings: cSettings, linkerSettings: [.linkedLibrary("m")]),
@@ -53,6 +68,9 @@ let package = Package(
     .target(name: "Checkpoints", swiftSettings: swiftSettings),
     .target(
       name: "BERT", dependencies: ["OutputMap", "CKernels", "Checkpoints"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "Models", dependencies: ["BERT", "CPlatform", "Checkpoints", "OutputMap", "WordPiece"],
       swiftSettings: swiftSettings),
     .target(name: "Batching", dependencies: ["OutputMap"], swiftSettings: swiftSettings),
     .target(
@@ -87,7 +105,7 @@ let package = Package(
       name: "bert-server",
       dependencies: [
         "BERT", "Batching", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON",
-        "OutputMap", "Service", "Settings", "UntrustedInput", "WordPiece",
+        "Models", "OutputMap", "Service", "Settings", "UntrustedInput", "WordPiece",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),

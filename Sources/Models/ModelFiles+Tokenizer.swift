@@ -1,9 +1,9 @@
 import Checkpoints
-import WordPiece
+public import WordPiece
 
 extension ModelFiles {
   /// TensorFlow Text's rules for what TensorFlow Hub has, whose preprocessors are that library's.
-  var tokenizerRules: TokenizerRules {
+  public var tokenizerRules: TokenizerRules {
     checkpoint.format == .savedModel ? .tensorFlow : .huggingFace
   }
 
@@ -11,7 +11,7 @@ extension ModelFiles {
   /// transformers' `BertTokenizer`.
   ///
   /// - Parameter rules: TensorFlow Text's need a `vocab.txt`; nil: those of the folder's format.
-  func tokenizer(_ rules: TokenizerRules? = nil) throws -> Tokenizer {
+  public func tokenizer(_ rules: TokenizerRules? = nil) throws -> Tokenizer {
     let rules = rules ?? tokenizerRules
     let tokenizer: Tokenizer
     let source: String

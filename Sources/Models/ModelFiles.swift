@@ -1,14 +1,15 @@
-import Checkpoints
+public import Checkpoints
 
 /// What a model folder holds, opened but not yet computed with.
-struct ModelFiles {
-  let path: String
-  let checkpoint: Checkpoint
+public struct ModelFiles: Sendable {
+  public let path: String
+  public let checkpoint: Checkpoint
   /// Nil if the folder has none.
-  let sentenceModules: SentenceModules?
-  let tokenizerFiles: TokenizerConfiguration
+  public let sentenceModules: SentenceModules?
+  public let tokenizerFiles: TokenizerConfiguration
 
-  init(_ path: String) throws {
+  /// - Throws: what is wrong with which file, and what to do.
+  public init(_ path: String) throws {
     self.path = path
     let folder = try SentenceModules.encoderFolder(of: path)
     checkpoint = try Checkpoint(folder: folder)
@@ -26,18 +27,18 @@ struct ModelFiles {
   }
 
   /// What to tell whoever starts this: nothing in the folder says whether text is lower-cased.
-  var caseGuess: String? {
+  public var caseGuess: String? {
     guard checkpoint.guessesCase, let lowercases = tokenizerFiles.lowercases else { return nil }
     return "do_lower_case is taken for \(lowercases), by the look of vocab.txt; "
       + "{\"do_lower_case\": true or false} in tokenizer_config.json decides it"
   }
 
   /// TensorFlow Hub's preprocessors pad to 128 tokens unless told otherwise.
-  var padsRows: Bool { checkpoint.format == .savedModel }
+  public var padsRows: Bool { checkpoint.format == .savedModel }
 
   /// The most tokens of a text that the folder itself names: sentence-transformers' limit if it has
   /// one, else the tokenizer's, else its preprocessor's, else the positions; never more than those.
-  var maxTokens: Int {
+  public var maxTokens: Int {
     let positions = checkpoint.configuration.positionCount
     let limit =
       sentenceModules?.maximumSequenceLength ?? tokenizerFiles.maximumLength
@@ -47,8 +48,8 @@ struct ModelFiles {
 }
 
 /// Why a folder cannot be served.
-struct LoadingError: Error, CustomStringConvertible {
-  let description: String
+public struct LoadingError: Error, CustomStringConvertible {
+  public let description: String
 
-  init(_ description: String) { self.description = description }
+  public init(_ description: String) { self.description = description }
 }

@@ -1,12 +1,12 @@
 import CPlatform
 
 /// How many compute threads, and why that many.
-struct ThreadCount {
-  let count: Int
-  let reason: String
+public struct ThreadCount: Sendable {
+  public let count: Int
+  public let reason: String
 
   /// - Parameter setting: 0 for as many as the process may use.
-  init(setting: Int) {
+  public init(setting: Int) {
     guard setting == 0 else {
       count = setting
       reason = "set to \(setting)"

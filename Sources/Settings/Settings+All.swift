@@ -1,5 +1,5 @@
 extension Settings {
-  /// Every setting, once; the README's table, the default file and the flags are made of this.
+  /// Every setting, once; config/SETTINGS.md, the default file and the flags are made of this.
   public static let all: [SettingDeclaration] = [
     .models(
       "model", \.models,

@@ -1,5 +1,5 @@
 extension Settings {
-  /// The README's table of settings, in Markdown.
+  /// The table of config/SETTINGS.md.
   public static func markdownTable() -> String {
     let rows = all.map { setting in
       [

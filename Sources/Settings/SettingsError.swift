@@ -36,7 +36,7 @@ extension SettingsError: CustomStringConvertible {
     case .unknown(let source, let nearest?):
       "\(source) is no setting; did you mean \(nearest)?"
     case .unknown(let source, nil):
-      "\(source) is no setting: remove it; the README lists all there are"
+      "\(source) is no setting: remove it; config/SETTINGS.md lists all"
     case .impossible(let source, let value, let values):
       "\(source) cannot be \(value): it must be \(values)"
     case .repeated(let source, let values):

@@ -3,6 +3,7 @@ import BERT
 import Checkpoints
 import FoundationEssentials
 import JSON
+import Models
 import OutputMap
 import WordPiece
 
@@ -41,7 +42,7 @@ struct BenchCommand: ParsableCommand {
         ?? BenchShape.fixed(positions: positions, vocabulary: vocabulary)
       let lines = try texts.map(Self.lines) ?? []
       if !lines.isEmpty { measured.append(try fileShape(lines, files)) }
-      let encoder = try flags.encoder(files)
+      let encoder = try flags.load(files).encoder
       if !json {
         print(
           "\(flags.model), \(encoder.kernelSet), \(encoder.laneCount) threads, "

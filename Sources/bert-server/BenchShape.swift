@@ -1,13 +1,11 @@
 import BERT
 import Checkpoints
 import JSON
+import Models
 import OutputMap
 
 /// Sequences whose encoding is measured.
 struct BenchShape {
-  /// Rows of one pass at most, as the server's default.
-  static let batchRows = 1024
-
   let name: String
   let sequences: [TokenSequence]
 
@@ -17,7 +15,7 @@ struct BenchShape {
     var batches: [PackedBatch] = [PackedBatch()]
     for sequence in sequences {
       let rows = batches[batches.count - 1].rowCount
-      if rows > 0, rows + sequence.count > Self.batchRows { batches.append(PackedBatch()) }
+      if rows > 0, rows + sequence.count > Model.batchRows { batches.append(PackedBatch()) }
       batches[batches.count - 1].append(sequence, for: last)
     }
     return batches

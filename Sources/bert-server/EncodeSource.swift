@@ -3,6 +3,7 @@ import BERT
 import Bulk
 import Checkpoints
 import JSON
+import Models
 import OutputMap
 import UntrustedInput
 import WordPiece
@@ -32,10 +33,9 @@ extension EncodeCommand {
       sentence = sentence ?? SentenceModules(pooling: pooling)
       sentence?.poolings = [pooling]
     }
-    let tokenizer = try files.tokenizer()
-    let prompt = sentence?.defaultPrompt
     let configuration = files.checkpoint.configuration
-    let encoder = try flags.encoder(files, sentence: sentence)
+    let model = try flags.load(files, sentence: sentence)
+    let encoder = model.encoder
     return EncodeSource(
       hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
       positionCount: configuration.positionCount, hasPooler: encoder.hasPooler,
@@ -48,8 +48,7 @@ extension EncodeCommand {
       ]
     ) { columns, limit in
       LocalRecordEncoder(
-        encoder, tokenizer, maxTokens: limit, truncation: truncate, padTo: seqLength,
-        prompt: prompt, columns: columns)
+        model, maxTokens: limit, truncation: truncate, padTo: seqLength, columns: columns)
     }
   }
 

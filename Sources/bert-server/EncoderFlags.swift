@@ -1,6 +1,7 @@
 import ArgumentParser
 import BERT
 import Checkpoints
+import Models
 
 /// Which model is computed with, and how: for commands without settings.
 struct EncoderFlags: ParsableArguments {
@@ -16,12 +17,9 @@ struct EncoderFlags: ParsableArguments {
   @Option(help: "Kernel set; auto for the fastest.")
   var kernels = "auto"
 
-  /// An encoder whose passes take `BenchShape.batchRows` rows, or the longest text if that has more.
-  func encoder(_ files: ModelFiles, sentence: SentenceModules? = nil) throws -> Encoder {
-    try Encoder(
-      files.checkpoint, sentence: sentence,
-      lanes: ComputeLanes(count: ThreadCount(setting: threads).count), precision: precision,
-      kernelSet: kernels == "auto" ? nil : kernels,
-      maxBatchRows: max(files.checkpoint.configuration.positionCount, BenchShape.batchRows))
+  func load(_ files: ModelFiles, sentence: SentenceModules? = nil) throws -> Model {
+    try Model(
+      files, sentence: sentence, threads: threads, precision: precision,
+      kernelSet: kernels == "auto" ? nil : kernels)
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BERT
 import Checkpoints
+import Models
 import OutputMap
 import WordPiece
 

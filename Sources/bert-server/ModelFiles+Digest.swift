@@ -1,5 +1,6 @@
 import Bulk
 import Checkpoints
+import Models
 
 extension ModelFiles {
   /// The SHA-256 of what answers depend on: the files of weights, and those that say how to use them.

@@ -4,6 +4,7 @@ import CPlatform
 import Checkpoints
 import Dispatch
 import HTTP
+import Models
 import OutputMap
 import Service
 import Settings

@@ -6,6 +6,7 @@ import FoundationEssentials
 import Glibc
 import HTTP
 import Logging
+import Models
 import Service
 import Settings
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Models
 import Settings
 
 /// The flags of `serve`: one for each row of the settings table, which has their meanings, values

@@ -6,7 +6,7 @@ struct SettingsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "settings", abstract: "Prints a settings file with every default.")
 
-  @Flag(help: "Print the table of the README instead.")
+  @Flag(help: "Print the table of config/SETTINGS.md instead.")
   var markdown = false
 
   func run() {

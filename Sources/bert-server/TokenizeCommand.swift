@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Glibc
+import Models
 import OutputMap
 import WordPiece
 

@@ -1,4 +1,4 @@
-"""The README's examples, typed as they stand, and its table of settings."""
+"""The README's examples, typed as they stand, and the table of settings."""
 
 import gzip
 import json
@@ -7,7 +7,9 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 
+import numpy as np
 import pytest
 from server import BINARY, PATIENCE, ROOT, run
 
@@ -56,7 +58,28 @@ def test_example(server, command, answer):
 
 
 def test_table_of_settings():
-    assert run("settings", "--markdown").stdout in README
+    assert run("settings", "--markdown").stdout in (ROOT / "config" / "SETTINGS.md").read_text()
+
+
+def test_an_index_of_texts(server, tmp_path):
+    """The lines of Python as they stand: from a file of texts to the nearest one."""
+    [command] = [command for command in COMMANDS if " -o index " in command]
+    [program] = re.findall(r"```python\n(.*?)```", README, re.S)
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    (tmp_path / "texts.txt").write_text("stock prices fell\na goldfish on a bike\na cat on the sofa\n")
+    subprocess.run([BINARY, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
+    program = program.replace("localhost:8080", f"{server.host}:{server.port}")
+    shown = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert shown.stdout == "a goldfish on a bike\n"
+
+
+def test_which_key(server):
+    """The cosines that the README shows."""
+    vectors = server.tensors(["a cat on the sofa", "stock prices fell"], output_key="sentence_embedding,default")
+    for key in ("sentence_embedding", "default"):
+        [shown] = re.findall(rf"`{key}`[^|]*\| (0\.\d\d) \|", README)
+        first, second = (vector / np.linalg.norm(vector) for vector in vectors[key])
+        assert f"{first @ second:.2f}" == shown
 
 
 def test_there_are_commands():

@@ -10,7 +10,7 @@ enum House {
   private static let c: Set = ["Darwin", "Glibc"]
   private static let rooms: Set = [
     "BERT", "Batching", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON",
-    "OutputMap", "Service", "Settings", "UntrustedInput", "WordPiece",
+    "Models", "OutputMap", "Service", "Settings", "UntrustedInput", "WordPiece",
   ]
 
   /// The import table. A room without toolchain modules thinks and does not act. Nobody imports
@@ -30,6 +30,9 @@ enum House {
     "BERT": Room(
       dependencies: ["OutputMap", "CKernels", "Checkpoints"],
       toolchain: c.union(["Synchronization"])),
+    "Models": Room(
+      dependencies: ["BERT", "CPlatform", "Checkpoints", "OutputMap", "WordPiece"],
+      toolchain: ["Dispatch", "Synchronization"]),
     "Batching": Room(dependencies: ["OutputMap"], toolchain: ["Dispatch", "Synchronization"]),
     "HTTP": Room(
       dependencies: ["COpenSSL", "CPlatform", "CZlib", "HTTPTypes", "UntrustedInput"],

@@ -8,7 +8,6 @@ let package = Package(
     .executableTarget(
       name: "example",
       dependencies: [
-        .product(name: "BERT", package: "bert-server"),
-        .product(name: "WordPiece", package: "bert-server"),
+        .product(name: "Models", package: "bert-server"),
       ])
   ])

@@ -160,7 +160,7 @@ import Testing
       ),
       (
         refusal(flags: ["--workers": ["2"]]),
-        "flag --workers is no setting: remove it; the README lists all there are"
+        "flag --workers is no setting: remove it; config/SETTINGS.md lists all"
       ),
       (
         refusal(environment: ["BERT_SERVER_LOG_FORMAT": "xml"]),

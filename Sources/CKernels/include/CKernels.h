@@ -21,6 +21,10 @@
 
 #include "X86Features.h"
 
+// A product and a sum round twice unless fma is written: in every file from here on, whatever flags
+// it is compiled with.
+#pragma STDC FP_CONTRACT OFF
+
 /// What products multiply. Sums are float32; of int8, exact in int32 first.
 typedef enum PrecisionKind : int32_t {
   PrecisionFloat32,

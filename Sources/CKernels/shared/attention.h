@@ -45,7 +45,7 @@ static void attention(const AttentionInput *input, void *results, size_t bytesY,
   float *keys = scratch, *values = keys + packedKeysCount(keyCount, headSize);
   float *scores = values + packedValuesCount(keyCount, headSize);
   const size_t ldScores = scoresStride(keyCount), count = tileCount(input->queryCount);
-  const float scale = 1 / sqrtf((float)headSize);
+  const float scale = 1 / __builtin_elementwise_sqrt((float)headSize);
   _Alignas(KernelAlignment) float total[TILE_ROWS * PanelColumns];
   for (size_t head = 0; head < input->headCount; head++) {
     const size_t column = head * headSize;

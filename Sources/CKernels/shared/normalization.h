@@ -51,7 +51,7 @@ INLINE Moments moments(size_t columns, const float *x) {
 INLINE void normalizeRow(const LayerNorm *norm, const float *x, float *y) {
   const size_t columns = norm->columns;
   const Moments of = moments(columns, x);
-  const double factor = 1 / sqrt(of.variance + (double)norm->epsilon);
+  const double factor = 1 / __builtin_elementwise_sqrt(of.variance + (double)norm->epsilon);
   // Rounded as a value of 16 to 32 deviations would be, the mean is taken off the largest values
   // without rounding again; what it lacks comes with the product.
   const float coarse = 24 * (float)(1 / factor), start = ((float)of.mean + coarse) - coarse;

@@ -74,7 +74,7 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
   uint32_t *values = keys + packedKeysCount(keyCount, headSize);
   float *scores = (float *)(values + packedValuesCount(keyCount, headSize));
   const size_t ldScores = scoresStride(keyCount), count = tileCount(input->queryCount);
-  const float scale = 1 / sqrtf((float)headSize);
+  const float scale = 1 / __builtin_elementwise_sqrt((float)headSize);
   _Alignas(64) uint32_t sums[TILE_ROWS * PanelColumns];
   for (size_t head = 0; head < input->headCount; head++) {
     const size_t column = head * headBytes;

@@ -1,0 +1,184 @@
+public import BERT
+public import Checkpoints
+import Dispatch
+public import OutputMap
+import Synchronization
+public import WordPiece
+
+/// A model folder, ready to encode texts.
+///
+/// May be used from several threads; it computes for one of them at a time.
+public final class Model: Sendable {
+  /// Rows of one pass where texts are encoded together, as the server's default.
+  public static let batchRows = 1024
+
+  public let files: ModelFiles
+  public let tokenizer: Tokenizer
+  public let encoder: Encoder
+  private let defaultPrompt: String?
+  /// The encoder's threads take one pass at a time.
+  private let turn = Mutex(())
+
+  /// - Parameters:
+  ///   - folder: of Hugging Face, sentence-transformers, TensorFlow Hub or the original BERT.
+  ///   - threads: that compute; 0 for as many as the process may use.
+  /// - Throws: what is wrong with which file, and what to do.
+  public convenience init(
+    folder: String, threads: Int = 0, precision: Encoder.Precision = .float32
+  ) throws {
+    let files = try ModelFiles(folder)
+    try self.init(
+      files, sentence: files.sentenceModules, threads: threads, precision: precision)
+  }
+
+  /// - Parameters:
+  ///   - sentence: in place of the folder's.
+  ///   - kernelSet: nil for the fastest.
+  public init(
+    _ files: ModelFiles, sentence: SentenceModules?, threads: Int = 0,
+    precision: Encoder.Precision = .float32, kernelSet: String? = nil
+  ) throws {
+    self.files = files
+    tokenizer = try files.tokenizer()
+    defaultPrompt = sentence?.defaultPrompt
+    encoder = try Encoder(
+      files.checkpoint, sentence: sentence,
+      lanes: ComputeLanes(count: ThreadCount(setting: threads).count), precision: precision,
+      kernelSet: kernelSet,
+      maxBatchRows: max(files.checkpoint.configuration.positionCount, Self.batchRows))
+  }
+
+  /// One vector a text: `sentence_embedding`, or `default` and `pooled_output`, which are the same.
+  /// Texts are cut to the folder's limit of tokens.
+  ///
+  /// - Returns: [texts] of [D] or [H].
+  public func vectors(
+    of texts: [String], _ key: OutputKey = .default
+  ) throws -> [[Float]] {
+    let hasKey =
+      switch key {
+      case .default, .pooledOutput: encoder.hasPooler
+      case .sentenceEmbedding: encoder.sentenceSize != nil
+      case .sequenceOutput, .encoderOutputs: false
+      }
+    guard hasKey, !files.checkpoint.absentKeys.contains(key) else {
+      throw InputError("\(files.path) gives no vector of a text named \(key.rawValue)")
+    }
+    let isSentence = key == .sentenceEmbedding
+    let selection = OutputSelection(pooled: !isSentence, sentence: isSentence)
+    return try encode(texts.map(TokenizerInput.single), for: selection).map { result in
+      let sequence = try result.get().sequence
+      if let failure = sequence.failure { throw failure }
+      return isSentence ? sequence.sentence : sequence.pooled
+    }
+  }
+
+  /// Encodes texts of like lengths together. What a text gets does not depend on the others.
+  ///
+  /// - Parameters:
+  ///   - inputs: the folder's default prompt is put before each if a `sentence_embedding` is asked for.
+  ///   - maxTokens: of a text, special ones included; nil for the folder's limit.
+  ///   - length: fills texts up to so many tokens.
+  /// - Returns: in the order of the inputs, a failure for each that cannot be encoded.
+  public func encode(
+    _ inputs: [TokenizerInput], for selection: OutputSelection, maxTokens: Int? = nil,
+    truncation: Truncation = .right, padTo length: Int? = nil
+  ) throws(EncodeError) -> [Result<EncodedText, InputError>] {
+    let limit = maxTokens ?? files.maxTokens
+    let prompt = selection.sentence ? defaultPrompt : nil
+    let texts = onAllThreads(inputs) { input in
+      self.tokenize(input, prompt, limit, truncation, length)
+    }
+    var sequences = [EncodedSequence?](repeating: nil, count: inputs.count)
+    for batch in batches(texts.map { (try? $0.get().sequence.count) ?? 0 }) {
+      var packed = PackedBatch()
+      for index in batch {
+        if case .success(let text) = texts[index] {
+          packed.append(text.sequence, for: selection)
+        }
+      }
+      let encoded = turn.withLock { _ in
+        Result { () throws(EncodeError) in try encoder.encodeAndWait(packed) }
+      }
+      for (index, sequence) in zip(batch, try encoded.get()) { sequences[index] = sequence }
+    }
+    return zip(texts, sequences).map { text, sequence in
+      text.flatMap { text in
+        guard let sequence else { return .failure(InputError("it was not encoded")) }
+        return .success(
+          EncodedText(
+            sequence: sequence, tokenCount: text.sequence.attendedCount,
+            truncated: text.truncated))
+      }
+    }
+  }
+
+  /// Indices of texts that are encoded together: the longest first, as many as fill a pass.
+  private func batches(_ lengths: [Int]) -> [[Int]] {
+    let order = lengths.indices.filter { lengths[$0] > 0 }
+      .sorted { (lengths[$0], $1) > (lengths[$1], $0) }
+    var batches: [[Int]] = []
+    var rows = 0
+    for index in order {
+      if batches.isEmpty || rows + lengths[index] > Self.batchRows {
+        batches.append([])
+        rows = 0
+      }
+      batches[batches.count - 1].append(index)
+      rows += lengths[index]
+    }
+    return batches
+  }
+
+  /// On as many threads as encode, which wait meanwhile.
+  private func onAllThreads<Output: Sendable>(
+    _ inputs: [TokenizerInput], _ body: @Sendable (TokenizerInput) -> Output
+  ) -> [Output] {
+    let parts = Mutex([Int: [Output]]())
+    let count = encoder.laneCount
+    DispatchQueue.concurrentPerform(iterations: count) { part in
+      let range = inputs.count * part / count..<inputs.count * (part + 1) / count
+      let results = inputs[range].map(body)
+      parts.withLock { $0[part] = results }
+    }
+    return parts.withLock { parts in (0..<count).flatMap { parts[$0] ?? [] } }
+  }
+
+  private func tokenize(
+    _ input: TokenizerInput, _ prompt: String?, _ maxTokens: Int, _ truncation: Truncation,
+    _ length: Int?
+  ) -> Result<Tokenization, InputError> {
+    guard let input = input.prompted(prompt) else {
+      return .failure(InputError("the folder's default prompt is for single texts and no pairs"))
+    }
+    if case .pair = input,
+      tokenizer.highestType(ofPairs: true) >= encoder.configuration.typeCount
+    {
+      return .failure(InputError("this model has one segment type, so it takes no pairs"))
+    }
+    do {
+      return .success(
+        try tokenizer.tokenize(
+          input, maxTokens: maxTokens, truncation: truncation, padTo: length))
+    } catch {
+      return .failure(InputError(error.description))
+    }
+  }
+}
+
+/// What became of a text.
+public struct EncodedText: Sendable {
+  /// The entries that were asked for.
+  public var sequence: EncodedSequence
+  /// Special ones included, padding not.
+  public var tokenCount: Int
+  /// Whether tokens were dropped to keep to the limit.
+  public var truncated: Bool
+}
+
+/// Why a text is not encoded, and what to change.
+public struct InputError: Error, CustomStringConvertible {
+  public let description: String
+
+  init(_ description: String) { self.description = description }
+}
