@@ -8,6 +8,6 @@ let package = Package(
     .executableTarget(
       name: "example",
       dependencies: [
-        .product(name: "Models", package: "bert-server"),
+        .product(name: "Models", package: "bert-server")
       ])
   ])
