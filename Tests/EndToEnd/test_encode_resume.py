@@ -189,10 +189,10 @@ def test_broken_off_at_random_and_changed_in_between(tmp_path, capsys):
     encode(tmp_path / "whole", path, *options)
     command = [BINARY, "encode", "--model", MODEL, "-o", tmp_path / "out", path, *map(str, options)]
     stopped = told = 0
-    for _ in range(60):
+    for attempt in range(60):
         process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
         try:
-            process.wait(moments.uniform(0.1, 1.2))
+            process.wait(moments.uniform(0.1, 1.2 + attempt / 5))
         except subprocess.TimeoutExpired:
             process.send_signal(moments.choice([signal.SIGKILL, signal.SIGTERM]))
             process.wait()
