@@ -93,6 +93,15 @@ public final class BatchQueue: @unchecked Sendable {
     return id
   }
 
+  /// Whether a request of so many tokens could be queued now, for who is about to make them.
+  ///
+  /// - Throws: `tooLarge` or `queueFull`.
+  public func check(tokens: Int) throws(BatchingError) {
+    try withState { state in
+      Result { () throws(BatchingError) in try state.scheduler.checkRoom(for: tokens) }
+    }.get()
+  }
+
   /// Drops a request: what of it waits is never encoded, and it hears no more.
   ///
   /// A call that another thread is just making is not waited for. A request that is over, or

@@ -79,6 +79,18 @@ struct BatchScheduler {
 
   // MARK: Events
 
+  /// - Throws: `tooLarge` or `queueFull`.
+  mutating func checkRoom(for tokens: Int) throws(BatchingError) {
+    if tokens > limits.maxQueueTokens {
+      throw .tooLarge(tokens: tokens, limit: limits.maxQueueTokens)
+    }
+    let excess = counters.queuedTokens + tokens - limits.maxQueueTokens
+    if excess > 0 {
+      counters.requestsRejected += 1
+      throw .queueFull(retryAfter: drainRate.retryAfter(tokens: excess))
+    }
+  }
+
   /// A request comes in.
   ///
   /// - Parameter tokenCounts: of each sequence, at least 1.
@@ -92,14 +104,7 @@ struct BatchScheduler {
       throw .sequenceTooLong(
         index: index, tokens: tokenCounts[index], limit: limits.maxBatchTokens)
     }
-    if tokens > limits.maxQueueTokens {
-      throw .tooLarge(tokens: tokens, limit: limits.maxQueueTokens)
-    }
-    let excess = counters.queuedTokens + tokens - limits.maxQueueTokens
-    if excess > 0 {
-      counters.requestsRejected += 1
-      throw .queueFull(retryAfter: drainRate.retryAfter(tokens: excess))
-    }
+    try checkRoom(for: tokens)
 
     lastNumber += 1
     let id = RequestID(number: lastNumber)

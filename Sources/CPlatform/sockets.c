@@ -2,7 +2,9 @@
 #include "CPlatform.h"
 
 #include <stddef.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
@@ -24,6 +26,11 @@ ssize_t platform_send(int socket, const void *first, size_t first_count, const v
   };
   struct msghdr message = {.msg_iov = parts, .msg_iovlen = second_count > 0 ? 2 : 1};
   return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+int platform_unacknowledged_bytes(int socket) {
+  int count = 0;
+  return ioctl(socket, SIOCOUTQ, &count) == 0 ? count : 0;
 }
 
 int platform_events_open(void) { return epoll_create1(EPOLL_CLOEXEC); }

@@ -14,13 +14,19 @@ final class Connection: @unchecked Sendable {
   /// Weak, so that a handler that drops its responder is noticed.
   private weak var responder: Responder?
   private var isRunning = false
-  /// What the request being read holds of the memory budget, once it is more than a head's bytes.
+  /// What the connection holds of the memory budget for requests that it keeps, once that is more than
+  /// a small head's bytes.
   private var memory: MemoryReservation?
   /// Whether it is counted among the connections that another one may take the place of.
   private var isCountedAsWaiting = false
 
+  /// Of what was sent, when the client was last seen to take some of it.
+  private var unacknowledgedBytes = 0
+  /// Waits for its next turn on the queue.
+  private var isDeferred = false
+
   /// Then the queue's other connections get their turn.
-  private static let transfersPerTurn = 16
+  private static let turn = Duration.milliseconds(1)
 
   init(
     id: UInt64, io: IOQueue, transport: Transport, remoteAddress: String,
@@ -80,6 +86,12 @@ final class Connection: @unchecked Sendable {
   var deadline: ContinuousClock.Instant? { machine.deadline }
 
   func expire(at now: ContinuousClock.Instant) {
+    // A socket becomes writable again only when a good part of its buffer is free.
+    if !machine.output.isEmpty {
+      let left = transport.socket.unacknowledgedBytes
+      if left < unacknowledgedBytes { machine.madeProgress(at: now) }
+      unacknowledgedBytes = left
+    }
     machine.expire(at: now)
     run()
   }
@@ -88,6 +100,7 @@ final class Connection: @unchecked Sendable {
   var waitingForClientSince: ContinuousClock.Instant? { machine.waitingForClientSince }
 
   func evict() {
+    isDeferred = false
     if isCountedAsWaiting { io.countWaiting(-1) }
     isCountedAsWaiting = false
     machine.evict()
@@ -99,30 +112,32 @@ final class Connection: @unchecked Sendable {
     run()
   }
 
-  /// Performs actions until there is nothing to do but wait. A handler may answer, and a source
-  /// deliver, while it is called from here: the event is then picked up by the loop under way.
+  /// The turn that `IOQueue.later` has promised.
+  func runDeferred() {
+    isDeferred = false
+    run()
+  }
+
+  /// Performs actions until there is nothing to do but wait, or the turn is over. A handler may answer,
+  /// and a source deliver, while it is called from here: the event is then picked up by the loop under
+  /// way.
   func run() {
-    if isRunning { return }
+    if isRunning || isDeferred { return }
     isRunning = true
     defer {
       isRunning = false
       countWaiting()
     }
-    var now = ContinuousClock.now
-    var transfers = 0
+    let began = ContinuousClock.now
+    var now = began
     while true {
-      if transfers == Self.transfersPerTurn { return io.later { [self] in run() } }
       switch machine.next(at: now) {
       case .wait:
+        if !reserveMemory() { continue }
         if let deadline { io.schedule(deadline) }
         return
-      case .read:
-        transfers += 1
-        if reserveMemory() { read() }
-        now = .now
-      case .send:
-        transfers += 1
-        send(at: now)
+      case .read: if reserveMemory() { read() }
+      case .send: send(at: now)
       case .examine(let head): examine(head, at: now)
       case .handle(let head, let body, let times):
         io.counters.requests.add()
@@ -130,15 +145,13 @@ final class Connection: @unchecked Sendable {
         let request = Request(
           head: head, body: body, receivedAt: times.receivedAt, bodyReadAt: times.bodyReadAt,
           remoteAddress: machine.remoteAddress,
-          memory: memory ?? MemoryReservation(io.context.memory))
-        memory = nil
+          memory: requestMemory(bodyBytes: body.count))
         let responder = Responder(
           connection: self, requestNumber: machine.requestNumber, path: request.head.path ?? "")
         self.responder = responder
         io.context.handler.handle(request, responder)
       case .word(let failure, let part):
         io.counters.failures.add()
-        io.context.log(.malformed(failure, remoteAddress: machine.remoteAddress))
         let response = io.context.handler.malformed(failure, part)
         machine.explain(response, dateLine: io.dateLine, at: now)
       case .pull(let source):
@@ -151,6 +164,8 @@ final class Connection: @unchecked Sendable {
         }
       case .abandon(let source):
         source.abandon()
+      case .forget(let head):
+        io.context.handler.abandoned(head, remoteAddress: machine.remoteAddress)
       case .endOutput:
         transport.endOutput()
       case .close(let abruptly):
@@ -158,14 +173,19 @@ final class Connection: @unchecked Sendable {
         transport.close(abruptly: abruptly)
         io.remove(self)
       }
+      now = .now
+      if now - began >= Self.turn {
+        isDeferred = true
+        return io.later(self)
+      }
     }
   }
 
   private func examine(_ head: HTTPRequest, at now: ContinuousClock.Instant) {
     let handler = io.context.handler
-    if let restriction = machine.restriction, !handler.isHealthCheck(head) {
-      return machine.decline(restriction)
-    }
+    let refusal =
+      machine.restriction ?? (hold(machine.heldBytes) ? nil : HTTPFailure.outOfMemoryBudget)
+    if let refusal, !handler.isHealthCheck(head) { return machine.decline(refusal) }
     switch handler.examine(head, remoteAddress: machine.remoteAddress) {
     case .readBody: machine.proceed(at: now)
     case .discardBody: machine.proceed(keepingBody: false, at: now)
@@ -173,17 +193,30 @@ final class Connection: @unchecked Sendable {
     }
   }
 
-  /// Holds what was read of the request against the budget, before more is read; false if there is
-  /// no room, which the client is told.
+  /// Holds what the connection keeps of requests against the budget, before it reads more or waits;
+  /// false if something had to be dropped for want of room.
   private func reserveMemory() -> Bool {
-    let held = machine.heldBytes
-    guard held > ServerLimits.uncountedBytes else { return true }
+    hold(machine.heldBytes) || !machine.dropRequests(.outOfMemoryBudget)
+  }
+
+  /// Holds so many bytes from now on; false, and none, if there is no room.
+  private func hold(_ bytes: Int) -> Bool {
+    guard bytes > ServerLimits.uncountedBytes else {
+      memory = nil
+      return true
+    }
     let memory = memory ?? MemoryReservation(io.context.memory)
-    self.memory = memory
-    if memory.resize(to: held) { return true }
-    machine.reject(.outOfMemoryBudget)
-    self.memory = nil
-    return false
+    self.memory = memory.resize(to: bytes) ? memory : nil
+    return self.memory != nil
+  }
+
+  /// What goes along with a request whose body is read; without room it holds nothing, and the handler
+  /// can hold no more.
+  private func requestMemory(bodyBytes: Int) -> MemoryReservation {
+    guard hold(machine.heldBytes + bodyBytes), let memory else {
+      return MemoryReservation(io.context.memory)
+    }
+    return memory.split(bodyBytes)
   }
 
   private func countWaiting() {
@@ -214,6 +247,7 @@ final class Connection: @unchecked Sendable {
     case .bytes(let count, let isAll):
       io.counters.sent.add(count)
       machine.sent(count, isAll: isAll, at: now)
+      if isAll { unacknowledgedBytes = transport.socket.unacknowledgedBytes }
     case .wouldBlock: machine.sent(0, isAll: true, at: now)
     case .end, .failed:
       _ = hasNoHandshake()

@@ -16,6 +16,8 @@ extension ConnectionMachine {
       times: (receivedAt: ContinuousClock.Instant, bodyReadAt: ContinuousClock.Instant))
     /// Have the failure worded; report `explain`.
     case word(HTTPFailure, RequestPart)
+    /// Tell the handler of a request whose client is gone before the body was whole.
+    case forget(HTTPRequest)
     /// Ask for a piece; report `deliver`.
     case pull(any BodySource)
     /// The client is gone: tell whoever works on its request.

@@ -5,7 +5,13 @@ extension ConnectionMachine {
   mutating func proceed(keepingBody: Bool = true, at now: Instant) {
     guard case .asking = phase, let head else { return }
     phase = .reading
-    if !keepingBody { reader.discardBody() }
+    if !keepingBody {
+      reader.discardBody()
+      if case .length(let length) = head.framing, length > ServerLimits.maxDiscardedBody {
+        failure = .bodyTooLong(limit: ServerLimits.maxDiscardedBody)
+        return
+      }
+    }
     if head.expectsContinue, head.hasBody {
       write(at: now) { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
     }

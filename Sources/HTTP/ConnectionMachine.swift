@@ -118,7 +118,7 @@ struct ConnectionMachine {
 
   var wantsInput: Bool {
     switch phase {
-    case .reading: output.count < ServerLimits.outputLowWater && !isPaused
+    case .reading: output.count < ServerLimits.maxUnsentBeforeNextRequest && !isPaused
     case .lingering: true
     default: false
     }
@@ -222,6 +222,7 @@ struct ConnectionMachine {
     peerClosed = true
     switch phase {
     case .reading:
+      forget()
       // What was answered before is still sent.
       closesAfterAnswer = true
       if output.isEmpty { breakOff(abruptly: false) } else { phase = .finishing }
@@ -246,6 +247,9 @@ struct ConnectionMachine {
     if output.isEmpty { answerMemory = nil }
   }
 
+  /// The client was seen to take some of what was sent.
+  mutating func madeProgress(at now: Instant) { writingSince = now }
+
   /// The connection cannot be used any more.
   mutating func broke() {
     breakOff(abruptly: true)
@@ -256,9 +260,16 @@ struct ConnectionMachine {
     case .closed, .broken: return
     case .handling: pending.append(.cancel)
     case .streaming(let source, _): pending.append(.abandon(source))
-    case .reading, .asking, .finishing, .lingering: break
+    case .reading: forget()
+    case .asking, .finishing, .lingering: break
     }
     phase = .broken(abruptly: abruptly)
+  }
+
+  /// The request whose body is being read will never be whole.
+  mutating func forget() {
+    if let head { pending.append(.forget(head.request)) }
+    head = nil
   }
 
   // MARK: Time
@@ -323,6 +334,23 @@ struct ConnectionMachine {
     self.failure = failure
   }
 
+  /// Forgets what is kept of requests that are not being answered, and closes after the answer under
+  /// way, or tells the client why there is none; false if there was nothing to forget.
+  mutating func dropRequests(_ failure: HTTPFailure) -> Bool {
+    switch phase {
+    case .reading:
+      self.failure = failure
+      return true
+    case .handling, .streaming:
+      guard reader.heldBytes > 0 else { return false }
+      reader.drop()
+      isDraining = true
+      return true
+    default:
+      return false
+    }
+  }
+
   /// Serves nothing but a health check, and closes after it.
   mutating func restrict(to failure: HTTPFailure) {
     restriction = failure
@@ -331,8 +359,9 @@ struct ConnectionMachine {
   /// There is room for this connection after all.
   mutating func liftRestriction() { restriction = nil }
 
-  /// Bytes kept of a request that is not whole.
-  var heldBytes: Int { reader.heldBytes }
+  /// Bytes kept of requests: of one that is not whole, the head of the one that is being answered, and
+  /// what was read past it.
+  var heldBytes: Int { reader.heldBytes + (head?.memoryBytes ?? 0) }
 
   /// Since when the client lets the server wait for a request's head, or for its FIN; nil while it
   /// sends a body or waits for an answer. A full server closes the connection that has waited

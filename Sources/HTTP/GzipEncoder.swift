@@ -8,6 +8,9 @@ public final class GzipEncoder {
   /// zlib keeps its address.
   private let stream: UnsafeMutablePointer<z_stream>
   private static let step = 65536
+  /// Bytes that it takes: zlib's two windows of 32 KB and its tables (zconf.h, "memory requirements"),
+  /// and a step.
+  public static let memoryBytes = (268 << 10) + step
 
   /// Nil without memory.
   public init?() {

@@ -174,7 +174,11 @@ struct HeadBuilder {
 
   // MARK: End of the head
 
-  func finish(_ limits: ServerLimits) throws(HTTPFailure) -> RequestHead {
+  /// Bytes of memory of a field besides its line: two strings and a place in a list.
+  private static let fieldOverhead = 128
+
+  /// - Parameter fieldBytes: of all field lines.
+  func finish(_ limits: ServerLimits, fieldBytes: Int) throws(HTTPFailure) -> RequestHead {
     guard let method, let path else { throw .malformed("the request line is missing") }
     if isChunked, isVersion10 {
       throw .malformed("Transfer-Encoding needs HTTP/1.1")
@@ -194,6 +198,7 @@ struct HeadBuilder {
       framing: isChunked ? .chunked : .length(length),
       isVersion10: isVersion10,
       keepsAlive: !asksToClose && (!isVersion10 || asksToKeep),
-      expectsContinue: expectation == true && !isVersion10)
+      expectsContinue: expectation == true && !isVersion10,
+      memoryBytes: path.utf8.count + fieldBytes + fields.count * Self.fieldOverhead)
   }
 }

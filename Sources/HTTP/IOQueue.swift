@@ -28,6 +28,9 @@ final class IOQueue: @unchecked Sendable {
   private var restricted: [UInt64] = []
   /// Connections whose place another one may take.
   private let waitingCount = Atomic(0)
+  /// Connections whose turn is over though they have more to do.
+  private var deferred: [Connection] = []
+  private var hasScheduledTurn = false
   private var lastID: UInt64 = 0
   private var date = HTTPDate()
   private var nextTick: ContinuousClock.Instant?
@@ -100,9 +103,21 @@ final class IOQueue: @unchecked Sendable {
 
   // MARK: On the queue
 
-  /// Runs `body` behind what is waiting already.
-  func later(_ body: @escaping @Sendable () -> Void) {
-    events.perform(body)
+  /// Gives the connection its next turn when events that are there by then are told. Only one turn
+  /// stands in the queue at a time: a new connection waits for no more than that.
+  func later(_ connection: Connection) {
+    deferred.append(connection)
+    scheduleTurn()
+  }
+
+  private func scheduleTurn() {
+    if hasScheduledTurn || deferred.isEmpty { return }
+    hasScheduledTurn = true
+    events.perform { [self] in
+      hasScheduledTurn = false
+      deferred.removeFirst().runDeferred()
+      scheduleTurn()
+    }
   }
 
   /// `Date: …` and a CRLF.

@@ -27,8 +27,12 @@ enum Inflater {
         unsafe stream.pointee.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
         var rest = input.count
         var output: [UInt8] = []
+        var reserved = 0
         while true {
-          guard reserve(step) else { throw .noRoom }
+          while reserved < output.count + step {
+            guard reserve(step) else { throw .noRoom }
+            reserved += step
+          }
           let given = min(rest, Int(UInt32.max))
           unsafe stream.pointee.avail_in = UInt32(given)
           let status = unsafe more(stream, &output)

@@ -84,6 +84,16 @@ public final class MemoryReservation: Sendable {
     budget.give(bytes)
   }
 
+  /// Hands so many of the bytes to a reservation of their own.
+  ///
+  /// - Parameter bytes: not negative, and not more than are held.
+  func split(_ bytes: Int) -> MemoryReservation {
+    let part = MemoryReservation(budget)
+    heldBytes.add(-bytes)
+    part.heldBytes.add(bytes)
+    return part
+  }
+
   /// Holds exactly so many bytes from now on; false if there is no room for more.
   public func resize(to bytes: Int) -> Bool {
     let difference = bytes - self.bytes

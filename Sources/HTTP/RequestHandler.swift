@@ -10,6 +10,8 @@ public protocol RequestHandler: Sendable {
   func isHealthCheck(_ head: HTTPRequest) -> Bool
   /// A whole request; answered through `responder`, at once or later.
   func handle(_ request: Request, _ responder: Responder)
+  /// The client has gone before the body was whole: there is nobody to answer.
+  func abandoned(_ head: HTTPRequest, remoteAddress: String)
   /// The answer to what never became a request. The status should be the failure's.
   func malformed(_ failure: HTTPFailure, _ part: RequestPart) -> Response
 }

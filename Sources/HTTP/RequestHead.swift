@@ -15,6 +15,8 @@ struct RequestHead {
   /// Whether the client means to send another request (RFC 9112 section 9.3).
   var keepsAlive: Bool
   var expectsContinue: Bool
+  /// Bytes of memory that the fields take, about.
+  var memoryBytes: Int
 
   var hasBody: Bool { framing != .length(0) }
 }

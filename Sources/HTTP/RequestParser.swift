@@ -230,7 +230,7 @@ struct RequestParser {
   }
 
   private mutating func finishHead() throws(HTTPFailure) -> RequestHead {
-    let head = try head.finish(limits)
+    let head = try head.finish(limits, fieldBytes: fieldBytes)
     (fieldBytes, fieldCount) = (0, 0)
     switch head.framing {
     case .length(let length): state = .data(remaining: length)
@@ -269,8 +269,9 @@ struct RequestParser {
         )
       }
     }
-    guard let size = claimed.within(0...limits.maxBodyBytes - bodyCount) else {
-      throw .bodyTooLong(limit: limits.maxBodyBytes)
+    let limit = discardsBody ? ServerLimits.maxDiscardedBody : limits.maxBodyBytes
+    guard let size = claimed.within(0...max(0, limit - bodyCount)) else {
+      throw .bodyTooLong(limit: limit)
     }
     bodyCount += size
     state = size == 0 ? .trailers : .chunk(remaining: size)

@@ -6,8 +6,6 @@ public enum ServerEvent: Equatable, Sendable, CustomStringConvertible {
   case unanswered(path: String)
   /// A body source dropped its `deliver`: a defect. The answer was broken off.
   case unfinished
-  /// A request was refused before it became one.
-  case malformed(HTTPFailure, remoteAddress: String)
   /// A client and we did not agree on TLS.
   case handshakeFailed(reason: String, remoteAddress: String)
   /// Accepting failed (too many open files, for one) and is tried again shortly.
@@ -17,8 +15,6 @@ public enum ServerEvent: Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .unanswered(let path): "the request for \(path) was dropped without an answer"
     case .unfinished: "a streamed answer was dropped half-way"
-    case .malformed(let failure, let remoteAddress):
-      "answered \(failure.status.code) to \(remoteAddress): \(failure.message)"
     case .handshakeFailed(let reason, let remoteAddress):
       "no TLS with \(remoteAddress): \(reason)"
     case .acceptFailed(let errno): "accepting a connection failed with errno \(errno)"

@@ -49,6 +49,10 @@ extension ServerLimits {
   static let maxRestricted = 64
   /// What every connection may hold of a request's head without counting against the budget.
   static let uncountedBytes = 4096
+  /// Of a connection's answers, in the kernel's hands.
+  static let maxUnsentKernelBytes: Int32 = 65536
+  /// A client that sends requests ahead takes its answers before the next one is read.
+  static let maxUnsentBeforeNextRequest = 8192
   /// Bytes of answers waiting for the client, above which nothing more is produced.
   static let outputLowWater = 65536
 }

@@ -45,6 +45,9 @@ struct Socket {
     }
   }
 
+  /// Bytes that were sent and that the client's system has not taken.
+  var unacknowledgedBytes: Int { Int(platform_unacknowledged_bytes(descriptor)) }
+
   func endOutput() {
     _ = shutdown(descriptor, Int32(SHUT_WR))
   }

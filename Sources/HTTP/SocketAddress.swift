@@ -34,6 +34,8 @@ enum SocketAddress {
       socket.setOption(SOL_SOCKET, SO_REUSEADDR, Int32(1))
       // Accepted sockets inherit it. An answer is written in one call: nothing is to be waited for.
       socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1))
+      // What a client does not take yet stays here, where it is counted, and not in the kernel.
+      socket.setOption(Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, ServerLimits.maxUnsentKernelBytes)
       let isBound = unsafe bind(descriptor, info.ai_addr, info.ai_addrlen) == 0
       if isBound, Glibc.listen(descriptor, backlog) == 0 { return socket }
       failure = errno

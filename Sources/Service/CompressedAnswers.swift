@@ -37,24 +37,37 @@ public enum CompressedAnswers: Sendable {
     }
   }
 
-  func apply(to response: inout Response, _ bulk: AnswerBulk, _ acceptEncoding: String?) {
-    guard self != .none else { return }
+  /// - Parameters:
+  ///   - keptGzip: the body compressed, if that is kept.
+  ///   - memory: what a stream's compression is held against.
+  /// - Returns: false if there is no memory for an answer that the client can read.
+  func apply(
+    to response: inout Response, _ bulk: AnswerBulk, _ acceptEncoding: String?,
+    keptGzip: [UInt8]? = nil, memory: MemoryReservation
+  ) -> Bool {
+    guard self != .none else { return true }
     let accepted = AcceptEncoding(acceptEncoding)
     let isOffered = offers(bulk)
     if isOffered { response.vary(on: .acceptEncoding) }
     let mustCompress = !accepted.allowsIdentity
-    guard mustCompress || isOffered && accepted.prefersGzip else { return }
+    guard mustCompress || isOffered && accepted.prefersGzip else { return true }
     switch response.body {
     case .bytes(let bytes):
-      guard !bytes.isEmpty, mustCompress || bytes.count >= Self.leastBytes,
-        let encoder = GzipEncoder()
-      else { return }
-      response.body = .bytes(encoder.encode(bytes, .end))
+      guard !bytes.isEmpty, mustCompress || bytes.count >= Self.leastBytes else { return true }
+      if let keptGzip {
+        response.body = .bytes(keptGzip)
+      } else {
+        guard let encoder = GzipEncoder() else { return !mustCompress }
+        response.body = .bytes(encoder.encode(bytes, .end))
+      }
     case .stream(let source, _):
-      guard let encoder = GzipEncoder() else { return }
+      guard memory.grow(by: GzipEncoder.memoryBytes), let encoder = GzipEncoder() else {
+        return !mustCompress
+      }
       response.body = .stream(GzipSource(source, encoder), length: nil)
     }
     response.fields[.contentEncoding] = "gzip"
+    return true
   }
 }
 

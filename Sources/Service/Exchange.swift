@@ -10,6 +10,8 @@ public struct RequestRecord: Sendable {
   public var route: String
   public var status: Int
   public var remoteAddress: String
+  /// Why it never became a request; empty for others.
+  public var failure = ""
   /// The caller's trace, if it sent one that is well-formed.
   public var trace: TraceParent?
   /// Empty for what concerns no model.
@@ -74,7 +76,7 @@ final class Exchange: Sendable {
   }
 
   /// The status that the log and the metrics have for a client that went away (nginx's 499).
-  private static let clientClosedRequest = 499
+  static let clientClosedRequest = 499
 
   var queryNames: [RawText] { route.documentation.queryNames }
 
@@ -133,9 +135,16 @@ final class Exchange: Sendable {
 
   func onCancel(_ action: @escaping @Sendable () -> Void) { responder.onCancel(action) }
 
-  func answer(_ response: Response, _ bulk: AnswerBulk = .text) {
+  /// - Parameter keptGzip: the body compressed, of an answer that is kept and shared by all requests.
+  func answer(_ response: Response, _ bulk: AnswerBulk = .text, keptGzip: [UInt8]? = nil) {
     var response = response
-    dress.compressed.apply(to: &response, bulk, request.head.headerFields[.acceptEncoding])
+    let isCompressed = dress.compressed.apply(
+      to: &response, bulk, request.head.headerFields[.acceptEncoding], keptGzip: keptGzip,
+      memory: request.memory)
+    if !isCompressed || keptGzip == nil && !holds(response) {
+      if case .stream(let source, _) = response.body { source.abandon() }
+      response = route.errors.response(.outOfMemoryBudget)
+    }
     dress.crossOrigin.apply(to: &response, request.head)
     response.memory = request.memory
     // First: the process may end as soon as its last answer is out.
@@ -148,6 +157,15 @@ final class Exchange: Sendable {
     }
     responder.respond(response)
   }
+
+  /// Whether the answer's bytes are held against the budget; small ones need not be.
+  private func holds(_ response: Response) -> Bool {
+    guard case .bytes(let bytes) = response.body else { return true }
+    let lacking = bytes.count - request.memory.bytes
+    return bytes.count <= Self.uncountedBytes || lacking <= 0 || request.memory.grow(by: lacking)
+  }
+
+  private static let uncountedBytes = 4096
 
   @discardableResult
   private func finish(status: Int) -> RequestRecord {

@@ -35,6 +35,7 @@ public final class Service: RequestHandler {
   let memory: MemoryBudget
   let parsing = ParsingQueues()
   let metrics = Metrics()
+  let keptDocument = Locked<KeptDocument?>(nil)
   /// Unix time, seconds.
   let startedAt = Int(Date().timeIntervalSince1970)
   /// What the process tells of itself: names and gauges that no room here knows.
@@ -183,15 +184,24 @@ public final class Service: RequestHandler {
     log(record)
   }
 
+  public func abandoned(_ head: HTTPRequest, remoteAddress: String) {
+    finish(
+      RequestRecord(
+        id: Exchange.id(head.headerFields[.requestID]), method: Route.knownMethod(head.method),
+        route: (try? Route.find(head))?.route.path ?? "none",
+        status: Exchange.clientClosedRequest, remoteAddress: remoteAddress))
+  }
+
   public func malformed(
     _ failure: HTTPFailure, _ part: RequestPart
   ) -> Response {
     metrics.countMalformed(status: failure.status.code)
     let id = Exchange.id(part.fields[.requestID])
-    log(
-      RequestRecord(
-        id: id, method: part.method?.rawValue ?? "none", route: "none", status: failure.status.code,
-        remoteAddress: part.remoteAddress))
+    var record = RequestRecord(
+      id: id, method: part.method?.rawValue ?? "none", route: "none", status: failure.status.code,
+      remoteAddress: part.remoteAddress)
+    record.failure = failure.message
+    log(record)
     var response = ErrorShape(path: part.path ?? "/").response(
       status: failure.status, type: "Validation", message: failure.message)
     response.fields[.requestID] = id

@@ -22,16 +22,16 @@ struct Log: Sendable {
   /// Clients' mistakes are no operator's business; our own are.
   func event(_ event: ServerEvent) {
     switch event {
-    case .malformed, .handshakeFailed: logger.debug("\(event.description)")
+    case .handshakeFailed: logger.debug("\(event.description)")
     case .acceptFailed: logger.warning("\(event.description)")
     case .unanswered, .unfinished: logger.error("\(event.description)")
     }
   }
 
   /// One line a request, with sizes and times and never the text. What a client brings about by
-  /// itself is no error of ours: 504 is its own deadline, 503 a full or stopping server.
+  /// itself is no error of ours, other statuses from 501 on included.
   func request(_ record: RequestRecord) {
-    let isFault = record.status >= 500 && record.status != 503 && record.status != 504
+    let isFault = record.status == 500
     let level: Logger.Level = isFault ? .error : .debug
     guard logger.logLevel <= level else { return }
     let stages = record.stages
@@ -47,6 +47,7 @@ struct Log: Sendable {
     ] {
       metadata[name] = .stringConvertible(number)
     }
+    if !record.failure.isEmpty { metadata["failure"] = "\(record.failure)" }
     if !record.model.isEmpty { metadata["model"] = "\(record.model)" }
     if let trace = record.trace {
       metadata["trace_id"] = "\(trace.traceID)"

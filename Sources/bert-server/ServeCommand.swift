@@ -17,6 +17,9 @@ struct ServeCommand: ParsableCommand {
 
   @OptionGroup var flags: SettingFlags
 
+  /// Event queues, files and a few connections.
+  private static let leastOpenFiles = 32
+
   func run() throws {
     Signals.block()
     let settings: Settings
@@ -37,7 +40,13 @@ struct ServeCommand: ParsableCommand {
     }
     let log = Log(settings)
     // A connection is a descriptor: the soft limit of many systems is 1024.
-    platform_raise_open_file_limit()
+    let openFiles = platform_raise_open_file_limit()
+    guard openFiles >= Self.leastOpenFiles || openFiles < 0 else {
+      printError(
+        "the limit of open files is \(openFiles) and at least \(Self.leastOpenFiles) are needed: raise "
+          + "it (ulimit -n)")
+      throw ExitCode(1)
+    }
     platform_return_freed_memory()
 
     // Before the models are read: a change from here on is noticed.

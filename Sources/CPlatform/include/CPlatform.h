@@ -17,6 +17,9 @@ int platform_accept4(int listener, struct sockaddr_storage *_Nonnull address,
 ssize_t platform_send(int socket, const void *_Nullable first, size_t first_count,
                       const void *_Nullable second, size_t second_count);
 
+/// Bytes written to a socket that its peer has not acknowledged; 0 if that cannot be told.
+int platform_unacknowledged_bytes(int socket);
+
 enum {
   PLATFORM_READABLE = 1,
   PLATFORM_WRITABLE = 2,

@@ -6,22 +6,34 @@ struct AnswerSize {
   /// Bytes of the answer, about.
   let bytes: Int
   /// Bytes of memory that tokens, numbers and the answer take.
-  let memory: Int
+  private(set) var memory: Int
 
   /// Bytes of a token in JSON, about: id, text, places.
   static let bytesOfToken = 96
 
   init(_ job: MapJob, _ texts: [Tokenization]) {
+    self.init(job, texts: texts.count, tokens: texts.reduce(0) { $0 + $1.sequence.count })
+    memory += texts.reduce(0) { $0 + Self.memory(of: $1) }
+  }
+
+  /// Without the memory of the tokens.
+  init(_ job: MapJob, texts: Int, tokens: Int) {
     let request = job.request
-    let tokens = texts.reduce(0) { $0 + $1.sequence.count }
-    // Texts and tokens were made within limits, and a model's sizes are far below 2^31: no overflow.
-    let numbers = request.numberCount(texts: texts.count, tokens: tokens)
+    // Texts and tokens are within limits, and a model's sizes are far below 2^31: no overflow.
+    let numbers = request.numberCount(texts: texts, tokens: tokens)
     bytes =
       job.coding.byteCount(ofNumbers: numbers * job.copies) + job.echoedBytes + 512
-      + texts.count * 16 + (request.wantsTokens ? tokens * Self.bytesOfToken : 0)
-    memory =
-      numbers * 4 + job.echoedBytes + min(bytes, 2 * AnswerSource.pieceSize)
-      + texts.reduce(0) { $0 + Self.memory(of: $1) }
+      + texts * 16 + (request.wantsTokens ? tokens * Self.bytesOfToken : 0)
+    memory = numbers * 4 + job.echoedBytes + min(bytes, AnswerSource.memoryBytes)
+  }
+
+  /// - Throws: `answerTooLarge`
+  func check(limit: Int) throws(ServiceError) {
+    guard bytes <= limit else {
+      throw .answerTooLarge(
+        "the answer would be about \(bytes) bytes and the limit is \(limit) (max_output_bytes); ask "
+          + "for fewer texts, keys or layers, a binary format, or a stream (application/x-ndjson)")
+    }
   }
 
   /// Bytes of memory.

@@ -8,6 +8,8 @@ let serializeQueue = DispatchQueue(label: "bert-server.serialize", attributes: .
 final class AnswerSource: BodySource {
   /// Bytes of one piece.
   static let pieceSize = 128 << 10
+  /// Bytes that a streamed answer takes: a piece that is being sent, and the next one.
+  static let memoryBytes = 2 * (pieceSize + pieceSize / 8)
 
   private let cursor: Locked<AnswerCursor>
 

@@ -29,7 +29,15 @@ struct MapJob: Sendable {
 extension Service {
   /// Tokenizes a job's texts, queues them, and answers when the last is encoded.
   func run(_ job: MapJob, for exchange: Exchange) throws(ServiceError) {
-    let texts = try tokenize(job, for: exchange)
+    let texts = try tokenize(job, for: exchange) { tokens throws(ServiceError) in
+      try AnswerSize(job, texts: job.inputs.count, tokens: tokens).check(
+        limit: self.limits.outputBytes)
+      do throws(BatchingError) {
+        try job.request.model.queue.check(tokens: tokens)
+      } catch {
+        throw ServiceError(error)
+      }
+    }
     if let format = job.rectangularFormat, !job.request.selection.blocks.isEmpty,
       texts.contains(where: { $0.sequence.count != texts[0].sequence.count })
     {
@@ -38,12 +46,7 @@ extension Service {
           + "send one text at a time, or ask for json or base64")
     }
     let size = AnswerSize(job, texts)
-    guard size.bytes <= limits.outputBytes else {
-      throw .answerTooLarge(
-        "the answer would be about \(size.bytes) bytes and the limit is \(limits.outputBytes) "
-          + "(max_output_bytes); ask for fewer texts, keys or layers, a binary format, or a stream "
-          + "(application/x-ndjson)")
-    }
+    try size.check(limit: limits.outputBytes)
     try exchange.hold(size.memory)
     let (model, selection) = (job.request.model, job.request.selection)
     var job = job
@@ -87,11 +90,15 @@ extension Service {
   }
 
   /// A job's texts as tokens, noted in the request's record.
-  func tokenize(_ job: MapJob, for exchange: Exchange) throws(ServiceError) -> [Tokenization] {
+  ///
+  /// - Parameter check: called with how many tokens there will be, padding included, before it is made.
+  func tokenize(
+    _ job: MapJob, for exchange: Exchange, check: (Int) throws(ServiceError) -> Void = { _ in }
+  ) throws(ServiceError) -> [Tokenization] {
     try bodyLimits.check(texts: job.inputs.count)
     if let timeout = job.request.timeout { exchange.setTimeout(timeout) }
     let tokenized = try job.request.tokenize(
-      job.inputs, isCancelled: { exchange.isOver },
+      job.inputs, isCancelled: { exchange.isOver }, check: check,
       hold: { bytes throws(ServiceError) in
         try exchange.checkIsWanted()
         try exchange.holdMore(bytes)
@@ -120,14 +127,19 @@ extension AnswerCursor.Coding {
 extension MapRequest {
   /// - Parameters:
   ///   - isCancelled: asked every few kilobytes of a long text.
+  ///   - check: called with how many tokens there will be before texts are padded to one length.
   ///   - hold: called with the bytes of memory that tokens have taken since the last call; it throws
   ///     if there is no room for them, or nobody waits for them any more.
   func tokenize(
     _ inputs: [MapInput], isCancelled: (@Sendable () -> Bool)? = nil,
+    check: (Int) throws(ServiceError) -> Void = { _ in },
     hold: (Int) throws(ServiceError) -> Void = { _ in }
   ) throws(ServiceError) -> [Tokenization] {
     var padTo: Int?
-    if case .to(let length) = padding { padTo = length }
+    if case .to(let length) = padding {
+      padTo = length
+      try check(inputs.count * length)
+    }
     var tokenized: [Tokenization] = []
     tokenized.reserveCapacity(inputs.count)
     var unheldBytes = 0
@@ -140,6 +152,7 @@ extension MapRequest {
     }
     if padding == .longest {
       let longest = tokenized.map(\.sequence.count).max() ?? 0
+      try check(tokenized.count * longest)
       for index in tokenized.indices where tokenized[index].sequence.count < longest {
         if index % 64 == 0 { try hold(0) }
         tokenized[index] = try tokenize(inputs, index, padTo: longest, isCancelled)

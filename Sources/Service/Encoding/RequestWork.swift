@@ -28,9 +28,12 @@ extension Service {
     return BodyLimits(json: json, texts: limits.texts)
   }
 
-  /// Bodies up to this many bytes are read where they arrive: some 100 µs at the most, which is not
-  /// worth a change of thread.
+  /// Bodies up to this many bytes, of so many values at the most, are read where they arrive: some
+  /// 100 µs at the most, which is not worth a change of thread.
   private static let inlineBodySize = 2048
+  private static let inlineValueCount = 64
+  /// A compressed body is counted as so many times as long, until it is decompressed.
+  private static let decompressionFactor = 4
 
   /// Hands a request's body, without its content coding, to what reads it and puts its texts into
   /// the queue; a failure is the request's answer. Nothing is done for a client that is gone, or past
@@ -38,30 +41,50 @@ extension Service {
   func work(
     _ exchange: Exchange, _ read: @escaping @Sendable ([UInt8]) throws(ServiceError) -> Void
   ) {
-    let coding = try? Self.contentCoding(exchange.request.head)
-    let work: @Sendable () -> Void = { [self] in
+    guard let coding = try? Self.contentCoding(exchange.request.head) else {
+      return work(exchange, exchange.takeBody(), read)
+    }
+    parsing.perform(bytes: Self.decompressionFactor * exchange.bodySize) { [self] in
+      do throws(ServiceError) {
+        try exchange.checkIsWanted()
+        work(exchange, try decoded(exchange, coding), read)
+      } catch {
+        exchange.fail(error)
+      }
+    }
+  }
+
+  private func work(
+    _ exchange: Exchange, _ body: [UInt8],
+    _ read: @escaping @Sendable ([UInt8]) throws(ServiceError) -> Void
+  ) {
+    let work: @Sendable () -> Void = {
+      let (values, members) = Self.valueCounts(body)
       exchange.note { $0.stages.tokenizeBegan = .now }
       do throws(ServiceError) {
         try exchange.checkIsWanted()
-        let body = try decoded(exchange, coding)
-        try exchange.hold(Self.parsingBytes(body))
+        // The most memory that a body takes while it is read: itself, its texts, and its JSON values,
+        // whose lists grow by doubling.
+        try exchange.hold(
+          3 * body.count + 64 * min(values, JSONParser.Limits().valueCount) + 128 * members)
         try read(body)
       } catch {
         exchange.fail(error)
       }
     }
-    if coding == nil, exchange.bodySize <= Self.inlineBodySize {
+    if body.count <= Self.inlineBodySize,
+      Self.valueCounts(body).values <= Self.inlineValueCount
+    {
       work()
     } else {
-      parsing.perform(bytes: exchange.bodySize, isSmall: coding == nil, work)
+      parsing.perform(bytes: body.count, work)
     }
   }
 
   private func decoded(
-    _ exchange: Exchange, _ coding: ContentCoding?
+    _ exchange: Exchange, _ coding: ContentCoding
   ) throws(ServiceError) -> [UInt8] {
     let body = exchange.takeBody()
-    guard let coding else { return body }
     do throws(ContentCodingError) {
       return try coding.decode(body, limit: limits.bodyBytes) {
         exchange.request.memory.grow(by: $0)
@@ -71,9 +94,8 @@ extension Service {
     }
   }
 
-  /// The most memory that a body takes while it is read: itself, its texts, and its JSON values,
-  /// whose lists grow by doubling.
-  private static func parsingBytes(_ body: [UInt8]) -> Int {
+  /// JSON values and members of objects, at the most.
+  private static func valueCounts(_ body: [UInt8]) -> (values: Int, members: Int) {
     var values = 1
     var members = 0
     for byte in body {
@@ -83,6 +105,6 @@ extension Service {
       default: break
       }
     }
-    return 3 * body.count + 64 * min(values, JSONParser.Limits().valueCount) + 128 * members
+    return (values, members)
   }
 }

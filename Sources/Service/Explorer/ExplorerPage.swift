@@ -11,7 +11,8 @@ extension Service {
 
 /// One HTML document of the files beside this one.
 enum ExplorerPage {
-  private static let page: String = {
+  /// What stands between the places of the nonce, and there between those of `asks-for-key`.
+  private static let parts: [[[UInt8]]] = {
     var page = text(PackageResources.explorer_html)
     for (name, bytes) in [
       ("explorer.css", PackageResources.explorer_css), ("words.js", PackageResources.words_js),
@@ -23,7 +24,11 @@ enum ExplorerPage {
     ] {
       page.replace("{{\(name)}}", with: text(bytes))
     }
-    return page
+    return page.split(separator: "{{nonce}}", omittingEmptySubsequences: false).map { part in
+      part.split(separator: "{{asks-for-key}}", omittingEmptySubsequences: false).map {
+        Array($0.utf8)
+      }
+    }
   }()
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
@@ -43,8 +48,8 @@ enum ExplorerPage {
       + "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
       + "frame-ancestors 'none'"
     fields[.xContentTypeOptions] = "nosniff"
-    let filled = page.replacing("{{nonce}}", with: nonce)
-      .replacing("{{asks-for-key}}", with: asksForKey ? "true" : "false")
-    return Response(status: .ok, fields: fields, body: .bytes(Array(filled.utf8)))
+    let value = (asksForKey ? "true" : "false").utf8
+    let bytes = parts.map { $0.joined(separator: value) }.joined(separator: nonce.utf8)
+    return Response(status: .ok, fields: fields, body: .bytes(Array(bytes)))
   }
 }

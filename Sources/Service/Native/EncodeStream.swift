@@ -72,7 +72,7 @@ final class EncodeStream: BodySource {
     let numbers = texts.map(numberCount)
     let window = min(numbers.reduce(0, +), max(Self.windowNumbers, numbers.max() ?? 0))
     return texts.reduce(0) { $0 + AnswerSize.memory(of: $1) } + window * 4
-      + 2 * AnswerSource.pieceSize
+      + AnswerSource.memoryBytes
   }
 
   private func numberCount(_ text: Tokenization) -> Int {

@@ -140,7 +140,7 @@ extension Service {
         try exchange.checkIsWanted()
         try tokenized.append(text, for: exchange, maxAnswerBytes: limits.outputBytes)
       }
-      exchange.answer(tokenized.response())
+      exchange.answer(try tokenized.response(for: exchange))
     }
   }
 

@@ -18,7 +18,7 @@ struct TokenizedTexts {
   private var answerBytes = 2
 
   /// Tokens that are written at a time.
-  private static let tokensOfPiece = 1024
+  private static let tokensOfPiece = 128
 
   init(hasSpecialTokens: Bool, of model: ServedModel) {
     self.hasSpecialTokens = hasSpecialTokens
@@ -47,7 +47,9 @@ struct TokenizedTexts {
     texts.append(Text(bytes: bytes, tokens: tokens))
   }
 
-  func response() -> Response {
+  /// - Throws: `outOfMemoryBudget`
+  func response(for exchange: Exchange) throws(ServiceError) -> Response {
+    try exchange.holdMore(min(answerBytes, AnswerSource.memoryBytes))
     var pieces: [AnswerPiece] = []
     for (index, text) in texts.enumerated() {
       let count = text.tokens.sequence.count

@@ -9,6 +9,7 @@ struct MachineHarness {
   private(set) var wasAbrupt = false
   private(set) var hasEndedOutput = false
   private(set) var cancellations = 0
+  private(set) var forgotten = 0
   private(set) var pulls = 0
   private(set) var abandoned = 0
   /// Requests that were handed over, for tests that answer by hand.
@@ -109,6 +110,7 @@ struct MachineHarness {
       case .pull: pulls += 1
       case .cancel: cancellations += 1
       case .abandon: abandoned += 1
+      case .forget: forgotten += 1
       case .endOutput: hasEndedOutput = true
       case .close(let abruptly):
         isClosed = true

@@ -79,6 +79,8 @@ final class TinyHandler: RequestHandler {
     }
   }
 
+  func abandoned(_ head: HTTPRequest, remoteAddress: String) {}
+
   func malformed(_ failure: HTTPFailure, _ part: RequestPart) -> Response {
     Self.malformed(failure)
   }
