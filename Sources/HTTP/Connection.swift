@@ -7,6 +7,7 @@ import HTTPTypes
 /// what it calls are entered from; `answer` and `lost` may be called anywhere and go there.
 final class Connection: @unchecked Sendable {
   let id: UInt64
+  private let remoteAddress: String
   var admission: Occupancy.Admission
   private let io: IOQueue
   private var transport: Transport
@@ -33,6 +34,7 @@ final class Connection: @unchecked Sendable {
     admission: Occupancy.Admission, openedAt now: ContinuousClock.Instant
   ) {
     self.id = id
+    self.remoteAddress = remoteAddress
     self.admission = admission
     self.io = io
     self.transport = transport
@@ -55,7 +57,7 @@ final class Connection: @unchecked Sendable {
   func lost(_ number: Int, path: String) {
     io.context.log(.unanswered(path: path))
     let response = io.context.handler.malformed(
-      .unanswered, RequestPart(path: path, remoteAddress: machine.remoteAddress))
+      .unanswered, RequestPart(path: path, remoteAddress: remoteAddress))
     answer(response, to: number)
   }
 
@@ -171,7 +173,7 @@ final class Connection: @unchecked Sendable {
       case .close(let abruptly):
         memory = nil
         transport.close(abruptly: abruptly)
-        io.remove(self)
+        return io.remove(self)
       }
       now = .now
       if now - began >= Self.turn {

@@ -32,7 +32,7 @@ extension ConnectionMachine {
       canGoOn = canGoOn || length <= ServerLimits.maxDiscardedBody && !head.expectsContinue
     }
     if canGoOn { reader.discardBody() }
-    answer(response, closing: !canGoOn, dateLine, at: now)
+    answer(response, closing: !canGoOn || restriction != nil, dateLine, at: now)
   }
 
   /// The worded failure: the last answer.

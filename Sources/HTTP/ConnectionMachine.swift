@@ -356,9 +356,6 @@ struct ConnectionMachine {
     restriction = failure
   }
 
-  /// There is room for this connection after all.
-  mutating func liftRestriction() { restriction = nil }
-
   /// Bytes kept of requests: of one that is not whole, the head of the one that is being answered, and
   /// what was read past it.
   var heldBytes: Int { reader.heldBytes + (head?.memoryBytes ?? 0) }

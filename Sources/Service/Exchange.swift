@@ -123,12 +123,15 @@ final class Exchange: Sendable {
     guard request.memory.grow(by: bytes) else { throw noRoom(for: request.memory.bytes + bytes) }
   }
 
-  private func noRoom(for bytes: Int) -> ServiceError {
+  /// What a tokenizer asks before it reads on; see `TextReading`.
+  func reading() -> TextReading { TextReading(self) }
+
+  fileprivate func noRoom(for bytes: Int) -> ServiceError {
     guard bytes > request.memory.limit else { return .outOfMemoryBudget }
     return .answerTooLarge(
       "the request needs about \(bytes) bytes of memory and one request may use "
-        + "\(request.memory.limit) (max_buffered_bytes); send fewer texts, ask for fewer keys or "
-        + "layers, or stream (application/x-ndjson)")
+        + "\(request.memory.limit) (max_buffered_bytes); send fewer or shorter texts, ask for "
+        + "fewer keys or layers, or stream (application/x-ndjson)")
   }
 
   // MARK: The answer
@@ -191,6 +194,36 @@ final class Exchange: Sendable {
       return given
     }
     return String(UInt64.random(in: UInt64(1) << 60 ... .max), radix: 16)
+  }
+}
+
+/// Memory that a text takes while it is tokenized, given back when this is.
+final class TextReading: Sendable {
+  private let exchange: Exchange
+  private let bytes = Locked((held: 0, lacking: 0))
+
+  fileprivate init(_ exchange: Exchange) { self.exchange = exchange }
+
+  deinit { exchange.request.memory.shrink(by: bytes.withLock { $0.held }) }
+
+  func mayRead(_ memory: Int) -> Bool {
+    if exchange.isOver { return false }
+    if memory == 0 { return true }
+    return bytes.withLock { bytes in
+      guard exchange.request.memory.grow(by: memory) else {
+        bytes.lacking = memory
+        return false
+      }
+      bytes.held += memory
+      return true
+    }
+  }
+
+  /// Why reading was stopped.
+  var failure: ServiceError {
+    let lacking = bytes.withLock { $0.lacking }
+    return lacking == 0
+      ? .deadlinePassed : exchange.noRoom(for: exchange.request.memory.bytes + lacking)
   }
 }
 

@@ -22,18 +22,18 @@ final class ParsingQueues: Sendable {
   var stalledFor: Duration { max(small.stalledFor, large.stalledFor) }
 }
 
-/// Work for a few threads, the smallest first.
+/// Work for a few threads: the smallest first, and in every other turn what has waited long.
 private final class WorkQueue: Sendable {
-  fileprivate struct Item {
+  private struct Item {
     let bytes: Int
-    /// Of two that are as large, the one that came first.
-    let number: Int
+    let arrival = ContinuousClock.now
     let work: @Sendable () -> Void
   }
 
-  fileprivate struct Waiting {
+  private struct Waiting {
+    /// In the order of their arrival; no more than there are connections.
     var items: [Item] = []
-    var count = 0
+    var turn = 0
   }
 
   private final class Thread: Sendable {
@@ -44,6 +44,8 @@ private final class WorkQueue: Sendable {
     init(_ name: String) { queue = DispatchQueue(label: "bert-server.parse.\(name)") }
   }
 
+  private static let patience = Duration.seconds(1)
+
   private let waiting = Mutex(Waiting())
   private let threads: [Thread]
 
@@ -52,19 +54,26 @@ private final class WorkQueue: Sendable {
   }
 
   func perform(bytes: Int, _ work: @escaping @Sendable () -> Void) {
-    waiting.withLock { waiting in
-      waiting.count += 1
-      waiting.insert(Item(bytes: bytes, number: waiting.count, work: work))
-    }
-    // Each block takes one item, whichever it then is. Both threads are told: who is free is not known.
+    waiting.withLock { $0.items.append(Item(bytes: bytes, work: work)) }
+    // Each block takes one item, whichever is next then. Who is free is not known: all are told.
     for thread in threads { thread.queue.async { [self] in runNext(on: thread) } }
   }
 
   private func runNext(on thread: Thread) {
-    guard let item = waiting.withLock({ $0.takeSmallest() }) else { return }
+    guard let item = waiting.withLock({ Self.takeNext(from: &$0) }) else { return }
     thread.began.store(DispatchTime.now().uptimeNanoseconds, ordering: .relaxed)
     item.work()
     thread.began.store(0, ordering: .relaxed)
+  }
+
+  private static func takeNext(from waiting: inout Waiting) -> Item? {
+    guard let oldest = waiting.items.first else { return nil }
+    waiting.turn += 1
+    if waiting.turn % 2 == 0, ContinuousClock.now - oldest.arrival > patience {
+      return waiting.items.removeFirst()
+    }
+    let smallest = waiting.items.indices.min { waiting.items[$0].bytes < waiting.items[$1].bytes }
+    return smallest.map { waiting.items.remove(at: $0) }
   }
 
   var stalledFor: Duration {
@@ -75,41 +84,4 @@ private final class WorkQueue: Sendable {
     }
     return .nanoseconds(Int64(clamping: ages.min() ?? 0))
   }
-}
-
-// A heap: the parent of the item at i stands at (i - 1) / 2 and is not larger.
-extension WorkQueue.Waiting {
-  fileprivate mutating func insert(_ item: WorkQueue.Item) {
-    items.append(item)
-    var child = items.count - 1
-    while child > 0, items[child] < items[(child - 1) / 2] {
-      items.swapAt(child, (child - 1) / 2)
-      child = (child - 1) / 2
-    }
-  }
-
-  fileprivate mutating func takeSmallest() -> WorkQueue.Item? {
-    guard let last = items.popLast() else { return nil }
-    guard let smallest = items.first else { return last }
-    items[0] = last
-    var parent = 0
-    while true {
-      var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2]
-      where child < items.count && items[child] < items[least] {
-        least = child
-      }
-      if least == parent { return smallest }
-      items.swapAt(least, parent)
-      parent = least
-    }
-  }
-}
-
-extension WorkQueue.Item: Comparable {
-  fileprivate static func < (one: Self, other: Self) -> Bool {
-    (one.bytes, one.number) < (other.bytes, other.number)
-  }
-
-  fileprivate static func == (one: Self, other: Self) -> Bool { one.number == other.number }
 }

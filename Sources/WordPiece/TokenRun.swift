@@ -21,7 +21,9 @@ struct TokenRun {
   private(set) var largestRead = 0
   /// Whether the caller gave the text up.
   private(set) var isCancelled = false
-  private let asksCaller: (@Sendable () -> Bool)?
+  private let mayRead: (@Sendable (Int) -> Bool)?
+  /// Bytes of memory that the caller has granted.
+  private var granted = 0
 
   let hasSources: Bool
   /// The text of a pair, or the word of a list, that is being read.
@@ -34,9 +36,9 @@ struct TokenRun {
   private let highWater: Int
 
   init(
-    limit: Int, keep: Keep, hasSources: Bool, isCancelled: (@Sendable () -> Bool)? = nil
+    limit: Int, keep: Keep, hasSources: Bool, mayRead: (@Sendable (Int) -> Bool)? = nil
   ) {
-    asksCaller = isCancelled
+    self.mayRead = mayRead
     // No text has so many tokens, and sums stay within an Int.
     self.limit = min(limit, 1 << 40)
     self.keep = keep
@@ -62,7 +64,26 @@ struct TokenRun {
   mutating func willRead(_ count: Int) {
     readCount += count
     largestRead = max(largestRead, count)
-    if asksCaller?() == true { (isCancelled, isComplete) = (true, true) }
+    guard let mayRead else { return }
+    let needed = max(0, memory(whileReading: count) - granted)
+    guard mayRead(needed) else {
+      (isCancelled, isComplete) = (true, true)
+      return
+    }
+    granted += needed
+  }
+
+  /// Bytes of a text that are read at once without a word.
+  private static let littleText = 256 << 10
+  private static let littleTokens = 8192
+  /// Of memory for a byte of a text: its characters, where they come from, normalised, and as a word.
+  private static let bytesOfTextByte = 64
+
+  /// Bytes of memory that tokens so far and a long part of a text take.
+  private func memory(whileReading count: Int) -> Int {
+    let bytesOfToken = 4 + (hasSources ? MemoryLayout<TokenSource?>.stride : 0)
+    return (count > Self.littleText ? count * Self.bytesOfTextByte : 0)
+      + (ids.count > Self.littleTokens ? 2 * ids.count * bytesOfToken : 0)
   }
 
   /// Takes the latest tokens back, down to `count` of `ids`.

@@ -53,12 +53,13 @@ public struct Tokenizer: Sendable {
   ///   - length: fill the answer up to that many positions with `padding`, type 0; a longer
   ///     answer stays as it is.
   ///   - withSources: whether to find out where each token comes from.
-  ///   - isCancelled: asked before the first byte and then every few kilobytes; once it says yes,
+  ///   - mayRead: asked before the first byte and then every few kilobytes, with the bytes of memory
+  ///     that what follows takes besides those granted before, 0 for little; once it says no,
   ///     `TokenizerError.cancelled` is thrown.
   public func tokenize(
     _ input: TokenizerInput, maxTokens: Int, truncation: Truncation = .right,
     padTo length: Int? = nil, withSources: Bool = false,
-    isCancelled: (@Sendable () -> Bool)? = nil
+    mayRead: (@Sendable (_ memory: Int) -> Bool)? = nil
   ) throws(TokenizerError) -> Tokenization {
     let isPair = if case .pair = input { true } else { false }
     let pieces = isPair ? template.pair : template.single
@@ -75,7 +76,7 @@ public struct Tokenizer: Sendable {
       case .error: .first(stops: false)
       }
     var first = TokenRun(
-      limit: room, keep: keep, hasSources: withSources, isCancelled: isCancelled)
+      limit: room, keep: keep, hasSources: withSources, mayRead: mayRead)
     var second = first
     switch input {
     case .single(let text) where truncation == .left:

@@ -4,7 +4,7 @@ public enum TokenizerError: Error, Equatable, Sendable, CustomStringConvertible 
   case tooLong(count: Int, limit: Int)
   /// The special tokens alone are more than the limit.
   case limitTooSmall(limit: Int, least: Int)
-  /// The caller's `isCancelled` said so.
+  /// The caller's `mayRead` said so.
   case cancelled
 
   public var description: String {

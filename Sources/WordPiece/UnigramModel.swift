@@ -28,6 +28,8 @@ struct UnigramModel: Sendable {
       // Which tokens begin at a byte is known only with all of their bytes.
       let limit = isOpen ? word.bytes.count - longest : word.bytes.count
       guard word.start < limit else { break }
+      // Whether a long word is still wanted; a short one is read at once.
+      if word.bytes.count > 1 << 16 { run.willRead(0) }
       advance(&word, to: limit)
       if word.start == word.reach { word.takeTokens(unknown, to: &run) }
     }
@@ -50,8 +52,7 @@ struct UnigramModel: Sendable {
       }
       if !isKnown { word.offer(unknownScore + score, unknown, start..<end) }
       (word.reach, word.start) = (reach, end)
-      word.dropScores()
     } while word.start < limit
-      && (word.start < word.reach || word.start < UnigramWord.bytesKept)
+      && (word.start < word.reach || word.start - word.taken < UnigramWord.bytesKept)
   }
 }

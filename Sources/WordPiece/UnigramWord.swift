@@ -10,9 +10,10 @@ struct UnigramWord {
   /// no way yet.
   private var lengths: [UInt16] = [0]
   private var ids: [Int32] = [0]
-  /// Of the best ways, from a byte on that all tokens yet to come begin behind.
+  /// Of the best ways.
   private var scores: [Double] = [0]
-  private var scoresStart = 0
+  /// The tokens of the bytes before this one were taken.
+  private(set) var taken = 0
   /// Unknown characters at the end of the tokens that were taken.
   private var unknownSource: Range<Int>?
 
@@ -36,36 +37,29 @@ struct UnigramWord {
   }
 
   /// Of the best way to a byte.
-  func score(at byte: Int) -> Double { scores[byte - scoresStart] }
+  func score(at byte: Int) -> Double { scores[byte] }
 
   mutating func offer(_ score: Double, _ id: Int32, _ range: Range<Int>) {
     let end = range.upperBound
-    guard lengths[end] == 0 || score > scores[end - scoresStart] else { return }
+    guard lengths[end] == 0 || score > scores[end] else { return }
     // A token has at most `TokenTrie.longest` bytes.
     lengths[end] = UInt16(truncatingIfNeeded: range.count)
     ids[end] = id
-    scores[end - scoresStart] = score
-  }
-
-  /// Lets go of scores that are not needed any more.
-  mutating func dropScores() {
-    guard start - scoresStart > 1 << 16 else { return }
-    scores.removeFirst(start - scoresStart)
-    scoresStart = start
+    scores[end] = score
   }
 
   /// Takes all tokens: the next word begins.
   mutating func end(_ unknown: Int32, to run: inout TokenRun) {
     takeTokens(unknown, to: &run)
     takeUnknown(unknown, to: &run)
-    scores = [0]
+    self = UnigramWord()
   }
 
   /// Takes the tokens up to `start`, through which all ways go.
   mutating func takeTokens(_ unknown: Int32, to run: inout TokenRun) {
     var ends: [Int32] = []
     var end = start
-    while end > 0 {
+    while end > taken {
       ends.append(Int32(truncatingIfNeeded: end))
       end -= Int(lengths[end])
     }
@@ -82,12 +76,18 @@ struct UnigramWord {
         run.dropExcess()
       }
     }
-    bytes.removeFirst(start)
-    if !sources.isEmpty { sources.removeFirst(start) }
-    lengths.removeFirst(start)
-    ids.removeFirst(start)
-    scores.removeFirst(start - scoresStart)
-    (scoresStart, reach, start) = (0, reach - start, 0)
+    taken = start
+    // What moves is no more than what is let go of: linear in all.
+    if taken > bytes.count / 2 { dropTaken() }
+  }
+
+  private mutating func dropTaken() {
+    bytes.removeFirst(taken)
+    if !sources.isEmpty { sources.removeFirst(taken) }
+    lengths.removeFirst(taken)
+    ids.removeFirst(taken)
+    scores.removeFirst(taken)
+    (reach, start, taken) = (reach - taken, start - taken, 0)
   }
 
   /// Unknown characters in a row are one token, which ends here.

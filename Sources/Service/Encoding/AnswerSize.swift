@@ -14,6 +14,11 @@ struct AnswerSize {
   init(_ job: MapJob, _ texts: [Tokenization]) {
     self.init(job, texts: texts.count, tokens: texts.reduce(0) { $0 + $1.sequence.count })
     memory += texts.reduce(0) { $0 + Self.memory(of: $1) }
+    // A block of a text is one piece.
+    let longest = texts.map(\.sequence.count).max() ?? 0
+    if !job.request.selection.blocks.isEmpty, job.coding.bulk(of: job.request) == .dense {
+      memory += 2 * job.coding.byteCount(ofNumbers: longest * job.request.model.shape.hiddenSize)
+    }
   }
 
   /// Without the memory of the tokens.
@@ -24,7 +29,9 @@ struct AnswerSize {
     bytes =
       job.coding.byteCount(ofNumbers: numbers * job.copies) + job.echoedBytes + 512
       + texts * 16 + (request.wantsTokens ? tokens * Self.bytesOfToken : 0)
-    memory = numbers * 4 + job.echoedBytes + min(bytes, AnswerSource.memoryBytes)
+    memory =
+      numbers * 4 + job.echoedBytes
+      + (job.isWhole ? 2 * bytes : min(bytes, AnswerSource.memoryBytes))
   }
 
   /// - Throws: `answerTooLarge`

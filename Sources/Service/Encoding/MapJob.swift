@@ -23,6 +23,8 @@ struct MapJob: Sendable {
   var echoedBytes = 0
   /// The answer's format, if it holds rectangles only, which texts of several lengths do not make.
   var rectangularFormat: String?
+  /// Whether the answer is made as a whole before any of it is sent.
+  var isWhole = false
   var render: @Sendable (MapAnswer) -> Response
 }
 
@@ -98,7 +100,7 @@ extension Service {
     try bodyLimits.check(texts: job.inputs.count)
     if let timeout = job.request.timeout { exchange.setTimeout(timeout) }
     let tokenized = try job.request.tokenize(
-      job.inputs, isCancelled: { exchange.isOver }, check: check,
+      job.inputs, reading: { exchange.reading() }, check: check,
       hold: { bytes throws(ServiceError) in
         try exchange.checkIsWanted()
         try exchange.holdMore(bytes)
@@ -126,12 +128,12 @@ extension AnswerCursor.Coding {
 
 extension MapRequest {
   /// - Parameters:
-  ///   - isCancelled: asked every few kilobytes of a long text.
+  ///   - reading: asked for each text.
   ///   - check: called with how many tokens there will be before texts are padded to one length.
   ///   - hold: called with the bytes of memory that tokens have taken since the last call; it throws
   ///     if there is no room for them, or nobody waits for them any more.
   func tokenize(
-    _ inputs: [MapInput], isCancelled: (@Sendable () -> Bool)? = nil,
+    _ inputs: [MapInput], reading: () -> TextReading? = { nil },
     check: (Int) throws(ServiceError) -> Void = { _ in },
     hold: (Int) throws(ServiceError) -> Void = { _ in }
   ) throws(ServiceError) -> [Tokenization] {
@@ -144,7 +146,7 @@ extension MapRequest {
     tokenized.reserveCapacity(inputs.count)
     var unheldBytes = 0
     for index in inputs.indices {
-      tokenized.append(try tokenize(inputs, index, padTo: padTo, isCancelled))
+      tokenized.append(try tokenize(inputs, index, padTo: padTo, reading()))
       unheldBytes += AnswerSize.memory(of: tokenized[index])
       if unheldBytes < Self.tokenBytesBetweenChecks { continue }
       try hold(unheldBytes)
@@ -153,9 +155,11 @@ extension MapRequest {
     if padding == .longest {
       let longest = tokenized.map(\.sequence.count).max() ?? 0
       try check(tokenized.count * longest)
+      let bytesOfToken = 8 + (wantsTokens ? MemoryLayout<TokenSource?>.stride : 0)
+      try hold(tokenized.count * longest * bytesOfToken)
       for index in tokenized.indices where tokenized[index].sequence.count < longest {
         if index % 64 == 0 { try hold(0) }
-        tokenized[index] = try tokenize(inputs, index, padTo: longest, isCancelled)
+        tokenized[index] = try tokenize(inputs, index, padTo: longest, reading())
       }
     }
     return tokenized
@@ -164,7 +168,7 @@ extension MapRequest {
   private static let tokenBytesBetweenChecks = 65_536
 
   private func tokenize(
-    _ inputs: [MapInput], _ index: Int, padTo: Int?, _ isCancelled: (@Sendable () -> Bool)?
+    _ inputs: [MapInput], _ index: Int, padTo: Int?, _ reading: TextReading?
   ) throws(ServiceError) -> Tokenization {
     switch inputs[index] {
     case .tokens(let sequence): return Tokenization(sequence: sequence)
@@ -177,14 +181,16 @@ extension MapRequest {
       if case .pair = text, model.tokenizer.highestType(ofPairs: true) >= model.shape.typeCount {
         throw .unprocessable("this model has one segment type, so it takes no pairs")
       }
+      let mayRead: (@Sendable (Int) -> Bool)? =
+        if let reading { { reading.mayRead($0) } } else { nil }
       do {
         var tokens = try model.tokenizer.tokenize(
           text, maxTokens: maxTokens, truncation: truncation, padTo: padTo,
-          withSources: wantsTokens, isCancelled: isCancelled)
+          withSources: wantsTokens, mayRead: mayRead)
         if let prompt { tokens.dropSources(before: prompt.utf8.count) }
         return tokens
       } catch .cancelled {
-        throw .deadlinePassed
+        throw reading?.failure ?? .deadlinePassed
       } catch {
         throw .unprocessable("text \(index): \(error.description)")
       }

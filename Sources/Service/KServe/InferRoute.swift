@@ -19,13 +19,15 @@ extension Service {
         body.outputs, layers: request.layers, isBinary: body.isBinary, of: model)
       outputs.complete(&request)
       let isBinary = outputs.tensors.allSatisfy(\.isBinary)
-      try run(
-        MapJob(
-          request: request, inputs: try body.inputs(of: model),
-          coding: isBinary ? .raw(.float32) : .flat, echoedBytes: 2 * bytes.count
-        ) { [id = body.id, parameters = body.parameters] answer in
-          InferAnswer(answer: answer, outputs: outputs, id: id, parameters: parameters).response()
-        }, for: exchange)
+      var job = MapJob(
+        request: request, inputs: try body.inputs(of: model),
+        coding: isBinary ? .raw(.float32) : .flat, echoedBytes: 2 * bytes.count
+      ) { [id = body.id, parameters = body.parameters] answer in
+        InferAnswer(answer: answer, outputs: outputs, id: id, parameters: parameters).response()
+      }
+      // The JSON's length stands before it.
+      job.isWhole = !isBinary && outputs.tensors.contains(where: \.isBinary)
+      try run(job, for: exchange)
     }
   }
 

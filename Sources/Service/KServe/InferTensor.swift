@@ -24,7 +24,8 @@ struct InferTensor {
     let (shape, count) = try Self.shape(body, of: name)
     self.shape = shape
     let datatype = try body.string("datatype") ?? ""
-    if datatype == "BYTES" { try limits.check(texts: count) }
+    // Of token ids the rows.
+    try limits.check(texts: datatype == "BYTES" ? count : shape.first ?? 1)
     let size = datatype == "INT32" ? 4 : 8
     switch (datatype, binary) {
     case ("BYTES", let bytes?):

@@ -199,13 +199,13 @@ extension Service {
 struct KeptDocument: Sendable {
   let models: [String]
   let bytes: [UInt8]
-  let gzip: [UInt8]
+  let gzip: [UInt8]?
 
   init(version: String, models: [String]) {
     self.models = models
     var writer = JSONWriter()
     writer.value(OpenAPIDocument(version: version, models: models).value)
     bytes = writer.bytes
-    gzip = GzipEncoder()?.encode(bytes, .end) ?? []
+    gzip = GzipEncoder()?.encode(bytes, .end)
   }
 }

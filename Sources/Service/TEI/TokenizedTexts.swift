@@ -32,12 +32,13 @@ struct TokenizedTexts {
     let bytes = Array(text.utf8)
     let room = (limit - answerBytes - bytes.count) / AnswerSize.bytesOfToken
     let tokens: Tokenization
+    let reading = exchange.reading()
     do {
       tokens = try model.tokenizer.tokenize(
         .single(text), maxTokens: max(room, 2), truncation: .error, withSources: true,
-        isCancelled: { exchange.isOver })
+        mayRead: { reading.mayRead($0) })
     } catch .cancelled {
-      throw .deadlinePassed
+      throw reading.failure
     } catch {
       throw .answerTooLarge(
         "the answer would be over the limit of \(limit) bytes (max_output_bytes); send less text")

@@ -38,10 +38,10 @@ struct PredictBody {
       isRows = false
       if let members = Self.named(value) {
         for (name, value) in members.sorted(by: { $0.key < $1.key }) {
-          try columns.add(try Self.column(Self.list(value), name), name, of: model)
+          try columns.add(try Self.column(Self.list(value, limits), name), name, of: model)
         }
       } else {
-        try columns.add(try Self.column(Self.list(value), "text"), "text", of: model)
+        try columns.add(try Self.column(Self.list(value, limits), "text"), "text", of: model)
       }
     }
     inputs = try columns.inputs(of: model)
@@ -77,8 +77,12 @@ struct PredictBody {
   }
 
   /// A lone text stands for a list of it.
-  private static func list(_ value: JSONValue) -> [JSONValue] {
-    if case .array(let items) = value { items } else { [value] }
+  private static func list(
+    _ value: JSONValue, _ limits: BodyLimits
+  ) throws(ServiceError) -> [JSONValue] {
+    guard case .array(let items) = value else { return [value] }
+    try limits.check(texts: items.count)
+    return items
   }
 
   private static func column(
