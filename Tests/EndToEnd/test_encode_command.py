@@ -171,7 +171,7 @@ def test_broken_off_and_resumed(number, tmp_path):
     """At random moments, until it is done: the same bytes as in one go."""
     moments = random.Random(SEED)
     path = tmp_path / "many.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in LINES * 20) + "{}\n")
+    path.write_text("".join(json.dumps(line) + "\n" for line in LINES * 8) + "{}\n")
     arguments = ["encode", path, "--model", MODEL, "--part-size", "300", "--precision", "int8",
                  "--on-error", "skip"]  # fmt: skip
     assert run(*arguments, "-o", tmp_path / "whole").returncode == 0
@@ -213,7 +213,7 @@ def test_memory_does_not_grow_with_the_input(tmp_path):
 def test_progress_on_a_terminal(tmp_path):
     """A line that is written over, with the share done and the time left."""
     path = tmp_path / "texts.txt"
-    path.write_text("a fish\n" * 30_000)
+    path.write_text("a fish\n" * 15_000)
     said = said_on_a_terminal("encode", path, "-o", tmp_path / "out", "--model", MODEL, "--precision", "int8")
     shown = re.findall(r"\r(\d+) records, \d+ tokens/s, (\d+) %, (\d+):(\d\d):(\d\d) left", said)
     assert len(shown) > 1 and [int(line[0]) for line in shown] == sorted(int(line[0]) for line in shown)

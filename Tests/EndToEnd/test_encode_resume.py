@@ -152,7 +152,7 @@ def test_other_options(begun, tmp_path, arguments):
 
 def test_two_at_once(tmp_path):
     path = tmp_path / "texts.jsonl"
-    path.write_text(records(count=20_000))
+    path.write_text(records(count=10_000))
     command = [BINARY, "encode", "--model", MODEL, "-o", tmp_path / "out", path, "--part-size", "50"]
     first = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
@@ -183,7 +183,7 @@ def test_two_at_once(tmp_path):
 def test_broken_off_at_random_and_changed_in_between(tmp_path, capsys):
     """Kill it anywhere, change a record that is done, or none: refused, or the bytes of one run."""
     moments = random.Random(SEED)
-    path, whole = tmp_path / "texts.jsonl", records(count=4000)
+    path, whole = tmp_path / "texts.jsonl", records(count=2000)
     path.write_text(whole)
     options = ["--part-size", 200, "--precision", "int8", "--max-tokens", 16]
     encode(tmp_path / "whole", path, *options)
@@ -200,7 +200,7 @@ def test_broken_off_at_random_and_changed_in_between(tmp_path, capsys):
         parts = len(list((tmp_path / "out").glob("part-*.npy")))
         if parts and moments.random() < 0.5:
             changed = moments.randrange(parts * 200)
-            path.write_text(records(changed, count=4000))
+            path.write_text(records(changed, count=2000))
             encode(tmp_path / "out", path, *options, status=1)
             path.write_text(whole)
             told += 1
