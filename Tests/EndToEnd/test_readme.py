@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from server import BINARY, PATIENCE, ROOT, run
 
@@ -71,6 +72,12 @@ def test_an_index_of_texts(server, tmp_path):
     program = program.replace("localhost:8080", f"{server.host}:{server.port}")
     shown = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert shown.stdout == "a goldfish on a bike\n"
+    [parquet] = re.findall(r"`(pyarrow\.parquet\.write_table\(.*?\))`", README)
+    program += f"import pyarrow, pyarrow.parquet\n{parquet}\n"
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
+    written = pyarrow.parquet.read_table(tmp_path / "index.parquet")["vector"].to_pylist()
+    [part] = (tmp_path / "index").glob("part-*.npy")
+    assert np.array_equal(np.array(written, np.float32), np.load(part))
 
 
 def test_which_key(server):
