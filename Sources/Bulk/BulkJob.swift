@@ -129,7 +129,13 @@ public struct BulkJob {
         "\(layout.path(ofPart: number)) was made of other records than the input has now: choose "
           + "another folder, or empty that one")
     }
+    guard policy == .skip || summary.skipped == 0 else {
+      throw BulkError(
+        "\(layout.path(ofPart: number)) leaves out \(summary.skipped) records, and --on-error is "
+          + "stop: ask for --on-error skip, or mend the input and choose another folder")
+    }
     progress.skipped += summary.skipped
+    try checkSkipped()
     return count
   }
 
@@ -191,12 +197,16 @@ public struct BulkJob {
         reportSkipped("\(record.place): left out: \(reason)")
         try part.skip(record, reason)
         progress.skipped += 1
-        guard progress.skipped <= mostSkipped else {
-          throw BulkError(
-            "\(progress.skipped) records cannot be encoded and --max-skipped is \(mostSkipped): "
-              + "mend the input")
-        }
+        try checkSkipped()
       }
+    }
+  }
+
+  private func checkSkipped() throws(BulkError) {
+    guard progress.skipped <= mostSkipped else {
+      throw BulkError(
+        "\(progress.skipped) records cannot be encoded and --max-skipped is \(mostSkipped): mend "
+          + "the input")
     }
   }
 

@@ -24,7 +24,8 @@ struct JSONArrayReader {
       if try blanks() == UInt8(ascii: "]") { return try end() }
     }
     _ = try blanks()
-    let item = (bytes: try itemBytes(), line: lineNumber)
+    let line = lineNumber
+    let item = (bytes: try itemBytes(), line: line)
     switch try blanks() {
     case UInt8(ascii: ","): _ = try input.nextByte()
     case UInt8(ascii: "]"): _ = try end()

@@ -10,6 +10,8 @@ public final class JobFolder {
   private let spoolPath: String
   /// Holds the lock, for as long as this object lives.
   private let descriptor: Int32
+  /// Whether the folder was not there before.
+  private let isNew: Bool
 
   private var descriptionPath: String { "\(path)/job.json" }
 
@@ -24,22 +26,38 @@ public final class JobFolder {
     self.path = path
     self.members = members
     spoolPath = "\(path)/.job.\(shard?.index ?? 0)"
-    guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else {
-      throw BulkError("\(path) cannot be made: \(errorText())")
-    }
-    descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw BulkError("\(path) cannot be opened: \(errorText())") }
-    // A file system without locks has none to wait for.
-    if flock(descriptor, (shard == nil ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0, errno == EWOULDBLOCK {
-      throw BulkError(
-        "another encode writes to \(path): wait for its end, or give each process a --shard")
-    }
+    (descriptor, isNew) = try Self.locked(path, shard == nil ? LOCK_EX : LOCK_SH)
     try check()
   }
 
+  /// Opens the folder and locks it.
+  private static func locked(
+    _ path: String, _ lock: Int32
+  ) throws(BulkError) -> (descriptor: Int32, isNew: Bool) {
+    while true {
+      let isNew = unsafe mkdir(path, 0o755) == 0
+      guard isNew || errno == EEXIST else {
+        throw BulkError("\(path) cannot be made: \(errorText())")
+      }
+      let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      // Another process whose start failed may have removed it.
+      if descriptor < 0, errno == ENOENT { continue }
+      guard descriptor >= 0 else { throw BulkError("\(path) cannot be opened: \(errorText())") }
+      // A file system without locks has none to wait for.
+      if flock(descriptor, lock | LOCK_NB) != 0, errno == EWOULDBLOCK {
+        close(descriptor)
+        throw BulkError(
+          "another encode writes to \(path): wait for its end, or give each process a --shard")
+      }
+      if isOpen(descriptor, as: path) { return (descriptor, isNew) }
+      close(descriptor)
+    }
+  }
+
   deinit {
-    // Only a folder with nothing in it goes: a start that failed leaves none behind.
-    unsafe rmdir(path)
+    // A start that failed leaves no folder behind, unless it was there before, something is in it
+    // or another process has it open.
+    if isNew, flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unsafe rmdir(path) }
     close(descriptor)
   }
 

@@ -4,8 +4,10 @@ import Glibc
 final class LineReader {
   enum Line {
     case bytes([UInt8])
-    /// Longer than `limit`; it was read past and is gone. `quotes`: how many it had.
-    case tooLong(quotes: Int)
+    /// Longer than `limit`; it was read past and is gone.
+    case tooLong
+
+    var isTooLong: Bool { if case .tooLong = self { true } else { false } }
   }
 
   private let input: InputBytes
@@ -30,26 +32,28 @@ final class LineReader {
   }
 
   /// The next line without its end (LF or CR LF); nil after the last.
-  func next() throws(BulkError) -> Line? {
+  ///
+  /// - Parameter visit: gets all bytes of the line but the LF, piece by piece, one that is too long
+  ///   too.
+  func next(_ visit: (ArraySlice<UInt8>) -> Void = { _ in }) throws(BulkError) -> Line? {
     var line: [UInt8] = []
     var hasBegun = false
     var isTooLong = false
-    var quotes = 0
     while try fill() {
       hasBegun = true
       let end = piece[position...].firstIndex(of: UInt8(ascii: "\n"))
       let part = piece[position..<(end ?? piece.count)]
+      visit(part)
       if !isTooLong, line.count + part.count > limit {
         isTooLong = true
-        quotes = Self.quotes(line[...])
         line = []
       }
-      if isTooLong { quotes += Self.quotes(part) } else { line += part }
+      if !isTooLong { line += part }
       position = end.map { $0 + 1 } ?? piece.count
       if end != nil { break }
     }
     guard hasBegun else { return nil }
-    if isTooLong { return .tooLong(quotes: quotes) }
+    if isTooLong { return .tooLong }
     if line.last == UInt8(ascii: "\r") { line.removeLast() }
     return .bytes(line)
   }
@@ -62,10 +66,6 @@ final class LineReader {
     guard let byte = try peek() else { return nil }
     position += 1
     return byte
-  }
-
-  static func quotes(_ bytes: ArraySlice<UInt8>) -> Int {
-    bytes.reduce(0) { $1 == UInt8(ascii: "\"") ? $0 + 1 : $0 }
   }
 
   /// False at the end.

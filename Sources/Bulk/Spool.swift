@@ -1,5 +1,12 @@
 import Glibc
 
+/// Whether a path still leads to what was opened, and not to another file or to nothing.
+func isOpen(_ descriptor: Int32, as path: String) -> Bool {
+  var (opened, named) = (stat(), stat())
+  return unsafe fstat(descriptor, &opened) == 0 && stat(path, &named) == 0
+    && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
+}
+
 /// Bytes on their way to a file of the output folder. Under its own name, which begins with a dot,
 /// until all is there; then at once under the name that it is for.
 final class Spool {
@@ -13,14 +20,25 @@ final class Spool {
 
   init(path: String) throws(BulkError) {
     self.path = path
-    descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw BulkError("\(path) cannot be written: \(errorText())") }
-    // What a process that is gone left behind is written over; what another one writes is not.
-    if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
-      throw BulkError("another encode writes \(path): give each process its own --shard")
-    }
+    descriptor = try Self.locked(path)
     guard ftruncate(descriptor, 0) == 0 else {
       throw BulkError("\(path) cannot be written: \(errorText())")
+    }
+  }
+
+  /// Opens the file and locks it. What a process that is gone left behind is written over; what
+  /// another one writes is not.
+  private static func locked(_ path: String) throws(BulkError) -> Int32 {
+    while true {
+      let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+      guard descriptor >= 0 else { throw BulkError("\(path) cannot be written: \(errorText())") }
+      if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+        close(descriptor)
+        throw BulkError("another encode writes \(path): give each process its own --shard")
+      }
+      // Another process may have finished and renamed the file since it was opened: it is a part now.
+      if isOpen(descriptor, as: path) { return descriptor }
+      close(descriptor)
     }
   }
 

@@ -7,6 +7,8 @@ struct TableReader {
   private let name: String
   private let separator: UInt8
   private var lineNumber = 0
+  /// Lines to read again, the next one last.
+  private var returned: [[UInt8]] = []
   private var columnCount = 0
   private var textColumn = 0
   private var secondColumn: Int?
@@ -54,7 +56,6 @@ struct TableReader {
         input: checked.map { cells in
           secondColumn.map { .pair(cells[textColumn], cells[$0]) } ?? .single(cells[textColumn])
         }.mapError { reason in
-          // A quote that is not closed takes the lines behind it along.
           last == first
             ? reason : BadRecord("\(reason); with its quoted line ends it goes to line \(last)")
         }, line: first)
@@ -64,32 +65,53 @@ struct TableReader {
   /// One record's cells; nil at the end.
   private mutating func cells() throws(BulkError) -> Result<[String], BadRecord>? {
     let first = lineNumber + 1
-    var bytes: [UInt8] = []
+    var taken: [[UInt8]] = []
+    var byteCount = 0
     var isTooLong = false
-    var isInQuotes = false
-    var hasBegun = false
-    while let line = try lines.next() {
+    var quoting = Quoting(separator: separator)
+    while let line = try line(&quoting) {
       lineNumber += 1
-      // Two quotes within quotes end and begin again: that comes out right.
-      switch line {
-      case .tooLong(let quotes):
-        isTooLong = true
-        if quotes % 2 == 1 { isInQuotes.toggle() }
-      case .bytes(let part):
-        if LineReader.quotes(part[...]) % 2 == 1 { isInQuotes.toggle() }
-        if hasBegun { bytes.append(UInt8(ascii: "\n")) }
-        bytes += part
+      if case .bytes(let part) = line {
+        taken.append(part)
+        byteCount += part.count + 1
       }
-      hasBegun = true
-      isTooLong = isTooLong || bytes.count > RecordReader.maxRecordBytes
-      if isTooLong { bytes = [] }
-      guard isInQuotes else { return isTooLong ? .failure(RecordReader.tooLong) : parse(bytes) }
+      isTooLong = isTooLong || line.isTooLong || byteCount > RecordReader.maxRecordBytes
+      guard quoting.isOpen else {
+        if isTooLong { return .failure(RecordReader.tooLong) }
+        // The quote that was open all the way closes no cell: it is a stray one, and must not take
+        // other records along.
+        if quoting.isBroken, taken.count > 1 { return giveBack(behind: first, taken) }
+        return parse(Array(taken.joined(separator: [UInt8(ascii: "\n")])))
+      }
+      if isTooLong { break }
     }
-    guard hasBegun else { return nil }
+    guard lineNumber >= first else { return nil }
     // Whatever becomes of bad records: this one took all that follows along.
     throw BulkError(
-      "\(name):\(first): a quoted cell that begins in this record has no end: close the quote, or "
-        + "write each quote within a cell twice")
+      "\(name):\(first): a quoted cell that begins in this record has no end"
+        + (isTooLong ? " within \(RecordReader.maxRecordBytes >> 20) MiB" : "")
+        + ": close the quote, or write each quote within a cell twice")
+  }
+
+  private mutating func line(_ quoting: inout Quoting) throws(BulkError) -> LineReader.Line? {
+    if let line = returned.popLast() {
+      quoting.read(line[...])
+      return .bytes(line)
+    }
+    return try lines.next { quoting.read($0) }
+  }
+
+  /// Only the first of the lines is a bad record; the others are read again.
+  private mutating func giveBack(
+    behind first: Int, _ lines: [[UInt8]]
+  ) -> Result<[String], BadRecord> {
+    returned += lines.dropFirst().reversed()
+    let last = lineNumber
+    lineNumber = first
+    return .failure(
+      BadRecord(
+        "a quote opens a cell here, and the next one, in line \(last), does not close it: write "
+          + "each quote within a cell twice, and the cell in quotes"))
   }
 
   private func parse(_ record: [UInt8]) -> Result<[String], BadRecord> {

@@ -144,7 +144,7 @@ struct EncodeCommand: ParsableCommand {
       inputs.isEmpty ? ["-"] : inputs, format: inputFormat, fields: fields)
     let source = try server.map(remoteSource) ?? localSource()
     let limit = seqLength ?? maxTokens ?? source.defaultMaxTokens
-    guard (3...source.positionCount).contains(limit) else {
+    guard limit >= 3, limit <= source.positionCount else {
       throw ValidationError(
         "--max-tokens and --seq-length are 3 to \(source.positionCount), the model's")
     }
@@ -218,18 +218,26 @@ struct EncodeCommand: ParsableCommand {
     ]
   }
 
-  /// The digest of an encoder's numbers for a text.
+  /// The digest of an encoder's numbers for the first of these texts that it does not refuse as too
+  /// long; the last one is one token.
   private static func fingerprint(_ encoder: some RecordEncoder) throws -> String {
-    let text = "Improve the physical fitness of your goldfish by getting him a bicycle"
-    let digest = try Digest()
-    for result in try encoder.encode([.single(text)]) {
-      guard let sequence = try? result.get().sequence else { continue }
-      let blocks = sequence.blocks.sorted { $0.key < $1.key }.map(\.value)
-      for numbers in [sequence.pooled, sequence.sentence] + blocks {
-        try digest.add(numbers.map { String($0.bitPattern, radix: 16) }.joined(separator: ","))
+    var refusal = ""
+    for text in ["Improve the physical fitness of your goldfish by getting him a bicycle", "a"] {
+      guard let result = try encoder.encode([.single(text)]).first else { continue }
+      switch result {
+      case .success(let record):
+        let digest = try Digest()
+        let blocks = record.sequence.blocks.sorted { $0.key < $1.key }.map(\.value)
+        for numbers in [record.sequence.pooled, record.sequence.sentence] + blocks {
+          try digest.add(numbers.map { String($0.bitPattern, radix: 16) }.joined(separator: ","))
+        }
+        return try digest.hexadecimal()
+      case .failure(let reason): refusal = reason.description
       }
     }
-    return try digest.hexadecimal()
+    throw BulkError(
+      "the service does not encode the text \"a\", by whose numbers its weights are known again: "
+        + refusal)
   }
 
   /// Reads everything and encodes nothing.

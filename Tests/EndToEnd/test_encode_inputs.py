@@ -143,8 +143,46 @@ def test_what_a_stray_quote_takes_along_is_told(tmp_path):
     path = tmp_path / "texts.csv"
     path.write_text('text\na\n"b\nc\nd"e\nf\n')
     said = encode(tmp_path / "out", path, "--on-error", "skip")
-    assert "texts.csv:3: left out: something follows a quoted cell" in said and "goes to line 5" in said
-    assert len(vectors(tmp_path / "out")) == 2
+    assert "texts.csv:3: left out: a quote opens a cell here, and the next one, in line 5, does not" in said
+    assert "texts.csv:5: left out: a quote within a cell that is not quoted" in said
+    assert len(vectors(tmp_path / "out")) == 3
+
+
+def rows(folder):
+    return json.loads((folder / "part-00000.records.json").read_text())["records"]
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_a_stray_quote_spoils_its_line_alone(separator, tmp_path):
+    """Wherever the next quote is, and whether that is an odd one."""
+    lines = ["a"] * 3000
+    strays = {5: f'5" disk{separator}x', 1000: f'"5 disk{separator}x', 2000: f'x{separator}5" "disk"',
+              2500: f'"5" disk{separator}x', 2900: f'"x"{separator}"y" z{separator}"'}  # fmt: skip
+    table = [f"text{separator}id"] + [strays.get(number, f"a{separator}{number}") for number in range(len(lines))]
+    quoted = f'"two\nlines, ""quoted"""{separator}"7"\n'
+    path = tmp_path / ("texts.csv" if separator == "," else "texts.tsv")
+    path.write_text(quoted.join(["\n".join(table) + "\n", ""]))
+    options = ["--id-field", "id", "--max-tokens", 3, "--precision", "int8"]
+    encode(tmp_path / "few", path, *options, "--on-error", "skip", "--max-skipped", len(strays) - 1, status=1)
+    said = encode(tmp_path / "out", path, *options, "--on-error", "skip", "--max-skipped", len(strays))
+    assert rows(tmp_path / "out") == [str(number) for number in range(len(lines)) if number not in strays] + ["7"]
+    for number in strays:
+        assert f"{path.name}:{number + 2}: left out" in said
+
+
+def test_a_quote_that_takes_everything_along_ends_the_run(tmp_path):
+    """A cell of many lines that is too long: how many records that were is not known."""
+    path = tmp_path / "texts.csv"
+    path.write_text('text\n"a\n' + "b\n" * (5 << 20) + 'c"\nd\n')
+    said = encode(tmp_path / "out", path, "--on-error", "skip", status=1)
+    assert "texts.csv:2: a quoted cell that begins in this record has no end within 8 MiB" in said
+
+
+def test_a_bad_item_is_named_by_its_first_line(tmp_path):
+    path = tmp_path / "texts.json"
+    path.write_text('["a",\n{\n"body":\n"b"\n}\n,\n"c"]')
+    said = encode(tmp_path / "out", path, "--on-error", "skip")
+    assert "texts.json:2: left out" in said
 
 
 @pytest.mark.parametrize(("most", "status"), [(0, 1), (2, 1), (3, 0), (None, 0)])

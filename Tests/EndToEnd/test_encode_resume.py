@@ -1,5 +1,6 @@
 """`bert-server encode` goes on where it was, but only with what it had begun with."""
 
+import fcntl
 import json
 import os
 import random
@@ -242,3 +243,103 @@ def test_another_model_behind_the_service(tmp_path, log):
     with Server(model=other, log=log) as server:
         done = run("encode", "-o", tmp_path / "out", "--server", server.url, path, *PART)
         assert done.returncode == 1 and "another job" in done.stderr
+
+
+def test_what_an_earlier_run_left_out_counts(tmp_path):
+    """Run again with a smaller limit, or with none left out allowed, the folder is refused."""
+    path = tmp_path / "texts.jsonl"
+    path.write_text("".join("{\n" if number % 2 else '"a"\n' for number in range(20)))
+    arguments = [path, "--part-size", 4]
+    encode(tmp_path / "out", *arguments, "--on-error", "skip")
+    said = encode(tmp_path / "out", *arguments, "--on-error", "skip", "--max-skipped", 9, status=1)
+    assert "10 records cannot be encoded and --max-skipped is 9" in said
+    encode(tmp_path / "out", *arguments, "--on-error", "skip", "--max-skipped", 10)
+    said = encode(tmp_path / "out", *arguments, status=1)
+    assert "part-00000.npy leaves out 2 records, and --on-error is stop" in said
+
+
+# What another process does between this one's open(2) and flock(2) of the file that it writes.
+OTHER_PROCESS = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+int flock(int file, int operation) {
+  static int done;
+  char link[64], path[4096], part[4096];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+  ssize_t count = readlink(link, path, sizeof path - 1);
+  path[count < 0 ? 0 : count] = 0;
+  char *name = strstr(path, "/.part-00000.whole");
+  if (name && !done++) {
+    snprintf(part, sizeof part, "%.*s/part-00000.npy", (int)(name - path), path);
+    int other = dup(file);
+    if (write(other, "finished", 8) != 8 || rename(path, part)) return -1;
+    close(other);
+  }
+  return ((int (*)(int, int))dlsym(RTLD_NEXT, "flock"))(file, operation);
+}
+"""
+
+
+def test_a_part_that_another_process_finishes_meanwhile(tmp_path):
+    """It is not what this process empties."""
+    (tmp_path / "other.c").write_text(OTHER_PROCESS)
+    library = tmp_path / "other.so"
+    subprocess.run(["clang", "-shared", "-fPIC", "-o", library, tmp_path / "other.c", "-ldl"], check=True)
+    path = tmp_path / "texts.jsonl"
+    path.write_text(records())
+    encode(tmp_path / "whole", path)
+    done = run("encode", "--model", MODEL, "-o", tmp_path / "out", path, environment={"LD_PRELOAD": str(library)})
+    assert done.returncode == 0, done.stderr
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_folder_that_was_there_stays(tmp_path):
+    """A start that fails removes what it made itself, and nothing else."""
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("{\n")
+    folder = tmp_path / "out"
+    encode(folder, bad, status=1)
+    assert not folder.exists()
+    folder.mkdir()
+    encode(folder, bad, status=1)
+    assert folder.is_dir()
+
+
+def test_a_folder_that_another_process_has_open_stays(tmp_path):
+    folder, bad = tmp_path / "out", tmp_path / "bad.jsonl"
+    os.mkfifo(bad)
+    command = [BINARY, "encode", "--model", MODEL, "-o", folder, "--shard", "0/2", bad]
+    first = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+    with bad.open("w") as pipe:
+        while not folder.exists():
+            assert first.poll() is None
+            time.sleep(0.01)
+        # Another shard that has not written yet.
+        other = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(other, fcntl.LOCK_SH)
+        pipe.write("{\n")
+    assert first.wait() == 1
+    assert folder.is_dir()
+    os.close(other)
+
+
+def test_a_model_that_refuses_the_sample_is_known_too(tmp_path, log):
+    """Limits under which the long sample is refused: another model is noticed all the same."""
+    path = tmp_path / "texts.jsonl"
+    path.write_text(records())
+    arguments = [path, *PART, "--truncate", "error", "--max-tokens", 8]
+    with Server(log=log) as server:
+        assert run("encode", "-o", tmp_path / "out", "--server", server.url, *arguments).returncode == 0
+    (tmp_path / "out" / "part-00003.npy").unlink()
+    other = tmp_path / MODEL.name
+    shutil.copytree(MODEL, other)
+    with (other / "model.safetensors").open("r+b") as file:
+        file.seek(-2000, os.SEEK_END)
+        file.write(np.full(100, 0.25, np.float32).tobytes())
+    with Server(model=other, log=log) as server:
+        done = run("encode", "-o", tmp_path / "out", "--server", server.url, *arguments)
+        assert done.returncode == 1 and "its answer_sha256 is" in done.stderr
