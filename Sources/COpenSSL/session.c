@@ -184,6 +184,10 @@ ssize_t tls_send(struct tls_session *session, const void *first, size_t first_co
 
 bool tls_is_full(const struct tls_session *session) { return session->is_full; }
 
+bool tls_wants_write(const struct tls_session *session) {
+  return SSL_want_write(session->ssl);
+}
+
 void tls_end_output(struct tls_session *session) {
   if (session->has_failed || !tls_is_established(session)) return;
   ERR_clear_error();

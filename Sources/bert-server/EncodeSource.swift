@@ -78,7 +78,7 @@ extension EncodeCommand {
     guard let hiddenSize = size("shape", "hidden_size", Limits.hiddenSize),
       let blockCount = size("shape", "blocks", Limits.blockCount),
       let positionCount = size("shape", "positions", Limits.positionCount),
-      let maxTokens = size("limits", "max_tokens", 1...positionCount),
+      let maxTokens = size("limits", "max_tokens", 3...positionCount),
       case .array(let keys)? = info["output_keys"]
     else { throw BulkError("\(url) is not a bert-server: its /info has no shape") }
     return EncodeSource(

@@ -1,6 +1,7 @@
 import Bulk
 import COpenSSL
 import Glibc
+import JSON
 import UntrustedInput
 
 /// Asks a service, a connection a request.
@@ -10,10 +11,13 @@ import UntrustedInput
 struct HTTPClient: @unchecked Sendable {
   struct Answer {
     var status = 0
-    /// Names in lower case.
-    var fields: [String: String] = [:]
+    /// Names in lower case. Neither names nor values are compared as `String`: see `RawText`.
+    var fields: [RawText: RawText] = [:]
     var body: [UInt8] = []
   }
+
+  /// Bytes of a status line and the fields.
+  private static let maxHeadBytes = 64 << 10
 
   private let host: String
   private let port: String
@@ -25,19 +29,22 @@ struct HTTPClient: @unchecked Sendable {
   private let key: String?
   /// Seconds that a connection may say nothing.
   private let patience: Int
+  /// Seconds that a request may take in all.
+  private let timeLimit: Int
   /// Nil: plain. Never freed: it lives as long as the command.
   private let tls: OpaquePointer?
 
   /// - Parameters:
-  ///   - patience: seconds that a connection may say nothing.
+  ///   - timeLimit: seconds that a request may take.
   ///   - tls: a client's context, or nil for plain HTTP.
-  init(host: String, port: String, patience: Int, tls: OpaquePointer? = nil) {
+  init(host: String, port: String, timeLimit: Int, tls: OpaquePointer? = nil) {
     self.host = host
     self.port = port
     authority = "\(host):\(port)"
     prefix = ""
     key = nil
-    self.patience = patience
+    self.timeLimit = min(timeLimit, 86_400)
+    patience = self.timeLimit
     unsafe self.tls = unsafe tls
   }
 
@@ -68,6 +75,7 @@ struct HTTPClient: @unchecked Sendable {
     }
     self.key = key
     patience = 120
+    timeLimit = 600
     var fault = tls_fault()
     unsafe tls = isSecure ? unsafe tls_client_context(&fault) : nil
     if isSecure, unsafe tls == nil { throw BulkError("there is no memory left for TLS") }
@@ -80,42 +88,42 @@ struct HTTPClient: @unchecked Sendable {
   /// The whole answer; nil if there was none, or not all of it.
   ///
   /// - Parameter maxAnswerBytes: of the head and the body together.
-  /// - Throws: `BulkError` if the service's certificate is not to be trusted, or its answer is not
-  ///   HTTP.
+  /// - Throws: `BulkError` if the service's certificate is not to be trusted, its answer is not HTTP, or
+  ///   it takes longer than the limit.
   func ask(
     _ method: String, _ path: String, body: [UInt8] = [], maxAnswerBytes: Int = 1 << 20
   ) throws(BulkError) -> Answer? {
-    guard let socket = connected() else { return nil }
-    defer { close(socket) }
-    var session: OpaquePointer?
-    defer { if let session = unsafe session { unsafe tls_session_free(session) } }
-    if let tls = unsafe tls {
-      unsafe session = tls_session_new(tls, socket)
-      guard let session = unsafe session, unsafe tls_expect(session, host) else { return nil }
-    }
+    guard let connection = connected() else { return nil }
     var head =
       "\(method) \(prefix)\(path) HTTP/1.1\r\nHost: \(authority)\r\nConnection: close\r\n"
     if let key { head += "Authorization: Bearer \(key)\r\n" }
     if method == "POST" {
       head += "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n"
     }
-    guard unsafe Self.send(Array((head + "\r\n").utf8) + body, to: socket, session),
-      let bytes = unsafe Self.receive(from: socket, session, limit: maxAnswerBytes)
-    else {
-      guard let session = unsafe session, unsafe tls_is_distrusted(session) else { return nil }
-      throw BulkError(
-        "the certificate of \(authority) is not trusted: \(unsafe String(cString: tls_reason(session))); "
-          + "if its authority is your own, name its file in SSL_CERT_FILE")
+    do throws(ClientConnection.Failure) {
+      try connection.send(Array((head + "\r\n").utf8) + body)
+    } catch {
+      return try none(connection, error)
     }
-    guard bytes.count <= maxAnswerBytes else {
-      throw BulkError(
-        "the service at \(authority) sent more than the \(maxAnswerBytes) bytes that its answer "
-          + "may have")
-    }
-    return try parse(bytes, limit: maxAnswerBytes)
+    return try receive(from: connection, limit: maxAnswerBytes)
   }
 
-  private func connected() -> Int32? {
+  /// What a connection that failed means for the caller: nil, if the request may be sent again.
+  private func none(
+    _ connection: ClientConnection, _ failure: ClientConnection.Failure
+  ) throws(BulkError) -> Answer? {
+    if case .late = failure {
+      throw BulkError(
+        "the service at \(authority) took more than \(timeLimit) s for a request and its answer")
+    }
+    guard let reason = connection.distrust else { return nil }
+    throw BulkError(
+      "the certificate of \(authority) is not trusted: \(reason); if its authority is your own, name "
+        + "its file in SSL_CERT_FILE")
+  }
+
+  private func connected() -> ClientConnection? {
+    let deadline = ContinuousClock.now + .seconds(timeLimit)
     var hints = unsafe addrinfo()
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     var found: UnsafeMutablePointer<addrinfo>?
@@ -123,84 +131,77 @@ struct HTTPClient: @unchecked Sendable {
     defer { unsafe freeaddrinfo(found) }
     var next = unsafe found
     while let address = unsafe next {
-      let socket = unsafe socket(
-        address.pointee.ai_family, address.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
-      var limit = timeval(tv_sec: patience, tv_usec: 0)
-      let size = socklen_t(MemoryLayout<timeval>.size)
-      unsafe setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
-      unsafe setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
-      if unsafe connect(socket, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 {
-        return socket
+      if let connection = unsafe ClientConnection(
+        address.pointee, host: host, patience: patience, until: deadline, tls: tls)
+      {
+        return connection
       }
-      close(socket)
       unsafe next = address.pointee.ai_next
     }
     return nil
   }
 
-  private static func send(
-    _ bytes: [UInt8], to socket: Int32, _ session: OpaquePointer?
-  ) -> Bool {
-    var start = 0
-    while start < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes { bytes in
-        let rest = unsafe bytes.baseAddress?.advanced(by: start)
-        if let session = unsafe session {
-          return unsafe tls_send(session, rest, bytes.count - start, nil, 0)
-        }
-        return unsafe Glibc.send(socket, rest, bytes.count - start, Int32(MSG_NOSIGNAL))
-      }
-      guard count > 0 else { return false }
-      start += count
-    }
-    return true
-  }
-
-  /// Everything up to the end, or a little more than the limit; nil if it breaks off.
-  private static func receive(
-    from socket: Int32, _ session: OpaquePointer?, limit: Int
-  ) -> [UInt8]? {
+  /// The answer, up to the connection's end.
+  private func receive(
+    from connection: ClientConnection, limit: Int
+  ) throws(BulkError) -> Answer? {
     var bytes: [UInt8] = []
+    var headEnd: Int?
     var piece = [UInt8](repeating: 0, count: 64 << 10)
     while true {
-      let capacity = piece.count
-      let count =
-        if let session = unsafe session {
-          unsafe tls_receive(session, &piece, capacity)
-        } else {
-          unsafe recv(socket, &piece, capacity, 0)
-        }
-      if count == 0 { return bytes }
-      guard count > 0 else { return nil }
+      let count: Int
+      do throws(ClientConnection.Failure) {
+        count = try connection.receive(into: &piece)
+      } catch {
+        return try none(connection, error)
+      }
+      if count == 0 { break }
+      // The blank line may have begun before.
+      let unread = max(0, bytes.count - 3)
       bytes += piece[..<count]
-      if bytes.count > limit { return bytes }
+      if headEnd == nil { headEnd = Self.blankLine(in: bytes[unread...]) }
+      guard headEnd ?? bytes.count <= Self.maxHeadBytes else {
+        throw BulkError(
+          "the service at \(authority) sent an HTTP answer whose head is longer than "
+            + "\(Self.maxHeadBytes) bytes")
+      }
+      guard bytes.count <= limit else {
+        throw BulkError(
+          "the service at \(authority) sent more than the \(limit) bytes that its answer may have")
+      }
+    }
+    guard let headEnd else { return nil }
+    return try parse(bytes, headEnd: headEnd, limit: limit)
+  }
+
+  private static func blankLine(in bytes: ArraySlice<UInt8>) -> Int? {
+    bytes.indices.dropLast(3).first {
+      bytes[$0] == 13 && bytes[$0 + 1] == 10 && bytes[$0 + 2] == 13 && bytes[$0 + 3] == 10
     }
   }
 
   /// Nil for what is not whole.
-  private func parse(_ bytes: [UInt8], limit: Int) throws(BulkError) -> Answer? {
-    guard
-      let end = bytes.indices.dropLast(3).first(where: {
-        bytes[$0] == 13 && bytes[$0 + 1] == 10 && bytes[$0 + 2] == 13 && bytes[$0 + 3] == 10
-      })
-    else { return nil }
-    let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n")
-    let words = lines.first?.split(separator: " ") ?? []
-    guard words.count >= 2, let status = Untrusted<Int>(words[1])?.within(100...999) else {
+  private func parse(
+    _ bytes: [UInt8], headEnd: Int, limit: Int
+  ) throws(BulkError) -> Answer? {
+    let lines = RawText(String(decoding: bytes[..<headEnd], as: UTF8.self)).split(10)
+    let words = (lines[0].dropping(suffix: "\r") ?? lines[0]).split(32)
+    guard words.count >= 2, let status = Untrusted<Int>(words[1].string)?.within(100...999) else {
       throw malformed("status line")
     }
     var answer = Answer(status: status)
     for line in lines.dropFirst() {
-      guard let colon = line.firstIndex(of: ":") else { continue }
-      let value = line[line.index(after: colon)...].drop { $0 == " " }
-      answer.fields[line[..<colon].lowercased()] = String(value)
+      let parts = line.split(UInt8(ascii: ":"), maxSplits: 1)
+      guard parts.count == 2 else { continue }
+      let value = parts[1].dropping(suffix: "\r") ?? parts[1]
+      answer.fields[parts[0].asciiLowercased] = value.trimmed
     }
-    let body = bytes[(end + 4)...]
-    if answer.fields["transfer-encoding"]?.lowercased() == "chunked" {
+    let body = bytes[(headEnd + 4)...]
+    if answer.fields["transfer-encoding"]?.asciiLowercased == "chunked" {
       guard let whole = try unchunked(body, limit: limit) else { return nil }
       answer.body = whole
     } else {
-      guard let claimed = answer.fields["content-length"].flatMap({ Untrusted<UInt64>($0) }),
+      guard let claimed = answer.fields["content-length"].flatMap({ Untrusted<UInt64>($0.string) }),
         let length = claimed.within(body.count...limit)
       else { throw malformed("Content-Length") }
       guard length == body.count else { return nil }

@@ -55,7 +55,7 @@ struct HealthcheckCommand: ParsableCommand {
       if unsafe context == nil { return nil }
     }
     let client = unsafe HTTPClient(
-      host: "127.0.0.1", port: String(port), patience: timeout, tls: context)
+      host: "127.0.0.1", port: String(port), timeLimit: timeout, tls: context)
     return try? client.ask("GET", "/health/ready")?.status
   }
 }

@@ -105,7 +105,7 @@ struct RemoteRecordEncoder: RecordEncoder {
           answer.map { "the service answers \($0.status): \(Self.message($0))" }
             ?? "the service at \(client.authority) does not answer")
       }
-      let asked = answer?.fields["retry-after"].flatMap { Untrusted<UInt64>($0) }
+      let asked = answer?.fields["retry-after"].flatMap { Untrusted<UInt64>($0.string) }
       let retryAfter = asked.map { Double($0.within(0...30) ?? 30) } ?? 0
       usleep(UInt32(max(wait, retryAfter) * 1e6))
       wait = min(30, wait * 2)

@@ -5,6 +5,7 @@ import itertools
 import json
 import socketserver
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -68,6 +69,11 @@ def encoded(numbers=4, key="default", **changes):
     return http({"outputs": {key: values}, "lengths": [3], "truncated": [False]} | changes)
 
 
+def described_head(line):
+    """An answer whose head has one more line."""
+    return described().replace(b"\r\n", b"\r\n" + line + b"\r\n", 1)
+
+
 LARGE = [2**31, 2**32, 2**63 - 1, 2**63, 2**64, -1, 0, -(2**63)]
 CHUNKED = b"Transfer-Encoding: chunked"
 
@@ -89,6 +95,12 @@ CHUNKED = b"Transfer-Encoding: chunked"
         (described(), encoded(key="x"), "is not one of bert-server's /encode"),
         (described(), itertools.chain([b"HTTP/1.1 200 OK\r\n\r\n"], itertools.repeat(bytes(65536))),
          "bytes that its answer may have"),
+        (described(positions=1, max_tokens=1), b"", "its /info has no shape"),
+        (described(positions=2, max_tokens=2), b"", "its /info has no shape"),
+        (described(max_tokens=2), b"", "its /info has no shape"),
+        (described_head(b"a" * 70000 + b": b"), b"", "whose head is longer than 65536 bytes"),
+        (itertools.chain([b"HTTP/1.1 200 OK\r\n"], itertools.repeat(b"a: b\r\n" * 9000)), b"",
+         "whose head is longer than 65536 bytes"),
     ],
 )  # fmt: skip
 def test_a_hostile_service(info, answer, words, tmp_path):
@@ -105,3 +117,33 @@ def test_a_service_that_says_the_least(tmp_path):
         done = run("encode", "-o", tmp_path / "out", "--server", service.url, standard_input="a\n")
     assert done.returncode == 0, done.stderr
     assert np.load(tmp_path / "out" / "part-00000.npy").tolist() == [[0.0] * 4]
+
+
+@pytest.mark.parametrize("count", [15_000, 240_000])
+@pytest.mark.parametrize("where", ["name", "value"])
+def test_fields_that_take_quadratic_time_to_compare(where, count, tmp_path):
+    """Combining marks out of their order: as `String` a megabyte of them is compared in hours."""
+    marks = ("\u0316\u0301" * count).encode()
+    line = b"a%s: b" % marks if where == "name" else b"Transfer-Encoding: a%s" % marks
+    answer = encoded().replace(b"\r\n", b"\r\n" + line + b"\r\n", 1)
+    with HostileService(info=described_head(line), encode=answer) as service:
+        done = run("encode", "-o", tmp_path / "out", "--server", service.url, standard_input="a\n", timeout=60)
+    if count == 15_000:
+        assert done.returncode == 0, done.stderr
+    else:
+        assert done.returncode == 1 and "whose head is longer than 65536 bytes" in done.stderr, done.stderr
+
+
+def test_a_service_that_sends_a_byte_now_and_then():
+    """Each byte comes in time; the answer does not."""
+
+    def bytes_now_and_then():
+        yield b"HTTP/1.1 200 OK\r\n"
+        while True:
+            time.sleep(0.2)
+            yield b"a"
+
+    with HostileService(**{"health/ready": bytes_now_and_then()}) as service:
+        port = service.server_address[1]
+        done = run("healthcheck", "--port", port, "--timeout", 1, timeout=60)
+    assert done.returncode == 1 and "it does not answer" in done.stderr, done.stderr

@@ -79,6 +79,10 @@ ssize_t tls_send(struct tls_session *_Nonnull session, const void *_Nullable fir
 /// Whether the socket took no more at the last `tls_send`.
 bool tls_is_full(const struct tls_session *_Nonnull session);
 
+/// Whether the last transfer, which would block, waits until the socket takes bytes and not until it has
+/// some.
+bool tls_wants_write(const struct tls_session *_Nonnull session);
+
 /// Tells the other end that nothing follows (close_notify), if there is a session to say it in.
 void tls_end_output(struct tls_session *_Nonnull session);
 
