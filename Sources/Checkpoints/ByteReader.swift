@@ -9,6 +9,9 @@ struct ByteReader {
   private(set) var offset: Int
   let end: Int
 
+  /// Bytes of a tensor's name, or of whatever else is looked up by its name.
+  static let maximumNameSize = 512
+
   /// - Precondition: the range lies inside the bytes.
   init(_ file: FileBytes, _ range: Range<Int>, tensor: String? = nil) {
     precondition(range.lowerBound >= file.start && range.upperBound <= file.range.upperBound)
@@ -76,6 +79,20 @@ struct ByteReader {
       throw malformed("a text that is not UTF-8", at: start)
     }
     return text
+  }
+
+  /// A name: ASCII, for a `String` of anything else is compared in time quadratic in its combining
+  /// marks, and two that differ may be equal.
+  mutating func name(_ count: Int) throws(CheckpointError) -> String {
+    let start = offset
+    guard count <= Self.maximumNameSize else {
+      throw malformed("a name of \(count) bytes, the most are \(Self.maximumNameSize)")
+    }
+    let name = try string(count)
+    guard name.utf8.allSatisfy({ $0 < 0x80 }) else {
+      throw malformed("the name \"\(name)\" is not ASCII", at: start)
+    }
+    return name
   }
 
   func malformed(_ reason: String, at position: Int? = nil) -> CheckpointError {

@@ -18,7 +18,7 @@ public struct Checkpoint: Sendable {
   /// What the folder tells of its tokens when it has no `tokenizer_config.json`; nil if nothing.
   public let lowercases: Bool?
   /// Whether `lowercases` is only what the vocabulary looks like.
-  public var guessesCase: Bool { format == .original && lowercases != nil }
+  public let guessesCase: Bool
   /// A vocabulary that is not where Hugging Face's folders have theirs.
   public let vocabularyPath: String?
   /// Keys of the output map that the folder's own framework gives; nil if that is no matter of the
@@ -46,20 +46,22 @@ public struct Checkpoint: Sendable {
       format = .huggingFace
       (configuration, tensors) = (model.configuration, model.tensors)
       files = model.files
-      (lowercases, vocabularyPath, keys, part) = (nil, nil, nil, nil)
+      (lowercases, guessesCase, vocabularyPath) = (nil, false, nil)
+      (keys, part) = (nil, nil)
     } else if SavedModelFolder.isPresent(in: folder) {
       let model = try SavedModelFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .savedModel
       (configuration, tensors) = (model.configuration, model.tensors)
       files = SavedModelFolder.files
-      (lowercases, vocabularyPath) = (model.lowercases, model.vocabularyPath)
-      (keys, part) = (model.keys, model.part)
+      (lowercases, guessesCase) = (model.lowercases, model.guessesCase)
+      (vocabularyPath, keys, part) = (model.vocabularyPath, model.keys, model.part)
     } else if OriginalFolder.isPresent(in: folder) {
       let model = try OriginalFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .original
       (configuration, tensors) = (model.configuration, model.tensors)
       files = OriginalFolder.files
-      (lowercases, vocabularyPath, keys, part) = (model.lowercases, nil, nil, nil)
+      (lowercases, guessesCase) = (model.lowercases, model.lowercases != nil)
+      (vocabularyPath, keys, part) = (nil, nil, nil)
     } else {
       throw .unknownFormat(folder)
     }

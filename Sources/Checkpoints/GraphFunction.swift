@@ -23,25 +23,21 @@ struct GraphFunction {
   init(_ name: String, _ file: FileBytes, _ range: Range<Int>) throws(CheckpointError) {
     self.name = name
     self.file = file
-    func text(_ range: Range<Int>) throws(CheckpointError) -> String {
-      var reader = ByteReader(file, range)
-      return try reader.string(range.count)
-    }
     var arguments: [String] = []
     var outputs: [String] = []
     var returned: [String: String] = [:]
     var nodes: [String: Node] = [:]
     // FunctionDef.signature: OpDef.input_arg and output_arg, ArgDef.name
     try ProtobufMessage.forEach([1, 2], in: file, range) { (argument) throws(CheckpointError) in
-      arguments.append(try ProtobufMessage.string(1, in: file, argument))
+      arguments.append(try ProtobufMessage.name(1, in: file, argument))
     }
     try ProtobufMessage.forEach([1, 3], in: file, range) { (argument) throws(CheckpointError) in
-      outputs.append(try ProtobufMessage.string(1, in: file, argument))
+      outputs.append(try ProtobufMessage.name(1, in: file, argument))
     }
     // FunctionDef.ret
     try ProtobufMessage.forEach([4], in: file, range) { (member) throws(CheckpointError) in
-      returned[try ProtobufMessage.string(1, in: file, member)] =
-        try ProtobufMessage.string(2, in: file, member)
+      returned[try ProtobufMessage.name(1, in: file, member)] =
+        try ProtobufMessage.name(2, in: file, member)
     }
     try ProtobufMessage.forEach([3], in: file, range) { (definition) throws(CheckpointError) in
       var node = Node(name: "")
@@ -49,13 +45,13 @@ struct GraphFunction {
       while let field = try message.next() {
         guard case .bytes(let inner) = field.value else { continue }
         switch field.number {
-        case 1: node.name = try text(inner)
-        case 2: node.operation = try text(inner)
+        case 1: node.name = try ProtobufMessage.name(file, inner)
+        case 2: node.operation = try ProtobufMessage.name(file, inner)
         case 3:
-          let input = try text(inner)
+          let input = try ProtobufMessage.name(file, inner)
           if !input.hasPrefix("^") { node.inputs.append(input) }
         case 5:
-          let key = try ProtobufMessage.string(1, in: file, inner)
+          let key = try ProtobufMessage.name(1, in: file, inner)
           try ProtobufMessage.forEach([2], in: file, inner) { node.attributes[key] = $0 }
         default: break
         }
@@ -91,14 +87,13 @@ struct GraphFunction {
 
   func string(_ key: String, of node: Node) throws(CheckpointError) -> String {
     guard case .bytes(let range)? = try value(key, 2, of: node) else { return "" }
-    var reader = ByteReader(file, range)
-    return try reader.string(range.count)
+    return try ProtobufMessage.name(file, range)
   }
 
   /// The name of the function that a node calls.
   func callee(of node: Node) throws(CheckpointError) -> String? {
     guard case .bytes(let range)? = try value("f", 10, of: node) else { return nil }
-    return try ProtobufMessage.string(1, in: file, range)
+    return try ProtobufMessage.name(1, in: file, range)
   }
 
   /// A constant's numbers; nil if it holds something else.

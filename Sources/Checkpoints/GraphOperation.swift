@@ -11,9 +11,17 @@ struct GraphOperation {
   let function: GraphFunction
   let node: GraphFunction.Node
   let weights: ProbeWeights
+  /// Products that were summed.
+  private(set) var work = 0
+
+  init(function: GraphFunction, node: GraphFunction.Node, weights: ProbeWeights) {
+    self.function = function
+    self.node = node
+    self.weights = weights
+  }
 
   /// Nil if the operation is not known, or not with such inputs.
-  func result(_ inputs: [GraphRun.Value]) throws(CheckpointError) -> GraphArray? {
+  mutating func result(_ inputs: [GraphRun.Value]) throws(CheckpointError) -> GraphArray? {
     switch node.operation {
     case "Einsum": return try einsum(inputs)
     case "MatMul", "BatchMatMulV2", "BatchMatMul": return try product(inputs)
@@ -46,6 +54,15 @@ struct GraphOperation {
     case .variable(let variable): weights.array(variable)
     case .several: nil
     }
+  }
+
+  /// Whether an operation reads all of a variable, where it takes one.
+  static func readsWhole(_ operation: String) -> Bool {
+    ![
+      "Identity", "StopGradient", "ReadVariableOp", "PreventGradient", "Snapshot", "IdentityN",
+      "PartitionedCall", "StatefulPartitionedCall", "ResourceGather", "GatherV2", "Gather",
+      "Einsum", "MatMul", "BatchMatMulV2", "BatchMatMul",
+    ].contains(operation)
   }
 
   private func number(_ key: String) throws(CheckpointError) -> FileNumber {
@@ -215,7 +232,7 @@ struct GraphOperation {
 
   // MARK: Products
 
-  private func einsum(_ inputs: [GraphRun.Value]) throws(CheckpointError) -> GraphArray? {
+  private mutating func einsum(_ inputs: [GraphRun.Value]) throws(CheckpointError) -> GraphArray? {
     let equation = try function.string("equation", of: node)
     let sides = equation.split(separator: ">", omittingEmptySubsequences: false)
     guard inputs.count == 2, sides.count == 2, sides[0].last == "-",
@@ -227,7 +244,7 @@ struct GraphOperation {
   }
 
   /// Matrices, or stacks of them.
-  private func product(_ inputs: [GraphRun.Value]) throws(CheckpointError) -> GraphArray? {
+  private mutating func product(_ inputs: [GraphRun.Value]) throws(CheckpointError) -> GraphArray? {
     guard inputs.count == 2, let rank = shape(inputs[0])?.count, rank >= 2, rank <= 8,
       shape(inputs[1])?.count == rank
     else { return nil }
@@ -242,7 +259,7 @@ struct GraphOperation {
       stack + (turns.1 ? ["z", "y"] : ["y", "z"]), stack + ["x", "z"])
   }
 
-  private func product(
+  private mutating func product(
     _ inputs: [GraphRun.Value], _ left: [Character], _ right: [Character], _ result: [Character]
   ) -> GraphArray? {
     // A variable's few entries are on the right.
@@ -259,6 +276,9 @@ struct GraphOperation {
     case .array(let other): entries = other.entries
     case .several: return nil
     }
+    // An entry of the other one is itself an array.
+    let free = zip(left, array.shape).filter { !right.contains($0.0) }.map(\.1)
+    work += min(FileNumber.product(free + [entries.count]) ?? .max, 1 << 32) + 8 * entries.count
     return GraphArray.einsum((left, right, result), array, entries, otherShape)
   }
 

@@ -14,10 +14,18 @@ struct GraphRun {
   let weights: ProbeWeights
   /// What is added under square roots: the epsilons of layer norms.
   private(set) var epsilons: Set<Double> = []
-  /// How many elements have been computed.
+  /// Functions that were called, by name: each is read once.
+  private var functions: [String: GraphFunction] = [:]
+  /// Elements that were read and made, and `nodeWork` a call and a node.
   private var work = 0
+  /// Elements that were made: all may be held at once.
+  private var elementCount = 0
 
-  private static let maximumWork = 1 << 26
+  /// Some seconds.
+  private static let maximumWork = 1 << 28
+  private static let nodeWork = 256
+  /// 512 MB. BERT-large takes an eighth.
+  private static let maximumElementCount = 1 << 26
   private static let maximumDepth = 64
 
   init(_ graph: SavedModelGraph, _ weights: ProbeWeights) {
@@ -29,9 +37,11 @@ struct GraphRun {
   mutating func call(
     _ name: String, _ arguments: [Value], depth: Int = 0
   ) throws(CheckpointError) -> [Value] {
-    guard depth < Self.maximumDepth, let function = try graph.function(name) else {
+    if functions[name] == nil { functions[name] = try graph.function(name) }
+    guard depth < Self.maximumDepth, let function = functions[name] else {
       throw unsupported("it has no function \"\(name.prefix(100))\", or calls it without end")
     }
+    try spend(Self.nodeWork + arguments.count + function.results.count)
     guard function.arguments.count == arguments.count else {
       throw unsupported(
         "the function \(name) takes \(function.arguments.count) values and gets \(arguments.count)")
@@ -70,7 +80,8 @@ struct GraphRun {
       }
       var inputs: [Value] = []
       for input in node.inputs { inputs.append(try value(input, in: values, of: function)) }
-      values[name] = try run(node, inputs, of: function, depth)
+      try spend(Self.nodeWork + inputs.reduce(0) { $0 + size($1, in: node) })
+      values[name] = try run(node, inputs, values, of: function, depth)
       pending.removeLast()
     }
   }
@@ -94,8 +105,10 @@ struct GraphRun {
     return results[place]
   }
 
+  /// - Parameter values: of the nodes before it.
   private mutating func run(
-    _ node: GraphFunction.Node, _ inputs: [Value], of function: GraphFunction, _ depth: Int
+    _ node: GraphFunction.Node, _ inputs: [Value], _ values: [String: Value],
+    of function: GraphFunction, _ depth: Int
   ) throws(CheckpointError) -> Value {
     switch node.operation {
     case "Identity", "StopGradient", "ReadVariableOp", "PreventGradient", "Snapshot":
@@ -107,18 +120,15 @@ struct GraphRun {
       return .several(try call(callee, inputs, depth: depth + 1))
     case "Const":
       guard let array = try function.constant(node) else { break }
-      return .array(array)
+      return .array(try kept(array))
     default:
-      let operation = GraphOperation(function: function, node: node, weights: weights)
+      var operation = GraphOperation(function: function, node: node, weights: weights)
       guard let result = try operation.result(inputs) else { break }
+      try spend(operation.work)
       if node.operation == "Rsqrt" || node.operation == "Sqrt" {
-        noteEpsilon(node, of: function)
+        noteEpsilon(node, values, of: function)
       }
-      work += result.values.count
-      guard work <= Self.maximumWork else {
-        throw unsupported("its functions compute more than BERT does")
-      }
-      return .array(result)
+      return .array(try kept(result))
     }
     throw unsupported(
       "the node \(node.name) (\(node.operation)) is not computed: it is no operation of BERT's "
@@ -126,15 +136,48 @@ struct GraphRun {
   }
 
   /// The constant of the sum that a square root is taken of.
-  private mutating func noteEpsilon(_ root: GraphFunction.Node, of function: GraphFunction) {
+  private mutating func noteEpsilon(
+    _ root: GraphFunction.Node, _ values: [String: Value], of function: GraphFunction
+  ) {
     guard let sum = root.inputs.first.flatMap({ function.nodes[Self.node($0)] }),
       ["Add", "AddV2"].contains(sum.operation)
     else { return }
     for input in sum.inputs {
-      guard let node = function.nodes[Self.node(input)], node.operation == "Const",
-        let value = try? function.constant(node)?.scalar
+      let name = Self.node(input)
+      guard function.nodes[name]?.operation == "Const", case .array(let constant)? = values[name],
+        let value = constant.scalar
       else { continue }
       epsilons.insert(value)
+    }
+  }
+
+  /// How many elements of an input an operation reads. Of a variable's few entries are read by a
+  /// product, and a few rows by a gathering.
+  private func size(_ input: Value, in node: GraphFunction.Node) -> Int {
+    switch input {
+    case .array(let array): array.values.count
+    case .variable(let variable):
+      GraphOperation.readsWhole(node.operation)
+        ? GraphArray.count(weights.shape(variable)) ?? 0 : 0
+    case .several(let values): values.count
+    }
+  }
+
+  /// Counts an array that was made.
+  private mutating func kept(_ array: GraphArray) throws(CheckpointError) -> GraphArray {
+    elementCount += array.values.count
+    guard elementCount <= Self.maximumElementCount else {
+      throw unsupported("its functions compute more than BERT does")
+    }
+    try spend(array.values.count)
+    return array
+  }
+
+  /// Adds to the work, of which no step is as large as 2^40.
+  private mutating func spend(_ steps: Int) throws(CheckpointError) {
+    work += steps
+    guard work <= Self.maximumWork else {
+      throw unsupported("its functions compute more than BERT does")
     }
   }
 

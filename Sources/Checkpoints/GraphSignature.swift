@@ -65,7 +65,7 @@ struct GraphSignature {
       case (14, .number(let value)):
         result.append(Leaf(path: path, isTrue: value != 0))
       case (33, .bytes(let inner)):
-        let name = try ProtobufMessage.string(1, in: file, inner)
+        let name = try ProtobufMessage.name(1, in: file, inner)
         var leaf = Leaf(path: path, name: name)
         try ProtobufMessage.forEach([2, 2], in: file, inner) { (range) throws(CheckpointError) in
           var length: Int?
@@ -87,7 +87,7 @@ struct GraphSignature {
       case (53, .bytes(let inner)):
         var members: [(key: String, value: Range<Int>)] = []
         try ProtobufMessage.forEach([1], in: file, inner) { (member) throws(CheckpointError) in
-          let key = try ProtobufMessage.string(1, in: file, member)
+          let key = try ProtobufMessage.name(1, in: file, member)
           try ProtobufMessage.forEach([2], in: file, member) { members.append((key, $0)) }
         }
         members.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }

@@ -72,7 +72,8 @@ struct HuggingFaceFolder {
     }
     var missing: [String: String] = [:]
     for (name, value) in map {
-      guard case .string(let file) = value, !file.contains("/"), file != "..",
+      guard case .string(let file) = value, file.utf8.count <= 255,
+        !file.utf8.contains(UInt8(ascii: "/")), file != "..",
         file.hasSuffix(".safetensors") || file.hasSuffix(".bin")
       else { throw index.invalid("weight_map", "must name a file of this folder for \"\(name)\"") }
       missing[name] = file

@@ -4,6 +4,8 @@ import FoundationEssentials
 struct JSONFile {
   /// Configuration files take a few kilobytes; a tokenizer's with many added tokens some more.
   static let maximumSize = 1 << 20
+  /// Bytes of a key, or of a string that is compared with others: see `ByteReader.name`.
+  private static let maximumNameSize = ByteReader.maximumNameSize
 
   let path: String
   private let values: [String: JSONFileValue]
@@ -40,10 +42,34 @@ struct JSONFile {
   private static func decode<Value: Decodable>(
     _ type: Value.Type, _ data: Data, _ path: String
   ) throws(CheckpointError) -> Value {
+    try checkKeys(data, path)
     do {
       return try JSONDecoder().decode(type, from: data)
     } catch {
       throw .file(path: path, reason: "is not JSON of the right form: \(error)")
+    }
+  }
+
+  /// Refuses long keys before the decoder compares them.
+  private static func checkKeys(_ data: Data, _ path: String) throws(CheckpointError) {
+    var size = 0
+    var isInString = false
+    var isEscaped = false
+    for byte in data {
+      switch byte {
+      // In UTF-8 only: there would be other quotes in the encodings of 16 and 32 bits, which have zeros.
+      case 0: throw .file(path: path, reason: "is not JSON in UTF-8: it has a byte of 0")
+      case _ where isEscaped: isEscaped = false
+      case UInt8(ascii: "\\") where isInString: isEscaped = true
+      case UInt8(ascii: "\""):
+        isInString.toggle()
+        if isInString { size = -1 }
+      case UInt8(ascii: ":") where !isInString && size > maximumNameSize:
+        throw .file(
+          path: path, reason: "has a key of \(size) bytes, the most are \(maximumNameSize)")
+      default: break
+      }
+      if isInString { size += 1 }
     }
   }
 
@@ -78,8 +104,8 @@ struct JSONFile {
   func string(_ key: String) throws(CheckpointError) -> String? {
     switch self[key] {
     case .null: return nil
-    case .string(let value): return value
-    default: throw invalid(key, "must be a string")
+    case .string(let value) where value.utf8.count <= Self.maximumNameSize: return value
+    default: throw invalid(key, "must be a string of at most \(Self.maximumNameSize) bytes")
     }
   }
 
@@ -115,6 +141,20 @@ enum JSONFileValue: Decodable, Equatable, Sendable, CustomStringConvertible {
       self = .array(value)
     } else {
       self = .object(try container.decode([String: JSONFileValue].self))
+    }
+  }
+
+  /// Strings are equal byte by byte: see `ByteReader.name`.
+  static func == (first: JSONFileValue, second: JSONFileValue) -> Bool {
+    switch (first, second) {
+    case (.null, .null): true
+    case (.boolean(let first), .boolean(let second)): first == second
+    case (.integer(let first), .integer(let second)): first == second
+    case (.number(let first), .number(let second)): first == second
+    case (.string(let first), .string(let second)): first.utf8.elementsEqual(second.utf8)
+    case (.array(let first), .array(let second)): first == second
+    case (.object(let first), .object(let second)): first == second
+    default: false
     }
   }
 

@@ -44,8 +44,10 @@ extension ModelConfiguration {
       configuration.padTokenID = try file.integer("pad_token_id", in: 0...1024) ?? 1
       configuration.hasPaddingPosition = true
       configuration.positionCount -= configuration.padTokenID + 1
-      guard configuration.positionCount > 0 else {
-        throw file.invalid("max_position_embeddings", "must be above pad_token_id + 1")
+      guard Limits.positionCount ~= configuration.positionCount else {
+        throw file.invalid(
+          "max_position_embeddings",
+          "must be \(Limits.positionCount.lowerBound) or more above pad_token_id + 1")
       }
     }
     return configuration

@@ -55,7 +55,8 @@ public struct ModelConfiguration: Equatable, Sendable {
     public static let blockCount = 1...64
     static let headCount = 1...1024
     static let intermediateSize = 1...131_072
-    public static let positionCount = 1...(1 << 20)
+    /// A text takes two special tokens, and one of its own.
+    public static let positionCount = 3...(1 << 20)
     static let typeCount = 1...1024
     /// Of a sentence's vector, concatenated poolings included.
     static let vectorSize = 1...(1 << 18)

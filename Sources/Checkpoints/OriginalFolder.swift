@@ -35,27 +35,7 @@ struct OriginalFolder {
     }
     self.tensors = tensors
     lowercases =
-      Folder.hasFile("tokenizer_config.json", in: folder) ? nil : try !Self.isCased(folder)
-  }
-
-  /// Nothing in the folder says it, but the vocabulary shows it: one of lower-cased text has no
-  /// capitals, but in special tokens and perhaps in a few symbols. Of cased ones of Korean and
-  /// Japanese one token in 30 has one.
-  private static func isCased(_ folder: String) throws(CheckpointError) -> Bool {
-    let file = try ModelFile(path: Folder.path("vocab.txt", in: folder)).bytes()
-    guard let text = file.string(file.range) else {
-      throw .file(path: file.path, reason: "is not UTF-8")
-    }
-    var lines = 0
-    var withCapitals = 0
-    for line in text.unicodeScalars.split(separator: "\n") where !["[", "<"].contains(line.first) {
-      lines += 1
-      if line.contains(where: {
-        $0.properties.isUppercase || $0.properties.generalCategory == .titlecaseLetter
-      }) {
-        withCapitals += 1
-      }
-    }
-    return withCapitals > lines / 200
+      Folder.hasFile("tokenizer_config.json", in: folder)
+      ? nil : try VocabularyCase.isLower(Folder.path("vocab.txt", in: folder))
   }
 }

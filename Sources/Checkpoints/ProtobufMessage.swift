@@ -52,15 +52,20 @@ struct ProtobufMessage {
     }
   }
 
-  /// The text of a field, the last one if there are several, "" if there is none.
-  static func string(
+  /// The name in a field, the last one if there are several, "" if there is none.
+  static func name(
     _ number: Int, in file: FileBytes, _ range: Range<Int>
   ) throws(CheckpointError) -> String {
-    var text = ""
+    var name = ""
     try forEach([number], in: file, range) { (inner) throws(CheckpointError) in
-      var reader = ByteReader(file, inner)
-      text = try reader.string(inner.count)
+      name = try Self.name(file, inner)
     }
-    return text
+    return name
+  }
+
+  /// The name in these bytes.
+  static func name(_ file: FileBytes, _ range: Range<Int>) throws(CheckpointError) -> String {
+    var reader = ByteReader(file, range)
+    return try reader.name(range.count)
   }
 }

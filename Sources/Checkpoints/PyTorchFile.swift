@@ -23,10 +23,11 @@ struct PyTorchFile: Sendable {
     _ archive: ZipArchive, _ verifiesChecksums: Bool
   ) throws(CheckpointError) -> [Tensor] {
     let file = archive.file
-    guard let name = archive.members.keys.first(where: { $0.hasSuffix("/data.pkl") }),
-      let pickle = archive.members[name]
-    else {
-      throw .unsupported(path: file.path, reason: "a zip file with no data.pkl is not PyTorch's")
+    let names = archive.members.keys.filter { $0.hasSuffix("/data.pkl") }
+    guard names.count == 1, let name = names.first, let pickle = archive.members[name] else {
+      throw .unsupported(
+        path: file.path,
+        reason: "a zip file of PyTorch's has one data.pkl, this one has \(names.count)")
     }
     let root = name.dropLast("data.pkl".count)
     if let order = archive.members["\(root)byteorder"],

@@ -59,6 +59,9 @@ struct SafetensorsHeader {
     // The format wants the brace first: no white space before it.
     guard text.first == UInt8(ascii: "{") else { throw malformed("the header begins with {") }
     try forEachMember { (reader, name, position) throws(CheckpointError) in
+      guard name.utf8.allSatisfy({ $0 < 0x80 }) else {
+        throw reader.malformed("the name \"\(name)\" is not ASCII", at: position)
+      }
       guard names.insert(name).inserted else {
         throw reader.malformed("\"\(name)\" is there twice", at: position)
       }
@@ -122,7 +125,7 @@ struct SafetensorsHeader {
     try forEachMember { (reader, key, position) throws(CheckpointError) in
       switch key {
       case "dtype" where elementType == nil:
-        let dtype = try reader.string()
+        let dtype = try reader.name()
         elementType = ElementType(rawValue: dtype)
         if elementType == nil {
           throw reader.malformed("dtype \"\(dtype)\" is not known", at: position)
@@ -159,11 +162,22 @@ struct SafetensorsHeader {
     repeat {
       skipSpace()
       let position = cursor
-      let key = try string()
+      let key = try name()
       try expect(":")
       try value(&self, key, position)
     } while take(",")
     try expect("}")
+  }
+
+  /// A string that is compared with others: see `ByteReader.name`.
+  private mutating func name() throws(CheckpointError) -> String {
+    let (position, name) = (cursor, try string())
+    guard name.utf8.count <= ByteReader.maximumNameSize else {
+      throw malformed(
+        "a name of \(name.utf8.count) bytes, the most are \(ByteReader.maximumNameSize)",
+        at: position)
+    }
+    return name
   }
 
   private mutating func string() throws(CheckpointError) -> String {

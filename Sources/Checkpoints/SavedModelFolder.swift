@@ -4,8 +4,10 @@ struct SavedModelFolder {
   let configuration: ModelConfiguration
   /// By canonical name.
   let tensors: [String: Tensor]
-  /// What the export itself says of its text; nil if nothing.
+  /// Whether text is lower-cased; nil if nothing shows it, or a `tokenizer_config.json` is to say it.
   let lowercases: Bool?
+  /// Whether that is only what the vocabulary looks like.
+  let guessesCase: Bool
   /// The vocabulary's file; nil if no file of the assets is known to be it.
   let vocabularyPath: String?
   /// Keys of the export's map.
@@ -33,8 +35,15 @@ struct SavedModelFolder {
     self.configuration = finding.configuration
     tensors = variables.tensors
     keys = finding.keys
-    lowercases = try Self.lowercases(graph, bundle, variables.keys)
     vocabularyPath = try Self.vocabulary(graph, folder)
+    let stated = try Self.lowercases(graph, bundle, variables.keys)
+    guessesCase =
+      stated == nil && vocabularyPath.map(Folder.exists) == true
+      && !Folder.hasFile("tokenizer_config.json", in: folder)
+    lowercases =
+      if guessesCase, let vocabularyPath { try VocabularyCase.isLower(vocabularyPath) } else {
+        stated
+      }
   }
 
   /// The function that is the encoder: the model's own, or, where the model takes texts, that of
@@ -82,10 +91,9 @@ struct SavedModelFolder {
   private static func lowercases(
     _ graph: SavedModelGraph, _ bundle: TensorBundle, _ keys: [Int: String]
   ) throws(CheckpointError) -> Bool? {
-    guard let node = graph.child("do_lower_case", of: 0), let key = keys[node] else {
-      return try graph.foldsCase() ? true : nil
-    }
-    guard let entry = bundle.entries.first(where: { $0.name == key }) else { return nil }
+    guard let node = graph.child("do_lower_case", of: 0), let key = keys[node],
+      let entry = bundle.entries.first(where: { $0.name == key })
+    else { return try graph.foldsCase() }
     return try bundle.boolean(entry)
   }
 

@@ -43,7 +43,7 @@ struct SavedModelGraph {
     // SavedObjectGraph.concrete_functions
     try ProtobufMessage.forEach([2, 7, 2], in: file, file.range) {
       (range) throws(CheckpointError) in
-      let name = try ProtobufMessage.string(1, in: file, range)
+      let name = try ProtobufMessage.name(1, in: file, range)
       try ProtobufMessage.forEach([2], in: file, range) { concreteFunctions[name] = $0 }
     }
     // MetaGraphDef.graph_def, GraphDef.library, FunctionDefLibrary.function
@@ -51,13 +51,12 @@ struct SavedModelGraph {
       (range) throws(CheckpointError) in
       // FunctionDef.signature, OpDef.name
       try ProtobufMessage.forEach([1, 1], in: file, range) { (name) throws(CheckpointError) in
-        var reader = ByteReader(file, name)
-        library[try reader.string(name.count)] = range
+        library[try ProtobufMessage.name(file, name)] = range
       }
     }
     // MetaGraphDef.asset_file_def, AssetFileDef.filename
     try ProtobufMessage.forEach([2, 6], in: file, file.range) { (range) throws(CheckpointError) in
-      assets.append(try ProtobufMessage.string(2, in: file, range))
+      assets.append(try ProtobufMessage.name(2, in: file, range))
     }
   }
 
@@ -78,7 +77,7 @@ struct SavedModelGraph {
         guard let number = node.count(upTo: maximumNodeCount) else {
           throw child.reader.malformed("an object \(node)")
         }
-        object.children.append((try ProtobufMessage.string(2, in: file, inner), number))
+        object.children.append((try ProtobufMessage.name(2, in: file, inner), number))
       case 5:
         var asset = ProtobufMessage(file, inner)
         object.asset = 0
@@ -89,10 +88,9 @@ struct SavedModelGraph {
         }
       case 6:
         try ProtobufMessage.forEach([1], in: file, inner) { (name) throws(CheckpointError) in
-          var reader = ByteReader(file, name)
-          object.functions.append(try reader.string(name.count))
+          object.functions.append(try ProtobufMessage.name(file, name))
         }
-      case 7: object.variable = try ProtobufMessage.string(6, in: file, inner)
+      case 7: object.variable = try ProtobufMessage.name(6, in: file, inner)
       default: break
       }
     }
@@ -117,16 +115,20 @@ struct SavedModelGraph {
     return try GraphFunction(name, file, range)
   }
 
-  /// Whether some function folds the case of texts.
-  func foldsCase() throws(CheckpointError) -> Bool {
-    var found = false
+  /// Whether the functions fold the case of texts that they make tokens of; nil if they make none, or
+  /// it does not show.
+  func foldsCase() throws(CheckpointError) -> Bool? {
+    var operations: Set<String> = []
     // FunctionDef.node_def, NodeDef.op
     for function in library.values {
       try ProtobufMessage.forEach([3, 2], in: file, function) { (name) throws(CheckpointError) in
-        var reader = ByteReader(file, name)
-        if try reader.string(name.count) == "CaseFoldUTF8" { found = true }
+        operations.insert(try ProtobufMessage.name(file, name))
       }
     }
-    return found
+    if !operations.isDisjoint(with: ["CaseFoldUTF8", "StringLower"]) { return true }
+    // What this one does stands in a table of its own.
+    if operations.contains("FastBertNormalize") { return nil }
+    let tokenizers = ["WordpieceTokenizeWithOffsets", "FastWordpieceTokenizeWithOffsets"]
+    return operations.isDisjoint(with: tokenizers) ? nil : false
   }
 }

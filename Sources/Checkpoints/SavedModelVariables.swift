@@ -17,6 +17,7 @@ struct SavedModelVariables {
   ) throws(CheckpointError) {
     path = graph.path
     keys = try Self.keys(graph, bundle)
+    // No key is there twice, for they ascend.
     let entries = Dictionary(uniqueKeysWithValues: bundle.entries.map { ($0.name, $0) })
     var numbers: [Int: Int] = [:]
     for node in signature.captures {
@@ -72,8 +73,8 @@ struct SavedModelVariables {
     try ProtobufMessage.forEach([1], in: bytes, range) { (object) throws(CheckpointError) in
       // TrackableObject.attributes
       try ProtobufMessage.forEach([2], in: bytes, object) { (attribute) throws(CheckpointError) in
-        let key = try ProtobufMessage.string(3, in: bytes, attribute)
-        let name = try ProtobufMessage.string(2, in: bytes, attribute)
+        let key = try ProtobufMessage.name(3, in: bytes, attribute)
+        let name = try ProtobufMessage.name(2, in: bytes, attribute)
         guard graph.objects.indices.contains(node) else { return }
         if let other = graph.objects[node].variable, !name.isEmpty, other != name {
           throw ByteReader(bytes, attribute).malformed(

@@ -10,7 +10,6 @@ enum SortedTable {
 
   /// BERT with 64 blocks and an optimizer's two slots a variable has about 3,300.
   static let maximumEntryCount = 16_384
-  static let maximumKeySize = 512
 
   private static let footerSize = 48
   private static let magic: FileNumber = 0xdb47_7524_8b80_fb57
@@ -45,8 +44,10 @@ enum SortedTable {
       end = block.upperBound
       try forEachEntry(of: file, block, verifiesChecksums) { (key, value) throws(CheckpointError) in
         let reader = ByteReader(file, value)
-        guard let key = String(validating: key, as: UTF8.self) else {
-          throw reader.malformed("a key that is not UTF-8")
+        // Of ASCII, as in `ByteReader.name`.
+        guard let key = String(validating: key, as: Unicode.ASCII.self) else {
+          let shown = String(decoding: key, as: UTF8.self)
+          throw reader.malformed("the key \"\(shown)\" is not ASCII")
         }
         if let last = entries.last, !last.key.utf8.lexicographicallyPrecedes(key.utf8) {
           throw reader.malformed("the key \"\(key)\" after \"\(last.key)\"")
@@ -104,7 +105,7 @@ enum SortedTable {
       let (shared, own) = (try reader.varint(), try reader.varint())
       let valueSize = try reader.varintCount()
       guard let kept = shared.count(upTo: key.count),
-        let added = own.count(upTo: maximumKeySize - kept)
+        let added = own.count(upTo: ByteReader.maximumNameSize - kept)
       else {
         throw reader.malformed("a key of \(shared) + \(own) bytes after one of \(key.count)")
       }

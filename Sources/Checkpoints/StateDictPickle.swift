@@ -248,7 +248,7 @@ struct StateDictPickle {
   }
 
   private mutating func appendText(_ size: Int) throws(CheckpointError) {
-    stack.append(.text(try reader.string(size)))
+    stack.append(.text(try reader.name(size)))
   }
 
   private mutating func appendMemo(_ number: FileNumber) throws(CheckpointError) {
@@ -261,10 +261,7 @@ struct StateDictPickle {
   private mutating func line() throws(CheckpointError) -> String {
     let start = reader.offset
     while try reader.byte() != UInt8(ascii: "\n") {}
-    guard let text = reader.file.string(start..<reader.offset - 1) else {
-      throw reader.malformed("a name that is not UTF-8", at: start)
-    }
-    return text
+    return try ProtobufMessage.name(reader.file, start..<reader.offset - 1)
   }
 
   private func top() throws(CheckpointError) -> Value {

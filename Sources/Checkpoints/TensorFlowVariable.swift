@@ -60,7 +60,8 @@ extension TensorFlowVariable {
 
   /// The names may stand below others': `bert_encoder_v2_1/word_embeddings/embeddings`.
   private static func modelGarden(_ name: String) -> String? {
-    var parts = name.split(separator: "/", omittingEmptySubsequences: false)[...]
+    // The longest of them has five parts.
+    var parts = name.split(separator: "/", omittingEmptySubsequences: false).suffix(5)
     while !parts.isEmpty {
       if let canonical = modelGarden(Array(parts)) { return canonical }
       parts = parts.dropFirst()

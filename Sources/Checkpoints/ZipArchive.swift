@@ -118,7 +118,7 @@ struct ZipArchive {
     _ = try reader.take(8)
     var offset = try reader.number(bytes: 4)
     var parts = ByteReader(reader.file, lengths)
-    let name = try reader.string(part(&parts))
+    let name = try reader.name(part(&parts))
     var extra = ByteReader(reader.file, try reader.take(part(&parts)))
     _ = try reader.take(part(&parts))
     while !extra.isAtEnd {

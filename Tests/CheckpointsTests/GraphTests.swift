@@ -92,8 +92,11 @@ struct GraphTests {
   /// A field of a protobuf message that holds bytes.
   private func field(_ number: UInt8, _ parts: [UInt8]...) -> [UInt8] {
     let content = parts.flatMap { $0 }
-    precondition(content.count < 128)
-    return [number << 3 | 2, UInt8(content.count)] + content
+    return varint(UInt64(number) << 3 | 2) + varint(UInt64(content.count)) + content
+  }
+
+  private func varint(_ number: UInt64) -> [UInt8] {
+    number < 0x80 ? [UInt8(number)] : [UInt8(number & 0x7f) | 0x80] + varint(number >> 7)
   }
 
   /// A function without arguments, of one node, in a graph of nothing else.
@@ -118,5 +121,70 @@ struct GraphTests {
     #expect(try call("PartitionedCall", calling: "g", input: "^x").contains("no function \"g\""))
     #expect(try call("Identity", calling: "", input: "node").contains("depends on itself"))
     #expect(try call("Identity", calling: "", input: "absent").contains("no node \"absent\""))
+  }
+  /// A node of a function, with an attribute for its operation.
+  private func node(
+    _ name: String, _ operation: String, _ inputs: [String] = [], _ attribute: [UInt8] = []
+  ) -> [UInt8] {
+    let texts = inputs.map { field(3, Array($0.utf8)) }.joined()
+    return field(
+      3, field(1, Array(name.utf8)), field(2, Array(operation.utf8)), Array(texts), attribute)
+  }
+
+  /// A constant of one value and of any shape.
+  private func constant(_ name: String, _ shape: [UInt64]) -> [UInt8] {
+    let dimensions = shape.map { field(2, [1 << 3] + varint($0)) }.joined()
+    let tensor = field(8, [1 << 3, 1], field(2, Array(dimensions)), field(5, [0, 0, 0x80, 0x3f]))
+    return node(name, "Const", [], field(5, field(1, Array("value".utf8)), field(2, tensor)))
+  }
+
+  /// The message about a graph of these functions, each with the nodes given and `result` as its
+  /// result; the first one is run.
+  private func message(_ functions: [(name: String, nodes: [[UInt8]])]) throws -> String {
+    func text(_ text: String) -> [UInt8] { Array(text.utf8) }
+    let library = functions.map { name, nodes in
+      let signature = field(1, field(1, text(name)), field(3, field(1, text("out"))))
+      let returned = field(4, field(1, text("out")), field(2, text("result:output:0")))
+      return field(1, signature, Array(nodes.joined()), returned)
+    }
+    let folder = try TemporaryFolder()
+    let path = try folder.write(
+      field(2, field(2, field(2, Array(library.joined())))), to: "saved_model.pb")
+    var run = GraphRun(try SavedModelGraph(path: path), ProbeWeights())
+    return try #require(throws: CheckpointError.self) { try run.call(functions[0].name, []) }
+      .message
+  }
+
+  /// Few bytes that ask for 2^60 calls of nothing.
+  @Test(.timeLimit(.minutes(1))) func callsAreWork() throws {
+    let functions = (0..<60).map { index in
+      let call = field(
+        5, field(1, Array("f".utf8)), field(2, field(10, field(1, Array("f\(index + 1)".utf8)))))
+      return (
+        name: "f\(index)",
+        nodes: [
+          node("a", "PartitionedCall", [], call), node("b", "PartitionedCall", [], call),
+          node("result", "IdentityN", ["a", "b"]),
+        ]
+      )
+    }
+    let text = try message(functions + [("f60", [constant("result", [])])])
+    #expect(text.contains("compute more than BERT does"), "\(text)")
+  }
+
+  /// Few bytes that ask for gigabytes.
+  @Test func constantsAreWork() throws {
+    let constants = (0..<20).map { constant("c\($0)", [1 << 22]) }
+    let all = node("result", "IdentityN", (0..<20).map { "c\($0)" })
+    let text = try message([("f", constants + [all])])
+    #expect(text.contains("compute more than BERT does"), "\(text)")
+  }
+
+  /// Small results of large inputs.
+  @Test(.timeLimit(.minutes(1))) func inputsAreWork() throws {
+    let nodes = (0..<1000).map { node("n\($0)", "Shape", ["c"]) }
+    let all = node("result", "IdentityN", (0..<1000).map { "n\($0)" })
+    let text = try message([("f", [constant("c", [1 << 22])] + nodes + [all])])
+    #expect(text.contains("compute more than BERT does"), "\(text)")
   }
 }

@@ -114,6 +114,16 @@ struct ModelConfigurationTests {
     try expectInvalid("is_decoder", "{\(Self.minimal), \"is_decoder\": \"no\"}")
   }
 
+  /// A text takes two special tokens and one of its own.
+  @Test func fewerThanThreePositionsAreRefused() throws {
+    let key = "max_position_embeddings"
+    for count in [1, 2] { try expectInvalid(key, "{\(Self.minimal), \"\(key)\": \(count)}") }
+    #expect(try read("{\(Self.minimal), \"\(key)\": 3}").positionCount == 3)
+    let roberta = "\(Self.minimal), \"model_type\": \"roberta\", \"pad_token_id\": 1"
+    for count in 1...4 { try expectInvalid(key, "{\(roberta), \"\(key)\": \(count)}") }
+    #expect(try read("{\(roberta), \"\(key)\": 5}").positionCount == 3)
+  }
+
   private func expectInvalid(_ key: String, _ json: String) throws {
     let error = try #require(throws: CheckpointError.self) { try read(json) }
     guard case .invalidValue(_, key, _) = error else {

@@ -77,3 +77,42 @@ def test_served_as_tensorflow_or_refused(name, tmp_path, log):
                 # So small a model's error is a few units in the last place.
                 assert ours < max(3 * theirs, 2e-6), (key, ours, theirs)
     counts["served"] += 1
+
+
+def unpacked(name, folder, *replacements):
+    """An export with bytes of its graph replaced by others of the same length."""
+    with tarfile.open(EXPORTS / f"{name}.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    path = folder / "saved_model.pb"
+    graph = path.read_bytes()
+    for old, new in replacements:
+        assert old in graph and len(old) == len(new)
+        graph = graph.replace(old, new)
+    path.write_bytes(graph)
+
+
+@pytest.mark.parametrize(
+    ("name", "replacement", "case", "is_guessed"),
+    [
+        # A preprocessor that is part of the model shows it.
+        ("tf2.15+wrapper=classifier", (b"CaseFoldUTF8", b"CaseFoldUTF8"), "uncased", False),
+        ("tf2.15+wrapper=classifier", (b"CaseFoldUTF8", b"IdentityUTF8"), "cased", False),
+        # Nothing shows it but the vocabulary.
+        ("tf2.15+vocabulary=cased_vocab.txt", (b"do_lower_case", b"do_lower_cas_"), "uncased", True),
+    ],
+)
+def test_case(name, replacement, case, is_guessed, tmp_path):
+    unpacked(name, tmp_path, replacement)
+    done = run("inspect", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"rules, {case}\n" in done.stdout
+    assert ("\ncase:" in done.stdout) == is_guessed
+
+
+def test_the_case_of_a_vocabulary_with_capitals(tmp_path):
+    """Guessed, and told, where the graph does not show it."""
+    unpacked("tf2.15+vocabulary=cased_vocab.txt", tmp_path, (b"do_lower_case", b"do_lower_cas_"))
+    path = tmp_path / "assets" / "cased_vocab.txt"
+    path.write_text(path.read_text().replace("mat\n", "Mat\n"))
+    done = run("inspect", tmp_path)
+    assert "rules, cased\n" in done.stdout and "do_lower_case is taken for false" in done.stdout
