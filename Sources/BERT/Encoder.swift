@@ -111,7 +111,7 @@ public final class Encoder: BatchEncoder {
 
   /// `encode`, for a caller that has nothing else to do. Not to be called on a lane.
   ///
-  /// - Throws: also the first failure of a sequence.
+  /// - Returns: the sequences, each with its own failure if it has one.
   public func encodeAndWait(
     _ batch: PackedBatch, on lanes: [Int]? = nil
   ) throws(EncodeError) -> [EncodedSequence] {
@@ -119,9 +119,7 @@ public final class Encoder: BatchEncoder {
     encode(batch, on: lanes ?? Array(0..<laneCount)) { result in
       answer.monitor.change { answer.result = result }
     }
-    let sequences = try answer.monitor.wait { answer.result }.get()
-    if let failure = sequences.lazy.compactMap(\.failure).first { throw failure }
-    return sequences
+    return try answer.monitor.wait { answer.result }.get()
   }
 
   /// `@unchecked Sendable`: `result` is touched only inside `monitor`.

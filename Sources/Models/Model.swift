@@ -68,7 +68,6 @@ public final class Model: Sendable {
     let selection = OutputSelection(pooled: !isSentence, sentence: isSentence)
     return try encode(texts.map(TokenizerInput.single), for: selection).map { result in
       let sequence = try result.get().sequence
-      if let failure = sequence.failure { throw failure }
       return isSentence ? sequence.sentence : sequence.pooled
     }
   }
@@ -105,6 +104,7 @@ public final class Model: Sendable {
     return zip(texts, sequences).map { text, sequence in
       text.flatMap { text in
         guard let sequence else { return .failure(InputError("it was not encoded")) }
+        if let failure = sequence.failure { return .failure(InputError(failure.description)) }
         return .success(
           EncodedText(
             sequence: sequence, tokenCount: text.sequence.attendedCount,

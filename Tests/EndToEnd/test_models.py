@@ -139,3 +139,15 @@ def test_a_fault_of_the_model(faulty, log):
         assert [index for index, each in enumerate(answers) if "error" in each] == [1500]
         assert "NaN" in answers[1500]["error"] and answers[1500]["error_type"] == "Backend"
         assert server.encode(["a cat"])["lengths"] == [4]
+
+
+def test_a_fault_of_the_model_leaves_out_its_texts_alone(faulty, tmp_path):
+    """Texts of one pass with one that cannot be encoded."""
+    (tmp_path / "texts.txt").write_text("a cat\na fish\na cat\n")
+    options = ["--model", faulty, "-o", tmp_path / "out", tmp_path / "texts.txt"]
+    stopped = run("encode", *options)
+    assert stopped.returncode == 1 and "texts.txt:2: the model made a NaN" in stopped.stderr
+    done = run("encode", *options, "--on-error", "skip", "--max-skipped", 1)
+    assert done.returncode == 0 and "texts.txt:2: left out: the model made a NaN" in done.stderr
+    rows = np.load(tmp_path / "out" / "part-00000.npy")
+    assert len(rows) == 2 and np.isfinite(rows).all() and np.array_equal(rows[0], rows[1])
