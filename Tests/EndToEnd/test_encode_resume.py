@@ -169,7 +169,6 @@ def test_two_at_once(tmp_path):
         first.kill()
         first.wait()
     # What a killed one held is free.
-    path.write_text(records(count=20_000))
     again = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
         before = len(list((tmp_path / "out").glob("part-*.npy")))
