@@ -38,6 +38,9 @@ final class IOQueue: @unchecked Sendable {
   private var isStopping = false
   private let isCurrent = DispatchSpecificKey<Bool>()
 
+  /// How long deferred turns are given before events are told again.
+  private static let deferredTime = Duration.milliseconds(10)
+
   /// Deadlines are looked at no more often than this.
   private static let tick = Duration.milliseconds(100)
 
@@ -103,8 +106,8 @@ final class IOQueue: @unchecked Sendable {
 
   // MARK: On the queue
 
-  /// Gives the connection its next turn when events that are there by then are told. Only one turn
-  /// stands in the queue at a time: a new connection waits for no more than that.
+  /// Gives the connection its next turn, in the order in which they asked and a few milliseconds of them
+  /// at a time: a new connection waits for no more than that.
   func later(_ connection: Connection) {
     deferred.append(connection)
     scheduleTurn()
@@ -114,8 +117,11 @@ final class IOQueue: @unchecked Sendable {
     if hasScheduledTurn || deferred.isEmpty { return }
     hasScheduledTurn = true
     events.perform { [self] in
+      let began = ContinuousClock.now
+      while !deferred.isEmpty, .now - began < Self.deferredTime {
+        deferred.removeFirst().runDeferred()
+      }
       hasScheduledTurn = false
-      deferred.removeFirst().runDeferred()
       scheduleTurn()
     }
   }
