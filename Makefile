@@ -117,8 +117,8 @@ compare-framing: build model .venv/installed ## splits 100,000 streams of reques
 compare-tokens: build model .venv/installed ## compares tokens with Hugging Face's over every scalar and a million strings
 	BERT_TEST_STRINGS=1000000 BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd/test_tokens.py
 
-compare-folders: build .venv/folders/installed ## compares FOLDERS=300 made-up model folders with sentence-transformers and transformers
-	.venv/folders/bin/python Tests/Folders/compare_folders.py --server $(SERVER) --folders $(or $(FOLDERS),300)
+compare-folders: build .venv/folders/installed ## compares FOLDERS=400 made-up model folders with sentence-transformers and transformers
+	.venv/folders/bin/python Tests/Folders/compare_folders.py --server $(SERVER) --folders $(or $(FOLDERS),400)
 
 accuracy: build model .venv/installed system-texts ## compares the precisions' answers over 4,000 texts
 	BERT_SERVER=$(SERVER) $(PYTHON) Tests/Benchmarks/accuracy.py /usr/share/games/fortunes

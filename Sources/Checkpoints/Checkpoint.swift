@@ -15,7 +15,7 @@ public struct Checkpoint: Sendable {
   public let configuration: ModelConfiguration
   /// Names of the files that configuration and weights are in.
   public let files: [String]
-  /// What the folder tells of its tokens when it has no `tokenizer_config.json`; nil if nothing.
+  /// What the folder tells of its tokens beside a `tokenizer_config.json`; nil if nothing.
   public let lowercases: Bool?
   /// Whether `lowercases` is only what the vocabulary looks like.
   public let guessesCase: Bool

@@ -29,7 +29,8 @@ public enum CheckpointError: Error, Equatable, Sendable {
       ]
       let parts = lists.filter { !$0.1.isEmpty }
         .map { "\($0.0): \($0.1.joined(separator: ", "))" }
-      return "\(path): the tensors do not fit the configuration; \(parts.joined(separator: "; "))"
+      return "\(path): the tensors do not fit the configuration, and both must be of one model; "
+        + parts.joined(separator: "; ")
     }
   }
 }

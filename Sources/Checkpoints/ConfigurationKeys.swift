@@ -16,7 +16,7 @@ struct ConfigurationKeys: Sendable {
   /// Whether a key that is not here is refused.
   let isComplete: Bool
 
-  private init(
+  init(
     honoured: [String] = [], withoutEffect: [String] = [], only: [String: Rule] = [:],
     isComplete: Bool = true
   ) {
@@ -30,7 +30,7 @@ struct ConfigurationKeys: Sendable {
   private static let nothing: [JSONFileValue] = [.object([:]), .array([]), .string("")]
   private static let sentence = Rule.only(
     [.string("sentence_embedding")], toDo: "only \"sentence_embedding\" is supported")
-  private static let none = Rule.only(
+  static let none = Rule.only(
     nothing, toDo: "it is not supported; take it out if the model can do without")
 
   /// `1_Pooling/config.json`.
@@ -83,11 +83,19 @@ struct ConfigurationKeys: Sendable {
   static let tokenizer = ConfigurationKeys(
     honoured: [
       "do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space",
-      "model_max_length", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
-      "additional_special_tokens", "added_tokens_decoder", "tokenizer_class",
-      "word_tokenizer_type", "subword_tokenizer_type",
+      "model_max_length", "max_len", "unk_token", "sep_token", "pad_token", "cls_token",
+      "mask_token", "bos_token", "eos_token", "additional_special_tokens", "extra_special_tokens",
+      "model_specific_special_tokens", "added_tokens_decoder", "tokenizer_class",
+      "word_tokenizer_type", "subword_tokenizer_type", "model_input_names",
+    ],
+    // The first is for decoding; places are trimmed as `tokenizer.json` says.
+    withoutEffect: [
+      "clean_up_tokenization_spaces", "trim_offsets", "errors", "vocab", "merges", "vocab_file",
+      "merges_file", "tokenizer_file", "special_tokens_map_file", "name_or_path", "backend",
+      "processor_class", "chat_template", "verbose", "is_local", "local_files_only",
     ],
     only: [
+      "init_inputs": none,
       "truncation_side": .only(
         [.string("right")], toDo: "take it out, and ask for truncate=left"),
       "padding_side": .only(
@@ -99,7 +107,10 @@ struct ConfigurationKeys: Sendable {
       "add_eos_token": .only([.boolean(false)], toDo: "it is not supported; set it to false"),
       "do_basic_tokenize": .only([.boolean(true)], toDo: "it is not supported; set it to true"),
       "never_split": none,
-      "auto_map": .only([], toDo: "the tokenizer brings its own code, which is not run"),
+      "auto_map": .only(
+        [],
+        toDo: "the tokenizer brings its own code, which is not run; take it out if tokenizer.json "
+          + "does the same"),
     ], isComplete: false)
 
   /// `config_sentence_transformers.json`.
@@ -127,7 +138,9 @@ extension JSONFile {
       case nil:
         guard table.isComplete else { continue }
         throw .unsupported(
-          path: path, reason: "the key \"\(key.prefix(128))\" is not known, and may change answers")
+          path: path,
+          reason: "the key \"\(key.prefix(128))\" is not known, and may change answers: "
+            + "take it out if the model can do without")
       }
     }
   }

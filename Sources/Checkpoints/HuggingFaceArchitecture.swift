@@ -8,8 +8,7 @@ enum HuggingFaceArchitecture {
 
   /// The architecture that a `config.json` names.
   init(_ file: JSONFile) throws(CheckpointError) {
-    // Configurations older than transformers 2.9 have no model_type.
-    switch try file.string("model_type") ?? "bert" {
+    switch try Self.modelType(file) {
     case "bert": self = .bert
     case "roberta", "xlm-roberta", "camembert": self = .roberta
     case "distilbert": self = .distilBERT
@@ -20,6 +19,20 @@ enum HuggingFaceArchitecture {
         reason: "model_type \"\(type)\" is not supported\(reason); bert, distilbert, roberta, "
           + "xlm-roberta and camembert are")
     }
+  }
+
+  /// Configurations older than transformers 2.9 do not say it: then it is BERT, unless the class is
+  /// another's.
+  private static func modelType(_ file: JSONFile) throws(CheckpointError) -> String {
+    if let type = try file.string("model_type") { return type }
+    guard case .array(let names) = file["architectures"] else { return "bert" }
+    for case .string(let name) in names where !name.hasPrefix("Bert") {
+      throw .unsupported(
+        path: file.path,
+        reason: "has no model_type, and its architectures are \"\(name.prefix(64))\": add "
+          + "\"model_type\", which is one of bert, distilbert, roberta, xlm-roberta, camembert")
+    }
+    return "bert"
   }
 
   private static let reasons = [
@@ -42,12 +55,14 @@ enum HuggingFaceArchitecture {
   }
 
   /// The key in `config.json` for one of BERT's.
-  func key(_ name: String) -> String {
+  func key(_ name: String, in file: JSONFile) -> String {
     guard self == .distilBERT else { return name }
+    // transformers maps some of BERT's names onto DistilBERT's own, and takes them if both are there.
+    let isMapped = file[name] != .null
     return switch name {
-    case "hidden_size": "dim"
-    case "num_hidden_layers": "n_layers"
-    case "num_attention_heads": "n_heads"
+    case "hidden_size" where !isMapped: "dim"
+    case "num_hidden_layers" where !isMapped: "n_layers"
+    case "num_attention_heads" where !isMapped: "n_heads"
     case "intermediate_size": "hidden_dim"
     case "hidden_act": "activation"
     default: name

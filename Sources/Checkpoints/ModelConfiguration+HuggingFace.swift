@@ -7,7 +7,7 @@ extension ModelConfiguration {
   static func huggingFace(_ file: JSONFile) throws(CheckpointError) -> ModelConfiguration {
     let architecture = try HuggingFaceArchitecture(file)
     try refuseOtherModels(file)
-    let key = architecture.key
+    func key(_ name: String) -> String { architecture.key(name, in: file) }
     var configuration = ModelConfiguration(
       vocabularySize: try file.requiredInteger("vocab_size", in: Limits.vocabularySize),
       hiddenSize: try file.requiredInteger(key("hidden_size"), in: Limits.hiddenSize),
@@ -31,6 +31,8 @@ extension ModelConfiguration {
     }
     switch file["layer_norm_eps"] {
     case .null: break
+    // DistilBERT's is fixed.
+    case _ where architecture == .distilBERT: break
     case .number(let epsilon) where epsilon > 0 && epsilon < 1:
       configuration.layerNormEpsilon = epsilon
     default: throw file.invalid("layer_norm_eps", "must be a number between 0 and 1")
@@ -64,30 +66,19 @@ extension ModelConfiguration {
     default:
       throw .unsupported(
         path: file.path,
-        reason: "hidden_act \"\(name)\" is not supported; gelu, gelu_new and relu are")
+        reason: "hidden_act \"\(name.prefix(64))\" is not supported; gelu, gelu_new and relu are")
     }
   }
 
   /// Refuses whatever changes the computation to something that is not plain BERT.
   private static func refuseOtherModels(_ file: JSONFile) throws(CheckpointError) {
-    func unsupported(_ reason: String) -> CheckpointError {
-      .unsupported(path: file.path, reason: reason)
-    }
-    if let kind = try file.string("position_embedding_type"), kind != "absolute" {
-      throw unsupported(
-        "position_embedding_type \"\(kind)\" is not supported, only \"absolute\" is")
-    }
-    for key in ["is_decoder", "add_cross_attention"] where try file.boolean(key) == true {
-      throw unsupported("\(key) is true: a decoder is not supported, only an encoder is")
-    }
-    if case .object(let heads) = file["pruned_heads"], !heads.isEmpty {
-      throw unsupported("pruned_heads is not empty: pruned models are not supported")
-    }
-    if file["quantization_config"] != .null {
-      throw unsupported("quantization_config: quantised weights are not supported")
-    }
+    try file.check(.model)
     if case .object(let map) = file["auto_map"], map["AutoModel"] != nil {
-      throw unsupported("auto_map: the model brings its own code, which is not run")
+      throw .unsupported(
+        path: file.path,
+        reason:
+          "auto_map: the model brings its own code (AutoModel), which is not run; take it out "
+          + "if the built-in class computes the same")
     }
   }
 }

@@ -7,7 +7,7 @@ struct OriginalFolder {
   /// By canonical name.
   let tensors: [String: Tensor]
 
-  /// nil if the folder has a `tokenizer_config.json`, which says it; else a guess.
+  /// A guess; nil if the folder has no `vocab.txt`.
   let lowercases: Bool?
 
   static let files = ["bert_config.json", "bert_model.ckpt.index"]
@@ -18,6 +18,7 @@ struct OriginalFolder {
 
   init(_ folder: String, verifiesChecksums: Bool = true) throws(CheckpointError) {
     let file = try JSONFile(path: Folder.path("bert_config.json", in: folder))
+    try file.check(.originalModel)
     var configuration = try ModelConfiguration.huggingFace(file)
     // That code knows one GELU, the one with tanh.
     if configuration.activation == .geluErf { configuration.activation = .geluTanh }
@@ -35,7 +36,7 @@ struct OriginalFolder {
     }
     self.tensors = tensors
     lowercases =
-      Folder.hasFile("tokenizer_config.json", in: folder)
-      ? nil : try VocabularyCase.isLower(Folder.path("vocab.txt", in: folder))
+      Folder.hasFile("vocab.txt", in: folder)
+      ? try VocabularyCase.isLower(Folder.path("vocab.txt", in: folder)) : nil
   }
 }

@@ -47,9 +47,10 @@ extension SentenceModules {
       default:
         throw .unsupported(
           path: path,
-          reason: "module \(index), \"\(type.prefix(128))\", is not supported at this place; after "
-            + "Transformer and Pooling there may be Dense, LayerNorm, Normalize and Dropout. "
-            + encoderAlone)
+          reason:
+            "module \(index), \"\(type.prefix(128))\"\(purpose(type)), is not supported at this "
+            + "place; after Transformer and Pooling there may be Dense, LayerNorm, Normalize and "
+            + "Dropout. " + encoderAlone)
       }
     }
     guard var result else {
@@ -57,6 +58,19 @@ extension SentenceModules {
     }
     try result.readSettings(folder, encoderFolder: encoderFolder(of: folder))
     return result
+  }
+
+  /// What a module does that is known and not supported.
+  private static func purpose(_ type: String) -> String {
+    switch type.split(separator: ".").last {
+    case "WordWeights": ", which weights each token before the pooling"
+    case "WeightedLayerPooling": ", which mixes the blocks' outputs"
+    case "CNN", "LSTM": ", a second network over the tokens"
+    case "WordEmbeddings", "StaticEmbedding", "BoW": ", which stands in for an encoder"
+    case "Router", "Asym":
+      ", which has a model for each kind of text: give the folder of one of them"
+    default: ""
+    }
   }
 
   /// What to do with a folder whose modules are refused.

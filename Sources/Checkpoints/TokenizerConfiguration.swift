@@ -17,6 +17,10 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   public var maskToken: String?
   /// More special tokens that text may name.
   public var additionalTokens: [String] = []
+  /// All added tokens as `tokenizer_config.json` has them, by name; nil if it does not.
+  public var addedTokens: [String: AddedToken]?
+  /// Those of `added_tokens.json`, where it counts beside a `tokenizer.json`.
+  public var oldAddedTokens: [String] = []
   /// Those of all these that take the white space before them along.
   public var leftStrippedTokens: Set<String> = []
   /// Whose class of tokenizer the folder names, or has by its kind of model.
@@ -30,6 +34,14 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   /// `vocab.json` and `merges.txt`; nil unless the folder has both.
   public var bytePairPaths: BytePairPaths?
 
+  /// How a token is sought in a text.
+  public struct AddedToken: Equatable, Sendable {
+    public var stripsLeft: Bool
+    public var stripsRight: Bool
+    public var singleWord: Bool
+    public var isNormalized: Bool
+  }
+
   public struct BytePairPaths: Equatable, Sendable {
     public var vocabulary: String
     public var merges: String
@@ -41,6 +53,8 @@ public struct TokenizerConfiguration: Equatable, Sendable {
     case bert
     /// Byte-level BPE, whose options `tokenizer_config.json` has.
     case roberta
+    /// Unigram after white space, of which `tokenizer.json` has vocabulary and normaliser.
+    case xlmRoberta
     /// What `tokenizer.json` says.
     case other
   }
@@ -65,8 +79,15 @@ extension TokenizerConfiguration {
         vocabulary: Folder.path(merges[0], in: folder), merges: Folder.path(merges[1], in: folder))
     }
     let file = try Self.file("tokenizer_config.json", in: folder)
-    family = try Self.family(
-      file, Self.file("config.json", in: folder), hasTokenizer: tokenizerPath != nil)
+    let model = try Self.file("config.json", in: folder)
+    family = try Self.family(file, model, hasTokenizer: tokenizerPath != nil)
+    // transformers reads the older file only if the newer one does not list all added tokens, and
+    // then it goes before.
+    if file?["added_tokens_decoder"] ?? .null == .null,
+      let file = try Self.file("special_tokens_map.json", in: folder)
+    {
+      try addTokens(file)
+    }
     if let file {
       try file.check(.tokenizer)
       lowercases = try file.boolean("do_lower_case")
@@ -75,11 +96,16 @@ extension TokenizerConfiguration {
       addsPrefixSpace = try file.boolean("add_prefix_space")
       maximumLength = try Self.limit(file)
       try addTokens(file)
+      addedTokens = try Self.addedTokens(file)
       if tokenizerPath == nil { try refuseOddTokens(file) }
+      try Self.checkInputs(file, model)
     }
-    if let file = try Self.file("special_tokens_map.json", in: folder) { try addTokens(file) }
-    if tokenizerPath == nil, let file = try Self.file("added_tokens.json", in: folder) {
-      try refuseAddedTokens(file)
+    if let file = try Self.file("added_tokens.json", in: folder) {
+      if tokenizerPath == nil {
+        try refuseAddedTokens(file)
+      } else if addedTokens == nil {
+        oldAddedTokens = file.keys.sorted()
+      }
     }
     if family == .roberta, tokenizerPath == nil, bytePairPaths == nil {
       throw .unsupported(
@@ -89,7 +115,7 @@ extension TokenizerConfiguration {
   }
 
   /// What makes a `tokenizer.json` of a folder's other files.
-  private static let toConvert =
+  public static let toConvert =
     "AutoTokenizer.from_pretrained(folder).save_pretrained(folder) of transformers writes it"
 
   private static func file(_ name: String, in folder: String) throws(CheckpointError) -> JSONFile? {
@@ -106,14 +132,29 @@ extension TokenizerConfiguration {
     for (path, key) in names where self[keyPath: path] == nil {
       if file[key] != .null { self[keyPath: path] = try token(key, file[key], file) }
     }
-    guard additionalTokens.isEmpty else { return }
-    switch file["additional_special_tokens"] {
-    case .null: break
-    case .array(let values):
-      for value in values {
-        additionalTokens.append(try token("additional_special_tokens", value, file))
+    let isFirst = additionalTokens.isEmpty
+    for key in ["additional_special_tokens", "extra_special_tokens"] {
+      switch file[key] {
+      case .null: break
+      case .array(let values) where isFirst:
+        for value in values { additionalTokens.append(try token(key, value, file)) }
+      case .array: break
+      // By names of their own.
+      case .object(let values):
+        for (_, value) in values.sorted(by: { $0.key < $1.key }) {
+          additionalTokens.append(try token(key, value, file))
+        }
+      default: throw file.invalid(key, "must be a list")
       }
-    default: throw file.invalid("additional_special_tokens", "must be a list")
+    }
+    // `bos_token`, and whatever else a folder calls so.
+    for key in file.keys.sorted() where key.hasSuffix("_token") {
+      guard !names.contains(where: { $0.key == key }) else { continue }
+      switch file[key] {
+      case .string(""): break
+      case .string, .object: additionalTokens.append(try token(key, file[key], file))
+      default: break
+      }
     }
   }
 
@@ -138,6 +179,7 @@ extension TokenizerConfiguration {
       switch try model?.string("model_type") ?? "bert" {
       case "bert", "distilbert": return .bert
       case "roberta": return .roberta
+      case "xlm-roberta" where hasTokenizer, "camembert" where hasTokenizer: return .xlmRoberta
       case _ where hasTokenizer: return .other
       case let type:
         throw .unsupported(
@@ -157,13 +199,22 @@ extension TokenizerConfiguration {
     guard !others.contains(where: { $0 + "Tokenizer" == name }) else {
       throw .unsupported(
         path: path,
-        reason: "tokenizer_class \"\(name)\" is not supported: it cuts words with code of its own")
+        reason: "tokenizer_class \"\(name)\" is not supported: it cuts words with code of its own; "
+          + "serve the model with transformers, or give one with a tokenizer.json")
     }
     guard hasTokenizer else {
       throw .unsupported(
         path: path,
         reason: "tokenizer_class \"\(given.prefix(64))\" is supported only with a tokenizer.json: "
           + toConvert)
+    }
+    if ["XLMRobertaTokenizer", "CamembertTokenizer"].contains(name) { return .xlmRoberta }
+    guard ["PreTrainedTokenizer", "TokenizersBackend"].contains(name) else {
+      throw .unsupported(
+        path: path,
+        reason: "tokenizer_class \"\(name.prefix(64))\" makes steps of its own, and libraries "
+          + "differ in whether these or tokenizer.json count. If the tokenizer.json is right, write "
+          + "\"PreTrainedTokenizerFast\"")
     }
     return .other
   }
@@ -204,9 +255,51 @@ extension TokenizerConfiguration {
     }
   }
 
+  /// `added_tokens_decoder`, by name.
+  private static func addedTokens(
+    _ file: JSONFile
+  ) throws(CheckpointError) -> [String: AddedToken]? {
+    guard case .object(let tokens) = file["added_tokens_decoder"] else { return nil }
+    var result: [String: AddedToken] = [:]
+    for (id, token) in tokens {
+      guard case .object(let members) = token, case .string(let content)? = members["content"]
+      else {
+        throw file.invalid(
+          "added_tokens_decoder", "must have an object with \"content\" for \(id.prefix(20))")
+      }
+      func flag(_ key: String, or fallback: Bool = false) -> Bool {
+        members[key].map { $0 == .boolean(true) } ?? fallback
+      }
+      result[content] = AddedToken(
+        stripsLeft: flag("lstrip"), stripsRight: flag("rstrip"), singleWord: flag("single_word"),
+        isNormalized: flag("normalized", or: !flag("special")))
+    }
+    return result
+  }
+
+  /// Without types, the second text of a pair has the first one's.
+  private static func checkInputs(
+    _ file: JSONFile, _ model: JSONFile?
+  ) throws(CheckpointError) {
+    guard try model?.string("model_type") ?? "bert" == "bert" else { return }
+    guard case .array(let names) = file["model_input_names"] else {
+      guard try file.string("tokenizer_class")?.hasPrefix("DistilBert") == true else { return }
+      throw .unsupported(
+        path: file.path,
+        reason: "tokenizer_class is DistilBERT's, with which a pair's second text has the first "
+          + "one's type, and the model is BERT: write \"BertTokenizer\"")
+    }
+    guard !names.contains(.string("token_type_ids")) else { return }
+    throw .unsupported(
+      path: file.path,
+      reason: "model_input_names has no \"token_type_ids\": that a pair's second text has the "
+        + "first one's type is not supported; add it, or take model_input_names out")
+  }
+
   /// transformers writes int(1e30) for "no limit".
   private static func limit(_ file: JSONFile) throws(CheckpointError) -> Int? {
-    let key = "model_max_length"
+    // The name of old.
+    let key = file.keys.contains("model_max_length") ? "model_max_length" : "max_len"
     switch file[key] {
     case .null: return nil
     case .integer(let value) where value > 0: return value < 1 << 31 ? value : nil

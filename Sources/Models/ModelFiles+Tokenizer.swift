@@ -18,7 +18,8 @@ extension ModelFiles {
     if rules == .huggingFace, let path = tokenizerFiles.tokenizerPath {
       source = path
       tokenizer = try Self.of(path) {
-        try Tokenizer(json: Self.bytes(path), padding: tokenizerFiles.padToken)
+        try Tokenizer(
+          json: Self.bytes(path), padding: tokenizerFiles.padToken, lowercases: lowercasesFirst)
       }
       try checkAgreement(of: path, tokenizer)
     } else if rules == .huggingFace, tokenizerFiles.family == .roberta,
@@ -29,7 +30,7 @@ extension ModelFiles {
         try Tokenizer(
           bytePairVocabulary: Self.bytes(paths.vocabulary), merges: Self.bytes(paths.merges),
           specialTokens: specialTokens(.roberta),
-          addsPrefixSpace: tokenizerFiles.addsPrefixSpace ?? false)
+          addsPrefixSpace: tokenizerFiles.addsPrefixSpace ?? false, lowercases: lowercasesFirst)
       }
     } else if let path = tokenizerFiles.vocabularyPath {
       source = path
@@ -38,6 +39,7 @@ extension ModelFiles {
           vocabulary: Vocabulary(lines: Self.bytes(path), lastCounts: rules == .huggingFace),
           options: options, specialTokens: specialTokens(SpecialTokens()), rules: rules)
       }
+      if rules == .huggingFace { try checkNames(of: path, tokenizer) }
     } else {
       throw LoadingError(
         rules == .tensorFlow
@@ -48,9 +50,14 @@ extension ModelFiles {
     return tokenizer
   }
 
+  /// Whether sentence-transformers lower-cases a text, if the tokenizer does not.
+  private var lowercasesFirst: Bool { sentenceModules?.lowercases ?? false }
+
   private var options: BERTOptions {
-    BERTOptions(
-      lowercase: tokenizerFiles.lowercases ?? true, stripAccents: tokenizerFiles.stripsAccents,
+    let lowercases = tokenizerFiles.lowercases ?? true
+    return BERTOptions(
+      lowercase: lowercases || lowercasesFirst,
+      stripAccents: tokenizerFiles.stripsAccents ?? lowercases,
       spacesAroundCJK: tokenizerFiles.splitsChineseCharacters ?? true)
   }
 
@@ -65,30 +72,6 @@ extension ModelFiles {
     tokens.others = tokenizerFiles.additionalTokens
     tokens.stripsLeft = tokenizerFiles.leftStrippedTokens
     return tokens
-  }
-
-  /// transformers takes BERT's options from `tokenizer_config.json`, or their defaults, and
-  /// `tokenizers` from `tokenizer.json`: where they differ there is no one answer.
-  private func checkAgreement(of path: String, _ tokenizer: Tokenizer) throws {
-    guard tokenizerFiles.family == .bert, let options = tokenizer.options else { return }
-    let lowercases = tokenizerFiles.lowercases ?? true
-    let pairs = [
-      ("do_lower_case", lowercases, options.lowercase),
-      (
-        "strip_accents", tokenizerFiles.stripsAccents ?? lowercases,
-        options.stripAccents ?? options.lowercase
-      ),
-      (
-        "tokenize_chinese_chars", tokenizerFiles.splitsChineseCharacters ?? true,
-        options.spacesAroundCJK
-      ),
-    ]
-    for (name, stated, actual) in pairs where stated != actual {
-      throw LoadingError(
-        "\(path) does not do what \(name) in tokenizer_config.json says (\(stated), which it is by "
-          + "default too), and libraries differ in which of the two they believe: set \(name) to "
-          + "\(actual) there if the tokenizer.json is right")
-    }
   }
 
   /// The model must have what the tokenizer gives.
@@ -108,11 +91,6 @@ extension ModelFiles {
     let types = checkpoint.configuration.typeCount
     guard tokenizer.highestType(ofPairs: false) < types else {
       throw LoadingError("\(path) gives tokens other types than the \(types) that the model has")
-    }
-    if sentenceModules?.lowercases == true, !tokenizer.lowercases {
-      throw LoadingError(
-        "sentence_bert_config.json asks for lower-casing before a cased tokenizer, which is not "
-          + "supported")
     }
   }
 

@@ -7,9 +7,13 @@ public struct ModelFiles: Sendable {
   /// Nil if the folder has none.
   public let sentenceModules: SentenceModules?
   public let tokenizerFiles: TokenizerConfiguration
+  /// What to tell whoever starts this where nothing in the folder says whether text is lower-cased.
+  public let caseNote: String?
 
+  /// - Parameter lowercases: for folders that do not say it; nil: by the look of the vocabulary, or
+  ///   the framework's default.
   /// - Throws: what is wrong with which file, and what to do.
-  public init(_ path: String) throws {
+  public init(_ path: String, lowercases: Bool? = nil) throws {
     self.path = path
     let folder = try SentenceModules.encoderFolder(of: path)
     checkpoint = try Checkpoint(folder: folder)
@@ -17,20 +21,43 @@ public struct ModelFiles: Sendable {
     let size = checkpoint.configuration.hiddenSize
     if let modules = sentenceModules, modules.embeddingSize(hiddenSize: size) == nil {
       throw LoadingError(
-        "modules.json: the modules (\(modules.summary)) do not fit one another and a hidden size "
-          + "of \(size)")
+        "\(path)/modules.json: the modules (\(modules.summary)) do not fit one another and a hidden "
+          + "size of \(size): the sizes and the pooling_mode in their config.json must be of one model"
+      )
     }
     var tokenizerFiles = try TokenizerConfiguration(folder: folder)
-    if let lowercases = checkpoint.lowercases { tokenizerFiles.lowercases = lowercases }
     if let path = checkpoint.vocabularyPath { tokenizerFiles.vocabularyPath = path }
+    caseNote = Self.settleCase(&tokenizerFiles, checkpoint, lowercases)
     self.tokenizerFiles = tokenizerFiles
   }
 
-  /// What to tell whoever starts this: nothing in the folder says whether text is lower-cased.
-  public var caseGuess: String? {
-    guard checkpoint.guessesCase, let lowercases = tokenizerFiles.lowercases else { return nil }
-    return "do_lower_case is taken for \(lowercases), by the look of vocab.txt; "
-      + "{\"do_lower_case\": true or false} in tokenizer_config.json decides it"
+  /// Whether text is lower-cased: what the folder says, else the setting, else the look of the
+  /// vocabulary or the framework's default.
+  ///
+  /// - Returns: nil if the folder says it.
+  private static func settleCase(
+    _ files: inout TokenizerConfiguration, _ checkpoint: Checkpoint, _ setting: Bool?
+  ) -> String? {
+    if let lowercases = checkpoint.lowercases, !checkpoint.guessesCase {
+      files.lowercases = lowercases
+      return nil
+    }
+    guard files.lowercases == nil, files.family == .bert, files.tokenizerPath == nil else {
+      return nil
+    }
+    let name = files.vocabularyPath.flatMap { $0.split(separator: "/").last } ?? "vocab.txt"
+    let (lowercases, because) =
+      if let setting {
+        (setting, "as the setting letter_case says")
+      } else if let guess = checkpoint.lowercases {
+        (guess, "by the look of \(name): it is a guess")
+      } else {
+        (true, "the default of its framework: it is a guess")
+      }
+    files.lowercases = lowercases
+    return "the folder does not say do_lower_case; it is taken for \(lowercases), \(because). The "
+      + "setting letter_case (lower, keep) decides it, or "
+      + "{\"do_lower_case\": true or false} in tokenizer_config.json"
   }
 
   /// TensorFlow Hub's preprocessors pad to 128 tokens unless told otherwise.

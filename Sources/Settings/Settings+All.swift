@@ -11,6 +11,12 @@ extension Settings {
       "tokenizer_rules", \.tokenizerRules,
       "Whose tokens a vocab.txt gives; auto is TensorFlow Text's for a SavedModel, else "
         + "Hugging Face's"),
+    .choice(
+      "letter_case", \.letterCase,
+      """
+      Whether texts are lower-cased, for folders that do not say do_lower_case; auto is by the look \
+      of an original checkpoint's vocabulary, else true, and the start says so
+      """),
     .text(
       "kernels", \.kernels,
       "Kernel set to use; auto is the fastest of this CPU and precision, an unknown name lists them"

@@ -7,6 +7,7 @@ public struct Settings: Sendable, Equatable {
   public var models = [ModelFolder(name: "all-MiniLM-L6-v2", path: "models/all-MiniLM-L6-v2")]
   public var precision = Precision.float32
   public var tokenizerRules = TokenizerRulesChoice.auto
+  public var letterCase = LetterCase.auto
   /// A kernel set by name, or `auto`.
   public var kernels = "auto"
   /// Compute threads; 0: as many as the cgroup quota and the affinity mask allow.
@@ -107,6 +108,14 @@ public enum TokenizerRulesChoice: String, CaseIterable, Sendable {
   case auto
   case huggingFace = "hugging-face"
   case tensorFlow = "tensorflow"
+}
+
+/// What is done to the letters of texts where a folder does not say it.
+public enum LetterCase: String, CaseIterable, Sendable {
+  /// What its vocabulary looks like, or its framework's default.
+  case auto
+  case lower
+  case keep
 }
 
 /// swift-log's levels.

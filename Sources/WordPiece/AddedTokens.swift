@@ -80,6 +80,8 @@ struct AddedTokens: Sendable {
         range = min(range.upperBound, Self.spaceStart(text, range, start))..<range.upperBound
       }
       if token.stripsRight { range = range.lowerBound..<Self.spaceEnd(text, range) }
+      // The token before it took all of it along: `tokenizers` drops such a one later.
+      guard !range.isEmpty else { continue }
       return Match(id: token.id, range: range)
     }
     return nil

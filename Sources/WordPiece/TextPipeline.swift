@@ -50,13 +50,15 @@ struct TextPipeline: Sendable {
     let (bytes, scalars) = aligned.utf8()
     /// The scalar at a byte, or the end.
     func index(_ byte: Int) -> Int { byte < bytes.count ? Int(scalars[byte]) : aligned.count }
-    var start = 0
-    while start < bytes.count && !run.isComplete {
-      var scan = start
+    var (start, scan) = (0, 0)
+    while start < bytes.count || scan < bytes.count, !run.isComplete {
       let match = addedTokens.firstMatch(
         in: bytes.span, from: &scan, spacesFrom: start, before: bytes.count)
       let end = match?.range.lowerBound ?? bytes.count
-      appendWords(of: aligned, index(start)..<index(end), part, text, &word, to: &run)
+      // It may begin in white space that the one before took along.
+      if start < end {
+        appendWords(of: aligned, index(start)..<index(end), part, text, &word, to: &run)
+      }
       guard let match, !run.isComplete else { return }
       let range = index(match.range.lowerBound)..<index(match.range.upperBound)
       run.append(match.id, aligned.source(of: range))

@@ -10,9 +10,10 @@ extension Tokenizer {
   ///   - merges: the bytes of `merges.txt`, two tokens a line, after a line that names a version.
   ///   - specialTokens: the tokens that frame a text, mask and pad it.
   ///   - addsPrefixSpace: whether the first word is as one after a space.
+  ///   - lowercases: whether text is lower-cased first.
   public init(
     bytePairVocabulary vocabulary: [UInt8], merges: [UInt8], specialTokens: SpecialTokens,
-    addsPrefixSpace: Bool = false
+    addsPrefixSpace: Bool = false, lowercases: Bool = false
   ) throws(TokenizerFileError) {
     guard vocabulary.count <= TokenizerFile.byteLimit, merges.count <= TokenizerFile.byteLimit
     else {
@@ -74,7 +75,7 @@ extension Tokenizer {
     var list = JSONWriter()
     list.value(try Self.merges(merges))
     bytes += list.takeBytes() + Array("}}".utf8)
-    try self.init(json: bytes, padding: specialTokens.padding)
+    try self.init(json: bytes, padding: specialTokens.padding, lowercases: lowercases)
   }
 
   private static func merges(_ bytes: [UInt8]) throws(TokenizerFileError) -> JSONValue {

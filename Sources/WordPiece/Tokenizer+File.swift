@@ -1,23 +1,32 @@
 extension Tokenizer {
   /// The tokenizer that a `tokenizer.json` describes.
   ///
-  /// Its `truncation` and the sizes of its `padding` are not looked at: they are each request's.
+  /// The sizes of its `truncation` and `padding` are not looked at: they are each request's.
   ///
   /// - Parameters:
   ///   - bytes: those of the file.
   ///   - paddingName: the token that fills a text up, if another file names it; else the file's
   ///     own, else `[PAD]` or `<pad>`.
-  public init(json bytes: [UInt8], padding paddingName: String? = nil) throws(TokenizerFileError) {
+  ///   - lowercases: whether text is lower-cased before its normalizers, if they do not.
+  public init(
+    json bytes: [UInt8], padding paddingName: String? = nil, lowercases: Bool = false
+  ) throws(TokenizerFileError) {
     let file = try TokenizerFile(bytes)
+    try file.checkSides()
     let parts = try file.model()
     var vocabulary = parts.vocabulary
     let tokens = try file.addedTokens(&vocabulary)
-    let normalizers = try file.normalizers()
+    let ownNormalizers = try file.normalizers()
+    let normalizers = lowercases ? Self.lowercasing(ownNormalizers) : ownNormalizers
     let preTokenizers = try file.preTokenizers()
     let (template, trimming) = try file.postProcessor(vocabulary)
     try file.check(trimming, parts)
     padding = try file.padding(vocabulary, named: paddingName)
     let normalized = try Self.normalized(tokens, normalizers)
+    guard !lowercases || normalized.isEmpty else {
+      throw .unsupported(
+        place: "added_tokens", what: "a normalized token with do_lower_case of another file")
+    }
     // `tokenizers` reads them back as they are sought.
     for token in normalized where Int(token.id) >= vocabulary.modelCount {
       vocabulary.add(token.spelling, id: Int(token.id))
@@ -41,14 +50,56 @@ extension Tokenizer {
     decoder = try file.decoder()
     trimsPairsEvenly = false
     summary = parts.name
-    options =
-      if normalizers.count == 1, case .bert(let options) = normalizers[0] { options } else { nil }
-    lowercases = normalizers.contains {
+    self.lowercases = Self.lowercase(normalizers)
+    standardSteps = Self.standardSteps(ownNormalizers, preTokenizers, parts)
+    addedFlags = Dictionary(
+      tokens.map { (String(decoding: $0.spelling, as: UTF8.self), AddedTokenFlags($0)) },
+      uniquingKeysWith: { $1 })
+  }
+
+  private static func lowercase(_ normalizers: [NormalizerStep]) -> Bool {
+    normalizers.contains {
       switch $0 {
       case .bert(let options): options.lowercase
       case .lowercase: true
       default: false
       }
+    }
+  }
+
+  /// As sentence-transformers does it: accents stay as they were to be.
+  private static func lowercasing(_ normalizers: [NormalizerStep]) -> [NormalizerStep] {
+    if lowercase(normalizers) { return normalizers }
+    guard normalizers.count == 1, case .bert(var options) = normalizers[0] else {
+      return [.lowercase] + normalizers
+    }
+    (options.stripAccents, options.lowercase) = (options.stripsAccents, true)
+    return [.bert(options)]
+  }
+
+  private static func standardSteps(
+    _ normalizers: [NormalizerStep], _ preTokenizers: [PreTokenizerStep],
+    _ parts: TokenizerFile.Model
+  ) -> StandardSteps? {
+    switch (parts.model, preTokenizers.first) {
+    case (.wordPiece(let model), .bert?) where preTokenizers.count == 1:
+      guard normalizers.count == 1, case .bert(let options) = normalizers[0], options.cleanText,
+        model.limit == WordPieceModel.Limit(), parts.continuationPrefix == "##"
+      else { return nil }
+      return .bert(options)
+    case (.bytePair, .byteLevel(let addsPrefixSpace, splits: true)?)
+    where preTokenizers.count == 1 && normalizers.isEmpty:
+      return .roberta(addsPrefixSpace: addsPrefixSpace)
+    case (.unigram(let model), .whitespaceSplit?) where preTokenizers.count == 2:
+      guard case .metaspace(let metaspace) = preTokenizers[1], metaspace.splits,
+        metaspace.replacement == 0x2581, metaspace.prepends != .first,
+        parts.vocabulary.id(of: "<unk>") == model.unknown
+      else { return nil }
+      if let normalizer = normalizers.first {
+        guard normalizers.count == 1, case .precompiled = normalizer else { return nil }
+      }
+      return .xlmRoberta(addsPrefixSpace: metaspace.prepends == .always)
+    default: return nil
     }
   }
 

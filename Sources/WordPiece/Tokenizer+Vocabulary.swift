@@ -61,7 +61,8 @@ extension Tokenizer {
     trimming = nil
     trimsPairsEvenly = rules == .tensorFlow
     self.vocabulary = vocabulary
-    self.options = options
+    standardSteps = .bert(options)
+    addedFlags = [:]
     lowercases = options.lowercase
     summary = "WordPiece"
     decoder = .wordPiece(prefix: "##", cleansUp: true)

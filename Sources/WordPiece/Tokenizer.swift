@@ -13,11 +13,21 @@ public struct Tokenizer: Sendable {
     case steps(TextPipeline)
   }
 
+  /// The steps of transformers' classes, which these make of their options and the vocabulary.
+  public enum StandardSteps: Equatable, Sendable {
+    /// `BertTokenizer`.
+    case bert(BERTOptions)
+    /// `RobertaTokenizer`.
+    case roberta(addsPrefixSpace: Bool)
+    /// `XLMRobertaTokenizer`, `CamembertTokenizer`.
+    case xlmRoberta(addsPrefixSpace: Bool)
+  }
+
   public let vocabulary: Vocabulary
   /// Its model, for people: "WordPiece".
   public let summary: String
-  /// Those of BERT's normaliser, if that is its only one.
-  public let options: BERTOptions?
+  /// The class of tokenizers that has its steps; nil if none of those that are known.
+  public let standardSteps: StandardSteps?
   /// Whether upper and lower case are one to it.
   public let lowercases: Bool
   /// The id that fills a text up.
@@ -25,6 +35,8 @@ public struct Tokenizer: Sendable {
 
   let engine: Engine
   let addedTokens: AddedTokens
+  /// By name, all tokens that `tokenizer.json` adds.
+  public let addedFlags: [String: AddedTokenFlags]
   /// Left out when decoding.
   let specialIDs: Set<Int32>
   let template: TokenTemplate

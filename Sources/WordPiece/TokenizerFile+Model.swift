@@ -6,6 +6,8 @@ extension TokenizerFile {
     var model: TextPipeline.Model
     var vocabulary: Vocabulary
     var name: String
+    /// Of WordPiece.
+    var continuationPrefix: String?
   }
 
   func model() throws(TokenizerFileError) -> Model {
@@ -18,11 +20,13 @@ extension TokenizerFile {
       var model = WordPieceModel(trie: vocabulary.trie, unknown: id)
       model.limit.count = try modelMember("max_input_chars_per_word")
         .integer(in: 1...100_000, or: 100)
-      return Model(model: .wordPiece(model), vocabulary: vocabulary, name: "WordPiece")
+      return Model(
+        model: .wordPiece(model), vocabulary: vocabulary, name: "WordPiece",
+        continuationPrefix: prefix)
     case "Unigram": return try unigram()
     case "BPE": return try bytePair()
     case let type:
-      throw .unsupported(place: "model.type", what: "\"\(type.prefix(64))\"")
+      throw .unsupportedModel(place: "model.type", what: "\"\(type.prefix(64))\"")
     }
   }
 
@@ -61,14 +65,22 @@ extension TokenizerFile {
   private func bytePair() throws(TokenizerFileError) -> Model {
     for name in ["dropout", "continuing_subword_prefix", "end_of_word_suffix"] {
       let value = try modelMember(name)
-      guard value.isNull || value.value == .string("") else { throw value.unsupported("a value") }
+      guard value.isNull || value.value == .string("") else {
+        throw .unsupportedModel(place: value.place, what: "BPE with a value here")
+      }
     }
-    for name in ["byte_fallback", "ignore_merges"] {
-      let value = try modelMember(name)
-      if try value.boolean(or: false) { throw value.unsupported("true") }
+    let fallback = try modelMember("byte_fallback")
+    if try fallback.boolean(or: false) {
+      throw .unsupportedModel(place: fallback.place, what: "SentencePiece's BPE, with true here,")
+    }
+    let ignoring = try modelMember("ignore_merges")
+    if try ignoring.boolean(or: false) {
+      throw .unsupportedModel(place: ignoring.place, what: "BPE with true here")
     }
     guard case .byteLevel = try preTokenizers().last else {
-      throw .unsupported(place: "model", what: "BPE without ByteLevel as the last pre_tokenizer")
+      throw .unsupportedModel(
+        place: "model.type",
+        what: "BPE without ByteLevel as the last pre_tokenizer, as SentencePiece's,")
     }
     let vocabulary = try vocabulary()
     var ids: [UInt32: Int32] = [:]

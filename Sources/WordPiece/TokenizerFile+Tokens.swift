@@ -1,4 +1,17 @@
 extension TokenizerFile {
+  /// transformers takes the sides where `tokenizer_config.json` says none.
+  func checkSides() throws(TokenizerFileError) {
+    for (name, toDo) in [
+      ("truncation", "set it to \"Right\", and ask for truncate=left"),
+      ("padding", "tokens after padding would have other positions; set it to \"Right\""),
+    ] {
+      let direction = try member(name)["direction"]
+      guard try direction.string(or: "Right") == "Right" else {
+        throw .invalid(place: direction.place, reason: "is not \"Right\": \(toDo)")
+      }
+    }
+  }
+
   /// The tokens added to those of the model, which get ids beyond them.
   func addedTokens(
     _ vocabulary: inout Vocabulary

@@ -17,6 +17,8 @@ public enum TokenizerFileError: Error, Equatable, Sendable, CustomStringConverti
   case invalid(place: String, reason: String)
   /// Right, but something that this room does not do exactly.
   case unsupported(place: String, what: String)
+  /// The same of what cuts words into tokens, for which nothing else can stand in.
+  case unsupportedModel(place: String, what: String)
 
   public var description: String {
     switch self {
@@ -38,6 +40,9 @@ public enum TokenizerFileError: Error, Equatable, Sendable, CustomStringConverti
       "\(place) \(reason)"
     case .unsupported(let place, let what):
       "\(place): \(what) is not supported"
+    case .unsupportedModel(let place, let what):
+      "\(place): \(what) is not supported; give a model whose tokenizer.json has WordPiece, Unigram "
+        + "or byte-level BPE as RoBERTa's"
     }
   }
 }

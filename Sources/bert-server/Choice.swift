@@ -1,4 +1,5 @@
 import ArgumentParser
+import Settings
 
 /// A flag's value that is one of a few names.
 ///
@@ -9,4 +10,23 @@ func chosen<Value: RawRepresentable<String> & CaseIterable>(_ name: String) thro
     throw ValidationError("there is no '\(name)'; there is \(names)")
   }
   return value
+}
+
+/// The setting `letter_case`, for commands without settings.
+struct LetterCaseFlag: ParsableArguments {
+  @Option(
+    name: .customLong("letter-case"),
+    help: "For folders that do not say do_lower_case: auto, lower, keep.", transform: chosen)
+  var value = LetterCase.auto
+}
+
+extension LetterCase {
+  /// Nil: the folder's vocabulary or framework decides.
+  var lowercases: Bool? {
+    switch self {
+    case .auto: nil
+    case .lower: true
+    case .keep: false
+    }
+  }
 }

@@ -31,6 +31,8 @@ struct EncodeCommand: ParsableCommand {
 
   @OptionGroup var flags: EncoderFlags
 
+  @OptionGroup var letterCase: LetterCaseFlag
+
   @Option(
     help: """
       text (a text a line), jsonl, json (an array), csv, tsv; what a file's name ends with when not \

@@ -5,6 +5,7 @@ import Checkpoints
 import JSON
 import Models
 import OutputMap
+import Settings
 import UntrustedInput
 import WordPiece
 
@@ -27,7 +28,8 @@ struct EncodeSource {
 extension EncodeCommand {
   /// The model folder, in this process.
   func localSource() throws -> EncodeSource {
-    let files = try ModelFiles(flags.model)
+    let files = try ModelFiles(flags.model, lowercases: letterCase.value.lowercases)
+    if let note = files.caseNote { printError(note) }
     var sentence = files.sentenceModules
     if let pooling {
       sentence = sentence ?? SentenceModules(pooling: pooling)
@@ -45,6 +47,7 @@ extension EncodeCommand {
         ("model", flags.model), ("model_sha256", try files.digest()),
         ("pooling", pooling?.rawValue ?? "the folder's"),
         ("precision", encoder.precision.rawValue), ("kernels", encoder.kernelSet),
+        ("letter_case", letterCase.value.rawValue),
       ]
     ) { columns, limit in
       LocalRecordEncoder(
@@ -54,9 +57,11 @@ extension EncodeCommand {
 
   /// A service, as its `/info` describes it.
   func remoteSource(_ url: String) throws -> EncodeSource {
-    guard pooling == nil, flags.precision == .float32, flags.kernels == "auto", flags.threads == 0
+    guard pooling == nil, flags.precision == .float32, flags.kernels == "auto", flags.threads == 0,
+      letterCase.value == .auto
     else {
-      throw ValidationError("--pooling, --precision, --kernels and --threads are the service's own")
+      throw ValidationError(
+        "--pooling, --precision, --kernels, --threads and --letter-case are the service's own")
     }
     guard 1...256 ~= concurrency else { throw ValidationError("--concurrency is 1 to 256") }
     let keys = Environment.value("BERT_SERVER_API_KEYS")?.split(separator: ",")

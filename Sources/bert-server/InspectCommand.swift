@@ -14,9 +14,11 @@ struct InspectCommand: ParsableCommand {
   @Argument(help: "The model folder.")
   var folder: String
 
+  @OptionGroup var letterCase: LetterCaseFlag
+
   func run() throws {
     do {
-      let model = try ModelFiles(folder)
+      let model = try ModelFiles(folder, lowercases: letterCase.value.lowercases)
       let configuration = model.checkpoint.configuration
       // What is not served is refused here for the same reason.
       let encoder = try Encoder(model.checkpoint, lanes: ComputeLanes(count: 1), maxBatchRows: 1)
@@ -43,7 +45,7 @@ struct InspectCommand: ParsableCommand {
           + (model.tokenizerRules == .tensorFlow ? "TensorFlow Text's" : "Hugging Face's")
           + " rules, "
           + (tokenizer.lowercases ? "uncased" : "cased"))
-      if let guess = model.caseGuess { line("case", guess) }
+      if let note = model.caseNote { line("case", note) }
       line("tokens of a text", "at most \(model.maxTokens)")
       line("pooler", encoder.hasPooler ? "yes" : "no: neither default nor pooled_output")
       line(

@@ -19,7 +19,7 @@ enum ModelLoader {
   ) throws -> [ServedModel] {
     let lanes = ComputeLanes(count: threads.count)
     let files = try folders.map { folder in
-      try of(folder) { try ModelFiles(folder.path) }
+      try of(folder) { try ModelFiles(folder.path, lowercases: settings.letterCase.lowercases) }
     }
     // A batch has to hold the longest text there may be.
     let batchTokens = files.map(\.checkpoint.configuration.positionCount)
@@ -75,7 +75,7 @@ enum ModelLoader {
       sentenceSize: encoder.sentenceSize)
     shape.absentKeys = files.checkpoint.absentKeys
     var facts = facts
-    if let guess = files.caseGuess { facts.append((name: "case", value: guess)) }
+    if let note = files.caseNote { facts.append((name: "case", value: note)) }
     var model = ServedModel(
       name: name, shape: shape,
       sentence: files.sentenceModules.map {

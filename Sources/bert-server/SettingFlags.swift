@@ -18,6 +18,9 @@ struct SettingFlags: ParsableArguments {
   @Option(help: help("tokenizer_rules"))
   var tokenizerRules: [String] = []
 
+  @Option(help: help("letter_case"))
+  var letterCase: [String] = []
+
   @Option(help: help("kernels"))
   var kernels: [String] = []
 
@@ -125,7 +128,9 @@ struct SettingFlags: ParsableArguments {
     [
       "--model": model,
       "--precision": precision,
-      "--tokenizer-rules": tokenizerRules, "--kernels": kernels,
+      "--tokenizer-rules": tokenizerRules,
+      "--letter-case": letterCase,
+      "--kernels": kernels,
       "--threads": threads,
       "--host": host,
       "--port": port,

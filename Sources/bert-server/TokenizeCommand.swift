@@ -17,6 +17,8 @@ struct TokenizeCommand: ParsableCommand {
   @Option(help: "Most tokens, special ones included; the folder's limit when not given.")
   var maxTokens: Int?
 
+  @OptionGroup var letterCase: LetterCaseFlag
+
   @Argument(help: "The text; standard input when not given.")
   var text: String?
 
@@ -25,7 +27,7 @@ struct TokenizeCommand: ParsableCommand {
 
   func run() throws {
     do {
-      let folder = try ModelFiles(model)
+      let folder = try ModelFiles(model, lowercases: letterCase.value.lowercases)
       let tokenizer = try folder.tokenizer()
       let input = try text ?? Self.standardInput()
       let positions = folder.checkpoint.configuration.positionCount

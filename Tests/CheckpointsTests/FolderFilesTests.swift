@@ -304,19 +304,31 @@ struct TokenizerConfigurationTests {
     #expect(configuration == expected)
   }
 
-  /// What `tokenizer_config.json` says goes before `special_tokens_map.json`.
-  @Test func oldFilesHaveTheRest() throws {
+  /// As transformers does it: `special_tokens_map.json` goes before `tokenizer_config.json`, unless
+  /// that one lists all added tokens.
+  @Test func oldFileOfSpecialTokens() throws {
     let folder = try TemporaryFolder()
-    try folder.write(#"{"sep_token": "</s>"}"#, to: "tokenizer_config.json")
+    try folder.write(
+      #"{"sep_token": "</s>", "mask_token": "<m>", "bos_token": "<o>", "eos_token": null}"#,
+      to: "tokenizer_config.json")
     try folder.write(
       """
       {"sep_token": "[S]", "cls_token": {"content": "<s>"},
        "additional_special_tokens": ["<a>", {"content": "<b>"}]}
       """, to: "special_tokens_map.json")
     var expected = TokenizerConfiguration()
-    expected.separatorToken = "</s>"
+    expected.separatorToken = "[S]"
     expected.classToken = "<s>"
-    expected.additionalTokens = ["<a>", "<b>"]
+    expected.maskToken = "<m>"
+    expected.additionalTokens = ["<a>", "<b>", "<o>"]
+    #expect(try TokenizerConfiguration(folder: folder.path) == expected)
+    try folder.write(
+      #"{"sep_token": "</s>", "added_tokens_decoder": {}, "extra_special_tokens": {"q": "<q>"}}"#,
+      to: "tokenizer_config.json")
+    expected = TokenizerConfiguration()
+    expected.separatorToken = "</s>"
+    expected.additionalTokens = ["<q>"]
+    expected.addedTokens = [:]
     #expect(try TokenizerConfiguration(folder: folder.path) == expected)
   }
 
@@ -328,9 +340,24 @@ struct TokenizerConfigurationTests {
       #"{"tokenizer_class": "XLMRobertaTokenizer", \#(odd)}"#, to: "tokenizer_config.json")
     #expect(throws: CheckpointError.self) { try TokenizerConfiguration(folder: folder.path) }
     try folder.write("{}", to: "tokenizer.json")
+    #expect(try TokenizerConfiguration(folder: folder.path).family == .xlmRoberta)
+    try folder.write(
+      #"{"tokenizer_class": "PreTrainedTokenizerFast"}"#, to: "tokenizer_config.json")
     #expect(try TokenizerConfiguration(folder: folder.path).family == .other)
+    try folder.write(#"{"tokenizer_class": "MPNetTokenizer"}"#, to: "tokenizer_config.json")
+    #expect(throws: CheckpointError.self) { try TokenizerConfiguration(folder: folder.path) }
+    try folder.write(
+      #"{"tokenizer_class": "PreTrainedTokenizerFast"}"#, to: "tokenizer_config.json")
+    try folder.write(#"{"<x>": 7}"#, to: "added_tokens.json")
+    #expect(try TokenizerConfiguration(folder: folder.path).oldAddedTokens == ["<x>"])
     try folder.write("{\(odd)}", to: "tokenizer_config.json")
     #expect(try TokenizerConfiguration(folder: folder.path).family == .bert)
+    #expect(try TokenizerConfiguration(folder: folder.path).oldAddedTokens == [])
+    #expect(
+      try TokenizerConfiguration(folder: folder.path).addedTokens == [
+        "<x>": TokenizerConfiguration.AddedToken(
+          stripsLeft: true, stripsRight: false, singleWord: false, isNormalized: true)
+      ])
   }
 
   @Test func refusesTokensThatVocabTxtCannotHave() throws {
@@ -360,6 +387,9 @@ struct TokenizerConfigurationTests {
     (#"{"tokenizer_class": "PhobertTokenizer"}"#, "{}", "PhobertTokenizer"),
     ("{}", #"{"model_type": "roberta"}"#, "merges.txt"),
     (#"{"padding_side": "left"}"#, "{}", "padding_side"),
+    (#"{"model_input_names": ["input_ids"]}"#, "{}", "model_input_names"),
+    (#"{"init_inputs": ["x"]}"#, "{}", "init_inputs"),
+    (#"{"tokenizer_class": "DistilBertTokenizer"}"#, "{}", "BertTokenizer"),
     (#"{"split_special_tokens": true}"#, "{}", "split_special_tokens"),
     (#"{"auto_map": {"AutoTokenizer": ["x.Y", null]}}"#, "{}", "auto_map"),
   ])
@@ -380,6 +410,9 @@ struct TokenizerConfigurationTests {
     ] as [(String, Int?)])
   func lengthMayBeUnlimited(_ value: String, _ expected: Int?) throws {
     #expect(try read("{\"model_max_length\": \(value)}").maximumLength == expected)
+    #expect(try read("{\"max_len\": \(value)}").maximumLength == expected)
+    #expect(
+      try read("{\"max_len\": 9, \"model_max_length\": \(value)}").maximumLength == expected)
   }
 
   @Test(arguments: [
@@ -392,46 +425,5 @@ struct TokenizerConfigurationTests {
   func refusesWhatCannotBeRight(_ key: String, _ value: String) throws {
     let error = try #require(throws: CheckpointError.self) { try read("{\"\(key)\": \(value)}") }
     #expect(error.message.contains(key))
-  }
-}
-
-/// Folders that hold no weights that are read: the message says what they are.
-struct FolderRefusalTests {
-  @Test(arguments: [
-    ("model.gguf", "GGUF"), ("onnx/model.onnx", "ONNX"), ("model_quantized.onnx", "ONNX"),
-    ("openvino_model.xml", "OpenVINO"), ("model.ckpt-1000.index", "rename model.ckpt-1000.*"),
-    ("snapshots/5fe3/config.json", "snapshots/5fe3"), ("tf_model.h5", "HDF5"),
-    ("flax_model.msgpack", "Flax"), ("0_Transformer/pytorch_model.bin", "folder 0_Transformer"),
-    ("notes.txt", "has none of"),
-  ])
-  func formats(_ file: String, _ named: String) throws {
-    let folder = try TemporaryFolder()
-    try folder.write("{}", to: file)
-    let error = try #require(throws: CheckpointError.self) { try Checkpoint(folder: folder.path) }
-    #expect(error.message.contains(named), "\(error)")
-  }
-
-  @Test func adapters() throws {
-    let folder = try TemporaryFolder()
-    try folder.write(#"{"base_model_name_or_path": "base/model"}"#, to: "adapter_config.json")
-    let error = try #require(throws: CheckpointError.self) { try Checkpoint(folder: folder.path) }
-    #expect(error.message.contains("adapter of base/model"))
-  }
-
-  @Test func pointersOfGitLFS() throws {
-    let folder = try TemporaryFolder()
-    try folder.write("{}", to: "config.json")
-    try folder.write(
-      "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 90868376\n",
-      to: "model.safetensors")
-    let error = try #require(throws: CheckpointError.self) {
-      try SafetensorsFile(path: folder.path + "/model.safetensors")
-    }
-    #expect(error.message.contains("git lfs pull"))
-  }
-
-  @Test func missingFolders() throws {
-    let error = try #require(throws: CheckpointError.self) { try Checkpoint(folder: "/no/such") }
-    #expect(error.message.contains("no such folder"))
   }
 }

@@ -58,9 +58,15 @@ struct ModelConfigurationTests {
     ("\"model_type\": \"mpnet\"", "model_type \"mpnet\" is not supported (its attention"),
     ("\"hidden_act\": \"silu\"", "hidden_act \"silu\""),
     ("\"hidden_act\": \"gelu_10\"", "hidden_act \"gelu_10\""),
-    ("\"position_embedding_type\": \"relative_key\"", "position_embedding_type \"relative_key\""),
-    ("\"position_embedding_type\": \"alibi\"", "position_embedding_type \"alibi\""),
-    ("\"is_decoder\": true", "is_decoder"),
+    (
+      "\"position_embedding_type\": \"relative_key\"",
+      "\"position_embedding_type\" is \"relative_key\": only \"absolute\" is"
+    ),
+    ("\"position_embedding_type\": \"alibi\"", "\"position_embedding_type\" is \"alibi\""),
+    ("\"is_decoder\": true", "is_decoder"), ("\"is_decoder\": \"no\"", "is_decoder"),
+    ("\"per_layer_config\": {\"0\": {}}", "per_layer_config"),
+    ("\"transformers_weights\": \"w.safetensors\"", "transformers_weights"),
+    ("\"architectures\": [\"RobertaModel\"]", "RobertaModel\": add \"model_type\""),
     ("\"add_cross_attention\": true", "add_cross_attention"),
     ("\"pruned_heads\": {\"0\": [1]}", "pruned_heads"),
     ("\"quantization_config\": {\"bits\": 4}", "quantization_config"),
@@ -76,6 +82,20 @@ struct ModelConfigurationTests {
     }
     #expect(path.hasSuffix("config.json"))
     #expect(reason.contains(named))
+  }
+
+  /// transformers takes some of BERT's names for DistilBERT's, and its epsilon is fixed.
+  @Test func namesOfDistilBERT() throws {
+    let own = #""dim": 8, "n_layers": 2, "n_heads": 2, "hidden_dim": 16, "activation": "relu""#
+    let other = #""hidden_size": 4, "num_attention_heads": 4, "intermediate_size": 7"#
+    let configuration = try read(
+      """
+      {"model_type": "distilbert", "vocab_size": 100, \(own), \(other),
+       "hidden_act": "gelu", "layer_norm_eps": 0.1}
+      """)
+    #expect(configuration.hiddenSize == 4 && configuration.blockCount == 2)
+    #expect(configuration.headCount == 4 && configuration.intermediateSize == 16)
+    #expect(configuration.layerNormEpsilon == 1e-12 && configuration.activation == .relu)
   }
 
   /// A number that cannot be right is an error that names its key.
@@ -111,7 +131,6 @@ struct ModelConfigurationTests {
       try expectInvalid("pad_token_id", "{\(Self.minimal), \"pad_token_id\": \(value)}")
     }
     try expectInvalid("hidden_act", "{\(Self.minimal), \"hidden_act\": 7}")
-    try expectInvalid("is_decoder", "{\(Self.minimal), \"is_decoder\": \"no\"}")
   }
 
   /// A text takes two special tokens and one of its own.

@@ -3,12 +3,13 @@
 import json
 import os
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
 
 import reference
-from server import ROOT, Server, bits
+from server import ROOT, Server, bits, run
 
 SMALL = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "small"
 # Or one of the size of TF Hub's, see make_tensorflow.py.
@@ -58,3 +59,31 @@ def test_no_further_from_float64_than_tensorflow(name, expected, log, capsys):
             print(f"  {key:20} {error:.3g} ({GOLDEN['errors'][key]:.3g})")
     limits = {key: ROOM * error for key, error in GOLDEN["errors"].items()}
     assert {key: error for key, error in worst.items() if error > limits[key]} == {}
+
+
+@pytest.mark.parametrize(
+    "setting, lowercases, says",
+    [
+        ("auto", True, "by the look of vocab.txt: it is a guess"),
+        ("lower", True, "as the setting letter_case says"),
+        ("keep", False, "as the setting letter_case says"),
+    ],
+)
+def test_letter_case_that_no_file_says(setting, lowercases, says, tmp_path):
+    folder = tmp_path / "original"
+    shutil.copytree(SMALL / "original", folder)
+    shown = run("inspect", folder, "--letter-case", setting).stdout
+    [line] = [line for line in shown.splitlines() if line.startswith("case:")]
+    assert says in line and f"taken for {str(lowercases).lower()}" in line, line
+    assert ("uncased" in shown) == lowercases
+    # The start warns too, and counts with it.
+    with open(tmp_path / "log", "w") as log:
+        with Server("--letter-case", setting, model=folder, log=log) as server:
+            [upper] = server.post({"inputs": "THE"}, path="/tokenize").json()
+            [lower] = server.post({"inputs": "the"}, path="/tokenize").json()
+    assert ([token["id"] for token in upper] == [token["id"] for token in lower]) == lowercases
+    assert says in (tmp_path / "log").read_text()
+    # What a file says counts.
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": not lowercases}))
+    shown = run("inspect", folder, "--letter-case", setting).stdout
+    assert "case:" not in shown and ("uncased" in shown) != lowercases

@@ -115,4 +115,4 @@ def test_the_case_of_a_vocabulary_with_capitals(tmp_path):
     path = tmp_path / "assets" / "cased_vocab.txt"
     path.write_text(path.read_text().replace("mat\n", "Mat\n"))
     done = run("inspect", tmp_path)
-    assert "rules, cased\n" in done.stdout and "do_lower_case is taken for false" in done.stdout
+    assert "rules, cased\n" in done.stdout and "taken for false" in done.stdout

@@ -129,6 +129,7 @@ def test_same_tokens(kind, tmp_path, log, capsys):
 ADDED = ["a", "b", "</s>", "<m>", " ", "  ", "\t", "\u00a0", "two", "Two", "\u00e9", "e\u0301", "-", "\u4e2d"]
 SETS = max(8, STRINGS // 5000)
 AT_A_TIME = 8
+FLAGS = ("lstrip", "rstrip", "single_word", "normalized", "special")
 
 
 def added_tokens(source):
@@ -138,10 +139,7 @@ def added_tokens(source):
         if content in contents:
             continue
         contents.add(content)
-        flags = {
-            name: source.random() < 0.4 for name in ("lstrip", "rstrip", "single_word", "normalized", "special")
-        }
-        tokens.append({"content": content, **flags})
+        tokens.append({"content": content, **{name: source.random() < 0.4 for name in FLAGS}})
     return tokens
 
 
@@ -150,7 +148,7 @@ def added_folder(folder, source):
     base = source.choice([RELATIVES / "roberta", RELATIVES / "xlm-roberta", MODEL])
     folder.mkdir()
     for file in base.iterdir():
-        if file.name not in ("tokenizer.json", "vocab.txt") and file.is_file():
+        if file.name not in ("tokenizer.json", "vocab.txt", "modules.json") and file.is_file():
             (folder / file.name).symlink_to(file)
     tokenizer = json.loads((base / "tokenizer.json").read_text())
     vocabulary = tokenizer["model"]["vocab"]
@@ -177,18 +175,33 @@ def added_folder(folder, source):
     return folder
 
 
-def test_added_tokens(tmp_path, log, capsys):
+def their_encodings(tokenizer, texts):
+    """None where `tokenizers` panics, as it does when one token takes along what another is made of."""
+    try:
+        return tokenizer.encode_batch(texts)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+    if len(texts) == 1:
+        return [None]
+    half = len(texts) // 2
+    return their_encodings(tokenizer, texts[:half]) + their_encodings(tokenizer, texts[half:])
+
+
+def test_added_tokens(tmp_path, log, capfd):
     """Tokens with every flag, beside and over one another."""
     source = random.Random(SEED)
-    count, refused, other = 0, 0, []
+    count, refused, panics, other = 0, [], 0, []
     for round_ in range(0, SETS, AT_A_TIME):
         folders = {}
         for index in range(AT_A_TIME):
             folder = added_folder(tmp_path / f"m{round_ + index}", source)
-            if run("inspect", folder).returncode == 0:
+            inspected = run("inspect", folder)
+            if inspected.returncode == 0:
                 folders[folder.name] = folder
             else:
-                refused += 1
+                refused.append(inspected.stderr.split(": ", 2)[-1].strip())
+                shutil.rmtree(folder)
         if not folders:
             continue
         names = list(folders)
@@ -207,12 +220,18 @@ def test_added_tokens(tmp_path, log, capsys):
                         {"inputs": texts}, path="/tokenize", **({"model": name} if len(names) > 1 else {})
                     ).json()
                     assert isinstance(answers, list), answers
-                    count += len(texts)
-                    for text, answer, encoding in zip(texts, answers, theirs.encode_batch(texts), strict=True):
+                    for text, answer, encoding in zip(
+                        texts, answers, their_encodings(theirs, texts), strict=True
+                    ):
+                        if encoding is None:
+                            panics += 1
+                            continue
+                        count += 1
                         if [token["id"] for token in answer] != encoding.ids:
                             other.append((name, text))
         for folder in folders.values():
             shutil.rmtree(folder)
-    with capsys.disabled():
-        print(f"\nadded tokens: {count} strings over {SETS} sets, {refused} of them refused; {len(other)} differ")
+    with capfd.disabled():
+        print(f"\nadded tokens: {count} strings over {SETS} sets, {len(refused)} of them refused "
+              f"({sorted(set(refused))}); {len(other)} differ, tokenizers panics at {panics} more")  # fmt: skip
     assert other[:5] == []

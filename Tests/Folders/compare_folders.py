@@ -1,19 +1,21 @@
 """Makes model folders of what folders may say, and compares each answer with its framework's.
 
-    python compare_folders.py --server ../../.build/release/bert-server --folders 300
+    python compare_folders.py --server ../../.build/release/bert-server --folders 400
 
-A folder is drawn from the product of architecture, weights' form, tokenizer files, classes of
-tokenizer, length limits, poolings, modules, prompts and single odd keys. What is served must be
-what sentence-transformers (with modules.json) or transformers (without) answers, within float32's
-error; what is refused must say why. Texts: short, long, two cases, an accent, an emoji, CJK, empty.
+What is served must be what sentence-transformers (with modules) or transformers (without) answers in
+float32, within its error, for every text and key; what is refused must name the file, the key and
+what to do. `--record` writes the answers of some folders for Tests/EndToEnd/test_folders.py.
 """
 
 import argparse
+import base64
 import collections
+import dataclasses
+import inspect
 import json
+import os
 import pathlib
-import random
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,343 +24,292 @@ import warnings
 import numpy as np
 import requests
 import torch
-from safetensors.numpy import load_file, save_file
 
+import folders as made
+from folders import FIXTURES, ODD, TEXTS
+
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 warnings.filterwarnings("ignore")
 import sentence_transformers  # noqa: E402
 import transformers  # noqa: E402
 
 transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
 
-TESTS = pathlib.Path(__file__).parents[1]
-FIXTURES = TESTS / "CheckpointsTests" / "Fixtures"
-TEXTS = [
-    "a goldfish",
-    "A GOLDFISH Rides",
-    "Caf\u00e9 na\u00efve \u2122",
-    "\U0001f600 x <mask> [MASK]  y",
-    "\u4e2d\u6587 \u65e5\u672c",
-    "",
-    " ".join(["the fitness of a bicycle"] * 30),
-]
-LIMITS = ["bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"]
-POOLINGS = ["cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"]
-ACTIVATIONS = [
-    "Identity", "Tanh", "ReLU", "ReLU6", "GELU", "SiLU", "Mish", "Sigmoid", "LogSigmoid", "Hardsigmoid",
-    "Hardswish", "Hardtanh", "Tanhshrink", "Softsign", "Softplus", "Softshrink", "Hardshrink", "ELU", "CELU",
-    "SELU", "LeakyReLU",
-]  # fmt: skip
-# Keys of one file each that must be honoured, change nothing, or be refused.
-ODD = [
-    ("1_Pooling/config.json", {"include_prompt": False}),
-    ("1_Pooling/config.json", {"pooling_weights": [1]}),
-    ("2_Dense/config.json", {"scale": 2.0}),
-    ("2_Dense/config.json", {"activation_function": "my_package.Tanh"}),
-    ("2_Dense/config.json", {"module_input_name": "token_embeddings"}),
-    ("sentence_bert_config.json", {"max_seq_length": 9, "stride": 3}),
-    ("sentence_bert_config.json", {"max_seq_length": 9, "unpad_inputs": True}),
-    ("sentence_bert_config.json", {"max_seq_length": 9, "query_expansion": {"strategy": "fixed", "length": 16}}),
-    ("sentence_bert_config.json", {"max_seq_length": 9, "processing_kwargs": {"text": {"max_length": 5}}}),
-    ("sentence_bert_config.json", {"max_seq_length": 9, "do_lower_case": True}),
-    ("sentence_bert_config.json", {"max_seq_length": 9, "transformer_task": "fill-mask"}),
-    ("tokenizer_config.json", {"tokenizer_class": "BertJapaneseTokenizer", "word_tokenizer_type": "mecab"}),
-    ("tokenizer_config.json", {"truncation_side": "left"}),
-    ("tokenizer_config.json", {"padding_side": "left"}),
-    ("tokenizer_config.json", {"do_lower_case": False}),
-    ("tokenizer_config.json", {"do_lower_case": True}),
-    ("tokenizer_config.json", {"strip_accents": False}),
-    ("tokenizer_config.json", {"tokenize_chinese_chars": False}),
-    ("tokenizer_config.json", {"split_special_tokens": True}),
-    ("tokenizer_config.json", {"model_max_length": 11}),
-    ("tokenizer_config.json", {"clean_up_tokenization_spaces": True}),
-    ("tokenizer_config.json", {"add_prefix_space": True}),
-    ("config.json", {"tokenizer_class": "BertJapaneseTokenizer"}),
-    ("config.json", {"position_embedding_type": "relative_key"}),
-    ("config.json", {"is_decoder": True}),
-    ("config.json", {"hidden_act": "silu"}),
-    ("config.json", {"hidden_act": "gelu_new"}),
-    ("config.json", {"hidden_act": "relu"}),
-    ("config.json", {"chunk_size_feed_forward": 4}),
-    ("config.json", {"layer_norm_eps": 1e-5}),
-    ("config.json", {"model_type": "albert"}),
-    ("added_tokens.json", {}),
-    ("added_tokens.json", {"<x>": 4}),
-    ("adapter_config.json", {"peft_type": "LORA", "base_model_name_or_path": "base"}),
-    ("config_sentence_transformers.json", {"prompts": {"q": "the "}, "default_prompt_name": "q"}),
-    ("config_sentence_transformers.json", {"prompts": {"q": "the "}, "default_prompt_name": "r"}),
-    ("config_sentence_transformers.json", {"truncate_dim": 7}),
-    ("config_sentence_transformers.json", {"model_type": "SparseEncoder"}),
-]
+SOURCES = FIXTURES.parents[2] / "Sources" / "Checkpoints"
+# What a refusal says to do, or what there is instead.
+TO_DO = re.compile(r"\b(set|take|give|add|write|ask|make|call|only|are|writes|must|needs|instead|mask)\b")
+# Of a refusal of one odd member, the words that stand for its file and key.
+SAID_OTHERWISE = {"adapter_config.json": "adapter", "modules.json": "modules.json"}
+AT_ONCE = 20
+UNTYPED = ["input_ids", "attention_mask"]
 
 
-def read(path):
-    return json.loads(path.read_text()) if path.exists() else {}
+# The tables of keys.
 
 
-def update(path, members):
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({**read(path), **members}))
-
-
-def write_weights(folder, r, choices):
-    """The base's weights again: prefix and head, dtype, shards, PyTorch's file."""
-    tensors = load_file(folder / "model.safetensors")
-    prefix = {"bert": "bert.", "roberta": "roberta.", "xlm-roberta": "roberta."}[choices["architecture"]]
-    head = choices["head"]
-    if head == "prefixed":
-        tensors = {prefix + name: tensor for name, tensor in tensors.items()}
-    if head != "none":
-        tensors["classifier.weight"] = np.ones((2, 24), np.float32)
-        tensors["classifier.bias"] = np.zeros(2, np.float32)
-    tensors = {name: torch.from_numpy(tensor.copy()) for name, tensor in tensors.items()}
-    if choices["dtype"] != "float32":
-        tensors = {name: tensor.to(getattr(torch, choices["dtype"])) for name, tensor in tensors.items()}
-    (folder / "model.safetensors").unlink()
-    from safetensors.torch import save_file as save
-
-    if choices["form"] == "bin":
-        torch.save(tensors, folder / "pytorch_model.bin")
-    elif choices["form"] == "shards":
-        names = sorted(tensors)
-        halves = [names[: len(names) // 2], names[len(names) // 2 :]]
-        files = [f"model-0000{n}-of-00002.safetensors" for n in (1, 2)]
-        for file, part in zip(files, halves):
-            save({name: tensors[name] for name in part}, folder / file, metadata={"format": "pt"})
-        index = {name: file for file, part in zip(files, halves) for name in part}
-        update(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": index})
-    else:
-        save(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-
-
-def write_tokenizer(folder, r, choices):
-    if choices["architecture"] != "bert":
-        if choices["tokenizer"] == "parts" and choices["architecture"] == "roberta":
-            model = read(folder / "tokenizer.json")["model"]
-            merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
-            (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
-            (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
-            (folder / "tokenizer.json").unlink()
-        return
-    lowercases = choices["lowercases"]
-    if lowercases is not None:
-        update(folder / "tokenizer_config.json", {"do_lower_case": lowercases})
-    if choices["tokenizer"] == "parts":
-        return
-    tokenizer = transformers.BertTokenizer(
-        vocab=str(folder / "vocab.txt"), do_lower_case=lowercases is not False
-    )
-    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
-    if choices["tokenizer"] == "json alone":
-        (folder / "vocab.txt").unlink()
-    if choices["tokenizer"] == "cased json":
-        file = read(folder / "tokenizer.json")
-        file["normalizer"]["lowercase"] = False
-        (folder / "tokenizer.json").write_text(json.dumps(file))
-
-
-def write_modules(folder, r, choices):
-    kinds = choices["modules"]
-    if kinds is None:
-        return
-    library = "sentence_transformers.models."
-    listed = [("Transformer", "")]
-    size = 24 * len(choices["poolings"])
-    for index, kind in enumerate(["Pooling", *kinds], 1):
-        path = f"{index}_{kind}"
-        listed.append((kind, path))
-        (folder / path).mkdir()
-        numbers = np.random.default_rng(r.randrange(1 << 30))
-        if kind == "Pooling":
-            flags = {f"pooling_mode_{name}": name in choices["poolings"] for name in POOLINGS}
-            update(folder / path / "config.json", {"word_embedding_dimension": 24, **flags})
-        elif kind == "Dense":
-            output = r.choice([size, 13])
-            activation = r.choice(ACTIVATIONS)
-            module = "linear" if activation == "Identity" else "activation"
-            weights = {"linear.weight": numbers.standard_normal((output, size)).astype(np.float32)}
-            bias = r.random() < 0.7
-            if bias:
-                weights["linear.bias"] = numbers.standard_normal(output).astype(np.float32)
-            config = {
-                "in_features": size, "out_features": output, "bias": bias,
-                "activation_function": f"torch.nn.modules.{module}.{activation}",
-            }  # fmt: skip
-            if r.random() < 0.4:
-                config["use_residual"] = True
-                if output != size:
-                    weights["residual.weight"] = numbers.standard_normal((output, size)).astype(np.float32)
-            update(folder / path / "config.json", config)
-            save_file(weights, folder / path / "model.safetensors")
-            size = output
-        elif kind == "LayerNorm":
-            update(folder / path / "config.json", {"dimension": size})
-            weights = {name: numbers.standard_normal(size).astype(np.float32) for name in ("norm.weight", "norm.bias")}
-            save_file(weights, folder / path / "model.safetensors")
-        elif kind == "Dropout":
-            update(folder / path / "config.json", {"dropout": 0.1})
-        elif kind == "CNN":
-            update(folder / path / "config.json", {"in_word_embedding_dimension": 24, "out_channels": 8, "kernel_sizes": [1]})
-    types = [
-        {"idx": index, "name": str(index), "path": path, "type": library + kind}
-        for index, (kind, path) in enumerate(listed)
-    ]
-    (folder / "modules.json").write_text(json.dumps(types))
-    if choices["limit"]:
-        update(folder / f"sentence_{choices['limit']}_config.json", {"max_seq_length": r.choice([8, 20]), "do_lower_case": False})
-    if choices["prompts"]:
-        update(folder / "config_sentence_transformers.json", choices["prompts"])
-
-
-def draw(r):
+def framework_keys():
+    """Every key that the frameworks' classes have a name for, by class."""
+    keys = {}
+    for kind in ("Bert", "Roberta", "XLMRoberta", "Camembert", "DistilBert"):
+        configuration = getattr(transformers, f"{kind}Config")
+        keys[configuration.__name__] = [field.name for field in dataclasses.fields(configuration)]
+    for name in ("BertTokenizer", "RobertaTokenizer", "XLMRobertaTokenizer", "CamembertTokenizer"):
+        keys[name] = list(inspect.signature(getattr(transformers, name).__init__).parameters)
+    models = sentence_transformers.models
+    for module in (models.Transformer, models.Pooling, models.Dense, models.Normalize, models.LayerNorm):
+        keys[module.__name__] = list(module.config_keys)
     return {
-        "architecture": r.choice(["bert", "bert", "roberta", "xlm-roberta"]),
-        "head": r.choice(["none", "none", "prefixed", "bare"]),
-        "dtype": r.choice(["float32", "float32", "float16", "bfloat16"]),
-        "form": r.choice(["safetensors", "safetensors", "bin", "shards"]),
-        "tokenizer": r.choice(["parts", "both", "json alone", "cased json"]),
-        "lowercases": r.choice([None, True, False]),
-        "poolings": r.sample(POOLINGS, r.choice([1, 1, 1, 2, 3])),
-        "modules": r.choice([
-            None, [], ["Normalize"], ["Dense"], ["Dense", "Normalize"], ["LayerNorm"], ["Normalize", "Dense"],
-            ["Dense", "Dropout", "Dense"], ["LayerNorm", "Dense", "Normalize"], ["CNN"],
-        ]),
-        "limit": r.choice([None, *LIMITS]),
-        "prompts": r.choice([
-            None, None, {"prompts": {"query": "the bicycle: ", "document": ""}, "default_prompt_name": "query"},
-            {"prompts": {"query": "q"}}, {"truncate_dim": 5},
-        ]),
-        "odd": r.choice([None, *ODD]),
-    }  # fmt: skip
+        name: [key for key in found if key not in ("self", "args", "kwargs") and not key.startswith("_spm")]
+        for name, found in keys.items()
+    }
 
 
-def make(folder, seed):
-    r = random.Random(seed)
-    choices = draw(r)
-    bases = {"bert": FIXTURES / "pytorch" / "weights"}
-    architecture = choices["architecture"]
-    shutil.copytree(bases.get(architecture, FIXTURES / "relatives" / architecture), folder)
-    write_weights(folder, r, choices)
-    write_tokenizer(folder, r, choices)
-    write_modules(folder, r, choices)
-    if choices["odd"]:
-        name, members = choices["odd"]
-        update(folder / name, members)
-    return choices
+def unknown_keys():
+    tables = "".join((SOURCES / f"ConfigurationKeys{part}.swift").read_text() for part in ("", "+Model"))
+    return [
+        f"{name}.{key}" for name, keys in framework_keys().items() for key in keys if f'"{key}"' not in tables
+    ]
+
+
+# Answers.
 
 
 def theirs(folder):
-    """By key, the framework's answer to each text; and float64's, for the room there is."""
+    """The framework's answers by key, a dictionary a text: of its float32 and its float64.
+
+    A text that it fails at is None.
+    """
     answers = []
+    has_modules = any((folder / name).exists() for name in ("modules.json", "1_Pooling"))
     for dtype in (torch.float32, torch.float64):
         torch.manual_seed(0)
-        if (folder / "modules.json").exists():
-            model = sentence_transformers.SentenceTransformer(str(folder), device="cpu").to(dtype)
-            answers.append([
-                {"sentence_embedding": model.encode(text).astype(np.float64)} for text in TEXTS
-            ])  # fmt: skip
-            continue
-        tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
-        model = transformers.AutoModel.from_pretrained(str(folder)).to(dtype).eval()
-        limit = min(
-            tokenizer.model_max_length,
-            model.config.max_position_embeddings - (2 if "roberta" in model.config.model_type else 0),
-        )
+        if has_modules:
+            # Else transformers 5 rounds a Dense layer's weights to the encoder's type.
+            model = sentence_transformers.SentenceTransformer(
+                str(folder), device="cpu", model_kwargs={"dtype": torch.float32}
+            ).to(dtype)
+            ask = lambda text: {"sentence_embedding": model.encode(text).astype(np.float64)}  # noqa: E731
+        else:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
+            model = transformers.AutoModel.from_pretrained(str(folder), dtype=torch.float32).to(dtype).eval()
+            ask = lambda text: transformers_outputs(tokenizer, model, text)  # noqa: E731
         rows = []
         for text in TEXTS:
-            inputs = tokenizer(text, truncation=True, max_length=limit, return_tensors="pt")
-            with torch.inference_mode():
-                rows.append({"sequence_output": model(**inputs).last_hidden_state[0].double().numpy()})
+            # Its pairs are no two segments.
+            if has_modules and isinstance(text, list):
+                continue
+            # transformers 5 leaves types out for a class without a name, transformers 4 does not.
+            untyped = not has_modules and tokenizer.model_input_names == UNTYPED
+            if isinstance(text, list) and untyped and model.config.model_type == "bert":
+                rows.append("a pair without types")
+                continue
+            try:
+                rows.append(ask(text))
+            except (IndexError, RuntimeError, ValueError) as error:
+                rows.append(repr(error)[:120])
         answers.append(rows)
     return answers
 
 
-def ours(url, name, key):
+def transformers_outputs(tokenizer, model, text):
+    positions = model.config.max_position_embeddings - (2 if "roberta" in model.config.model_type else 0)
+    parts = text if isinstance(text, list) else [text]
+    inputs = tokenizer(
+        *parts, truncation=True, max_length=min(tokenizer.model_max_length, positions), return_tensors="pt"
+    )
+    with torch.inference_mode():
+        found = model(**inputs, output_hidden_states=True)
+    return {
+        "sequence_output": found.last_hidden_state[0].double().numpy(),
+        "encoder_outputs": torch.stack(found.hidden_states[1:])[:, 0].double().numpy(),
+        **({} if found.get("pooler_output") is None else {"pooled_output": found.pooler_output[0].double().numpy()}),
+    }
+
+
+def ours(url, name, keys):
     rows = []
     for text in TEXTS:
-        response = requests.post(f"{url}/encode", params={"model": name, "output_key": key}, json={"inputs": [text]})
+        if isinstance(text, list) and "sentence_embedding" in keys:
+            continue
+        response = requests.post(
+            f"{url}/encode", params={"model": name, "output_key": ",".join(keys)}, json={"inputs": [text]}
+        )
         if response.status_code != 200:
-            return response.text
-        rows.append(np.array(response.json()[key][0] if isinstance(response.json()[key], list) else response.json()[key]))
+            rows.append(response.text)
+            continue
+        outputs = response.json()["outputs"]
+        row = {key: np.array(outputs[key]) for key in keys}
+        rows.append({key: row[key][:, 0] if key == "encoder_outputs" else row[key][0] for key in keys})
     return rows
 
 
-def compare(server, root, seeds, report):
-    served = {}
-    for seed in seeds:
-        folder = root / f"m{seed}"
-        choices = make(folder, seed)
-        done = subprocess.run([server, "inspect", folder], capture_output=True, text=True)
-        refusal = (done.stderr + done.stdout).strip().splitlines()[-1] if done.returncode else None
-        if done.returncode == 0:
-            served[seed] = choices
-        elif done.returncode != 1 or len(refusal) < 40 or "Error" in refusal:
-            report["bad refusals"].append((seed, choices, done.returncode, refusal))
+def judge(found, single, double):
+    """What is wrong with our answers, or nothing, and the largest errors, relative to the numbers' size."""
+    error, least, failed = 0.0, 0.0, 0
+    for text, mine, one, two in zip(TEXTS, found, single, double):
+        if isinstance(one, str) or isinstance(two, str):
+            failed += 1
+            continue
+        if isinstance(mine, str) and "takes no pairs" in mine:
+            failed += 1
+            continue
+        if isinstance(mine, str):
+            return f"{text!r}: {mine}", error, failed
+        for key in mine:
+            if mine[key].shape != two[key].shape:
+                return f"{text!r}: {key} is {mine[key].shape}, not {two[key].shape}", error, failed
+            scale = max(1.0, np.abs(two[key]).max())
+            error = max(error, np.abs(mine[key] - two[key]).max() / scale)
+            least = max(least, np.abs(one[key] - two[key]).max() / scale)
+    wrong = f"error {error:.2g}, and theirs is {least:.2g}" if error > max(2e-5, 3 * least) else None
+    return wrong, error, failed
+
+
+# Refusals.
+
+
+def fault_of(refusal, number):
+    """What is wrong with a refusal's message, or nothing."""
+    if len(refusal) < 40 or "Error" in refusal:
+        return "is no message"
+    if not re.search(r"FOLDER|\w+\.(json|txt|safetensors)", refusal):
+        return "names no file"
+    if not TO_DO.search(refusal):
+        return "does not say what to do"
+    if number < len(ODD) and "do not fit the configuration" not in refusal:
+        name, members = ODD[number]
+        file = SAID_OTHERWISE.get(name, name.split("/")[-1])
+        if file not in refusal:
+            return f"does not name {file}"
+        keys = list(members) if isinstance(members, dict) else [members]
+        if name not in SAID_OTHERWISE and not any(str(key) in refusal for key in keys):
+            return f"names none of {keys}"
+    return None
+
+
+def inspected(server, folder):
+    """The refusal's message, its folder called FOLDER; None if it would be served."""
+    done = subprocess.run([server, "inspect", folder], capture_output=True, text=True)
+    if done.returncode == 0:
+        return None
+    if done.returncode != 1:
+        return f"Error: inspect ended with {done.returncode}"
+    refusal = (done.stderr + done.stdout).strip().splitlines()[-1]
+    return refusal.replace(str(folder), "FOLDER").split("FOLDER is refused: ")[-1]
+
+
+def compare(server, root, numbers, report):
+    served = []
+    for number in numbers:
+        folder = root / f"m{number}"
+        choices = made.make(folder, number)
+        refusal = inspected(server, folder)
+        if refusal is None:
+            served.append((number, choices))
         else:
-            report["refused"].append((seed, choices, refusal.replace(str(folder), "FOLDER")))
+            fault = fault_of(refusal, number)
+            report["bad refusals" if fault else "refused"].append((number, choices, refusal, fault))
     if not served:
         return
-    models = [argument for seed in served for argument in ("--model", f"m{seed}={root}/m{seed}")]
+    models = [argument for number, _ in served for argument in ("--model", f"m{number}={root}/m{number}")]
     process = subprocess.Popen(
         [server, "serve", "--port", "0", "--threads", "1", "--max-batch-tokens", "2048", *models],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     try:
         url = process.stdout.readline().split()[-1]
         while requests.get(f"{url}/health/ready").status_code != 200:
             if process.poll() is not None:
-                raise SystemExit(process.stderr.read())
-        for seed, choices in served.items():
+                raise SystemExit("the server has ended")
+        for number, choices in served:
             try:
-                single, double = theirs(root / f"m{seed}")
+                single, double = theirs(root / f"m{number}")
             except Exception as error:  # the framework refuses what we serve
-                report["only ours"].append((seed, choices, repr(error)[:200]))
+                report["only ours"].append((number, choices, repr(error)[:200]))
                 continue
-            key = next(iter(single[0]))
-            found = ours(url, f"m{seed}", key)
-            if isinstance(found, str):
-                report["different"].append((seed, choices, found))
+            keys = next((list(row) for row in single if isinstance(row, dict)), [])
+            if not keys:
+                report["only ours"].append((number, choices, single[0]))
                 continue
-            worst = {"shape": None, "error": 0.0, "theirs": 0.0}
-            for mine, one, two in zip(found, single, double):
-                if mine.shape != two[key].shape:
-                    worst["shape"] = (mine.shape, two[key].shape)
-                    break
-                scale = max(1.0, np.abs(two[key]).max())
-                worst["error"] = max(worst["error"], np.abs(mine - two[key]).max() / scale)
-                worst["theirs"] = max(worst["theirs"], np.abs(one[key] - two[key]).max() / scale)
-            kind = "different" if worst["shape"] or worst["error"] > max(2e-5, 3 * worst["theirs"]) else "same"
-            report[kind].append((seed, choices, worst))
+            if choices["names"] == "no pooler":  # a random one, there
+                keys = [key for key in keys if key != "pooled_output"]
+            found = ours(url, f"m{number}", keys)
+            wrong, error, failed = judge(found, single, double)
+            report["texts"].append(len(found) - failed)
+            report["different" if wrong else "same"].append((number, choices, wrong or error))
+            if not wrong:
+                report["answers"].append((number, double))
     finally:
         process.terminate()
         process.wait()
 
 
+# The sample that every test run tries.
+
+
+def short(value):
+    """Of a tensor, its shape, and the first and the last row of tokens: float32, in base64."""
+    rows = value if value.ndim == 1 else value[..., [0, -1], :]
+    data = base64.b64encode(np.ascontiguousarray(rows, "<f4").tobytes()).decode()
+    return {"shape": list(value.shape), "ends": data}
+
+
+def record(path, report):
+    """The folders that need no PyTorch to be made again."""
+    rows = []
+    for number, choices, refusal, _ in report["refused"]:
+        if choices["form"] != "bin":
+            rows.append({"number": number, "choices": choices, "refusal": refusal})
+    for number, double in report["answers"]:
+        choices = made.draw(number)
+        if choices["form"] == "bin":
+            continue
+        # Blocks' outputs end in sequence_output's.
+        keys = ["sentence_embedding", "sequence_output", "pooled_output"]
+        if choices["names"] == "no pooler":
+            keys.remove("pooled_output")
+        answers = [
+            None if isinstance(row, str) else {key: short(row[key]) for key in keys if key in row} for row in double
+        ]
+        rows.append({"number": number, "choices": choices, "answers": answers})
+    rows.sort(key=lambda row: row["number"])
+    path.write_text("[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]\n")
+    print(f"{path}: {len(rows)} folders, {path.stat().st_size} bytes")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True)
-    parser.add_argument("--folders", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--folders", type=int, default=400)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--record", type=pathlib.Path)
     arguments = parser.parse_args()
     report = collections.defaultdict(list)
-    for start in range(0, arguments.folders, 20):
-        seeds = range(arguments.seed + start, arguments.seed + min(start + 20, arguments.folders))
+    end = arguments.first + arguments.folders
+    for start in range(arguments.first, end, AT_ONCE):
         with tempfile.TemporaryDirectory() as root:
-            compare(arguments.server, pathlib.Path(root), seeds, report)
-    reasons = collections.Counter(refusal.split(": ", 2)[-1][:90] for _, _, refusal in report["refused"])
+            compare(arguments.server, pathlib.Path(root), range(start, min(start + AT_ONCE, end)), report)
+    reasons = collections.Counter(re.sub(r'"[^"]*"', '"…"', row[2])[:100] for row in report["refused"])
     for reason, count in reasons.most_common():
         print(f"refused {count}: {reason}")
     for kind in ("only ours", "bad refusals", "different"):
         for row in report[kind]:
-            print(kind, *row)
-    errors = [row[2]["error"] for row in report["same"]]
+            print(f"{kind}:", *row)
+    unknown = unknown_keys()
+    for key in unknown:
+        print("a key of the framework's that no table has:", key)
+    errors = [row[2] for row in report["same"]]
     print(
-        f"{arguments.folders} folders: {len(report['same'])} served and the same (largest relative error "
-        f"{max(errors, default=0):.2g}), {len(report['refused'])} refused with a reason, "
-        f"{len(report['only ours'])} served that the framework cannot load, "
-        f"{len(report['bad refusals'])} refused without a reason, {len(report['different'])} different"
+        f"{arguments.folders} folders tried: {len(errors)} served, the same over {sum(report['texts'])} texts "
+        f"(largest relative error {max(errors, default=0):.2g}); {len(report['refused'])} refused with file, key "
+        f"and what to do; {len(report['only ours'])} served that the framework fails at; "
+        f"{len(report['bad refusals'])} refused without a reason; {len(report['different'])} different; "
+        f"{len(unknown)} keys unknown"
     )
-    sys.exit(bool(report["different"] or report["bad refusals"]))
+    if arguments.record:
+        record(arguments.record, report)
+    sys.exit(bool(report["different"] or report["bad refusals"] or unknown))
 
 
 if __name__ == "__main__":

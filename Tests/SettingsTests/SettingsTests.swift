@@ -40,7 +40,7 @@ import Testing
   @Test func everySettingIsSetFromEverySource() throws {
     let values = [
       "model": "a", "precision": "bfloat16", "tokenizer_rules": "tensorflow",
-      "kernels": "scalar", "host": "::",
+      "letter_case": "keep", "kernels": "scalar", "host": "::",
       "log_level": "trace", "log_format": "json", "max_tokens": "3", "max_queue_tokens": "9999",
       "max_buffered_bytes": "99999999",
       "compression": "all",

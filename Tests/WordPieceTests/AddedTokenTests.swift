@@ -38,6 +38,29 @@ import Testing
     #expect(
       try Self.tokens("a  b", [("a", left: false, right: true), ("b", left: true, right: false)])
         == ["0:0-3", "1:3-4"])
+    #expect(
+      try Self.tokens("a  b", [("a", left: false, right: true), ("  ", left: true, right: false)])
+        == ["0:0-3"])
+  }
+
+  /// The same of those that are sought in normalised text.
+  @Test func normalizedTokensBesideStripping() throws {
+    let file = #"""
+      {"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                 "max_input_chars_per_word": 100,
+                 "vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "x": 4}},
+       "added_tokens": [
+         {"id": 5, "content": " \u00a0", "rstrip": true, "normalized": true},
+         {"id": 0, "content": "[PAD]", "normalized": false, "special": true}],
+       "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+                      "strip_accents": null, "lowercase": true},
+       "pre_tokenizer": {"type": "BertPreTokenizer"},
+       "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
+       "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true}}
+      """#
+    let tokenizer = try Tokenizer(json: Array(file.utf8))
+    let ids = try tokenizer.tokenize(.single("x\t   x"), maxTokens: 20).sequence.ids
+    #expect(ids == [2, 4, 5, 5, 4, 3])
   }
 
   /// At most an ulp off the nearest float64.

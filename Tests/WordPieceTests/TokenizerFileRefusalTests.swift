@@ -104,7 +104,7 @@ import Testing
   static let steps = [
     Change(
       "bert", #""type":"WordPiece","unk_token""#, #""type":"Words","unk_token""#,
-      #"model.type: "Words" is not supported"#),
+      #"model.type: "Words" is not supported\#(otherModels)"#),
     Change(
       "bert", #""type":"BertNormalizer""#, #""type":"Bert""#,
       #"normalizer: a normalizer of type "Bert" is not supported"#),
@@ -129,13 +129,25 @@ import Testing
       "bert", #""special_tokens":{"#, #""tokens":{"#,
       "post_processor.special_tokens.[CLS].ids must be a list, is null"),
     Change(
-      "bytes", #""dropout":null"#, #""dropout":0.1"#, "model.dropout: a value is not supported"),
+      "bytes", #""dropout":null"#, #""dropout":0.1"#,
+      "model.dropout: BPE with a value here is not supported\(otherModels)"),
     Change(
       "bytes", #""ignore_merges":false"#, #""ignore_merges":true"#,
-      "model.ignore_merges: true is not supported"),
+      "model.ignore_merges: BPE with true here is not supported\(otherModels)"),
+    Change(
+      "bytes", #""ignore_merges":false"#, #""byte_fallback":true"#,
+      "model.byte_fallback: SentencePiece's BPE, with true here, is not supported\(otherModels)"),
+    Change(
+      "bytes", #""pre_tokenizer":{"#, #""truncation":{"direction":"Left"},"pre_tokenizer":{"#,
+      "truncation.direction is not \"Right\": set it to \"Right\", and ask for truncate=left"),
+    Change(
+      "bytes", #""pre_tokenizer":{"#, #""padding":{"direction":"Left"},"pre_tokenizer":{"#,
+      "padding.direction is not \"Right\": tokens after padding would have other positions; "
+        + "set it to \"Right\""),
     Change(
       "bytes", #""pre_tokenizer":{"type":"ByteLevel""#, #""pre_tokenizer":{"type":"Whitespace""#,
-      "model: BPE without ByteLevel as the last pre_tokenizer is not supported"),
+      "model.type: BPE without ByteLevel as the last pre_tokenizer, as SentencePiece's, "
+        + "is not supported\(otherModels)"),
     Change(
       "unigram", #""byte_fallback":false"#, #""byte_fallback":true"#,
       "model.byte_fallback: true is not supported"),
@@ -151,6 +163,9 @@ import Testing
       #""normalizer":{"type":"Precompiled","precompiled_charsmap":"\#(longMap)"},"old":{"#,
       "normalizer.precompiled_charsmap is not a map of characters"),
   ]
+
+  private static let otherModels =
+    "; give a model whose tokenizer.json has WordPiece, Unigram or byte-level BPE as RoBERTa's"
 
   @Test(arguments: tokens + steps)
   func places(_ change: Change) throws {

@@ -217,6 +217,8 @@ def write_roberta_tokenizer(folder):
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] [SEP] $B:0 [SEP]:0", special_tokens=special
     )
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    # RobertaTokenizer would make byte-level BPE of it.
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}\n')
 
 
 def write_shards(folder, names, pattern, index_name, count, save):

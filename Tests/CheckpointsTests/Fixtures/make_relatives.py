@@ -56,7 +56,9 @@ def write(name, file, configuration, kind):
     kept = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(kept, indent=1) + "\n")
     (folder / "tokenizer.json").write_text(file + "\n")
-    (folder / "tokenizer_config.json").write_text('{"pad_token": "<pad>"}\n')
+    # transformers' class for XLM-R would make other steps than this file's.
+    of_class = {} if name == "roberta" else {"tokenizer_class": "PreTrainedTokenizerFast"}
+    (folder / "tokenizer_config.json").write_text(json.dumps({"pad_token": "<pad>", **of_class}) + "\n")
     rows = []
     for text in TEXTS:
         found = engine.encode(text).ids

@@ -1,0 +1,79 @@
+extension ConfigurationKeys {
+  /// `config.json`: every key that `PreTrainedConfig`, `BertConfig`, `RobertaConfig`,
+  /// `XLMRobertaConfig`, `CamembertConfig` and `DistilBertConfig` of transformers have.
+  ///
+  /// A key that is not here is let pass: transformers keeps it as an attribute of the configuration
+  /// that no line of these encoders reads, and folders are full of such keys.
+  static let model = ConfigurationKeys(
+    honoured: [
+      "model_type", "architectures", "vocab_size", "hidden_size", "num_hidden_layers",
+      "num_attention_heads", "intermediate_size", "hidden_act", "max_position_embeddings",
+      "type_vocab_size", "layer_norm_eps", "pad_token_id", "tokenizer_class", "auto_map",
+      // DistilBERT's names.
+      "dim", "n_layers", "n_heads", "hidden_dim", "activation",
+    ],
+    withoutEffect: training + heads + [
+      "transformers_version", "_name_or_path", "name_or_path", "_commit_hash",
+      // The weights count, as they are stored; sums are float32.
+      "dtype", "torch_dtype",
+      // What is returned beside the answer, and how it is computed.
+      "return_dict", "output_hidden_states", "output_attentions", "use_cache",
+      "attn_implementation", "_attn_implementation", "_attn_implementation_internal",
+      "experts_implementation", "_experts_implementation_internal", "chunk_size_feed_forward",
+      "is_encoder_decoder", "use_bfloat16", "torchscript", "layer_types",
+      "mlp_layer_types",
+      // Which ids texts begin and end with is the tokenizer's matter.
+      "bos_token_id", "eos_token_id", "sep_token_id", "decoder_start_token_id",
+      // Initial positions, which the weights take the place of.
+      "sinusoidal_pos_embds",
+    ],
+    only: [
+      "is_decoder": encoder, "add_cross_attention": encoder, "is_causal": encoder,
+      "position_embedding_type": .only(
+        [.string("absolute")], toDo: "only \"absolute\" is supported"),
+      "pruned_heads": .only(
+        [.object([:])], toDo: "pruned models are not supported; give the model before pruning"),
+      "quantization_config": .only(
+        [],
+        toDo: "quantised weights are not supported; give the model with weights in float32, "
+          + "float16 or bfloat16"),
+      "per_layer_config": .only(
+        [.object([:])], toDo: "layers that differ from one another are not supported"),
+      "transformers_weights": .only(
+        [], toDo: "call the file of weights model.safetensors, and take the key out"),
+      "fusion_config": none,
+    ], isComplete: false)
+
+  /// `bert_config.json` of the original code, whose layer norms have one epsilon.
+  static let originalModel = ConfigurationKeys(
+    honoured: [
+      "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+      "intermediate_size", "hidden_act", "max_position_embeddings", "type_vocab_size",
+    ],
+    withoutEffect: training + heads + ["pad_token_id", "model_type"],
+    only: [
+      "layer_norm_eps": .only(
+        [.number(1e-12)], toDo: "the original code has 1e-12; take it out if that is meant"),
+      "embedding_size": .only(
+        [], toDo: "embeddings that are narrower than the blocks (ALBERT's) are not supported"),
+      "num_hidden_groups": .only(
+        [], toDo: "blocks that share their weights (ALBERT's) are not supported"),
+    ], isComplete: false)
+
+  private static let encoder = Rule.only(
+    [.boolean(false)], toDo: "a decoder is not supported, only an encoder is")
+
+  private static let training = [
+    "hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout",
+    "initializer_range", "gradient_checkpointing", "tie_word_embeddings", "tie_weights_",
+    "tie_encoder_decoder", "layerdrop",
+  ]
+
+  private static let heads = [
+    "classifier_dropout", "qa_dropout", "seq_classif_dropout", "id2label", "label2id", "num_labels",
+    "problem_type", "finetuning_task", "task_specific_params", "sentence_transformers",
+    // Of Google's multilingual models.
+    "directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
+    "pooler_size_per_head", "pooler_type",
+  ]
+}

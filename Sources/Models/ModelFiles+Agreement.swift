@@ -1,0 +1,113 @@
+import Checkpoints
+import WordPiece
+
+/// A folder says the same thing in several files, and libraries differ in which they believe:
+/// `tokenizers` takes all from `tokenizer.json`; transformers' classes take the vocabulary from it,
+/// and make the rest of their own and of `tokenizer_config.json`. Where these are two tokenizers,
+/// there is no one answer.
+extension ModelFiles {
+  func checkAgreement(of path: String, _ tokenizer: Tokenizer) throws {
+    try checkTokens(of: path, tokenizer)
+    let files = tokenizerFiles
+    switch files.family {
+    case .bert:
+      guard case .bert(let options) = tokenizer.standardSteps,
+        tokenizer.frames(
+          with: files.classToken ?? "[CLS]", files.separatorToken ?? "[SEP]", asRoBERTa: false)
+      else { throw otherSteps(path, "BertTokenizer") }
+      try checkOptions(of: path, options)
+    case .roberta:
+      guard tokenizer.standardSteps == .roberta(addsPrefixSpace: files.addsPrefixSpace ?? false),
+        framesAsRoBERTa(tokenizer)
+      else { throw otherSteps(path, "RobertaTokenizer") }
+    case .xlmRoberta:
+      guard tokenizer.standardSteps == .xlmRoberta(addsPrefixSpace: files.addsPrefixSpace ?? true),
+        framesAsRoBERTa(tokenizer)
+      else { throw otherSteps(path, "XLMRobertaTokenizer or CamembertTokenizer") }
+    case .other: break
+    }
+  }
+
+  /// Tokens of `vocab.txt` that a text may name must be there.
+  func checkNames(of path: String, _ tokenizer: Tokenizer) throws {
+    for name in tokenizerFiles.additionalTokens where tokenizer.vocabulary.id(of: name) == nil {
+      throw LoadingError(
+        "\(path) has no \"\(name)\", which tokenizer_config.json or special_tokens_map.json names as "
+          + "a special token (bos_token, additional_special_tokens, extra_special_tokens or the like); "
+          + "that is supported only with a tokenizer.json: "
+          + TokenizerConfiguration.toConvert)
+    }
+  }
+
+  private func framesAsRoBERTa(_ tokenizer: Tokenizer) -> Bool {
+    tokenizer.frames(
+      with: tokenizerFiles.classToken ?? "<s>", tokenizerFiles.separatorToken ?? "</s>",
+      asRoBERTa: true)
+  }
+
+  private func otherSteps(_ path: String, _ name: String) -> LoadingError {
+    LoadingError(
+      "\(path) has other steps than the class \(name) makes of its vocabulary and of "
+        + "tokenizer_config.json (normalizer, pre_tokenizer, add_prefix_space, post_processor), and "
+        + "libraries differ in which they take. If the tokenizer.json is right, write "
+        + "\"tokenizer_class\": \"PreTrainedTokenizerFast\" in tokenizer_config.json")
+  }
+
+  private func checkOptions(of path: String, _ options: BERTOptions) throws {
+    let lowercases = tokenizerFiles.lowercases ?? true
+    let pairs = [
+      ("do_lower_case", lowercases, options.lowercase),
+      (
+        "strip_accents", tokenizerFiles.stripsAccents ?? lowercases,
+        options.stripAccents ?? options.lowercase
+      ),
+      (
+        "tokenize_chinese_chars", tokenizerFiles.splitsChineseCharacters ?? true,
+        options.spacesAroundCJK
+      ),
+    ]
+    for (name, stated, actual) in pairs where stated != actual {
+      throw LoadingError(
+        "\(path) does not do what \(name) in tokenizer_config.json says (\(stated), which it is by "
+          + "default too), and libraries differ in which of the two they believe: set \(name) to "
+          + "\(actual) there if the tokenizer.json is right")
+    }
+  }
+
+  /// The tokens that a text may name, and how they are sought.
+  private func checkTokens(of path: String, _ tokenizer: Tokenizer) throws {
+    let files = tokenizerFiles
+    let named =
+      [
+        files.unknownToken, files.separatorToken, files.padToken, files.classToken, files.maskToken,
+      ].compactMap(\.self) + files.additionalTokens + files.oldAddedTokens
+    for name in named where tokenizer.addedFlags[name] == nil {
+      throw otherTokens(path, "has no added token \"\(name)\", which another file names")
+    }
+    guard let stated = files.addedTokens else { return }
+    let plain = AddedTokenFlags(
+      stripsLeft: false, stripsRight: false, singleWord: false, isNormalized: false)
+    for (name, token) in stated.sorted(by: { $0.key < $1.key }) {
+      let flags = AddedTokenFlags(
+        stripsLeft: token.stripsLeft, stripsRight: token.stripsRight, singleWord: token.singleWord,
+        isNormalized: token.isNormalized)
+      guard tokenizer.addedFlags[name] == flags else {
+        throw otherTokens(
+          path, "does not have the added token \"\(name)\" as tokenizer_config.json has it")
+      }
+    }
+    guard files.family != .other else { return }
+    for (name, flags) in tokenizer.addedFlags where stated[name] == nil {
+      guard flags == plain, named.contains(name) else {
+        throw otherTokens(
+          path, "has the added token \"\(name)\", and tokenizer_config.json does not list it")
+      }
+    }
+  }
+
+  private func otherTokens(_ path: String, _ what: String) -> LoadingError {
+    LoadingError(
+      "\(path) \(what); libraries differ in which they believe. Write the folder's tokenizer anew: "
+        + TokenizerConfiguration.toConvert)
+  }
+}
