@@ -71,18 +71,16 @@ struct AddedTokens: Sendable {
         continue
       }
       let token = tokens[Int(found.id)]
-      var range = scan..<found.end
+      let range = scan..<found.end
       scan = found.end
       if token.singleWord, Self.isWord(text, before: range.lowerBound, after: range.upperBound) {
         continue
       }
-      if token.stripsLeft {
-        range = min(range.upperBound, Self.spaceStart(text, range, start))..<range.upperBound
-      }
-      if token.stripsRight { range = range.lowerBound..<Self.spaceEnd(text, range) }
+      let first = token.stripsLeft ? Self.spaceStart(text, range, start) : range.lowerBound
+      let end = token.stripsRight ? Self.spaceEnd(text, range) : range.upperBound
       // The token before it took all of it along: `tokenizers` drops such a one later.
-      guard !range.isEmpty else { continue }
-      return Match(id: token.id, range: range)
+      guard first < end else { continue }
+      return Match(id: token.id, range: first..<end)
     }
     return nil
   }

@@ -41,6 +41,7 @@ import Testing
     #expect(
       try Self.tokens("a  b", [("a", left: false, right: true), ("  ", left: true, right: false)])
         == ["0:0-3"])
+    #expect(try Self.tokens("   ", [(" ", left: true, right: true)]) == ["0:0-3"])
   }
 
   /// The same of those that are sought in normalised text.
