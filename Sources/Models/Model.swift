@@ -22,6 +22,7 @@ public final class Model: Sendable {
   /// - Parameters:
   ///   - folder: of Hugging Face, sentence-transformers, TensorFlow Hub or the original BERT.
   ///   - threads: that compute; 0 for as many as the process may use.
+  ///   - precision: of the matrix products.
   /// - Throws: what is wrong with which file, and what to do.
   public convenience init(
     folder: String, threads: Int = 0, precision: Encoder.Precision = .float32
@@ -32,7 +33,10 @@ public final class Model: Sendable {
   }
 
   /// - Parameters:
+  ///   - files: of the model.
   ///   - sentence: in place of the folder's.
+  ///   - threads: that compute; 0 for as many as the process may use.
+  ///   - precision: of the matrix products.
   ///   - kernelSet: nil for the fastest.
   public init(
     _ files: ModelFiles, sentence: SentenceModules?, threads: Int = 0,
@@ -76,7 +80,9 @@ public final class Model: Sendable {
   ///
   /// - Parameters:
   ///   - inputs: the folder's default prompt is put before each if a `sentence_embedding` is asked for.
+  ///   - selection: the entries that are wanted.
   ///   - maxTokens: of a text, special ones included; nil for the folder's limit.
+  ///   - truncation: what becomes of a longer text.
   ///   - length: fills texts up to so many tokens.
   /// - Returns: in the order of the inputs, a failure for each that cannot be encoded.
   public func encode(

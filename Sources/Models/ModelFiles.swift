@@ -10,8 +10,10 @@ public struct ModelFiles: Sendable {
   /// What to tell whoever starts this where nothing in the folder says whether text is lower-cased.
   public let caseNote: String?
 
-  /// - Parameter lowercases: for folders that do not say it; nil: by the look of the vocabulary, or
-  ///   the framework's default.
+  /// - Parameters:
+  ///   - path: of the folder.
+  ///   - lowercases: for folders that do not say it; nil: by the look of the vocabulary, or the
+  ///     framework's default.
   /// - Throws: what is wrong with which file, and what to do.
   public init(_ path: String, lowercases: Bool? = nil) throws {
     self.path = path
