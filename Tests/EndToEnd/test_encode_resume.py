@@ -228,11 +228,14 @@ def test_progress_after_a_resumption_counts_what_is_done(tmp_path):
     assert 50 <= shares[0] < 75 and shares[-1] <= 100
 
 
-def test_another_model_behind_the_service(tmp_path, log):
+@pytest.mark.parametrize("limits", [[], ["--truncate", "error", "--max-tokens", 8]], ids=["", "sample refused"])
+def test_another_model_behind_the_service(limits, tmp_path, log):
+    """It is noticed by its answers, also under limits that refuse the long sample."""
     path = tmp_path / "texts.jsonl"
     path.write_text(records())
+    arguments = [path, *PART, *limits]
     with Server(log=log) as server:
-        assert run("encode", "-o", tmp_path / "out", "--server", server.url, path, *PART).returncode == 0
+        assert run("encode", "-o", tmp_path / "out", "--server", server.url, *arguments).returncode == 0
     (tmp_path / "out" / "part-00003.npy").unlink()
     other = tmp_path / MODEL.name
     shutil.copytree(MODEL, other)
@@ -240,8 +243,9 @@ def test_another_model_behind_the_service(tmp_path, log):
         file.seek(-2000, os.SEEK_END)
         file.write(np.full(100, 0.25, np.float32).tobytes())
     with Server(model=other, log=log) as server:
-        done = run("encode", "-o", tmp_path / "out", "--server", server.url, path, *PART)
+        done = run("encode", "-o", tmp_path / "out", "--server", server.url, *arguments)
         assert done.returncode == 1 and "another job" in done.stderr
+        assert "its answer_sha256 is" in done.stderr
 
 
 def test_what_an_earlier_run_left_out_counts(tmp_path):
@@ -324,21 +328,3 @@ def test_a_folder_that_another_process_has_open_stays(tmp_path):
     assert first.wait() == 1
     assert folder.is_dir()
     os.close(other)
-
-
-def test_a_model_that_refuses_the_sample_is_known_too(tmp_path, log):
-    """Limits under which the long sample is refused: another model is noticed all the same."""
-    path = tmp_path / "texts.jsonl"
-    path.write_text(records())
-    arguments = [path, *PART, "--truncate", "error", "--max-tokens", 8]
-    with Server(log=log) as server:
-        assert run("encode", "-o", tmp_path / "out", "--server", server.url, *arguments).returncode == 0
-    (tmp_path / "out" / "part-00003.npy").unlink()
-    other = tmp_path / MODEL.name
-    shutil.copytree(MODEL, other)
-    with (other / "model.safetensors").open("r+b") as file:
-        file.seek(-2000, os.SEEK_END)
-        file.write(np.full(100, 0.25, np.float32).tobytes())
-    with Server(model=other, log=log) as server:
-        done = run("encode", "-o", tmp_path / "out", "--server", server.url, *arguments)
-        assert done.returncode == 1 and "its answer_sha256 is" in done.stderr

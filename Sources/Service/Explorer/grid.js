@@ -1,3 +1,17 @@
+// Makes a chart's canvas one that keys and pointer read: what is pointed at is said in its output.
+function makeReadable(chart, id, label) {
+  const { canvas, output } = chart;
+  // The arrow keys are the chart's: a screen reader shall not take them for itself.
+  for (const [name, value] of [["tabindex", "0"], ["role", "application"], ["data-label", label], ["aria-describedby", `${id}-value`]]) {
+    canvas.setAttribute(name, value);
+  }
+  canvas.id = id;
+  output.id = `${id}-value`;
+  output.setAttribute("aria-live", "polite");
+  canvas.addEventListener("pointermove", (event) => chart.point(event));
+  canvas.addEventListener("pointerdown", (event) => chart.point(event));
+}
+
 // A chart of coloured cells on a canvas: names along its sides, a colour scale, and a line with the value
 // of one cell, which the pointer or the arrow keys choose.
 class Grid {
@@ -16,15 +30,7 @@ class Grid {
     this.columnBand = add(this.cells, "band");
     this.scale = add(place, "scale");
     this.output = add(place, "value", "p");
-    // The arrow keys are the chart's: a screen reader shall not take them for itself.
-    for (const [name, value] of [["tabindex", "0"], ["role", "application"], ["data-label", label], ["aria-describedby", `${id}-value`]]) {
-      this.canvas.setAttribute(name, value);
-    }
-    this.canvas.id = id;
-    this.output.id = `${id}-value`;
-    this.output.setAttribute("aria-live", "polite");
-    this.canvas.addEventListener("pointermove", (event) => this.point(event));
-    this.canvas.addEventListener("pointerdown", (event) => this.point(event));
+    makeReadable(this, id, label);
     this.canvas.addEventListener("click", () => this.spec && this.choose?.(this.at[0]));
     this.canvas.addEventListener("keydown", (event) => this.press(event));
     this.clear();

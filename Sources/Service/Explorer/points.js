@@ -7,14 +7,7 @@ class Points {
     this.canvas = this.frame.appendChild(document.createElement("canvas"));
     this.names = this.frame.appendChild(node("div", "", "names"));
     this.output = place.appendChild(node("p", "", "value"));
-    for (const [name, value] of [["tabindex", "0"], ["role", "application"], ["data-label", label], ["aria-describedby", `${id}-value`]]) {
-      this.canvas.setAttribute(name, value);
-    }
-    this.canvas.id = id;
-    this.output.id = `${id}-value`;
-    this.output.setAttribute("aria-live", "polite");
-    this.canvas.addEventListener("pointermove", (event) => this.point(event));
-    this.canvas.addEventListener("pointerdown", (event) => this.point(event));
+    makeReadable(this, id, label);
     this.canvas.addEventListener("click", () => this.points && this.choose(this.at));
     this.canvas.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
