@@ -6,11 +6,11 @@ public protocol RecordEncoder {
   /// Records that it takes at once, so that memory is bounded and the work can be spread.
   var windowSize: Int { get }
 
-  /// - Returns: one result an input.
+  /// - Returns: one result an input: its rows, several where it is cut into chunks.
   /// - Throws: `BulkError`, for what is no record's fault.
   func encode(
     _ inputs: [TokenizerInput]
-  ) throws(BulkError) -> [Result<EncodedRecord, BadRecord>]
+  ) throws(BulkError) -> [Result<[EncodedRecord], BadRecord>]
 }
 
 /// Records in, parts out.
@@ -44,6 +44,8 @@ public struct BulkJob {
   /// What has been done so far.
   public struct Progress: Sendable {
     public var records = 0
+    /// Rows written: as many as records, or chunks of these.
+    public var rows = 0
     /// Records left out, in parts of earlier runs too.
     public var skipped = 0
     public var truncated = 0
@@ -181,17 +183,20 @@ public struct BulkJob {
     let inputs = window.compactMap { try? $0.input.get() }
     var results = try encoder.encode(inputs).makeIterator()
     for record in window {
-      let result: Result<EncodedRecord, BadRecord>
+      let result: Result<[EncodedRecord], BadRecord>
       switch record.input {
       case .failure(let reason): result = .failure(reason)
       case .success: result = results.next() ?? .failure(BadRecord("it was not encoded"))
       }
       switch result {
       case .success(let encoded):
-        try part.append(encoded, index: record.index, identifier: record.identifier)
+        for row in encoded {
+          try part.append(row, index: record.index, identifier: record.identifier)
+          progress.rows += 1
+          progress.tokens += row.tokenCount
+          if row.truncated { progress.truncated += 1 }
+        }
         progress.records += 1
-        progress.tokens += encoded.tokenCount
-        if encoded.truncated { progress.truncated += 1 }
       case .failure(let reason):
         guard policy == .skip else { throw BulkError("\(record.place): \(reason)") }
         reportSkipped("\(record.place): left out: \(reason)")

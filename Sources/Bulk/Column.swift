@@ -52,17 +52,22 @@ public struct Column: Sendable {
   }
 }
 
-/// A record's entries.
+/// A record's entries, or a chunk's.
 public struct EncodedRecord: Sendable {
   public var sequence: EncodedSequence
   /// Tokens, padding left out.
   public var tokenCount: Int
   public var truncated: Bool
+  /// UTF-8 bytes of the text that a chunk covers; nil where records are not cut into chunks.
+  public var bytes: Range<Int>?
 
-  public init(sequence: EncodedSequence, tokenCount: Int, truncated: Bool) {
+  public init(
+    sequence: EncodedSequence, tokenCount: Int, truncated: Bool, bytes: Range<Int>? = nil
+  ) {
     self.sequence = sequence
     self.tokenCount = tokenCount
     self.truncated = truncated
+    self.bytes = bytes
   }
 }
 

@@ -29,9 +29,12 @@ struct PartSummary {
     self.skipped = skipped
   }
 
-  /// - Parameter rows: of each row, the number and the name of its record.
+  /// - Parameters:
+  ///   - rows: of each, the number and the name of its record.
+  ///   - chunks: of each row, the UTF-8 bytes of its text; empty where records are not cut.
   func write(
-    _ rows: some Sequence<(Int, String?)>, _ layout: OutputLayout, _ number: Int
+    _ rows: some Sequence<(Int, String?)>, _ chunks: [Range<Int>], _ layout: OutputLayout,
+    _ number: Int
   ) throws(BulkError) {
     var writer = JSONWriter()
     writer.beginObject()
@@ -45,6 +48,17 @@ struct PartSummary {
       if let identifier { writer.string(identifier) } else { writer.integer(index) }
     }
     writer.endArray()
+    if !chunks.isEmpty {
+      writer.key("bytes")
+      writer.beginArray()
+      for bytes in chunks {
+        writer.beginArray()
+        writer.integer(bytes.lowerBound)
+        writer.integer(bytes.upperBound)
+        writer.endArray()
+      }
+      writer.endArray()
+    }
     writer.endObject()
     let spool = try Spool(path: "\(layout.folder)/.\(layout.name(ofPart: number)).records")
     try spool.append(writer.bytes + [UInt8(ascii: "\n")])

@@ -12,6 +12,8 @@ final class PartWriter {
   private var recordIndices: [Int] = []
   /// Of each row: its record's own name; nil: the record has none but its number.
   private var identifiers: [String?] = []
+  /// Of each row: what of its text it covers; empty where records are not cut into chunks.
+  private var chunks: [Range<Int>] = []
   /// Rows of all records before each, and of all: [B + 1].
   private var offsets = [0]
   private var tokenCounts: [Int] = []
@@ -30,6 +32,7 @@ final class PartWriter {
   ) throws(BulkError) {
     recordIndices.append(index)
     identifiers.append(identifier)
+    if let bytes = record.bytes { chunks.append(bytes) }
     offsets.append((offsets.last ?? 0) + record.sequence.rowCount)
     tokenCounts.append(record.tokenCount)
     guard layout.format != .jsonl else { return try appendLine(record, index, identifier) }
@@ -49,6 +52,13 @@ final class PartWriter {
     if let identifier {
       line.key("id")
       line.string(identifier)
+    }
+    if let bytes = record.bytes {
+      line.key("bytes")
+      line.beginArray()
+      line.integer(bytes.lowerBound)
+      line.integer(bytes.upperBound)
+      line.endArray()
     }
     line.key("tokens")
     line.integer(record.tokenCount)
@@ -95,7 +105,7 @@ final class PartWriter {
       skipped.remove()
     }
     let summary = PartSummary(inputDigest: inputDigest, skipped: skippedCount)
-    try summary.write(zip(recordIndices, identifiers), layout, number)
+    try summary.write(zip(recordIndices, identifiers), chunks, layout, number)
     let path = layout.path(ofPart: number)
     guard layout.format != .jsonl else { return try spools[0].finish(as: path) }
     let whole = try Spool(path: "\(layout.folder)/.\(layout.name(ofPart: number)).whole")

@@ -90,11 +90,19 @@ public final class Model: Sendable {
     truncation: Truncation = .right, padTo length: Int? = nil
   ) throws(EncodeError) -> [Result<EncodedText, InputError>] {
     let limit = maxTokens ?? files.maxTokens
-    let prompt = selection.sentence ? defaultPrompt : nil
-    let texts = onAllThreads(inputs) { input in
-      self.tokenize(input, prompt, limit, truncation, length)
-    }
-    var sequences = [EncodedSequence?](repeating: nil, count: inputs.count)
+    let prompt = prompt(for: selection)
+    return try encode(
+      onAllThreads(inputs) { self.tokenize($0, prompt, limit, truncation, length) }, for: selection)
+  }
+
+  func prompt(for selection: OutputSelection) -> String? {
+    selection.sentence ? defaultPrompt : nil
+  }
+
+  func encode(
+    _ texts: [Result<Tokenization, InputError>], for selection: OutputSelection
+  ) throws(EncodeError) -> [Result<EncodedText, InputError>] {
+    var sequences = [EncodedSequence?](repeating: nil, count: texts.count)
     for batch in batches(texts.map { (try? $0.get().sequence.count) ?? 0 }) {
       var packed = PackedBatch()
       for index in batch {
@@ -137,7 +145,7 @@ public final class Model: Sendable {
   }
 
   /// On as many threads as encode, which wait meanwhile.
-  private func onAllThreads<Output: Sendable>(
+  func onAllThreads<Output: Sendable>(
     _ inputs: [TokenizerInput], _ body: @Sendable (TokenizerInput) -> Output
   ) -> [Output] {
     let parts = Mutex([Int: [Output]]())
@@ -180,6 +188,8 @@ public struct EncodedText: Sendable {
   public var tokenCount: Int
   /// Whether tokens were dropped to keep to the limit.
   public var truncated: Bool
+  /// UTF-8 bytes of the text that a chunk covers; nil where no chunks were asked for.
+  public var bytes: Range<Int>?
 }
 
 /// Why a text is not encoded, and what to change.

@@ -1,11 +1,19 @@
 import Checkpoints
-import WordPiece
+public import WordPiece
 
 /// A folder says the same thing in several files, and libraries differ in which they believe:
 /// `tokenizers` takes all from `tokenizer.json`; transformers' classes take the vocabulary from it,
 /// and make the rest of their own and of `tokenizer_config.json`. Where these are two tokenizers,
 /// there is no one answer.
 extension ModelFiles {
+  /// What whoever starts this should know, by a short name: where the folder does not say how text is
+  /// read, or libraries differ.
+  public func notes(_ tokenizer: Tokenizer) -> [(name: String, value: String)] {
+    [("case", caseNote), ("tokenizer", stepsNote(tokenizer))].compactMap { name, note in
+      note.map { (name, $0) }
+    }
+  }
+
   func checkAgreement(of path: String, _ tokenizer: Tokenizer) throws {
     try checkTokens(of: path, tokenizer)
     let files = tokenizerFiles
@@ -20,12 +28,22 @@ extension ModelFiles {
       guard tokenizer.standardSteps == .roberta(addsPrefixSpace: files.addsPrefixSpace ?? false),
         framesAsRoBERTa(tokenizer)
       else { throw otherSteps(path, "RobertaTokenizer") }
-    case .xlmRoberta:
-      guard tokenizer.standardSteps == .xlmRoberta(addsPrefixSpace: files.addsPrefixSpace ?? true),
-        framesAsRoBERTa(tokenizer)
-      else { throw otherSteps(path, "XLMRobertaTokenizer or CamembertTokenizer") }
-    case .other: break
+    case .xlmRoberta, .other: break
     }
+  }
+
+  /// XLM-R's converters have written other steps over the years. `tokenizers` and transformers up
+  /// to 4 take the file's, as is done here; transformers 5 takes its class's.
+  private func stepsNote(_ tokenizer: Tokenizer) -> String? {
+    let files = tokenizerFiles
+    guard files.family == .xlmRoberta, tokenizerRules == .huggingFace,
+      tokenizer.standardSteps != .xlmRoberta(addsPrefixSpace: files.addsPrefixSpace ?? true)
+        || !framesAsRoBERTa(tokenizer)
+    else { return nil }
+    return "tokenizer.json is used as it is; transformers 5 ignores its normalizer, pre_tokenizer and "
+      + "post_processor in favour of XLMRobertaTokenizer's own, which differ (for repeated spaces, "
+      + "for example). transformers 4, tokenizers and text-embeddings-inference use the file too. "
+      + "\"tokenizer_class\": \"PreTrainedTokenizerFast\" in tokenizer_config.json makes all of them agree"
   }
 
   /// Tokens of `vocab.txt` that a text may name must be there.

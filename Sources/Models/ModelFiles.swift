@@ -8,7 +8,7 @@ public struct ModelFiles: Sendable {
   public let sentenceModules: SentenceModules?
   public let tokenizerFiles: TokenizerConfiguration
   /// What to tell whoever starts this where nothing in the folder says whether text is lower-cased.
-  public let caseNote: String?
+  let caseNote: String?
 
   /// - Parameters:
   ///   - path: of the folder.

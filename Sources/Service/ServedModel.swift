@@ -90,6 +90,8 @@ public struct ServedModel: Sendable {
   public var encoder: Int
   /// What `/info` tells besides the shape: precision, kernel set, threads and why that many.
   public var facts: [(name: String, value: String)]
+  /// What whoever runs this should know of the folder; in `/info` too.
+  public var notes: [(name: String, value: String)] = []
 
   public init(
     name: String, shape: Shape, sentence: Sentence?, defaultMaxTokens: Int,

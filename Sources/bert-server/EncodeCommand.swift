@@ -81,6 +81,12 @@ struct EncodeCommand: ParsableCommand {
     transform: truncation)
   var truncate = Truncation.right
 
+  @Option(
+    help: ArgumentHelp(
+      "Encode a longer text in chunks of --max-tokens, which share so many tokens with the one before.",
+      discussion: "A row of the output is a chunk then; part-….records.json has its bytes."))
+  var chunkOverlap: Int?
+
   @Option(help: "What becomes of a record that cannot be encoded: stop, skip.", transform: chosen)
   var onError = BulkJob.ErrorPolicy.stop
 
@@ -194,6 +200,12 @@ struct EncodeCommand: ParsableCommand {
 
   private func checkNumbers() throws {
     guard partSize > 0 else { throw ValidationError("--part-size is at least 1") }
+    guard chunkOverlap ?? 0 >= 0 else { throw ValidationError("--chunk-overlap is at least 0") }
+    guard chunkOverlap == nil || seqLength == nil && secondField == nil && truncate == .right else {
+      throw ValidationError(
+        "--chunk-overlap is for single texts, none of which is padded or truncated: it goes with "
+          + "none of --seq-length, --second-field and --truncate")
+    }
     guard limit ?? 1 > 0 else { throw ValidationError("--limit is at least 1") }
     guard maxSkipped ?? 0 >= 0 else { throw ValidationError("--max-skipped is at least 0") }
     guard maxSkipped == nil || onError == .skip else {
@@ -216,7 +228,7 @@ struct EncodeCommand: ParsableCommand {
       ("columns", columns.map(\.name).joined(separator: ",")), ("format", format.rawValue),
       ("dtype", dtype.rawValue), ("max_tokens", String(maxTokens)),
       ("seq_length", seqLength.map(String.init) ?? ""), ("truncate", "\(truncate)"),
-      ("part_size", String(partSize)),
+      ("chunk_overlap", chunkOverlap.map(String.init) ?? ""), ("part_size", String(partSize)),
     ]
   }
 
@@ -227,8 +239,9 @@ struct EncodeCommand: ParsableCommand {
     for text in ["Improve the physical fitness of your goldfish by getting him a bicycle", "a"] {
       guard let result = try encoder.encode([.single(text)]).first else { continue }
       switch result {
-      case .success(let record):
+      case .success(let rows):
         let digest = try Digest()
+        guard let record = rows.first else { continue }
         let blocks = record.sequence.blocks.sorted { $0.key < $1.key }.map(\.value)
         for numbers in [record.sequence.pooled, record.sequence.sentence] + blocks {
           try digest.add(numbers.map { String($0.bitPattern, radix: 16) }.joined(separator: ","))

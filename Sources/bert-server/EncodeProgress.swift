@@ -33,6 +33,7 @@ struct EncodeProgress {
   func summary(_ progress: BulkJob.Progress) -> String {
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     var parts = ["\(progress.records) records", "\(progress.tokens) tokens"]
+    if progress.rows > progress.records { parts.append("\(progress.rows) chunks") }
     if progress.truncated > 0 { parts.append("\(progress.truncated) cut to the limit") }
     if progress.skipped > 0 { parts.append("\(progress.skipped) left out") }
     parts.append("parts written: \(progress.parts)")

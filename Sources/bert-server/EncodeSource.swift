@@ -29,7 +29,6 @@ extension EncodeCommand {
   /// The model folder, in this process.
   func localSource() throws -> EncodeSource {
     let files = try ModelFiles(flags.model, lowercases: letterCase.value.lowercases)
-    if let note = files.caseNote { printError(note) }
     var sentence = files.sentenceModules
     if let pooling {
       sentence = sentence ?? SentenceModules(pooling: pooling)
@@ -37,6 +36,7 @@ extension EncodeCommand {
     }
     let configuration = files.checkpoint.configuration
     let model = try flags.load(files, sentence: sentence)
+    for note in files.notes(model.tokenizer) { printError(note.value) }
     let encoder = model.encoder
     return EncodeSource(
       hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
@@ -51,7 +51,8 @@ extension EncodeCommand {
       ]
     ) { columns, limit in
       LocalRecordEncoder(
-        model, maxTokens: limit, truncation: truncate, padTo: seqLength, columns: columns)
+        model, maxTokens: limit, truncation: truncate, padTo: seqLength, overlap: chunkOverlap,
+        columns: columns)
     }
   }
 
@@ -62,6 +63,9 @@ extension EncodeCommand {
     else {
       throw ValidationError(
         "--pooling, --precision, --kernels, --threads and --letter-case are the service's own")
+    }
+    guard chunkOverlap == nil else {
+      throw ValidationError("--chunk-overlap needs the model folder; it is not for --server")
     }
     guard 1...256 ~= concurrency else { throw ValidationError("--concurrency is 1 to 256") }
     let keys = Environment.value("BERT_SERVER_API_KEYS")?.split(separator: ",")
@@ -158,6 +162,10 @@ extension EncodeCommand {
     }
     if layers != nil, !columns.contains(where: { $0.key == .encoderOutputs }) {
       throw ValidationError("--layers picks blocks of encoder_outputs; add it to --output-key")
+    }
+    if let column = columns.first(where: { $0.block != nil }), chunkOverlap != nil {
+      throw ValidationError(
+        "--chunk-overlap is for vectors of a text, and \(column.key.rawValue) has one a token")
     }
     guard format == .npy else { return }
     if columns.count > 1 {

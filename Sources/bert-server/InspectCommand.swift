@@ -45,7 +45,7 @@ struct InspectCommand: ParsableCommand {
           + (model.tokenizerRules == .tensorFlow ? "TensorFlow Text's" : "Hugging Face's")
           + " rules, "
           + (tokenizer.lowercases ? "uncased" : "cased"))
-      if let note = model.caseNote { line("case", note) }
+      for note in model.notes(tokenizer) { line(note.name, note.value) }
       line("tokens of a text", "at most \(model.maxTokens)")
       line("pooler", encoder.hasPooler ? "yes" : "no: neither default nor pooled_output")
       line(

@@ -13,17 +13,21 @@ struct LocalRecordEncoder: RecordEncoder {
   let maxTokens: Int
   let truncation: Truncation
   let padTo: Int?
+  /// Tokens that chunks of a text share; nil: texts are not cut into chunks.
+  let overlap: Int?
   let selection: OutputSelection
   let windowSize: Int
 
   /// - Parameter columns: what is asked for, whose size bounds the window.
   init(
-    _ model: Model, maxTokens: Int, truncation: Truncation, padTo: Int?, columns: [Column]
+    _ model: Model, maxTokens: Int, truncation: Truncation, padTo: Int?, overlap: Int?,
+    columns: [Column]
   ) {
     self.model = model
     self.maxTokens = maxTokens
     self.truncation = truncation
     self.padTo = padTo
+    self.overlap = overlap
     var selection = OutputSelection()
     var numbers = 0
     for column in columns {
@@ -40,17 +44,28 @@ struct LocalRecordEncoder: RecordEncoder {
 
   func encode(
     _ inputs: [TokenizerInput]
-  ) throws(BulkError) -> [Result<EncodedRecord, BadRecord>] {
+  ) throws(BulkError) -> [Result<[EncodedRecord], BadRecord>] {
     do {
-      return try model.encode(
-        inputs, for: selection, maxTokens: maxTokens, truncation: truncation, padTo: padTo
-      ).map { result in
-        result.map {
-          EncodedRecord(sequence: $0.sequence, tokenCount: $0.tokenCount, truncated: $0.truncated)
-        }.mapError { BadRecord($0.description) }
+      let results: [Result<[EncodedText], InputError>]
+      if let overlap {
+        results = try model.encodeChunks(
+          of: inputs, for: selection, maxTokens: maxTokens, overlap: overlap)
+      } else {
+        results = try model.encode(
+          inputs, for: selection, maxTokens: maxTokens, truncation: truncation, padTo: padTo
+        ).map { $0.map { [$0] } }
+      }
+      return results.map { result in
+        result.map { $0.map(Self.record) }.mapError { BadRecord($0.description) }
       }
     } catch {
       throw BulkError(error.description)
     }
+  }
+
+  private static func record(_ text: EncodedText) -> EncodedRecord {
+    EncodedRecord(
+      sequence: text.sequence, tokenCount: text.tokenCount, truncated: text.truncated,
+      bytes: text.bytes)
   }
 }

@@ -74,8 +74,7 @@ enum ModelLoader {
       hasPooler: encoder.hasPooler,
       sentenceSize: encoder.sentenceSize)
     shape.absentKeys = files.checkpoint.absentKeys
-    var facts = facts
-    if let note = files.caseNote { facts.append((name: "case", value: note)) }
+    let tokenizer = try files.tokenizer(TokenizerRules(settings.tokenizerRules))
     var model = ServedModel(
       name: name, shape: shape,
       sentence: files.sentenceModules.map {
@@ -85,10 +84,11 @@ enum ModelLoader {
           defaultPrompt: $0.defaultPrompt)
       },
       defaultMaxTokens: settings.maxTokens > 0 ? settings.maxTokens : files.maxTokens,
-      tokenizer: try files.tokenizer(TokenizerRules(settings.tokenizerRules)), queue: queue,
+      tokenizer: tokenizer, queue: queue,
       encoder: index,
       facts: facts + (files.checkpoint.part.map { [("part_of_model", $0)] } ?? []))
     model.padsRows = files.padsRows
+    model.notes = files.notes(tokenizer)
     return model
   }
 

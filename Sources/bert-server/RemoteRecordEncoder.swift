@@ -36,7 +36,7 @@ struct RemoteRecordEncoder: RecordEncoder {
 
   func encode(
     _ inputs: [TokenizerInput]
-  ) throws(BulkError) -> [Result<EncodedRecord, BadRecord>] {
+  ) throws(BulkError) -> [Result<[EncodedRecord], BadRecord>] {
     let size = Self.textsPerRequest
     let count = (inputs.count + size - 1) / size
     let next = Mutex(0)
@@ -64,7 +64,9 @@ struct RemoteRecordEncoder: RecordEncoder {
     }
     workers.wait()
     if let failure = failure.withLock({ $0 }) { throw failure }
-    return answers.withLock { answers in (0..<count).flatMap { answers[$0] ?? [] } }
+    return answers.withLock { answers in
+      (0..<count).flatMap { answers[$0] ?? [] }.map { $0.map { [$0] } }
+    }
   }
 
   private func request(

@@ -87,9 +87,7 @@ struct ServeCommand: ParsableCommand {
         service.ready(models)
         modelFiles.start(log)
         for model in models {
-          for fact in model.facts where fact.name == "case" {
-            log.warning("\(model.name): \(fact.value)")
-          }
+          for note in model.notes { log.warning("\(model.name): \(note.value)") }
         }
         log.info("\(models.map(\.name).joined(separator: ", ")) ready")
       } catch {

@@ -94,7 +94,7 @@ extension Service {
         if let size { writer.integer(size) } else { writer.null() }
       }
       writer.endObject()
-      for (name, value) in model.facts {
+      for (name, value) in model.facts + model.notes {
         writer.key(name)
         if let number = Int(value) { writer.integer(number) } else { writer.string(value) }
       }
