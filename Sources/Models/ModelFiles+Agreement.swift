@@ -40,10 +40,10 @@ extension ModelFiles {
       tokenizer.standardSteps != .xlmRoberta(addsPrefixSpace: files.addsPrefixSpace ?? true)
         || !framesAsRoBERTa(tokenizer)
     else { return nil }
-    return "tokenizer.json is used as it is; transformers 5 ignores its normalizer, pre_tokenizer and "
-      + "post_processor in favour of XLMRobertaTokenizer's own, which differ (for repeated spaces, "
-      + "for example). transformers 4, tokenizers and text-embeddings-inference use the file too. "
-      + "\"tokenizer_class\": \"PreTrainedTokenizerFast\" in tokenizer_config.json makes all of them agree"
+    return "tokenizer.json is used as it is, as by tokenizers, text-embeddings-inference and "
+      + "transformers 4; transformers 5 ignores its normalizer, pre_tokenizer and post_processor in "
+      + "favour of XLMRobertaTokenizer's, which differ (for repeated spaces, for example). "
+      + "\"tokenizer_class\": \"PreTrainedTokenizerFast\" in tokenizer_config.json makes them agree"
   }
 
   /// Tokens of `vocab.txt` that a text may name must be there.
