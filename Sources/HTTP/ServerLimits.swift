@@ -1,7 +1,7 @@
 /// What a client may ask of the server: sizes in bytes, and how long it may take.
 public struct ServerLimits: Equatable, Sendable {
-  /// Open connections. One more takes the place of the one that has been idle longest; if none is,
-  /// it gets 503, unless it asks for the process's health.
+  /// Open connections. One more takes the place of the one that has been idle longest of those on
+  /// its queue; if none is idle, it gets 503, unless it asks for the process's health.
   public var maxConnections = 1024
   /// Those of one IPv4 address or IPv6 /64 network; one more is told 429 and closed.
   public var maxConnectionsPerAddress = Int.max
