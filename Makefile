@@ -82,7 +82,7 @@ PEERS_PYTHON := .benchmarks/venv/bin/python
 bench-peers: build .benchmarks/models/.converted ## times other engines beside ours, an hour; PEERS='--peers openvino'
 	$(PEERS_PYTHON) Tests/Benchmarks/bench_peers.py --server $(SERVER) --models .benchmarks/models \
 	  --results .benchmarks/pairs.jsonl $(PEERS)
-	$(PEERS_PYTHON) Tests/Benchmarks/report.py .benchmarks/pairs.jsonl README.md \
+	$(PEERS_PYTHON) Tests/Benchmarks/report.py .benchmarks/pairs.jsonl Tests/Benchmarks/results/figures.md \
 	  Tests/Benchmarks/results/peers.jsonl Tests/Benchmarks/results/peers.svg
 
 bench-curves: build .benchmarks/models/.converted ## times lengths never seen before, and 16 to 65,536 tokens

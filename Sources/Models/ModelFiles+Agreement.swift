@@ -28,22 +28,24 @@ extension ModelFiles {
       guard tokenizer.standardSteps == .roberta(addsPrefixSpace: files.addsPrefixSpace ?? false),
         framesAsRoBERTa(tokenizer)
       else { throw otherSteps(path, "RobertaTokenizer") }
-    case .xlmRoberta, .other: break
+    case .xlmRoberta:
+      guard case .xlmRoberta(let addsPrefixSpace, _)? = tokenizer.standardSteps,
+        addsPrefixSpace == files.addsPrefixSpace ?? true, framesAsRoBERTa(tokenizer)
+      else { throw otherSteps(path, "XLMRobertaTokenizer or CamembertTokenizer") }
+    case .other: break
     }
   }
 
-  /// XLM-R's converters have written other steps over the years. `tokenizers` and transformers up
-  /// to 4 take the file's, as is done here; transformers 5 takes its class's.
+  /// XLM-R's converters have written other steps for white space over the years. `tokenizers` and
+  /// transformers up to 4 take the file's, as is done here; transformers 5 takes its class's.
   private func stepsNote(_ tokenizer: Tokenizer) -> String? {
-    let files = tokenizerFiles
-    guard files.family == .xlmRoberta, tokenizerRules == .huggingFace,
-      tokenizer.standardSteps != .xlmRoberta(addsPrefixSpace: files.addsPrefixSpace ?? true)
-        || !framesAsRoBERTa(tokenizer)
+    guard tokenizerFiles.family == .xlmRoberta, tokenizerRules == .huggingFace,
+      case .xlmRoberta(_, isCurrent: false)? = tokenizer.standardSteps
     else { return nil }
     return "tokenizer.json is used as it is, as by tokenizers, text-embeddings-inference and "
-      + "transformers 4; transformers 5 ignores its normalizer, pre_tokenizer and post_processor in "
-      + "favour of XLMRobertaTokenizer's, which differ (for repeated spaces, for example). "
-      + "\"tokenizer_class\": \"PreTrainedTokenizerFast\" in tokenizer_config.json makes them agree"
+      + "transformers 4; transformers 5 replaces its steps for white space with its class's, which "
+      + "differ for repeated spaces. \"tokenizer_class\": \"PreTrainedTokenizerFast\" in "
+      + "tokenizer_config.json makes it use the file too"
   }
 
   /// Tokens of `vocab.txt` that a text may name must be there.

@@ -3,129 +3,129 @@ extension Settings {
   public static let all: [SettingDeclaration] = [
     .models(
       "model", \.models,
-      "Model folder to serve, as DIR or NAME=DIR; without a name it is the folder's"),
+      "Model folder to serve, as DIR or NAME=DIR; the default name is the folder's"),
     .choice(
       "precision", \.precision,
-      "Arithmetic of the matrix products; the lower, the faster and the less exact"),
+      "Precision of matrix multiplication; lower is faster and less exact"),
     .choice(
       "tokenizer_rules", \.tokenizerRules,
-      "Whose tokens a vocab.txt gives; auto is TensorFlow Text's for a SavedModel, else "
+      "Tokenizer rules to use with vocab.txt; auto: TensorFlow Text's for a SavedModel, else "
         + "Hugging Face's"),
     .choice(
       "letter_case", \.letterCase,
       """
-      Whether texts are lower-cased, for folders that do not say do_lower_case; auto is by the look \
-      of an original checkpoint's vocabulary, else true, and the start says so
+      Whether to lower-case text, for folders without do_lower_case; auto: detected from an original \
+      checkpoint's vocabulary, else lower-cased, with a warning at startup
       """),
     .text(
       "kernels", \.kernels,
-      "Kernel set to use; auto is the fastest of this CPU and precision, an unknown name lists them"
+      "Kernel set; auto: the fastest for this CPU and precision; an unknown name lists them all"
     ),
     .integer(
-      "threads", \.threads, 1...1024, zero: "what cgroup quota and CPU affinity allow",
-      "Compute threads"),
+      "threads", \.threads, 1...1024, zero: "as many as the CPU affinity and cgroup quota allow",
+      "Number of compute threads"),
 
-    .text("host", \.host, "Address to listen on; 0.0.0.0 is all IPv4 interfaces, :: all"),
-    .integer("port", \.port, 1...65_535, zero: "a free one, printed", "TCP port to listen on"),
-    .integer("io_queues", \.ioQueues, 1...64, "Queues that serve sockets"),
+    .text("host", \.host, "Address to listen on; 0.0.0.0 for all IPv4 interfaces, :: for IPv6 too"),
+    .integer("port", \.port, 1...65_535, zero: "a free port, which is printed", "TCP port to listen on"),
+    .integer("io_queues", \.ioQueues, 1...64, "Number of I/O queues that serve connections"),
     .text(
       "tls_certificate", \.tlsCertificate, empty: "plain HTTP",
       """
-      PEM file of the server's certificate and its chain: the port speaks TLS 1.2 and 1.3. Read \
-      again when it changes, as the key is
+      PEM file with the server's certificate chain; enables TLS 1.2 and 1.3. Certificate and key are \
+      reloaded when they change
       """),
     .text(
       "tls_key", \.tlsKey, empty: "plain HTTP",
-      "PEM file of the certificate's private key, without a password"),
+      "PEM file with the private key of the certificate, without a passphrase"),
     .text(
-      "tls_client_ca", \.tlsClientCA, empty: "clients need no certificate",
-      "PEM file of authorities; a client must show a certificate of one of them"),
+      "tls_client_ca", \.tlsClientCA, empty: "client certificates are not required",
+      "PEM file with CA certificates; clients must present a certificate signed by one of them"),
     .text(
-      "api_key_file", \.apiKeyFile, empty: "no keys are asked for",
+      "api_key_file", \.apiKeyFile, empty: "no authentication",
       """
-      File of API keys, one a line, # starts a comment; all routes but / and /health ask for one, 401. \
-      Read again when it changes
+      File of API keys, one per line, # starts a comment; required on all routes but / and /health, \
+      else 401. Reloaded when it changes
       """),
     .choice(
       "metrics_access", \.metricsAccess,
-      "Whether /metrics asks for an API key too, where there are any, or is open as /health is"),
+      "Whether /metrics requires an API key, where there are any, or is public as /health is"),
     .origins(
       "cors_origins", \.corsOrigins,
-      "Origins whose pages may ask from a browser (CORS)"),
+      "Origins allowed to call from a browser (CORS)"),
 
     .integer(
-      "max_tokens", \.maxTokens, 2...1_048_576, zero: "the model folder's limit",
-      "Most tokens of a text, special ones included; a request's max_tokens goes before it"),
-    .integer("max_texts", \.maxTexts, 1...1_000_000, "Most texts of a request"),
+      "max_tokens", \.maxTokens, 2...1_048_576, zero: "the limit of the model folder",
+      "Maximum tokens per text, special tokens included; max_tokens in a request overrides it"),
+    .integer("max_texts", \.maxTexts, 1...1_000_000, "Maximum texts per request"),
     .seconds(
       "request_timeout_seconds", \.requestTimeout, 0.001...86_400,
-      "A request without timeout_ms is given up after this, 504"),
+      "Timeout of a request without timeout_ms; 504"),
 
     .integer(
       "max_batch_tokens", \.maxBatchTokens, 2...1_048_576,
       """
-      Most tokens that are encoded together; at least those of the longest text. More is not \
-      faster, and the next text waits longer
+      Maximum tokens per batch; at least one text's. Larger batches are not faster, and make the \
+      next text wait longer
       """),
     .integer(
       "max_queue_tokens", \.maxQueueTokens, 2...1_073_741_824,
-      "Most tokens that wait; a request that does not fit is refused, 429"),
+      "Maximum tokens in the queue; a request over it is refused with 429"),
     .milliseconds(
       "batch_max_wait_ms", \.batchMaxWait, 0...1000,
-      "How long a lone text waits for others to be encoded with"),
+      "How long to wait for more texts before encoding a batch that is not full"),
 
-    .integer("max_connections", \.maxConnections, 1...1_000_000, "Most open connections, 503"),
+    .integer("max_connections", \.maxConnections, 1...1_000_000, "Maximum open connections; more get 503"),
     .integer(
       "max_connections_per_address", \.maxConnectionsPerAddress, 1...1_000_000,
       zero: "max_connections",
       """
-      Most open connections of one IPv4 address or IPv6 /64 network, 429; behind a proxy all have \
-      one
+      Maximum open connections per IPv4 address or IPv6 /64 network; more get 429. Behind a proxy \
+      all clients have one address
       """),
     .integer(
       "max_target_bytes", \.maxTargetBytes, 64...1_048_576,
-      "Most bytes of a request's path and query, 414"),
+      "Maximum size of path and query; 414"),
     .integer(
       "max_header_bytes", \.maxHeaderBytes, 1024...16_777_216,
-      "Most bytes of a request's header, 431"),
+      "Maximum size of the request headers; 431"),
     .integer(
-      "max_header_count", \.maxHeaderCount, 1...10_000, "Most fields of a request's header, 431"),
+      "max_header_count", \.maxHeaderCount, 1...10_000, "Maximum number of request headers; 431"),
     .integer(
       "max_body_bytes", \.maxBodyBytes, 1...1_099_511_627_776,
-      "Most bytes of a request's body, 413; decompressed ones too"),
+      "Maximum size of a request body, also once decompressed; 413"),
     .integer(
-      "max_output_bytes", \.maxOutputBytes, 1...1_099_511_627_776, "Most bytes of an answer, 413"),
+      "max_output_bytes", \.maxOutputBytes, 1...1_099_511_627_776, "Maximum size of a response; 413"),
     .integer(
       "max_buffered_bytes", \.maxBufferedBytes, 16_777_216...1_099_511_627_776,
-      zero: "what the memory limit leaves beside the models",
-      "Most bytes of memory that all requests and answers may hold together, 503"),
-    .integer("max_json_depth", \.maxJSONDepth, 4...1000, "Deepest nesting of a JSON body"),
+      zero: "the memory limit less what the models need",
+      "Maximum memory held by all requests and responses together; 503"),
+    .integer("max_json_depth", \.maxJSONDepth, 4...1000, "Maximum nesting depth of a JSON body"),
     .choice(
       "compression", \.compression,
       """
-      Answers that are compressed (gzip) if Accept-Encoding asks for it; light: all but those with \
-      vectors of every token, which take a third longer compressed; all: these too
+      Which responses to compress with gzip if Accept-Encoding asks for it; light: all but those with \
+      a vector per token, which would take a third longer; all: those too
       """),
     .seconds(
       "header_timeout_seconds", \.headerTimeout, 0.001...86_400,
-      "A header that is not complete after this is answered 408"),
+      "Timeout for reading the request headers; 408"),
     .seconds(
       "body_timeout_seconds", \.bodyTimeout, 0.001...86_400,
-      "A body that is not complete after this is answered 408"),
+      "Timeout for reading the request body; 408"),
     .seconds(
       "write_timeout_seconds", \.writeTimeout, 0.001...86_400,
-      "A client that takes nothing of its answer for this long is cut off"),
+      "A client that reads nothing of its response for this long is disconnected"),
     .seconds(
       "idle_timeout_seconds", \.idleTimeout, 0.001...86_400,
-      "A connection without a request is closed after this"),
+      "Keep-alive timeout: a connection without a request is closed after this"),
 
     .seconds(
       "drain_seconds", \.drainTime, 0...86_400,
       """
-      How long new connections are still served after SIGTERM; then what is in flight is finished. \
-      Longer than the load balancer needs to learn of the stop
+      How long to accept new connections after SIGTERM, before finishing the requests in flight. Set it \
+      longer than the load balancer takes to notice
       """),
-    .choice("log_level", \.logLevel, "Least level that is logged"),
-    .choice("log_format", \.logFormat, "Log lines for people or for machines"),
+    .choice("log_level", \.logLevel, "Minimum log level"),
+    .choice("log_format", \.logFormat, "Log format: text for people, json for machines"),
   ]
 }

@@ -90,15 +90,23 @@ extension Tokenizer {
     case (.bytePair, .byteLevel(let addsPrefixSpace, splits: true)?)
     where preTokenizers.count == 1 && normalizers.isEmpty:
       return .roberta(addsPrefixSpace: addsPrefixSpace)
-    case (.unigram(let model), .whitespaceSplit?) where preTokenizers.count == 2:
-      guard case .metaspace(let metaspace) = preTokenizers[1], metaspace.splits,
+    case (.unigram(let model), let first?):
+      let isSplit = if case .whitespaceSplit = first { true } else { false }
+      guard preTokenizers.count == (isSplit ? 2 : 1),
+        case .metaspace(let metaspace)? = preTokenizers.last, metaspace.splits,
         metaspace.replacement == 0x2581, metaspace.prepends != .first,
         parts.vocabulary.id(of: "<unk>") == model.unknown
       else { return nil }
-      if let normalizer = normalizers.first {
-        guard normalizers.count == 1, case .precompiled = normalizer else { return nil }
+      let others = normalizers.filter { if case .precompiled = $0 { false } else { true } }
+      let areForWhiteSpace = others.allSatisfy { step in
+        switch step {
+        case .strip, .replace(.spaces, with: [0x20]), .replace(.spaces, with: [0x2581]): true
+        default: false
+        }
       }
-      return .xlmRoberta(addsPrefixSpace: metaspace.prepends == .always)
+      guard areForWhiteSpace, normalizers.count - others.count <= 1 else { return nil }
+      return .xlmRoberta(
+        addsPrefixSpace: metaspace.prepends == .always, isCurrent: isSplit && others.isEmpty)
     default: return nil
     }
   }

@@ -19,8 +19,9 @@ public struct Tokenizer: Sendable {
     case bert(BERTOptions)
     /// `RobertaTokenizer`.
     case roberta(addsPrefixSpace: Bool)
-    /// `XLMRobertaTokenizer`, `CamembertTokenizer`.
-    case xlmRoberta(addsPrefixSpace: Bool)
+    /// `XLMRobertaTokenizer`, `CamembertTokenizer`. Their converters have written other steps for white
+    /// space over the years: `isCurrent` is false for those.
+    case xlmRoberta(addsPrefixSpace: Bool, isCurrent: Bool)
   }
 
   public let vocabulary: Vocabulary

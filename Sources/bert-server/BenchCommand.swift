@@ -11,24 +11,24 @@ import WordPiece
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measures the encoder beside the machine's peak, in turns, in one run.",
+    abstract: "Measures the encoder's speed against the CPU's peak, alternating in one run.",
     discussion: """
-      least: milliseconds that the machine needs at least, for all operations at the peak or for \
-      the weights' way from memory once a pass, whichever is more.
+      The column bound is the shortest time in milliseconds that the machine allows: all operations \
+      at its peak, or reading the weights from memory once per batch, whichever is longer.
       """)
 
   @OptionGroup var flags: EncoderFlags
 
-  @Option(help: "Pairs of peak and passes that are measured of each shape.")
+  @Option(help: "Measurements per shape, each of the peak and of the encoder.")
   var rounds = 9
 
-  @Option(help: "File of texts, one a line: one more shape, and the rest of their path.")
+  @Option(help: "File of texts, one per line: also measures tokenization and writing the answers.")
   var texts: String?
 
-  @Option(help: "Other shapes, as 1x16,32x128 for one text of 16 tokens and 32 of 128.")
+  @Option(help: "Shapes to measure, as 1x16,32x128: one text of 16 tokens, 32 of 128.")
   var shapes: String?
 
-  @Flag(help: "JSON lines instead of a table.")
+  @Flag(help: "Print JSON lines.")
   var json = false
 
   func run() throws {
@@ -47,8 +47,8 @@ struct BenchCommand: ParsableCommand {
         print(
           "\(flags.model), \(encoder.kernelSet), \(encoder.laneCount) threads, "
             + encoder.precision.rawValue)
-        let names = ["shape", "tokens/s", "ms", "least", "GFLOP/s", "peak"]
-        print(row(names + ["share (least to most)"]))
+        let names = ["shape", "tokens/s", "ms", "bound", "GFLOP/s", "peak"]
+        print(row(names + ["share (min to max)"]))
       }
       // What the first pass of all costs is not a shape's.
       for shape in try BenchShape.named("1x9", positions: positions, vocabulary: vocabulary) {

@@ -30,9 +30,9 @@ struct CertificateFiles {
     watcher.start(isRenewing: true) {
       do throws(TLSError) {
         server.renew(try load())
-        log.info("TLS: certificate and key files were read again and are in use")
+        log.info("TLS: certificate and key reloaded")
       } catch {
-        log.warning("TLS: the files are not used, the last ones still are: \(error)")
+        log.warning("TLS: reload failed, still using the previous certificate and key: \(error)")
       }
     }
   }

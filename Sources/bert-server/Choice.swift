@@ -7,7 +7,7 @@ import Settings
 func chosen<Value: RawRepresentable<String> & CaseIterable>(_ name: String) throws -> Value {
   guard let value = Value(rawValue: name) else {
     let names = Value.allCases.map(\.rawValue).joined(separator: ", ")
-    throw ValidationError("there is no '\(name)'; there is \(names)")
+    throw ValidationError("unknown value '\(name)'; use one of \(names)")
   }
   return value
 }
@@ -16,7 +16,7 @@ func chosen<Value: RawRepresentable<String> & CaseIterable>(_ name: String) thro
 struct LetterCaseFlag: ParsableArguments {
   @Option(
     name: .customLong("letter-case"),
-    help: "For folders that do not say do_lower_case: auto, lower, keep.", transform: chosen)
+    help: "Case of text for folders without do_lower_case: auto, lower, keep.", transform: chosen)
   var value = LetterCase.auto
 }
 

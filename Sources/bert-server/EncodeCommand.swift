@@ -13,20 +13,20 @@ import WordPiece
 struct EncodeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "encode",
-    abstract: "Encodes texts from files or standard input into files of numbers.",
+    abstract: "Encodes files of texts (bulk, offline) to npy, safetensors or JSON lines.",
     discussion: """
-      Writes parts (part-00000.npy, …) into the output folder, each there whole or not at all. Run \
-      the same command again after an interruption: what is there is left out, and the result is \
-      the same byte for byte.
+      Writes parts (part-00000.npy, …) to the output folder, each atomically. To resume after an \
+      interruption, run the same command again: finished parts are kept, and the result is the same, \
+      byte for byte.
       """)
 
   @Argument(
     help:
-      "Files of texts or folders of them, gzip or not; standard input when there are none, or for -."
+      "Input files, plain or gzip, or folders of them; - or none for standard input."
   )
   var inputs: [String] = []
 
-  @Option(name: .shortAndLong, help: "The output folder, made if it is not there.")
+  @Option(name: .shortAndLong, help: "Output folder; created if needed.")
   var output: String
 
   @OptionGroup var flags: EncoderFlags
@@ -35,79 +35,79 @@ struct EncodeCommand: ParsableCommand {
 
   @Option(
     help: """
-      text (a text a line), jsonl, json (an array), csv, tsv; what a file's name ends with when not \
-      given, and text for standard input.
+      Input format: text (one text per line), jsonl, json (an array), csv, tsv. Default: by file \
+      extension, and text for standard input.
       """,
     transform: chosen)
   var inputFormat: InputFormat?
 
-  @Option(help: "Member (jsonl, json) or column (csv, tsv) with the text; 'text' when not given.")
+  @Option(help: "Field (jsonl, json) or column (csv, tsv) with the text. Default: text.")
   var field: String?
 
-  @Option(help: "Member or column with the second text of a pair.")
+  @Option(help: "Field or column with the second text of a pair.")
   var secondField: String?
 
-  @Option(help: "Member or column with the record's own id, kept beside its row.")
+  @Option(help: "Field or column with the record id, which is written to part-….records.json.")
   var idField: String?
 
-  @Option(help: "Encode that many records and leave out the rest.")
+  @Option(help: "Maximum number of records to encode.")
   var limit: Int?
 
-  @Option(help: "Entries of the output map, with commas between them.")
+  @Option(help: "Output keys, comma-separated.")
   var outputKey = "default"
 
-  @Option(help: "Blocks of encoder_outputs, as 0,3,-1; all when not given.")
+  @Option(help: "Layers of encoder_outputs, as 0,3,-1. Default: all.")
   var layers: String?
 
-  @Option(help: "npy (one entry), safetensors or jsonl.", transform: chosen)
+  @Option(help: "Output format: npy (one output key), safetensors, jsonl.", transform: chosen)
   var format = OutputFormat.npy
 
-  @Option(help: "Elements of npy and safetensors: float32, float16, bfloat16.", transform: chosen)
+  @Option(help: "Data type in npy and safetensors: float32, float16, bfloat16.", transform: chosen)
   var dtype = ElementFormat.float32
 
   @Option(
-    help: "Pooling of sentence_embedding instead of the folder's: \(poolings).",
+    help: "Pooling of sentence_embedding, overriding the folder's: \(poolings).",
     transform: chosen)
   var pooling: SentenceModules.Pooling?
 
-  @Option(help: "Most tokens of a text; the folder's limit when not given.")
+  @Option(help: "Maximum tokens per text. Default: the limit of the model folder.")
   var maxTokens: Int?
 
-  @Option(help: "Pad and cut every text to that many positions.")
+  @Option(help: "Pad or truncate every text to this many tokens.")
   var seqLength: Int?
 
   @Option(
-    help: "What becomes of a longer text: right (its beginning is kept), left, error.",
+    help: "Truncation of longer texts: right (keeps the beginning), left (keeps the end), error.",
     transform: truncation)
   var truncate = Truncation.right
 
   @Option(
     help: ArgumentHelp(
-      "Encode a longer text in chunks of --max-tokens, which share so many tokens with the one before.",
-      discussion: "A row of the output is a chunk then; part-….records.json has its bytes."))
+      "Split longer texts into chunks of --max-tokens that overlap by this many tokens.",
+      discussion: "Each chunk is a row; part-….records.json has its record and byte range."))
   var chunkOverlap: Int?
 
-  @Option(help: "What becomes of a record that cannot be encoded: stop, skip.", transform: chosen)
+  @Option(help: "On a record that cannot be encoded: stop, skip.", transform: chosen)
   var onError = BulkJob.ErrorPolicy.stop
 
-  @Option(help: "With --on-error skip: end with an error once more records than that are left out.")
+  @Option(help: "With --on-error skip: fail once more than this many records were skipped.")
   var maxSkipped: Int?
 
   @Flag(
-    help: "Read the input, say what would be encoded and what is wrong with it, and write nothing.")
+    help: "Check the input and report what would be encoded; write nothing.")
   var dryRun = false
 
-  @Option(help: "Records of a part.")
+  @Option(help: "Records per part.")
   var partSize = 10_000
 
   @Option(
-    help: "This process's share of the parts: 0/8, 1/8, …, to the same folder.", transform: shard)
+    help: "Encode only this share of the parts, as 0/8 to 7/8, into a common folder.", transform: shard)
   var shard: BulkJob.Shard?
 
-  @Option(help: "Ask the service at http(s)://HOST:PORT instead of encoding here.")
+  @Option(help: "Use a running bert-server at http(s)://HOST:PORT.")
   var server: String?
 
-  @Option(help: "Requests at a time, with --server.")
+  @Option(help: "Concurrent requests, with --server.")
   var concurrency = 8
 
   private static let poolings = SentenceModules.Pooling.allCases.map(\.rawValue)
@@ -116,14 +116,14 @@ struct EncodeCommand: ParsableCommand {
   private static func truncation(_ name: String) throws -> Truncation {
     let values: [String: Truncation] = ["right": .right, "left": .left, "error": .error]
     guard let value = values[name] else {
-      throw ValidationError("there is no '\(name)'; there is right, left, error")
+      throw ValidationError("unknown value '\(name)'; use right, left or error")
     }
     return value
   }
 
   private static func shard(_ text: String) throws -> BulkJob.Shard {
     guard let shard = BulkJob.Shard(text) else {
-      throw ValidationError("a shard is I/N, I from 0 to N - 1")
+      throw ValidationError("a shard is I/N with I from 0 to N - 1")
     }
     return shard
   }
@@ -132,7 +132,7 @@ struct EncodeCommand: ParsableCommand {
     Signals.block()
     do {
       guard try work() else {
-        printError("stopped; the same command goes on where this one was")
+        printError("stopped; run the same command to resume")
         throw ExitCode(130)
       }
     } catch let error as ExitCode {
@@ -203,8 +203,7 @@ struct EncodeCommand: ParsableCommand {
     guard chunkOverlap ?? 0 >= 0 else { throw ValidationError("--chunk-overlap is at least 0") }
     guard chunkOverlap == nil || seqLength == nil && secondField == nil && truncate == .right else {
       throw ValidationError(
-        "--chunk-overlap is for single texts, none of which is padded or truncated: it goes with "
-          + "none of --seq-length, --second-field and --truncate")
+        "--chunk-overlap cannot be combined with --seq-length, --second-field or --truncate")
     }
     guard limit ?? 1 > 0 else { throw ValidationError("--limit is at least 1") }
     guard maxSkipped ?? 0 >= 0 else { throw ValidationError("--max-skipped is at least 0") }

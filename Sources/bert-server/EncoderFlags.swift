@@ -5,16 +5,16 @@ import Models
 
 /// Which model is computed with, and how: for commands without settings.
 struct EncoderFlags: ParsableArguments {
-  @Option(help: "The model folder.")
+  @Option(help: "Model folder.")
   var model = "models/all-MiniLM-L6-v2"
 
-  @Option(help: "Compute threads; 0 for as many as the process may use.")
+  @Option(help: "Number of compute threads; 0: as many as the process may use.")
   var threads = 0
 
-  @Option(help: "Arithmetic of the matrix products: float32, bfloat16, int8.", transform: chosen)
+  @Option(help: "Precision of matrix multiplication: float32, bfloat16, int8.", transform: chosen)
   var precision = Encoder.Precision.float32
 
-  @Option(help: "Kernel set; auto for the fastest.")
+  @Option(help: "Kernel set; auto: the fastest for this CPU.")
   var kernels = "auto"
 
   func load(_ files: ModelFiles, sentence: SentenceModules? = nil) throws -> Model {

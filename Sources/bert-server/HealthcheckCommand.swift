@@ -6,23 +6,23 @@ import Settings
 struct HealthcheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "healthcheck",
-    abstract: "Exits with 0 if the service on this host answers /health/ready with 200.",
+    abstract: "Exits with 0 if the server on this host answers /health/ready with 200.",
     discussion: """
       Port and TLS are read from the settings file and the environment, as the service reads them. \
       Over TLS the service's certificate is not verified; if the service asks for one, its own is \
       shown.
       """)
 
-  @Option(help: "File of settings; BERT_SERVER_CONFIG when not given.")
+  @Option(help: "Settings file. Default: BERT_SERVER_CONFIG.")
   var config: String?
 
-  @Option(help: "Port of the service.")
+  @Option(help: "Port of the server.")
   var port: UInt16?
 
-  @Flag(help: "The service speaks TLS, though no setting says so.")
+  @Flag(help: "Use TLS even if the settings do not.")
   var tls = false
 
-  @Option(help: "Seconds to wait for the answer.")
+  @Option(help: "Timeout in seconds.")
   var timeout: Int = 3
 
   func run() throws {

@@ -9,9 +9,9 @@ import WordPiece
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Tells what a model folder holds; exits with 1 if it would be refused.")
+    abstract: "Describes a model folder; exits with 1 if it cannot be served.")
 
-  @Argument(help: "The model folder.")
+  @Argument(help: "Model folder.")
   var folder: String
 
   @OptionGroup var letterCase: LetterCaseFlag

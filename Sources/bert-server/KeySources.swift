@@ -46,9 +46,9 @@ struct KeySources {
     watcher.start {
       do {
         service.renew(try load())
-        log.info("API keys: the file was read again and is in use")
+        log.info("API keys: reloaded")
       } catch {
-        log.warning("API keys: the file is not used, the last keys still are: \(error)")
+        log.warning("API keys: reload failed, still using the previous keys: \(error)")
       }
     }
   }

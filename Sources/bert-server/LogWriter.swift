@@ -70,7 +70,7 @@ final class LogWriter: @unchecked Sendable {
       write(bytes)
       if untold > 0 {
         write(
-          Array("bert-server: \(untold) log lines dropped: the log was not read in time\n".utf8))
+          Array("bert-server: \(untold) log lines dropped: standard error was not read fast enough\n".utf8))
       }
     }
   }

@@ -100,11 +100,11 @@ struct ServeCommand: ParsableCommand {
       certificate?.renew()
       keySources?.renew()
       if certificate == nil, keySources == nil {
-        log.info("SIGHUP: there are neither certificates nor keys to read again")
+        log.info("SIGHUP: no certificates or API keys to reload")
       }
     }
     Signals.waitForStop(hangUp: readAgain)
-    log.info("stopping: requests in flight are answered; a second signal ends the process at once")
+    log.info("shutting down: finishing requests in flight; a second signal exits at once")
     DispatchQueue(label: "bert-server.second-signal").async {
       Signals.waitForStop(hangUp: {})
       Self.exit(130)
@@ -132,8 +132,8 @@ struct ServeCommand: ParsableCommand {
     let kernels = Encoder.availableKernelSets(for: Encoder.Precision(settings.precision))
     guard settings.kernels == "auto" || kernels.contains(settings.kernels) else {
       throw LoadingError(
-        "there is no kernel set '\(settings.kernels)' for \(settings.precision.rawValue) on this "
-          + "CPU; there is auto, "
+        "no kernel set '\(settings.kernels)' for \(settings.precision.rawValue) on this CPU; use "
+          + "auto, "
           + kernels.joined(separator: ", "))
     }
   }

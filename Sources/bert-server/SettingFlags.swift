@@ -6,7 +6,7 @@ import Settings
 /// The flags of `serve`: one for each row of the settings table, which has their meanings, values
 /// and defaults. They are kept as they were typed: the table reads them.
 struct SettingFlags: ParsableArguments {
-  @Option(help: "File of settings; BERT_SERVER_CONFIG when not given.")
+  @Option(help: "Settings file. Default: BERT_SERVER_CONFIG.")
   var config: String?
 
   @Option(help: help("model"))

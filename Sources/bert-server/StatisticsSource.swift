@@ -27,16 +27,16 @@ final class StatisticsSource: @unchecked Sendable {
         "bert_open_connections", .gauge, help: "Open connections.",
         value: server(\.openConnections)),
       Measurement(
-        "bert_requests_in_flight", .gauge, help: "Requests that are not answered yet.",
+        "bert_requests_in_flight", .gauge, help: "Requests in flight.",
         value: server(\.requestsInFlight)),
       Measurement(
         "bert_connections_total", .counter, help: "Accepted connections.",
         value: server(\.acceptedConnections)),
       Measurement(
-        "bert_rejected_connections_total", .counter, help: "Connections over the limit.",
+        "bert_rejected_connections_total", .counter, help: "Connections rejected at a connection limit.",
         value: server(\.rejectedConnections)),
       Measurement(
-        "bert_failed_handshakes_total", .counter, help: "Connections that did not agree on TLS.",
+        "bert_failed_handshakes_total", .counter, help: "Failed TLS handshakes.",
         value: server(\.failedHandshakes)),
       Measurement(
         "bert_received_bytes_total", .counter, help: "Bytes read from clients.",
@@ -49,13 +49,13 @@ final class StatisticsSource: @unchecked Sendable {
         help: "Idle connections closed for new ones at the connection limit.",
         value: server(\.evictedConnections)),
       Measurement(
-        "bert_buffered_bytes", .gauge, help: "Memory held by requests and answers."
+        "bert_buffered_bytes", .gauge, help: "Memory held by requests and responses."
       ) { Double(memory.used) },
       Measurement(
-        "bert_buffered_bytes_limit", .gauge, help: "The most memory that they may hold."
+        "bert_buffered_bytes_limit", .gauge, help: "Limit of bert_buffered_bytes."
       ) { Double(memory.limit) },
       Measurement(
-        "bert_buffered_bytes_refusals_total", .counter, help: "How often there was no room."
+        "bert_buffered_bytes_refusals_total", .counter, help: "Requests refused at that limit."
       ) { Double(memory.refusals) },
       Measurement(
         "bert_log_lines_dropped_total", .counter,

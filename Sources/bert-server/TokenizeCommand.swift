@@ -9,17 +9,17 @@ import WordPiece
 struct TokenizeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenize",
-    abstract: "Prints a text's tokens: id, token, and its bytes in the text.")
+    abstract: "Prints the tokens of a text: id, token, byte range.")
 
-  @Option(help: "The model folder.")
+  @Option(help: "Model folder.")
   var model: String
 
-  @Option(help: "Most tokens, special ones included; the folder's limit when not given.")
+  @Option(help: "Maximum tokens, special tokens included. Default: the limit of the model folder.")
   var maxTokens: Int?
 
   @OptionGroup var letterCase: LetterCaseFlag
 
-  @Argument(help: "The text; standard input when not given.")
+  @Argument(help: "The text. Default: standard input.")
   var text: String?
 
   @Argument(help: "The second text of a pair.")
@@ -42,7 +42,7 @@ struct TokenizeCommand: ParsableCommand {
         print("\(id)\t\(tokenizer.vocabulary.token(id) ?? "")\t\(place)")
       }
       if tokenized.truncated {
-        printError("the text was cut to \(tokenized.sequence.count) tokens")
+        printError("the text was truncated to \(tokenized.sequence.count) tokens")
       }
     } catch let error as ValidationError {
       throw error

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Pairs to a summary, a plot and the README's table: report.py RESULTS README SUMMARY PLOT
+"""Pairs to a summary, a plot and a table: report.py RESULTS PAGE SUMMARY PLOT
 
-The README's part stands between two markers and is written anew; nothing else there is touched.
+The page's part between two markers is replaced; nothing else there is touched.
 """
 
 import json
@@ -90,7 +90,7 @@ def section(rows, plot):
     return "\n".join(
         [
             f"**Beside the peers** (`make bench-peers`, threads: {threads}): how many times as",
-            "fast as the fastest of them at that precision, in turns, median (least to most) of",
+            "fast as the fastest of them at that precision, in turns, median (min to max) of",
             f"{least} to {most} pairs. A peer gets the mixed texts in batches of 32, sorted by length.",
             "",
             *table(rows),
@@ -101,18 +101,13 @@ def section(rows, plot):
     )
 
 
-def with_section(readme, text):
-    """The README with the part between the markers replaced; put before the tour if it has none."""
+def with_section(page, text):
+    """The page with the part between the markers replaced."""
     start, end = MARKERS
-    if start not in readme:
-        before, heading, after = readme.partition("## How it is built\n")
-        if not heading:
-            raise SystemExit("report.py: the README has neither markers nor '## How it is built'")
-        return before + start + text + end + "\n" + heading + after
-    before, _, rest = readme.partition(start)
-    _, marker, after = rest.partition(end)
-    if not marker:
-        raise SystemExit(f"report.py: the README has {start.strip()} without {end.strip()}")
+    before, first, rest = page.partition(start)
+    _, last, after = rest.partition(end)
+    if not first or not last:
+        raise SystemExit(f"report.py: the page does not have {start.strip()} and {end.strip()}")
     return before + start + text + end + after
 
 
@@ -146,7 +141,7 @@ def draw(rows, path):
     figure.savefig(path, metadata={"Date": None})
 
 
-def main(results, readme, summary, plot):
+def main(results, page, summary, plot):
     rows = summarize(json.loads(line) for line in results.read_text().splitlines())
     if not rows:
         raise SystemExit(f"report.py: no figure in {results} has {LEAST_PAIRS} clean pairs yet")
@@ -157,7 +152,7 @@ def main(results, readme, summary, plot):
     summary.parent.mkdir(parents=True, exist_ok=True)
     summary.write_text("".join(json.dumps(each) + "\n" for each in rounded))
     draw(rows, plot)
-    readme.write_text(with_section(readme.read_text(), section(rows, plot)))
+    page.write_text(with_section(page.read_text(), section(rows, plot.name)))
 
 
 if __name__ == "__main__":

@@ -216,8 +216,8 @@ def test_broken_off_at_random_and_changed_in_between(tmp_path, capsys):
 def test_progress_after_a_resumption_counts_what_is_done(tmp_path):
     """On a terminal the share begins where the run before ended, and never goes back."""
     path = tmp_path / "texts.jsonl"
-    path.write_text(records(count=20_000))
-    options = ["--part-size", "1000", "--precision", "int8", "--max-tokens", "32"]
+    path.write_text(records(count=8_000))
+    options = ["--part-size", "400", "--precision", "int8", "--max-tokens", "32"]
     encode(tmp_path / "out", path, *options)
     for part in (tmp_path / "out").glob("part-0001*"):
         part.unlink()

@@ -14,7 +14,7 @@ from server import PATIENCE, Server
 from texts import TEXTS
 
 CLIENTS = 64
-SECONDS = float(os.environ.get("BERT_LOAD_SECONDS", "60"))
+SECONDS = float(os.environ.get("BERT_LOAD_SECONDS", "15"))
 STOPS = int(os.environ.get("BERT_TEST_STOPS", "4"))
 NAMES = [name for name in TEXTS if not name.startswith("word_length")]
 QUERIES = [

@@ -168,7 +168,7 @@ import Testing
       ),
       (
         refusal(file: #"{"port": "80"}"#),
-        #""port" in settings.json cannot be "80": it must be 1 to 65535, or 0: a free one, printed"#
+        #""port" in settings.json cannot be "80": it must be 1 to 65535, or 0: a free port, which is printed"#
       ),
       (
         refusal(flags: ["--port": ["1", "2"]]),
