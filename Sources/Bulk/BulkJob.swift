@@ -131,6 +131,14 @@ public struct BulkJob {
         "\(layout.path(ofPart: number)) was made of other records than the input has now: choose "
           + "another folder, or empty that one")
     }
+    var status = stat()
+    guard unsafe stat(layout.path(ofPart: number), &status) == 0,
+      status.st_size == summary.byteCount
+    else {
+      throw BulkError(
+        "\(layout.path(ofPart: number)) does not have the \(summary.byteCount) bytes that were "
+          + "written: delete it, and run the same command again")
+    }
     guard policy == .skip || summary.skipped == 0 else {
       throw BulkError(
         "\(layout.path(ofPart: number)) leaves out \(summary.skipped) records, and --on-error is "

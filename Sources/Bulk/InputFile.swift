@@ -6,8 +6,10 @@ public struct InputFile: Sendable {
   let format: InputFormat
   /// Bytes of a regular file; nil for a pipe.
   public let size: Int?
+  /// When a regular file was last written, before it is read.
+  private let modified: timespec
 
-  static let none = InputFile(path: "-", format: .text, size: nil)
+  static let none = InputFile(path: "-", format: .text)
 
   /// What it is called in messages.
   var name: String { path == "-" ? "standard input" : path }
@@ -30,8 +32,8 @@ public struct InputFile: Sendable {
     return files
   }
 
-  private init(path: String, format: InputFormat, size: Int?) {
-    (self.path, self.format, self.size) = (path, format, size)
+  private init(path: String, format: InputFormat) {
+    (self.path, self.format, size, modified) = (path, format, nil, timespec())
   }
 
   private init(_ path: String, format: InputFormat?, _ fields: Fields) throws(BulkError) {
@@ -46,6 +48,7 @@ public struct InputFile: Sendable {
     let isFile =
       unsafe path != "-" && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     size = isFile ? Int(status.st_size) : nil
+    modified = status.st_mtim
     guard format != .text || !fields.areNamed else {
       throw BulkError(
         "\(name) is read as lines of text, which have no fields: add --input-format, or leave "
@@ -65,6 +68,19 @@ public struct InputFile: Sendable {
     for name in names { paths += try expanded("\(base)/\(name)") }
     guard !paths.isEmpty else { throw BulkError("\(path) has no files") }
     return paths
+  }
+
+  /// Called after the last record was read: rows of two versions of a file would not fit each other.
+  public func checkUnchanged() throws(BulkError) {
+    guard let size else { return }
+    var status = stat()
+    guard unsafe stat(path, &status) == 0, status.st_size == size,
+      status.st_mtim.tv_sec == modified.tv_sec, status.st_mtim.tv_nsec == modified.tv_nsec
+    else {
+      throw BulkError(
+        "\(path) was changed while it was read, and parts may hold rows of either version: encode it "
+          + "again, to an empty folder")
+    }
   }
 
   /// Adds what tells this file from another: name, format, size, and bytes at even distances, all of

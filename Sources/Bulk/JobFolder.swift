@@ -85,7 +85,16 @@ public final class JobFolder {
 
   /// - Throws: `BulkError` with what differs, if another job wrote to the folder.
   private func check() throws(BulkError) {
-    guard unsafe access(descriptionPath, F_OK) == 0 else { return }
+    // In this order: another process writes its first part after the description.
+    let hasParts = namesInFolder(path)?.contains { $0.hasPrefix("part-") } ?? false
+    guard unsafe access(descriptionPath, F_OK) == 0 else {
+      guard !hasParts else {
+        throw BulkError(
+          "\(path) has parts and no job.json, which says what they were made of: choose another "
+            + "folder, or empty that one")
+      }
+      return
+    }
     let reader = try LineReader(path: descriptionPath, limit: 1 << 20)
     guard case .bytes(let found)? = try reader.next(), let before = try? JSONParser.parse(found),
       case .object = before

@@ -8,10 +8,13 @@ struct PartSummary {
   var inputDigest: String
   /// Records left out.
   var skipped: Int
+  /// Of the part's own file.
+  var byteCount: Int
 
-  init(inputDigest: String, skipped: Int) {
+  init(inputDigest: String, skipped: Int, byteCount: Int) {
     self.inputDigest = inputDigest
     self.skipped = skipped
+    self.byteCount = byteCount
   }
 
   /// Reads that of a part that is there.
@@ -23,10 +26,12 @@ struct PartSummary {
     guard case .bytes(let bytes)? = try reader.next(),
       let value = try? JSONParser.parse(bytes, limits: limits),
       case .string(let digest)? = value["input_sha256"],
-      case .integer(let skipped)? = value["skipped"], let skipped = skipped.within(0...(.max))
+      case .integer(let skipped)? = value["skipped"], let skipped = skipped.within(0...(.max)),
+      case .integer(let bytes)? = value["part_bytes"], let byteCount = bytes.within(0...(.max))
     else { throw BulkError("\(path) is not what encode writes: choose another folder") }
     inputDigest = digest
     self.skipped = skipped
+    self.byteCount = byteCount
   }
 
   /// - Parameters:
@@ -42,6 +47,8 @@ struct PartSummary {
     writer.string(inputDigest)
     writer.key("skipped")
     writer.integer(skipped)
+    writer.key("part_bytes")
+    writer.integer(byteCount)
     writer.key("records")
     writer.beginArray()
     for (index, identifier) in rows {

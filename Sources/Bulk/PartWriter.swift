@@ -104,20 +104,21 @@ final class PartWriter {
     } else {
       skipped.remove()
     }
-    let summary = PartSummary(inputDigest: inputDigest, skipped: skippedCount)
+    let head = head()
+    let tail = layout.format == .safetensors ? integers.flatMap { Self.bytes($0.value) } : []
+    let size = spools.reduce(head.count + tail.count) { $0 + $1.byteCount }
+    let summary = PartSummary(inputDigest: inputDigest, skipped: skippedCount, byteCount: size)
     try summary.write(zip(recordIndices, identifiers), chunks, layout, number)
     let path = layout.path(ofPart: number)
     guard layout.format != .jsonl else { return try spools[0].finish(as: path) }
     let whole = try Spool(path: "\(layout.folder)/.\(layout.name(ofPart: number)).whole")
     do {
-      try whole.append(layout.format == .npy ? npyHead() : safetensorsHead())
+      try whole.append(head)
       for spool in spools {
         try whole.append(spool)
         spool.remove()
       }
-      if layout.format == .safetensors {
-        for (_, values) in integers { try whole.append(Self.bytes(values)) }
-      }
+      try whole.append(tail)
       try whole.finish(as: path)
     } catch {
       whole.remove()
@@ -137,6 +138,14 @@ final class PartWriter {
     guard column.hasRowPerToken else { return [count, column.width] }
     guard let rows = layout.rowsPerRecord else { return [offsets.last ?? 0, column.width] }
     return [count, rows, column.width]
+  }
+
+  private func head() -> [UInt8] {
+    switch layout.format {
+    case .jsonl: []
+    case .npy: npyHead()
+    case .safetensors: safetensorsHead()
+    }
   }
 
   private func npyHead() -> [UInt8] {

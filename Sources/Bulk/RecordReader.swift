@@ -165,7 +165,11 @@ public struct RecordReader {
     guard case .object = value else {
       return .failure(BadRecord("it is \(value.kind), which has no member '\(name)'"))
     }
-    if case .integer(let number)? = value[name] { return .success(number.description) }
-    return member(name, of: value)
+    switch value[name] {
+    case .integer(let number): return .success(number.description)
+    case .number:
+      return .failure(BadRecord("the member '\(name)' must be a string or an integer of 64 bits"))
+    default: return member(name, of: value)
+    }
   }
 }

@@ -42,8 +42,8 @@ struct TableReader {
     while true {
       let first = lineNumber + 1
       guard let cells = try cells() else { return nil }
-      // An empty line is a text only where a line is one.
-      if case .success([""]) = cells { continue }
+      // An empty line is no record; a quoted empty cell is one.
+      if case .success([]) = cells { continue }
       let count = columnCount
       let checked = cells.flatMap { cells in
         cells.count == count
@@ -114,7 +114,9 @@ struct TableReader {
           + "each quote within a cell twice, and the cell in quotes"))
   }
 
+  /// The cells of a record; none of an empty line.
   private func parse(_ record: [UInt8]) -> Result<[String], BadRecord> {
+    if record.isEmpty { return .success([]) }
     var cells: [String] = []
     var position = 0
     while true {

@@ -27,6 +27,9 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   public var family = Family.bert
   /// Of byte-level BPE: whether a space is put before a text; nil where the file does not say.
   public var addsPrefixSpace: Bool?
+  /// Whether transformers 5 gives all tokens of a pair type 0: it does for a class without steps of its
+  /// own, unless `model_input_names` has the types.
+  public var omitsTypes = false
   /// `vocab.txt`; nil if the folder has none.
   public var vocabularyPath: String?
   /// `tokenizer.json`; nil if the folder has none.
@@ -90,6 +93,7 @@ extension TokenizerConfiguration {
     }
     if let file {
       try file.check(.tokenizer)
+      omitsTypes = family == .other && file["model_input_names"] == .null
       lowercases = try file.boolean("do_lower_case")
       stripsAccents = try file.boolean("strip_accents")
       splitsChineseCharacters = try file.boolean("tokenize_chinese_chars")

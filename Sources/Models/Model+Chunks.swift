@@ -63,8 +63,12 @@ extension Model {
       let first = sources.firstIndex { $0 != nil } ?? sources.count
       let end = (sources.lastIndex { $0 != nil } ?? first - 1) + 1
       let promptBytes = prompt.utf8.count
+      // A token may have no bytes: the prefix space of byte-level BPE.
       let start =
-        sources[first..<end].firstIndex { ($0?.bytes.upperBound ?? 0) > promptBytes } ?? end
+        sources[first..<end].firstIndex { source in
+          source.map { $0.bytes.lowerBound >= promptBytes || $0.bytes.upperBound > promptBytes }
+            ?? false
+        } ?? end
       let room = maxTokens - (ids.count - end) - start
       guard overlap <= room / 2 else {
         return .failure(

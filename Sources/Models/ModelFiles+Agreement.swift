@@ -9,7 +9,10 @@ extension ModelFiles {
   /// What whoever starts this should know, by a short name: where the folder does not say how text is
   /// read, or libraries differ.
   public func notes(_ tokenizer: Tokenizer) -> [(name: String, value: String)] {
-    [("case", caseNote), ("tokenizer", stepsNote(tokenizer))].compactMap { name, note in
+    [
+      ("case", caseNote), ("tokenizer", stepsNote(tokenizer)),
+      ("token_types", typesNote(tokenizer)),
+    ].compactMap { name, note in
       note.map { (name, $0) }
     }
   }
@@ -48,6 +51,16 @@ extension ModelFiles {
       + "tokenizer_config.json makes it use the file too"
   }
 
+  private func typesNote(_ tokenizer: Tokenizer) -> String? {
+    guard tokenizerFiles.omitsTypes, tokenizerFiles.tokenizerPath != nil,
+      checkpoint.configuration.typeCount > 1, tokenizer.highestType(ofPairs: true) > 0
+    else { return nil }
+    return "tokens have the types that tokenizer.json gives them, as in tokenizers, "
+      + "text-embeddings-inference and transformers 4; transformers 5 gives those of a pair's second text "
+      + "type 0. \"model_input_names\": [\"input_ids\", \"token_type_ids\", \"attention_mask\"] in "
+      + "tokenizer_config.json makes it use the types too"
+  }
+
   /// Tokens of `vocab.txt` that a text may name must be there.
   func checkNames(of path: String, _ tokenizer: Tokenizer) throws {
     for name in tokenizerFiles.additionalTokens where tokenizer.vocabulary.id(of: name) == nil {
@@ -70,7 +83,11 @@ extension ModelFiles {
       "\(path) has other steps than the class \(name) makes of its vocabulary and of "
         + "tokenizer_config.json (normalizer, pre_tokenizer, add_prefix_space, post_processor), and "
         + "libraries differ in which they take. If the tokenizer.json is right, write "
-        + "\"tokenizer_class\": \"PreTrainedTokenizerFast\" in tokenizer_config.json")
+        + "\"tokenizer_class\": \"PreTrainedTokenizerFast\""
+        + (tokenizerFiles.family == .bert
+          ? " and \"model_input_names\": [\"input_ids\", \"token_type_ids\", \"attention_mask\"]"
+          : "")
+        + " in tokenizer_config.json")
   }
 
   private func checkOptions(of path: String, _ options: BERTOptions) throws {
@@ -88,9 +105,9 @@ extension ModelFiles {
     ]
     for (name, stated, actual) in pairs where stated != actual {
       throw LoadingError(
-        "\(path) does not do what \(name) in tokenizer_config.json says (\(stated), which it is by "
-          + "default too), and libraries differ in which of the two they believe: set \(name) to "
-          + "\(actual) there if the tokenizer.json is right")
+        "\(path) does not do what \(name) in tokenizer_config.json says (\(stated), or not given: "
+          + "that is its default), and libraries differ in which of the two they believe: set \(name) "
+          + "to \(actual) there if the tokenizer.json is right")
     }
   }
 

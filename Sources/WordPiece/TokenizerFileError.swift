@@ -39,7 +39,7 @@ public enum TokenizerFileError: Error, Equatable, Sendable, CustomStringConverti
     case .invalid(let place, let reason):
       "\(place) \(reason)"
     case .unsupported(let place, let what):
-      "\(place): \(what) is not supported"
+      "\(place): \(what) is not supported; serve the model with transformers"
     case .unsupportedModel(let place, let what):
       "\(place): \(what) is not supported; give a model whose tokenizer.json has WordPiece, Unigram "
         + "or byte-level BPE as RoBERTa's"

@@ -18,8 +18,8 @@ public struct Vocabulary: Sendable {
 
   /// - Parameter bytes: those of a `vocab.txt`, one token a line, UTF-8, ending in LF or CRLF.
   ///   An empty line takes an id like any other but never stands for text.
-  /// - Parameter lastCounts: of a token that stands twice only the last line counts, as in
-  ///   `tokenizers`; else it is an error, as in TensorFlow.
+  /// - Parameter lastCounts: as in `tokenizers`, white space at a token's end is left out, and of a
+  ///   token that stands twice only the last line counts; else, as in TensorFlow, it is an error.
   public init(lines bytes: [UInt8], lastCounts: Bool = false) throws(TokenizerFileError) {
     guard bytes.count <= Self.byteLimit else {
       throw .tooLarge(bytes: bytes.count, limit: Self.byteLimit)
@@ -32,6 +32,7 @@ public struct Vocabulary: Sendable {
       throw .invalidUTF8(line: lines.prefix { $0.upperBound < offset }.count + 1)
     }
     if lastCounts {
+      for id in lines.indices { lines[id] = Self.trimmed(lines[id], bytes) }
       var ids: [ArraySlice<UInt8>: Int] = [:]
       ids.reserveCapacity(lines.count)
       for (id, line) in lines.enumerated() where !line.isEmpty {
@@ -77,6 +78,15 @@ public struct Vocabulary: Sendable {
     while places.count <= id { places.append(0..<0) }
     places[id] = bytes.count..<bytes.count + token.count
     bytes += token
+  }
+
+  private static func trimmed(_ line: Range<Int>, _ bytes: [UInt8]) -> Range<Int> {
+    // Few lines end in white space, which has a last byte of 0x20 or below, or is not ASCII.
+    guard let last = line.last, bytes[last] <= 0x20 || bytes[last] >= 0x80 else { return line }
+    let text = String(decoding: bytes[line], as: UTF8.self).unicodeScalars
+    let end = text.lastIndex { !$0.properties.isWhitespace }.map { text.index(after: $0) }
+    return line.lowerBound..<line.lowerBound
+      + text[..<(end ?? text.startIndex)].reduce(0) { $0 + UTF8.width($1) }
   }
 
   private static func lines(of bytes: [UInt8]) -> [Range<Int>] {

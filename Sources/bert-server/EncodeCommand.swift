@@ -3,6 +3,7 @@ import BERT
 import Bulk
 import Checkpoints
 import Dispatch
+import FoundationEssentials
 import Glibc
 import JSON
 import OutputMap
@@ -83,7 +84,7 @@ struct EncodeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Split longer texts into chunks of --max-tokens that overlap by this many tokens.",
+      "Split longer texts into chunks of --max-tokens that overlap by this many tokens, at most half.",
       discussion: "Each chunk is a row; part-….records.json has its record and byte range."))
   var chunkOverlap: Int?
 
@@ -101,7 +102,8 @@ struct EncodeCommand: ParsableCommand {
   var partSize = 10_000
 
   @Option(
-    help: "Encode only this share of the parts, as 0/8 to 7/8, into a common folder.", transform: shard)
+    help: "Encode only this share of the parts, as 0/8 to 7/8, into a common folder.",
+    transform: shard)
   var shard: BulkJob.Shard?
 
   @Option(help: "Use a running bert-server at http(s)://HOST:PORT.")
@@ -164,6 +166,7 @@ struct EncodeCommand: ParsableCommand {
     var members = try description(files, columns, limit) + source.description
     // A service does not say what its weights are: its numbers do.
     if server != nil { members.append(("answer_sha256", try Self.fingerprint(encoder))) }
+    try checkPlace()
     let folder = try JobFolder(output, members, shard: shard)
 
     // A serial queue may block: it has a thread of its own while it runs.
@@ -189,6 +192,7 @@ struct EncodeCommand: ParsableCommand {
         &reader, encoder, shouldStop: { stop.isAsked.load(ordering: .relaxed) },
         report: { shown.show($0) },
         reportSkipped: { printError($0) })
+      for file in files { try file.checkUnchanged() }
     } catch {
       shown.clear()
       throw error
@@ -196,6 +200,17 @@ struct EncodeCommand: ParsableCommand {
     shown.clear()
     printError(shown.summary(job.progress))
     return isDone
+  }
+
+  /// The next run would read this one's output.
+  private func checkPlace() throws {
+    func whole(_ path: String) -> String {
+      URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path + "/"
+    }
+    for input in inputs where input != "-" && whole(output).hasPrefix(whole(input)) {
+      throw ValidationError(
+        "the output folder \(output) is in the input folder \(input): choose another")
+    }
   }
 
   private func checkNumbers() throws {

@@ -44,7 +44,7 @@ extension EncodeCommand {
       absentKeys: files.checkpoint.absentKeys, sentenceSize: encoder.sentenceSize,
       defaultMaxTokens: files.maxTokens,
       description: [
-        ("model", flags.model), ("model_sha256", try files.digest()),
+        ("model_sha256", try files.digest()),
         ("pooling", pooling?.rawValue ?? "the folder's"),
         ("precision", encoder.precision.rawValue), ("kernels", encoder.kernelSet),
         ("letter_case", letterCase.value.rawValue),

@@ -33,7 +33,8 @@ final class StatisticsSource: @unchecked Sendable {
         "bert_connections_total", .counter, help: "Accepted connections.",
         value: server(\.acceptedConnections)),
       Measurement(
-        "bert_rejected_connections_total", .counter, help: "Connections rejected at a connection limit.",
+        "bert_rejected_connections_total", .counter,
+        help: "Connections rejected at a connection limit.",
         value: server(\.rejectedConnections)),
       Measurement(
         "bert_failed_handshakes_total", .counter, help: "Failed TLS handshakes.",

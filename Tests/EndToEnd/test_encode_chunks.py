@@ -5,22 +5,24 @@ same tokens.
 """
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from server import MODEL, bits, run
+from server import MODEL, ROOT, bits, run
 from test_encode_command import encode
 from tokenizers import Tokenizer
 
+ROBERTA = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "relatives" / "roberta"
 WORDS = "the goldfish rides étrange bicycles 自転車 unbelievably through pneumonoultramicroscopic nights".split()
 LONG = " ".join(WORDS[(7 * n) % len(WORDS)] for n in range(700))
 TEXTS = ["a fish", LONG, "", " ".join(WORDS * 3), "x" * 3000, "[SEP] named [SEP] " * 60]
 
 
-def theirs(text, max_tokens, overlap):
+def theirs(text, max_tokens, overlap, folder=MODEL):
     """The ids and the UTF-8 bytes of each chunk."""
-    tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens, stride=overlap)
     first = tokenizer.encode(text)
@@ -55,6 +57,25 @@ def test_every_chunk_is_that_of_tokenizers(max_tokens, overlap, server, tmp_path
     for number in list(range(0, len(expected), 9)) + [len(expected) - 1]:
         ids = expected[number][1]
         assert np.array_equal(bits(vectors[number]), bits(encoded(server, ids))), expected[number]
+
+
+def test_chunks_of_a_tokenizer_with_a_prefix_space(tmp_path):
+    """Its first token may have no bytes; it belongs to the text all the same."""
+    folder = tmp_path / "model"
+    shutil.copytree(ROBERTA, folder)
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["pre_tokenizer"]["add_prefix_space"] = True
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    configuration = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**configuration, "add_prefix_space": True}))
+    texts = ["\tleading and trailing and more in the middle of it", "  two", "", "one  two\n\nthree " * 9]
+    path = tmp_path / "texts.json"
+    path.write_text(json.dumps(texts))
+    done = run("encode", path, "--model", folder, "-o", tmp_path / "out", "--output-key", "pooled_output",
+               "--max-tokens", 12, "--chunk-overlap", 3)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    expected = [number for number, text in enumerate(texts) for _ in theirs(text, 12, 3, folder)]
+    assert json.loads((tmp_path / "out" / "part-00000.records.json").read_text())["records"] == expected
 
 
 def test_lines_say_which_part_of_the_text_they_are_of(tmp_path):

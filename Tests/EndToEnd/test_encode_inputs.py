@@ -9,7 +9,7 @@ import os
 import numpy as np
 import pytest
 
-from server import bits, run
+from server import MODEL, bits, run
 from test_encode_command import contents, encode
 
 TEXTS = ["a fish", 'he said "hi", twice', "", "two\nlines", "Grüße, 世界 😀", "a\ttab", "x" * 3000]
@@ -252,3 +252,25 @@ def test_many_records(tmp_path):
     assert sorted(first) == [
         "part-00000.npy", "part-00000.records.json", "part-00001.npy", "part-00001.records.json"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+def test_a_quoted_empty_cell_is_a_record(ending, tmp_path):
+    """Alone in its line too; a line of nothing is none."""
+    path = tmp_path / f"texts.{ending}"
+    path.write_text('text\r\nhello\r\n""\r\n\r\nb\r\n""\r\n')
+    encode(tmp_path / "out", path, "--format", "jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "out" / "part-00000.jsonl").read_text().splitlines()]
+    assert [line["tokens"] for line in lines] == [3, 2, 3, 2]
+
+
+def test_an_id_that_is_no_integer(tmp_path):
+    path = tmp_path / "texts.jsonl"
+    path.write_text('{"text": "a", "id": 1.5}\n')
+    assert "string or an integer" in encode(tmp_path / "out", path, "--id-field", "id", status=1)
+
+
+def test_an_output_folder_in_the_input(tmp_path):
+    (tmp_path / "a.txt").write_text("a\n")
+    done = run("encode", tmp_path, "-o", tmp_path / "out", "--model", MODEL)
+    assert done.returncode != 0 and "in the input folder" in done.stderr and not (tmp_path / "out").exists()

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from server import BINARY, MODEL, ROOT, Server, run, said_on_a_terminal
+from server import BINARY, MODEL, PATIENCE, ROOT, Server, run, said_on_a_terminal
 from test_encode_command import SEED, contents, encode
 
 COUNT = 60
@@ -328,3 +328,54 @@ def test_a_folder_that_another_process_has_open_stays(tmp_path):
     assert first.wait() == 1
     assert folder.is_dir()
     os.close(other)
+
+
+def test_parts_without_a_description(tmp_path):
+    """Nothing says what they were made of."""
+    path = tmp_path / "texts.jsonl"
+    path.write_text(records())
+    encode(tmp_path / "out", path, *PART)
+    (tmp_path / "out" / "job.json").unlink()
+    (tmp_path / "out" / "part-00001.npy").unlink()
+    assert "no job.json" in encode(tmp_path / "out", path, *PART, status=1)
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_a_part_that_is_cut_short(size, tmp_path):
+    path = tmp_path / "texts.jsonl"
+    path.write_text(records())
+    encode(tmp_path / "out", path, *PART)
+    part = tmp_path / "out" / "part-00001.npy"
+    whole = part.read_bytes()
+    os.truncate(part, size)
+    assert "part-00001.npy does not have" in encode(tmp_path / "out", path, *PART, status=1)
+    part.unlink()
+    encode(tmp_path / "out", path, *PART)
+    assert part.read_bytes() == whole
+
+
+def test_the_same_folder_by_another_path(tmp_path):
+    path = tmp_path / "texts.jsonl"
+    path.write_text(records())
+    encode(tmp_path / "out", path, *PART)
+    (tmp_path / "out" / "part-00001.npy").unlink()
+    (tmp_path / "model").symlink_to(MODEL)
+    done = run("encode", "--model", tmp_path / "model", "-o", tmp_path / "out", path, *PART)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path):
+    """Rows of two versions would not fit each other."""
+    path = tmp_path / "texts.txt"
+    path.write_text("a fish\n" * 30_000)
+    arguments = ["encode", path, "-o", tmp_path / "out", "--model", MODEL, "--part-size", "100"]
+    process = subprocess.Popen([BINARY, *map(str, arguments)], stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "out" / "part-00000.npy").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    with path.open("r+") as file:
+        file.write("a cats\n" * 30_000)
+    # What is done by now counts; the rest need not be waited for.
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1 and "was changed while it was read" in said, said

@@ -27,6 +27,16 @@ import Testing
     #expect(vocabulary.token(-1) == nil && vocabulary.token(30522) == nil)
   }
 
+  /// As `tokenizers` reads the file; TensorFlow keeps it.
+  @Test func whiteSpaceAtTheEndOfALine() throws {
+    let tokens = Self.needed + ["fish ", "a\t \u{3000}", "b\u{A0}", "\u{2028}", "c d", "é\u{200B}"]
+    let bytes = Array(tokens.joined(separator: "\n").utf8)
+    let trimmed = try Vocabulary(lines: bytes, lastCounts: true)
+    #expect((4..<10).map { trimmed.token($0) } == ["fish", "a", "b", "", "c d", "é\u{200B}"])
+    #expect(trimmed.id(of: "fish") == 4 && trimmed.id(of: "") == nil)
+    #expect(try Vocabulary(lines: bytes).token(4) == "fish ")
+  }
+
   @Test func lineEnds() throws {
     let tokens = Self.needed + ["", "a", "##a", "##", "", "é"]
     for lineEnd in ["\n", "\r\n"] {
