@@ -3,10 +3,23 @@ extension Settings {
   public static let all: [SettingDeclaration] = [
     .models(
       "model", \.models,
-      "Model folder to serve, as DIR or NAME=DIR; without a name it is the folder's"),
+      "Model folder to serve, as DIR or NAME=DIR; without a name it is the folder's, with - for what "
+        + "may not stand in a name"),
+    .names(
+      "served_model_name", \.servedModelNames,
+      """
+      Another name that the first model, or with MODEL=NAME that one, answers to and is listed under, \
+      as text-embedding-ada-002; * is every name
+      """),
     .choice(
       "precision", \.precision,
       "Arithmetic of the matrix products; the lower, the faster and the less exact"),
+    .choice(
+      "pooling", \.pooling,
+      """
+      How token vectors become a sentence_embedding, instead of the folder's way; also for folders \
+      without sentence-transformers modules
+      """),
     .choice(
       "tokenizer_rules", \.tokenizerRules,
       "Whose tokens a vocab.txt gives; auto is TensorFlow Text's for a SavedModel, else "
@@ -27,6 +40,9 @@ extension Settings {
 
     .text("host", \.host, "Address to listen on; 0.0.0.0 is all IPv4 interfaces, :: all"),
     .integer("port", \.port, 1...65_535, zero: "a free one, printed", "TCP port to listen on"),
+    .path(
+      "base_path", \.basePath,
+      "Prefix of every path behind a proxy that does not take it off; paths without it stay too"),
     .integer("io_queues", \.ioQueues, 1...64, "Queues that serve sockets"),
     .text(
       "tls_certificate", \.tlsCertificate, empty: "plain HTTP",
@@ -51,7 +67,8 @@ extension Settings {
       "Whether /metrics asks for an API key too, where there are any, or is open as /health is"),
     .origins(
       "cors_origins", \.corsOrigins,
-      "Origins whose pages may ask from a browser (CORS)"),
+      "Origins whose pages may ask from a browser (CORS), with commas or repeated; * is all of them"
+    ),
 
     .integer(
       "max_tokens", \.maxTokens, 2...1_048_576, zero: "the model folder's limit",

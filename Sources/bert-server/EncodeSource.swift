@@ -30,11 +30,7 @@ extension EncodeCommand {
   func localSource() throws -> EncodeSource {
     let files = try ModelFiles(flags.model, lowercases: letterCase.value.lowercases)
     if let note = files.caseNote { printError(note) }
-    var sentence = files.sentenceModules
-    if let pooling {
-      sentence = sentence ?? SentenceModules(pooling: pooling)
-      sentence?.poolings = [pooling]
-    }
+    let sentence = SentenceModules(files.sentenceModules, pooling: pooling)
     let configuration = files.checkpoint.configuration
     let model = try flags.load(files, sentence: sentence)
     let encoder = model.encoder

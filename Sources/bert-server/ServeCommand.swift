@@ -55,7 +55,7 @@ struct ServeCommand: ParsableCommand {
     let statistics = StatisticsSource(memory)
     let service = Service(
       limits: settings.serviceLimits, memory: memory, keys: keys,
-      metricsAreOpen: settings.metricsAccess == .open,
+      metricsAreOpen: settings.metricsAccess == .open, basePath: settings.basePath,
       dress: settings.answerDress,
       process: ProcessFacts(
         version: version, limits: settings.publishedLimits,
