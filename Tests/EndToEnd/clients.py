@@ -73,8 +73,9 @@ def haystack_tei(texts):
     from haystack_integrations.components.embedders.huggingface_api import HuggingFaceAPIDocumentEmbedder
 
     embedder = HuggingFaceAPIDocumentEmbedder(
-        api_type="text_embeddings_inference", api_params={"url": URL}, token=None, progress_bar=False
-    )
+        api_type="text_embeddings_inference", api_params={"url": URL}, token=None, normalize=True,
+        progress_bar=False,
+    )  # fmt: skip
     return [each.embedding for each in embedder.run([Document(content=text) for text in texts])["documents"]]
 
 

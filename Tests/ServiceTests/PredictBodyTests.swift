@@ -17,7 +17,7 @@ import WordPiece
 
   private func sequences(_ text: String) throws -> [TokenSequence] {
     try body(text).inputs.compactMap {
-      if case .tokens(let sequence) = $0 { sequence } else { nil }
+      if case .tokens(let sequence, _) = $0 { sequence } else { nil }
     }
   }
 

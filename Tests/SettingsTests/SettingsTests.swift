@@ -94,13 +94,13 @@ import Testing
   }
 
   @Test func modelsHaveNames() throws {
-    let flags = ["--model": ["/models/minilm/", "base=/models/x=y", "./a=b"]]
+    let flags = ["--model": ["/models/minilm/", "base=/models/x=y", "./模型"]]
     #expect(
       refusal(flags: flags)
         == .impossible(
-          .flag("--model"), value: "/models/minilm/, base=/models/x=y, ./a=b",
+          .flag("--model"), value: "/models/minilm/, base=/models/x=y, ./模型",
           values: Settings.all[0].values),
-      "a=b is no name for a URL")
+      "it has no letters for a URL")
     let models = [
       ModelFolder(name: "minilm", path: "/models/minilm/"),
       ModelFolder(name: "base", path: "/models/x=y"),

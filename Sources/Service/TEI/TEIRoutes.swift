@@ -75,7 +75,8 @@ extension Service {
       try run(
         vectorJob(options, texts, model) { _, vectors in
           var writer = JSONWriter()
-          writer.floats(vectors.dropFirst().map { vectors[0].cosine(with: $0) }.span)
+          let cosines = vectors.dropFirst().map { vectors[0].cosine(with: $0) }
+          writer.floats(cosines.span)
           return .json(writer.bytes)
         }, for: exchange)
     }
