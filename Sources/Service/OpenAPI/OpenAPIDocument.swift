@@ -5,7 +5,7 @@ import JSON
 /// The API's description, OpenAPI 3.1, made of the table that requests are routed by.
 struct OpenAPIDocument {
   let version: String
-  /// Names of the served models; empty while they are loaded.
+  /// Names of the served models, but for Hub ids; empty while they are loaded.
   let models: [String]
   /// Before every path; empty for none.
   var basePath = ""
@@ -88,6 +88,8 @@ struct OpenAPIDocument {
 
   private func parameter(_ parameter: Documentation.Parameter) -> JSONValue {
     let isModel = parameter.name == Documentation.Parameter.model.name && !models.isEmpty
+    // An empty one is none.
+    let models = models + [""]
     return [
       "name": .string(parameter.name), "in": .string(parameter.isHeader ? "header" : "query"),
       "description": .string(parameter.meaning),
@@ -188,7 +190,7 @@ extension ErrorShape {
 extension Service {
   /// `GET /openapi.json`.
   func describe(_ exchange: Exchange) {
-    let names = ((try? models()) ?? []).map(\.name)
+    let names = ((try? models()) ?? []).flatMap { [$0.name] + $0.aliases }
     let kept = keptDocument.withLock { kept in
       if kept?.models != names {
         kept = KeptDocument(
