@@ -1,39 +1,44 @@
-/// Where in a document a byte stands: which member of the outermost object, which item of the list there.
+/// Where in a document a byte stands: the members and items on the way to it.
 public struct JSONPlace: Equatable, Sendable {
-  /// The outermost object's member; nil outside of one.
-  public private(set) var member: RawText?
-  /// The index in the outermost list, from 0.
-  public private(set) var item: Int?
+  enum Step: Equatable, Sendable {
+    /// Nil before its name.
+    case member(RawText?)
+    /// The index in a list, from 0.
+    case item(Int)
+  }
+
+  /// From the outside in.
+  private(set) var steps: [Step] = []
 
   /// Reads no further than the offset, in time linear in it; what stands before it is well-formed.
   public init(of offset: Int, in bytes: [UInt8]) {
-    /// Nil for an object, else the index of the list's item.
-    var open: [Int?] = []
+    let end = min(offset, bytes.count)
     var index = 0
     var text = 0..<0
-    while index < min(offset, bytes.count) {
+    while index < end {
       switch bytes[index] {
       case UInt8(ascii: "\""):
-        let end = Self.endOfString(bytes, from: index + 1)
-        text = index + 1..<min(end, offset)
-        index = end
-      case UInt8(ascii: ":") where open.count == 1 && open[0] == nil:
-        member = RawText(String(decoding: bytes[text], as: UTF8.self))
-      case UInt8(ascii: "["):
-        open.append(0)
-        if item == nil { item = 0 }
-      case UInt8(ascii: "{"): open.append(nil)
-      case UInt8(ascii: "]"), UInt8(ascii: "}"):
-        _ = open.popLast()
-        if !open.contains(where: { $0 != nil }) { item = nil }
+        let close = Self.endOfString(bytes, from: index + 1)
+        text = index + 1..<max(index + 1, min(close, end))
+        index = close
+      case UInt8(ascii: ":"):
+        if case .member = steps.last {
+          steps[steps.count - 1] = .member(RawText(String(decoding: bytes[text], as: UTF8.self)))
+        }
+      case UInt8(ascii: "["): steps.append(.item(0))
+      case UInt8(ascii: "{"): steps.append(.member(nil))
+      case UInt8(ascii: "]"), UInt8(ascii: "}"): _ = steps.popLast()
       case UInt8(ascii: ","):
-        if let last = open.last, let current = last { open[open.count - 1] = current + 1 }
-        if open.count == 1, open[0] == nil { member = nil }
-        if let outer = open.first(where: { $0 != nil }) { item = outer }
+        switch steps.last {
+        case .item(let item)?: steps[steps.count - 1] = .item(item + 1)
+        case .member?: steps[steps.count - 1] = .member(nil)
+        case nil: break
+        }
       default: break
       }
       index += 1
     }
+    if case .member(nil) = steps.last { steps.removeLast() }
   }
 
   /// The closing quote's offset, or the text's end.
@@ -47,19 +52,29 @@ public struct JSONPlace: Equatable, Sendable {
 }
 
 extension JSONPlace: CustomStringConvertible {
-  /// `item 3 of 'input'`; empty outside of members and lists.
+  /// Deeper ones are cut.
+  private static let shownSteps = 8
+
+  /// `item 3 of 'input'`, `inputs[0].data[3]`; empty outside of members and lists.
   public var description: String {
-    switch (member, item) {
-    case (let member?, let item?): "item \(item) of '\(member)'"
-    case (let member?, nil): "'\(member)'"
-    case (nil, let item?): "item \(item)"
-    case (nil, nil): ""
+    if steps.count == 1, case .item(let item) = steps[0] { return "item \(item)" }
+    if steps.count == 2, case .member(let member?) = steps[0], case .item(let item) = steps[1] {
+      return "item \(item) of '\(member)'"
     }
+    var path = ""
+    for step in steps.prefix(Self.shownSteps) {
+      switch step {
+      case .member(let name): path += (path.isEmpty ? "" : ".") + (name?.description ?? "")
+      case .item(let item): path += "[\(item)]"
+      }
+    }
+    if path.isEmpty { return "" }
+    return "'" + path + (steps.count > Self.shownSteps ? "…'" : "'")
   }
 }
 
 extension JSONError {
-  /// The message, with the item of the document that it is about.
+  /// The message, with the place in the document that it is about.
   public func message(in document: [UInt8]) -> String {
     let place = JSONPlace(of: offset, in: document).description
     return place.isEmpty ? message : "\(place): \(message)"

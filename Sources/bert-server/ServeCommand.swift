@@ -50,7 +50,7 @@ struct ServeCommand: ParsableCommand {
     platform_return_freed_memory()
 
     // Before the models are read: a change from here on is noticed.
-    let modelFiles = ModelFileWatch(settings.models.map(\.path))
+    let modelFiles = ModelFileWatch(ModelNames.distinct(settings.models).map(\.path))
     let memory = MemoryBudget(limit: MemoryPlan(settings).withoutModels)
     let statistics = StatisticsSource(memory)
     let service = Service(
