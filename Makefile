@@ -26,7 +26,7 @@ help: ## lists the targets
 run: build model ## serves the default model; ARGS='--port 9000' hands the server flags
 	@exec $(SERVER) serve $(ARGS)
 
-test: build model .venv/installed .venv/langchain/installed system-clients $(EMULATED) ## runs every test; installs a browser and other tools for it, 1.3 GB
+test: build model .venv/installed .venv/langchain/installed .venv/clients/installed system-clients $(EMULATED) ## runs every test; installs a browser and other tools for it, 2.1 GB
 	swift test --disable-xctest
 	BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd
 
@@ -192,6 +192,12 @@ sanitize-thread sanitize-address: sanitize-%: system model .venv/installed syste
 
 # A client that holds its libraries to other versions than the rest.
 .venv/langchain/installed: Tests/EndToEnd/requirements-langchain.txt .venv/installed
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# Clients of the protocols with libraries of their own, 0.8 GB.
+.venv/clients/installed: Tests/EndToEnd/requirements-clients.txt .venv/installed
 	python3 -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@

@@ -167,9 +167,12 @@ public struct RecordReader {
     }
     switch value[name] {
     case .integer(let number): return .success(number.description)
-    case .number:
-      return .failure(BadRecord("the member '\(name)' must be a string or an integer of 64 bits"))
-    default: return member(name, of: value)
+    case .string(let text): return .success(text)
+    case nil: return .failure(BadRecord("there is no member '\(name)'"))
+    case let other?:
+      return .failure(
+        BadRecord(
+          "the member '\(name)' is \(other.kind), not a string or a 64-bit integer"))
     }
   }
 }

@@ -21,6 +21,19 @@ public enum JSONError: Error, Equatable, Sendable {
   case tooManyValues(limit: Int, offset: Int)
   case invalidBase64(offset: Int)
 
+  /// Bytes from the start of the text.
+  public var offset: Int {
+    switch self {
+    case .unexpectedEnd(let offset), .unexpectedByte(_, let offset, _),
+      .trailingBytes(let offset), .invalidNumber(let offset), .numberTooLong(_, let offset),
+      .invalidEscape(let offset), .loneSurrogate(let offset), .controlCharacter(let offset),
+      .invalidUTF8(let offset), .tooDeep(_, let offset), .tooManyValues(_, let offset),
+      .invalidBase64(let offset):
+      offset
+    case .byteOrderMark: 0
+    }
+  }
+
   public var message: String {
     switch self {
     case .unexpectedEnd(let offset):
@@ -38,7 +51,8 @@ public enum JSONError: Error, Equatable, Sendable {
     case .invalidEscape(let offset):
       "byte \(offset): not a JSON escape; a backslash is written \\\\"
     case .loneSurrogate(let offset):
-      "byte \(offset): half of a surrogate pair"
+      "byte \(offset): half of a surrogate pair, which is no character; remove it, or replace it "
+        + "(in JavaScript text.toWellFormed())"
     case .controlCharacter(let offset):
       "byte \(offset): a control character in a string; a line feed is written \\n"
     case .invalidUTF8(let offset):

@@ -59,20 +59,34 @@ extension JSONParser {
     case UInt8(ascii: "r"): unescaped.append(0x0d)
     case UInt8(ascii: "t"): unescaped.append(0x09)
     case UInt8(ascii: "u"):
-      var code = try fourHexDigits(bytes, start)
-      if 0xd800..<0xdc00 ~= code {
-        guard cursor + 1 < bytes.count, bytes[cursor] == UInt8(ascii: "\\"),
-          bytes[cursor + 1] == UInt8(ascii: "u")
-        else { throw .loneSurrogate(offset: start) }
-        cursor += 2
-        let low = try fourHexDigits(bytes, cursor - 2)
-        guard 0xdc00..<0xe000 ~= low else { throw .loneSurrogate(offset: start) }
-        code = 0x1_0000 + (code - 0xd800) << 10 + (low - 0xdc00)
+      let code = try fourHexDigits(bytes, start)
+      if let scalar = Unicode.Scalar(try withLowHalf(code, bytes)) {
+        unescaped += UTF8.encode(scalar)!
+      } else if limits.replacesLoneSurrogates {
+        unescaped += [0xef, 0xbf, 0xbd]
+      } else {
+        throw .loneSurrogate(offset: start)
       }
-      guard let scalar = Unicode.Scalar(code) else { throw .loneSurrogate(offset: start) }
-      unescaped += UTF8.encode(scalar)!
     default: throw .invalidEscape(offset: start)
     }
+  }
+
+  /// The character of a surrogate pair whose high half was read, and the cursor behind it; the code
+  /// as it is if no low half follows.
+  private mutating func withLowHalf(
+    _ code: UInt32, _ bytes: Span<UInt8>
+  ) throws(JSONError) -> UInt32 {
+    guard 0xd800..<0xdc00 ~= code, cursor + 1 < bytes.count,
+      bytes[cursor] == UInt8(ascii: "\\"), bytes[cursor + 1] == UInt8(ascii: "u")
+    else { return code }
+    let escape = cursor
+    cursor += 2
+    let low = try fourHexDigits(bytes, escape)
+    guard 0xdc00..<0xe000 ~= low else {
+      cursor = escape
+      return code
+    }
+    return 0x1_0000 + (code - 0xd800) << 10 + (low - 0xdc00)
   }
 
   /// - Parameter escape: the backslash's offset.

@@ -9,6 +9,8 @@ public struct JSONParser {
     /// Values in all, keys not counted: each takes 24 bytes of memory or more, and may be written
     /// in two.
     public var valueCount = 1 << 20
+    /// Whether half of a surrogate pair is read as U+FFFD (Unicode, section 3.9), and not refused.
+    public var replacesLoneSurrogates = false
 
     public init() {}
   }
@@ -29,7 +31,7 @@ public struct JSONParser {
     try parse(bytes.span, limits: limits)
   }
 
-  private let limits: Limits
+  let limits: Limits
   private var valueCount = 0
   var cursor = 0
 

@@ -34,10 +34,11 @@ public struct APIKeys: Sendable {
 
   /// Whether an Authorization field brings one of the keys. The time does not tell how much of a
   /// wrong one is right.
-  func allow(_ field: String?) -> Bool {
-    guard let field, field.utf8.count > 7,
+  func check(_ field: String?) throws(ServiceError) {
+    guard let field else { throw .unauthorized(.missing) }
+    guard field.utf8.count > 7,
       field.utf8.prefix(7).map({ $0 | 0x20 }).elementsEqual("bearer ".utf8)
-    else { return false }
+    else { throw .unauthorized(.otherForm) }
     let given = Array(field.utf8.dropFirst(7))
     var isAllowed = false
     for key in keys {
@@ -45,8 +46,30 @@ public struct APIKeys: Sendable {
       for index in key.indices { difference |= key[index] ^ given[index % given.count] }
       isAllowed = isAllowed || difference == 0
     }
-    return isAllowed
+    if !isAllowed { throw .unauthorized(.unknown) }
   }
+}
+
+/// Why a request may not be answered where API keys are set.
+public enum KeyFault: Equatable, Sendable {
+  /// There is no Authorization field.
+  case missing
+  /// The field does not read `Bearer KEY`.
+  case otherForm
+  /// The key is none of ours.
+  case unknown
+
+  var message: String {
+    switch self {
+    case .missing: "an API key is needed; send it as Authorization: Bearer KEY"
+    case .otherForm: "the Authorization field does not read 'Bearer KEY', as an API key is sent"
+    case .unknown:
+      "the API key is not one of this server's; check it, or ask who runs the server for one"
+    }
+  }
+
+  /// RFC 6750 section 3: no error code where no credentials came.
+  var challenge: String { self == .unknown ? "Bearer error=\"invalid_token\"" : "Bearer" }
 }
 
 public enum APIKeysError: Error, Equatable, Sendable, CustomStringConvertible {

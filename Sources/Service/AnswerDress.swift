@@ -14,26 +14,45 @@ public struct AnswerDress: Sendable {
 /// 3.2). What a page may not, other programs may: this protects users of browsers, not the service.
 public struct CrossOrigin: Sendable {
   private let origins: Set<RawText>
+  private let allowsAny: Bool
 
-  /// - Parameter origins: as browsers send them, `https://host:port`.
+  /// - Parameter origins: as browsers send them, `https://host:port`, `app://host`, `null`; or `*` for
+  ///   all.
   public init(origins: [String]) {
     self.origins = Set(origins.map { RawText($0) })
+    allowsAny = self.origins.contains("*")
   }
 
   func apply(to response: inout Response, _ head: HTTPRequest) {
     if origins.isEmpty { return }
     response.vary(on: .origin)
-    guard let origin = head.headerFields[.origin], origins.contains(RawText(origin)) else { return }
-    response.fields[.accessControlAllowOrigin] = origin
+    guard let origin = head.headerFields[.origin],
+      allowsAny || origins.contains(RawText(origin))
+    else { return }
+    response.fields[.accessControlAllowOrigin] = allowsAny ? "*" : origin
     if head.method == .options, let allowed = response.fields[.allow] {
+      response.vary(on: .accessControlRequestHeaders)
       response.fields[.accessControlAllowMethods] = allowed
       response.fields[.accessControlAllowHeaders] =
-        "authorization, content-type, content-encoding, inference-header-content-length, "
-        + "traceparent, x-request-id"
+        Self.names(head.headerFields[.accessControlRequestHeaders]) ?? Self.usual
       response.fields[.accessControlMaxAge] = "7200"
     } else {
       response.fields[.accessControlExposeHeaders] =
-        "inference-header-content-length, retry-after, server-timing, traceparent, x-request-id"
+        "inference-header-content-length, retry-after, server-timing, traceparent, "
+        + "x-ignored-members, x-request-id, x-truncated-texts"
     }
+  }
+
+  private static let usual =
+    "authorization, content-type, content-encoding, inference-header-content-length, "
+    + "traceparent, x-request-id"
+
+  /// The names that a page asks for, all of them: clients send fields of their own
+  /// (`x-stainless-os`), which change nothing here. Nil if there is none, or it is no list of names.
+  private static func names(_ field: String?) -> String? {
+    guard let field else { return nil }
+    let names = RawText(field).split(UInt8(ascii: ",")).map(\.trimmed).filter { !$0.isEmpty }
+    guard !names.isEmpty, names.allSatisfy({ HTTPField.Name($0.string) != nil }) else { return nil }
+    return names.map(\.string).joined(separator: ", ")
   }
 }

@@ -14,7 +14,7 @@ struct BodyObject {
     do {
       value = try JSONParser.parse(bytes, limits: limits)
     } catch {
-      throw .invalid(error.message)
+      throw .invalid(error.message(in: bytes))
     }
     self.mismatchIsUnprocessable = mismatchIsUnprocessable
     guard case .object(let members) = value else {

@@ -19,6 +19,8 @@ public struct RequestRecord: Sendable {
   public var texts = 0
   public var tokens = 0
   public var truncated = 0
+  /// Names of the body's members that are passed over.
+  var ignored: [RawText] = []
   public var stages = Stages()
 
   /// Where the time of a request went; zero for a stage that it did not pass.
@@ -154,6 +156,8 @@ final class Exchange: Sendable {
     let record = finish(status: response.status.code)
     response.fields[.requestID] = id
     response.fields[.traceParent] = record.trace?.field
+    response.fields[.ignoredMembers] = record.ignoredField
+    if record.truncated > 0 { response.fields[.truncatedTexts] = String(record.truncated) }
     if record.texts > 0 {
       response.fields[.serverTiming] = record.stages.serverTiming
       if case .tei = route.errors { response.fields.append(contentsOf: record.computeFields) }
@@ -227,6 +231,35 @@ final class TextReading: Sendable {
   }
 }
 
+extension RequestRecord {
+  private static let shownMembers = 8
+  private static let shownBytes = 64
+
+  /// Names of members that are passed over, fit for a header field and the log.
+  public var ignoredNames: [String] { ignored.prefix(Self.shownMembers).map(Self.plain) }
+
+  fileprivate var ignoredField: String? {
+    if ignored.isEmpty { return nil }
+    let others = ignored.count - Self.shownMembers
+    return ignoredNames.joined(separator: ", ") + (others > 0 ? ", and \(others) more" : "")
+  }
+
+  /// A client's text with all but letters, digits and a few signs percent-encoded.
+  private static func plain(_ name: RawText) -> String {
+    var text = ""
+    for byte in name.utf8.prefix(shownBytes) {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"),
+        UInt8(ascii: "."):
+        text.unicodeScalars.append(Unicode.Scalar(byte))
+      default: text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+      }
+    }
+    return text
+  }
+}
+
 extension RequestRecord.Stages {
   /// The Server-Timing field (W3C Server Timing): milliseconds by stage.
   var serverTiming: String {
@@ -257,6 +290,10 @@ extension Duration {
 
 extension HTTPField.Name {
   static let requestID = Self("x-request-id")!
+  /// Members of the body that the route does not know and passes over.
+  static let ignoredMembers = Self("x-ignored-members")!
+  /// How many of the request's texts were cut to the limit of tokens.
+  static let truncatedTexts = Self("x-truncated-texts")!
   static let serverTiming = Self("server-timing")!
   static let traceParent = Self("traceparent")!
 }

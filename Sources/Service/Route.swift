@@ -30,10 +30,25 @@ struct Route: Sendable {
       $0.health($1)
     },
     Route(method: .get, path: "/health", isOpen: true, documentation: .health) { $0.health($1) },
+    Route(method: .get, path: "/ping", isOpen: true, documentation: .health) { $0.health($1) },
     Route(method: .get, path: "/info", documentation: .info) { $0.info($1) },
     Route(method: .get, path: "/metrics", documentation: .metrics) { $0.answerMetrics($1) },
     Route(method: .get, path: "/openapi.json", documentation: .openAPI) { $0.describe($1) },
   ]
+
+  /// Routes of the same protocols that are missed for a reason, by the last part of their path.
+  private static let refused: [RawText: String] = [
+    "rerank":
+      "reranking needs a model's classification head, and this server gives encoders' outputs",
+    "predict": "classification needs a model's head, and this server gives encoders' outputs",
+    "embed_sparse": "sparse vectors need a masked-LM head, and this server gives encoders' outputs",
+    "completions": "this server embeds texts and does not write them; ask /v1/embeddings",
+  ]
+
+  /// Why there is no such route, if it is known.
+  static func refusal(of path: String) -> String? {
+    refused[RawText(path).split(UInt8(ascii: "/")).last ?? ""].map { "there is no \(path): \($0)" }
+  }
 
   /// Names of the path's places.
   var places: [String] { PathTemplate(path).places }

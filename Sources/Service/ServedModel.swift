@@ -1,4 +1,5 @@
 public import Batching
+import JSON
 public import OutputMap
 public import WordPiece
 
@@ -75,6 +76,12 @@ public struct ServedModel: Sendable {
   static let version = "1"
 
   public var name: String
+  /// Other names that it answers to, and is listed under.
+  public var aliases: [String] = []
+  /// Other names that it answers to: its folder's on the Hugging Face Hub.
+  public var hubNames: [String] = []
+  /// Whether it answers to a name that is no model's.
+  public var takesAnyName = false
   public var shape: Shape
   /// Nil if and only if there is no `sentence_embedding`.
   public var sentence: Sentence?
@@ -108,6 +115,13 @@ public struct ServedModel: Sendable {
     self.facts = facts
   }
 
+  /// `OWNER/NAME`, as on the Hugging Face Hub, of one of its names: copies of a model differ in the
+  /// owner alone, and clients are set up with either.
+  fileprivate func isHubName(_ name: RawText) -> Bool {
+    let parts = name.split(UInt8(ascii: "/"))
+    return parts.count == 2 && !parts[0].isEmpty && RawText(self.name) == parts[1]
+  }
+
   /// The entry that protocols answer with that know one vector a text: `sentence_embedding`, which
   /// is made to compare texts by, else `pooled_output`.
   func vectorKey() throws(ServiceError) -> OutputKey {
@@ -122,4 +136,15 @@ public struct ServedModel: Sendable {
 
   /// Elements of a text's vector.
   var vectorSize: Int { shape.sentenceSize ?? shape.hiddenSize }
+}
+
+extension [ServedModel] {
+  /// The model that answers to a name: a model's own goes before other names, and those before the
+  /// rule for any.
+  func named(_ name: RawText) -> ServedModel? {
+    first { RawText($0.name) == name }
+      ?? first { $0.aliases.contains { RawText($0) == name } }
+      ?? first { $0.hubNames.contains { RawText($0) == name } }
+      ?? first { $0.isHubName(name) } ?? first(where: \.takesAnyName)
+  }
 }

@@ -40,6 +40,7 @@ public final class Service: RequestHandler {
   let startedAt = Int(Date().timeIntervalSince1970)
   /// What the process tells of itself: names and gauges that no room here knows.
   let process: ProcessFacts
+  let basePath: BasePath
   private let keys: Locked<APIKeys?>
   private let metricsAreOpen: Bool
   private let dress: AnswerDress
@@ -48,7 +49,7 @@ public final class Service: RequestHandler {
 
   public init(
     limits: ServiceLimits, memory: MemoryBudget = MemoryBudget(), keys: APIKeys? = nil,
-    metricsAreOpen: Bool = false,
+    metricsAreOpen: Bool = false, basePath: String = "",
     dress: AnswerDress = AnswerDress(), process: ProcessFacts,
     log: @escaping @Sendable (RequestRecord) -> Void
   ) {
@@ -56,6 +57,7 @@ public final class Service: RequestHandler {
     self.memory = memory
     self.keys = Locked(keys)
     self.metricsAreOpen = metricsAreOpen
+    self.basePath = BasePath(text: basePath)
     self.dress = dress
     self.process = process
     self.log = log
@@ -91,12 +93,13 @@ public final class Service: RequestHandler {
     }
   }
 
-  /// The model of that name, or the default.
+  /// The model of that name, or the default where none is given.
   func model(named name: RawText? = nil) throws(ServiceError) -> ServedModel {
     let models = try models()
-    guard let model = models.first(where: { name == nil || RawText($0.name) == name }) else {
-      throw .unknownModel(
-        name: name?.description ?? "", served: models.map(\.name).joined(separator: ", "))
+    guard let name, !name.isEmpty else { return models[0] }
+    guard let model = models.named(name) else {
+      let names = models.flatMap { [$0.name] + $0.aliases }
+      throw .unknownModel(name: name.description, served: names.joined(separator: ", "))
     }
     return model
   }
@@ -117,14 +120,13 @@ public final class Service: RequestHandler {
   // MARK: - RequestHandler
 
   public func examine(_ head: HTTPRequest, remoteAddress: String) -> Examination {
+    let head = basePath.taken(from: head)
     var match: Route.Match?
     do throws(ServiceError) {
       match = try Route.find(head)
       guard let route = match?.route else { return .discardBody }
-      if let keys = keys.withLock({ $0 }), !isOpen(route),
-        !keys.allow(head.headerFields[.authorization])
-      {
-        throw .unauthorized
+      if let keys = keys.withLock({ $0 }), !isOpen(route) {
+        try keys.check(head.headerFields[.authorization])
       }
       guard dress.compressed.canAnswer(head.headerFields[.acceptEncoding]) else {
         throw .notAcceptable
@@ -156,10 +158,12 @@ public final class Service: RequestHandler {
   }
 
   public func isHealthCheck(_ head: HTTPRequest) -> Bool {
-    (try? Route.find(head))?.route.isHealthCheck ?? false
+    (try? Route.find(basePath.taken(from: head)))?.route.isHealthCheck ?? false
   }
 
   public func handle(_ request: Request, _ responder: Responder) {
+    var request = request
+    request.head = basePath.taken(from: request.head)
     do throws(ServiceError) {
       let match = try Route.find(request.head)
       let exchange = Exchange(
@@ -188,7 +192,7 @@ public final class Service: RequestHandler {
     finish(
       RequestRecord(
         id: Exchange.id(head.headerFields[.requestID]), method: Route.knownMethod(head.method),
-        route: (try? Route.find(head))?.route.path ?? "none",
+        route: (try? Route.find(basePath.taken(from: head)))?.route.path ?? "none",
         status: Exchange.clientClosedRequest, remoteAddress: remoteAddress))
   }
 
@@ -202,7 +206,7 @@ public final class Service: RequestHandler {
       remoteAddress: part.remoteAddress)
     record.failure = failure.message
     log(record)
-    var response = ErrorShape(path: part.path ?? "/").response(
+    var response = ErrorShape(path: basePath.taken(from: part.path ?? "/")).response(
       status: failure.status, type: "Validation", message: failure.message)
     response.fields[.requestID] = id
     response.fields[.retryAfter] = failure.retryAfter.map { String($0) }

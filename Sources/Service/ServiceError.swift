@@ -12,7 +12,7 @@ public enum ServiceError: Error, Equatable, Sendable {
   /// No texts at all.
   case empty(String)
   /// API keys are set and the request brings none of them.
-  case unauthorized
+  case unauthorized(KeyFault)
   case unknownRoute(path: String)
   case unknownModel(name: String, served: String)
   /// Something else that the path names, in the words of its protocol.
@@ -73,11 +73,12 @@ public enum ServiceError: Error, Equatable, Sendable {
     case .invalid(let message, _), .unprocessable(let message), .empty(let message),
       .answerTooLarge(let message), .backend(let message), .notFound(let message):
       message
-    case .unauthorized: "an API key is needed; send it as Authorization: Bearer KEY"
+    case .unauthorized(let fault): fault.message
     case .unknownRoute(let path):
-      "there is no route \(path); see /info and the README for those there are"
+      Route.refusal(of: path) ?? "there is no route \(path); /openapi.json lists those there are"
     case .unknownModel(let name, let served):
-      "there is no model '\(name)'; this server has \(served)"
+      "there is no model '\(name)'; this server has \(served), and other names for them if it is "
+        + "started with --served-model-name"
     case .methodNotAllowed(let method, let allowed):
       "\(method) is not allowed here; use \(Self.list(allowed))"
     case .unsupportedContentType(let type, let accepted):
@@ -101,7 +102,7 @@ public enum ServiceError: Error, Equatable, Sendable {
   var fields: HTTPFields {
     var fields = HTTPFields()
     switch self {
-    case .unauthorized: fields[.wwwAuthenticate] = "Bearer"
+    case .unauthorized(let fault): fields[.wwwAuthenticate] = fault.challenge
     case .methodNotAllowed(_, let allowed): fields[.allow] = Self.list(allowed)
     case .unsupportedContentType(_, let accepted): fields[.accept] = accepted
     case .unsupportedContentCoding: fields[.acceptEncoding] = ContentCoding.accepted

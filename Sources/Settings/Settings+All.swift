@@ -3,10 +3,23 @@ extension Settings {
   public static let all: [SettingDeclaration] = [
     .models(
       "model", \.models,
-      "Model folder to serve, as DIR or NAME=DIR; the default name is the folder's"),
+      "Model folder to serve, as DIR or NAME=DIR; the default name is the folder's, with - for "
+        + "characters that a name cannot have"),
+    .names(
+      "served_model_name", \.servedModelNames,
+      """
+      Alias of the first model, or of MODEL as MODEL=NAME, for example text-embedding-ada-002; * \
+      accepts any name
+      """),
     .choice(
       "precision", \.precision,
       "Precision of matrix multiplication; lower is faster and less exact"),
+    .choice(
+      "pooling", \.pooling,
+      """
+      Pooling of sentence_embedding, overriding the folder's; also for folders without \
+      sentence-transformers modules
+      """),
     .choice(
       "tokenizer_rules", \.tokenizerRules,
       "Tokenizer rules to use with vocab.txt; auto: TensorFlow Text's for a SavedModel, else "
@@ -26,7 +39,11 @@ extension Settings {
       "Number of compute threads"),
 
     .text("host", \.host, "Address to listen on; 0.0.0.0 for all IPv4 interfaces, :: for IPv6 too"),
-    .integer("port", \.port, 1...65_535, zero: "a free port, which is printed", "TCP port to listen on"),
+    .integer(
+      "port", \.port, 1...65_535, zero: "a free port, which is printed", "TCP port to listen on"),
+    .path(
+      "base_path", \.basePath,
+      "Path prefix, for a proxy that does not strip it; paths without it are served too"),
     .integer("io_queues", \.ioQueues, 1...64, "Number of I/O queues that serve connections"),
     .text(
       "tls_certificate", \.tlsCertificate, empty: "plain HTTP",
@@ -51,7 +68,7 @@ extension Settings {
       "Whether /metrics requires an API key, where there are any, or is public as /health is"),
     .origins(
       "cors_origins", \.corsOrigins,
-      "Origins allowed to call from a browser (CORS)"),
+      "Origins allowed to call from a browser (CORS), comma-separated or repeated; * for all"),
 
     .integer(
       "max_tokens", \.maxTokens, 2...1_048_576, zero: "the limit of the model folder",
@@ -74,7 +91,8 @@ extension Settings {
       "batch_max_wait_ms", \.batchMaxWait, 0...1000,
       "How long to wait for more texts before encoding a batch that is not full"),
 
-    .integer("max_connections", \.maxConnections, 1...1_000_000, "Maximum open connections; more get 503"),
+    .integer(
+      "max_connections", \.maxConnections, 1...1_000_000, "Maximum open connections; more get 503"),
     .integer(
       "max_connections_per_address", \.maxConnectionsPerAddress, 1...1_000_000,
       zero: "max_connections",
@@ -94,7 +112,8 @@ extension Settings {
       "max_body_bytes", \.maxBodyBytes, 1...1_099_511_627_776,
       "Maximum size of a request body, also once decompressed; 413"),
     .integer(
-      "max_output_bytes", \.maxOutputBytes, 1...1_099_511_627_776, "Maximum size of a response; 413"),
+      "max_output_bytes", \.maxOutputBytes, 1...1_099_511_627_776, "Maximum size of a response; 413"
+    ),
     .integer(
       "max_buffered_bytes", \.maxBufferedBytes, 16_777_216...1_099_511_627_776,
       zero: "the memory limit less what the models need",

@@ -74,6 +74,16 @@ private struct Resolution {
       settings.maxBatchTokens <= settings.maxQueueTokens, "max_batch_tokens", "max_queue_tokens",
       "a queue of \(settings.maxQueueTokens) tokens would not fill a batch of "
         + "\(settings.maxBatchTokens)")
+    for other in settings.servedModelNames {
+      try check(
+        other.model == nil || settings.models.contains { $0.name == other.model },
+        "served_model_name", "model",
+        "there is no model '\(other.model ?? "")' that '\(other.name)' could be a name of")
+    }
+    let names = settings.models.map(\.name) + settings.servedModelNames.map(\.name)
+    try check(
+      Set(names).count == names.count, "served_model_name", "model",
+      "each name is given once, and a model's own name is no other name")
     try check(
       settings.tlsCertificate.isEmpty == settings.tlsKey.isEmpty, "tls_certificate", "tls_key",
       "TLS needs both: give the other too")

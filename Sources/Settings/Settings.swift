@@ -5,7 +5,10 @@ public struct Settings: Sendable, Equatable {
   // MARK: What is served
   /// One folder; the list is as long as there were flags.
   public var models = [ModelFolder(name: "all-MiniLM-L6-v2", path: "models/all-MiniLM-L6-v2")]
+  /// Other names of the models.
+  public var servedModelNames: [ServedName] = []
   public var precision = Precision.float32
+  public var pooling = PoolingChoice.folder
   public var tokenizerRules = TokenizerRulesChoice.auto
   public var letterCase = LetterCase.auto
   /// A kernel set by name, or `auto`.
@@ -17,6 +20,8 @@ public struct Settings: Sendable, Equatable {
   public var host = "127.0.0.1"
   /// 0: a free one.
   public var port = 8080
+  /// Before every path; empty for none.
+  public var basePath = ""
   /// Dispatch queues that sockets are served on.
   public var ioQueues = 2
 
@@ -80,6 +85,29 @@ public struct ModelFolder: Sendable, Equatable {
     self.name = name
     self.path = path
   }
+}
+
+/// A further name of a model.
+public struct ServedName: Sendable, Equatable {
+  /// The model's own name; nil: the first model's.
+  public var model: String?
+  /// `*`: every name that no model has.
+  public var name: String
+
+  public init(model: String? = nil, name: String) {
+    self.model = model
+    self.name = name
+  }
+}
+
+/// How token vectors become a `sentence_embedding`.
+public enum PoolingChoice: String, CaseIterable, Sendable {
+  /// The folder's modules decide.
+  case folder
+  case cls, max, mean
+  case meanSqrtLength = "mean_sqrt_len_tokens"
+  case weightedMean = "weightedmean"
+  case lastToken = "lasttoken"
 }
 
 /// The arithmetic of the products.

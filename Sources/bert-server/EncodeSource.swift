@@ -29,11 +29,7 @@ extension EncodeCommand {
   /// The model folder, in this process.
   func localSource() throws -> EncodeSource {
     let files = try ModelFiles(flags.model, lowercases: letterCase.value.lowercases)
-    var sentence = files.sentenceModules
-    if let pooling {
-      sentence = sentence ?? SentenceModules(pooling: pooling)
-      sentence?.poolings = [pooling]
-    }
+    let sentence = SentenceModules(files.sentenceModules, pooling: pooling)
     let configuration = files.checkpoint.configuration
     let model = try flags.load(files, sentence: sentence)
     for note in files.notes(model.tokenizer) { printError(note.value) }

@@ -2,10 +2,12 @@ import HTTP
 import Logging
 import Service
 import Settings
+import Synchronization
 
 /// The process's log on standard error: swift-log's levels, as text or as a JSON object a line.
 struct Log: Sendable {
   private let logger: Logger
+  private let told = ToldNames()
 
   init(_ settings: Settings) {
     let format = settings.logFormat
@@ -31,6 +33,11 @@ struct Log: Sendable {
   /// One line a request, with sizes and times and never the text. What a client brings about by
   /// itself is no error of ours, other statuses from 501 on included.
   func request(_ record: RequestRecord) {
+    for name in record.ignoredNames where told.isNew(name) {
+      info(
+        "\(record.route): the member '\(name)' is not known and is passed over; it is told once, and "
+          + "counted in bert_ignored_members_total")
+    }
     let isFault = record.status == 500
     let level: Logger.Level = isFault ? .error : .debug
     guard logger.logLevel <= level else { return }
@@ -47,6 +54,9 @@ struct Log: Sendable {
     ] {
       metadata[name] = .stringConvertible(number)
     }
+    if !record.ignoredNames.isEmpty {
+      metadata["ignored"] = "\(record.ignoredNames.joined(separator: ", "))"
+    }
     if !record.failure.isEmpty { metadata["failure"] = "\(record.failure)" }
     if !record.model.isEmpty { metadata["model"] = "\(record.model)" }
     if let trace = record.trace {
@@ -55,6 +65,18 @@ struct Log: Sendable {
       metadata["parent_span_id"] = "\(trace.parentID)"
     }
     logger.log(level: level, "request", metadata: metadata)
+  }
+}
+
+/// Names that clients choose, each told once, up to a number of them.
+private final class ToldNames: Sendable {
+  private static let most = 100
+
+  private let names = Mutex<Set<String>>([])
+
+  /// - Parameter name: of ASCII characters.
+  func isNew(_ name: String) -> Bool {
+    names.withLock { $0.count < Self.most && $0.insert(name).inserted }
   }
 }
 

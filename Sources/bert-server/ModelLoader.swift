@@ -18,19 +18,24 @@ enum ModelLoader {
     _ folders: [ModelFolder], _ settings: Settings, threads: ThreadCount, _ budget: MemoryBudget
   ) throws -> [ServedModel] {
     let lanes = ComputeLanes(count: threads.count)
+    // A folder that is served under two names is loaded once.
+    let names = folders
+    let folders = ModelNames.distinct(names)
     let files = try folders.map { folder in
       try of(folder) { try ModelFiles(folder.path, lowercases: settings.letterCase.lowercases) }
     }
+    let pooling = SentenceModules.Pooling(rawValue: settings.pooling.rawValue)
+    let sentences = files.map { SentenceModules($0.sentenceModules, pooling: pooling) }
     // A batch has to hold the longest text there may be.
     let batchTokens = files.map(\.checkpoint.configuration.positionCount)
       .reduce(settings.maxBatchTokens, max)
     // A limit that is too small ends the start, with a word, and not the process under load.
     let plan = MemoryPlan(settings)
     var memory = plan.models
-    let encoders = try zip(folders, files).map { folder, files in
-      try of(folder) {
+    let encoders = try folders.indices.map { index in
+      try of(folders[index]) {
         let encoder = try Encoder(
-          files.checkpoint, sentence: files.sentenceModules, lanes: lanes,
+          files[index].checkpoint, sentence: sentences[index], lanes: lanes,
           precision: Encoder.Precision(settings.precision),
           kernelSet: settings.kernels == "auto" ? nil : settings.kernels,
           maxBatchRows: batchTokens, memoryLimit: memory)
@@ -44,10 +49,11 @@ enum ModelLoader {
       limits: BatchLimits(
         maxBatchTokens: batchTokens, maxQueueTokens: max(settings.maxQueueTokens, batchTokens),
         maxWait: settings.batchMaxWait))
-    return try folders.indices.map { index in
+    let models = try folders.indices.map { index in
       try of(folders[index]) {
         let model = try serve(
-          folders[index].name, files[index], encoders[index], index, queue, settings,
+          folders[index].name, files[index], sentences[index], encoders[index], index, queue,
+          settings,
           facts: [
             ("precision", settings.precision.rawValue), ("kernels", encoders[index].kernelSet),
             ("threads", String(threads.count)), ("threads_because", threads.reason),
@@ -56,10 +62,12 @@ enum ModelLoader {
         return model
       }
     }
+    return ModelNames.named(models, of: folders, as: names, settings.servedModelNames)
   }
 
   private static func serve(
-    _ name: String, _ files: ModelFiles, _ encoder: Encoder, _ index: Int, _ queue: BatchQueue,
+    _ name: String, _ files: ModelFiles, _ sentence: SentenceModules?, _ encoder: Encoder,
+    _ index: Int, _ queue: BatchQueue,
     _ settings: Settings, facts: [(name: String, value: String)]
   ) throws -> ServedModel {
     let configuration = files.checkpoint.configuration
@@ -77,7 +85,7 @@ enum ModelLoader {
     let tokenizer = try files.tokenizer(TokenizerRules(settings.tokenizerRules))
     var model = ServedModel(
       name: name, shape: shape,
-      sentence: files.sentenceModules.map {
+      sentence: sentence.map {
         ServedModel.Sentence(
           pooling: $0.poolings.map(\.rawValue).joined(separator: "+"),
           normalizes: $0.normalizes, prompts: $0.prompts, poolsPrompt: $0.poolsPrompt,

@@ -50,12 +50,12 @@ struct ServeCommand: ParsableCommand {
     platform_return_freed_memory()
 
     // Before the models are read: a change from here on is noticed.
-    let modelFiles = ModelFileWatch(settings.models.map(\.path))
+    let modelFiles = ModelFileWatch(ModelNames.distinct(settings.models).map(\.path))
     let memory = MemoryBudget(limit: MemoryPlan(settings).withoutModels)
     let statistics = StatisticsSource(memory)
     let service = Service(
       limits: settings.serviceLimits, memory: memory, keys: keys,
-      metricsAreOpen: settings.metricsAccess == .open,
+      metricsAreOpen: settings.metricsAccess == .open, basePath: settings.basePath,
       dress: settings.answerDress,
       process: ProcessFacts(
         version: version, limits: settings.publishedLimits,

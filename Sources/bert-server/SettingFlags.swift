@@ -12,8 +12,14 @@ struct SettingFlags: ParsableArguments {
   @Option(help: help("model"))
   var model: [String] = []
 
+  @Option(help: help("served_model_name"))
+  var servedModelName: [String] = []
+
   @Option(help: help("precision"))
   var precision: [String] = []
+
+  @Option(help: help("pooling"))
+  var pooling: [String] = []
 
   @Option(help: help("tokenizer_rules"))
   var tokenizerRules: [String] = []
@@ -32,6 +38,9 @@ struct SettingFlags: ParsableArguments {
 
   @Option(help: help("port"))
   var port: [String] = []
+
+  @Option(help: help("base_path"))
+  var basePath: [String] = []
 
   @Option(help: help("io_queues"))
   var ioQueues: [String] = []
@@ -127,13 +136,16 @@ struct SettingFlags: ParsableArguments {
   var given: [String: [String]] {
     [
       "--model": model,
+      "--served-model-name": servedModelName,
       "--precision": precision,
+      "--pooling": pooling,
       "--tokenizer-rules": tokenizerRules,
       "--letter-case": letterCase,
       "--kernels": kernels,
       "--threads": threads,
       "--host": host,
       "--port": port,
+      "--base-path": basePath,
       "--io-queues": ioQueues,
       "--tls-certificate": tlsCertificate,
       "--tls-key": tlsKey,

@@ -110,7 +110,48 @@ def test_other_pages_may_not(for_pages, server, origin):
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-@pytest.mark.parametrize("origin", ["*", "page.example", "https://page.example/", "ftp://a", "https://A.example"])
+# What OpenAI's client for JavaScript sends from a page, in the order of Chromium.
+STAINLESS = (
+    "authorization,content-type,x-stainless-arch,x-stainless-lang,x-stainless-os,x-stainless-package-version,"
+    "x-stainless-retry-count,x-stainless-runtime,x-stainless-runtime-version,x-stainless-timeout"
+)
+
+
+def preflight(server, origin, asked=STAINLESS):
+    request = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": asked}
+    return server.session.options(server.url + "/v1/embeddings", headers=request)
+
+
+def test_a_preflight_names_fields_of_its_own(for_pages):
+    answer = preflight(for_pages, ORIGIN)
+    assert answer.headers["Access-Control-Allow-Headers"].split(", ") == STAINLESS.split(",")
+    assert {"Origin", "Access-Control-Request-Headers"} <= set(answer.headers["Vary"].split(", "))
+    for wrong in ("a b", "x-é".encode().decode("latin-1"), ",", ""):
+        assert "authorization" in preflight(for_pages, ORIGIN, wrong).headers["Access-Control-Allow-Headers"]
+    assert "Access-Control-Allow-Headers" not in preflight(for_pages, "https://other.example").headers
+    exposed = for_pages.get("/health", headers={"Origin": ORIGIN}).headers["Access-Control-Expose-Headers"]
+    assert {"x-ignored-members", "x-truncated-texts"} <= set(exposed.split(", "))
+
+
+def test_origins_of_applications(log):
+    origins = ["app://obsidian.md", "null", "https://a.example", "chrome-extension://abcdefgh", "file://"]
+    with Server("--cors-origins", ",".join(origins[:3]), "--cors-origins", ", ".join(origins[3:]), log=log) as server:
+        for origin in origins:
+            assert preflight(server, origin).headers["Access-Control-Allow-Origin"] == origin
+            answer = server.post(["a"], headers={"Origin": origin})
+            assert answer.headers["Access-Control-Allow-Origin"] == origin
+        assert "Access-Control-Allow-Origin" not in preflight(server, "app://other").headers
+
+
+@pytest.mark.parametrize("origin", ["https://any.example", "app://obsidian.md", "null"])
+def test_all_origins(log, origin):
+    with Server("--cors-origins", "*", log=log) as server:
+        assert preflight(server, origin).headers["Access-Control-Allow-Origin"] == "*"
+        assert "x-stainless-os" in preflight(server, origin).headers["Access-Control-Allow-Headers"]
+        assert server.post(["a"], headers={"Origin": origin}).headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("origin", ["page.example", "https://page.example/", "https://", "https://A.example", "//a"])
 def test_what_is_no_origin_stops_the_start(origin):
     ended = run("serve", "--port", "0", "--cors-origins", origin)
     assert ended.returncode == 2 and "--cors-origins" in ended.stderr

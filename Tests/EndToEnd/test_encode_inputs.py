@@ -267,7 +267,7 @@ def test_a_quoted_empty_cell_is_a_record(ending, tmp_path):
 def test_an_id_that_is_no_integer(tmp_path):
     path = tmp_path / "texts.jsonl"
     path.write_text('{"text": "a", "id": 1.5}\n')
-    assert "string or an integer" in encode(tmp_path / "out", path, "--id-field", "id", status=1)
+    assert "64-bit integer" in encode(tmp_path / "out", path, "--id-field", "id", status=1)
 
 
 def test_an_output_folder_in_the_input(tmp_path):

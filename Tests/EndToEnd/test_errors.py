@@ -153,7 +153,11 @@ def test_api_keys(tmp_path, log):
                 server.get("/metrics", headers=headers),
             ):
                 check(response, 401, "API key")
-                assert response.headers["WWW-Authenticate"] == "Bearer"
+                is_wrong = (given or "").startswith("Bearer first")
+                assert response.headers["WWW-Authenticate"] == "Bearer" + is_wrong * ' error="invalid_token"'
+                words = response.json()["error"]
+                assert ("is not one of this server's" in words) == is_wrong
+                assert ("is needed" in words) == (given is None)
         for key in ["first-key-1", "second-key"]:
             headers = {"Authorization": f"Bearer {key}"}
             assert server.post([SEED], headers=headers).status_code == 200

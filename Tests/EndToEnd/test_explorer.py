@@ -36,6 +36,16 @@ def test_the_goldfish(chromium, server):
         ]  # fmt: skip
 
 
+def test_behind_a_prefix(chromium, log):
+    """Nothing is asked past it: a proxy would send that elsewhere."""
+    with Server("--base-path", "/embeddings-api", log=log) as server:
+        server.url += "/embeddings-api"
+        with Visit(chromium, server) as page:
+            encode(page, "a fish")
+            expect(page.locator("#tokens li")).to_have_count(4)
+            assert server.url + "/encode" in page.locator("#code").text_content()
+
+
 def test_an_unknown_token_says_so(chromium, server):
     with Visit(chromium, server) as page:
         encode(page, "a 🦜")

@@ -164,10 +164,14 @@ def test_pairs(client, server):
     assert equal(answer.as_numpy("default"), whole["default"])
 
 
-@pytest.mark.parametrize("datatype", ["INT32", "INT64"])
+@pytest.mark.parametrize(
+    ("datatype", "own"),
+    [("INT32", None), ("INT64", None)]
+    + [("INT64", ["input_ids", "attention_mask", types]) for types in ("token_type_ids", "segment_ids")],
+)
 @pytest.mark.parametrize("binary", [True, False])
-def test_token_ids(client, server, tokenizer, datatype, binary):
-    """The seed's encoder: padded rows of ids, mask and types."""
+def test_token_ids(client, server, tokenizer, datatype, own, binary):
+    """The seed's encoder: padded rows of ids, mask and types, also by Hugging Face's names."""
     pairs = [("How old is it?", "It was built in 1874."), ("a", "b")]
     rows = [tokens.encode(tokenizer, pair) for pair in pairs]
     width = 24
@@ -178,7 +182,7 @@ def test_token_ids(client, server, tokenizer, datatype, binary):
     }
     names = ["pooled_output", "sequence_output", "attention_mask"]
     answer = client.infer(
-        NAME, [id_input(name, data, datatype, binary) for name, data in padded.items()],
+        NAME, [id_input(name, data, datatype, binary) for name, data in zip(own or padded, padded.values())],
         outputs=[output(name) for name in names],
     )  # fmt: skip
     whole = server.tensors(

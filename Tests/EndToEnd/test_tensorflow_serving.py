@@ -136,6 +136,19 @@ def test_token_ids(server, tokenizer, form):
     assert equal(answer["predictions" if form == "instances" else "outputs"], whole["sequence_output"])
 
 
+@pytest.mark.parametrize("form", ["instances", "inputs"])
+@pytest.mark.parametrize("types", ["token_type_ids", "segment_ids", None])
+def test_hugging_face_s_names(server, tokenizer, form, types):
+    """What a tokenizer of transformers gives, as it is."""
+    encoding = tokens.encode(tokenizer, SEED)
+    row = {"input_ids": encoding.ids, "attention_mask": [1] * len(encoding)}
+    if types:
+        row[types] = encoding.type_ids
+    body = [row] if form == "instances" else {name: [ids] for name, ids in row.items()}
+    answer = predict(server, {form: body})
+    assert equal(answer["predictions" if form == "instances" else "outputs"], server.tensors([SEED])["default"])
+
+
 def test_query(server):
     answer = predict(server, {"signature_name": "sequence_output", "instances": MANY}, seq_length=128)
     whole = server.tensors(MANY, output_key="sequence_output", seq_length=128)["sequence_output"]
@@ -167,6 +180,9 @@ def test_curl(server, expected):
         ({"instances": ["b", {"text": "a"}]}, "some of each"),
         ({"instances": [{"text": "a"}, {"text": "a", "text_pair": "b"}]}, "first"),
         ({"instances": [{"colour": "a"}]}, "colour"),
+        ({"instances": [{"pixel_values": [[1.5]]}]}, "unexpected inference input 'pixel_values'"),
+        ({"inputs": {"input_ids": [[1]], "input_word_ids": [[1]]}}, "is given twice"),
+        ({"inputs": {"input_ids": [[1]], "attention_mask": [[0]]}}, "row 0: input_mask"),
         ({"instances": [3]}, "number"),
         ({"instances": [None]}, "null"),
         ({"instances": [{}]}, "missing"),

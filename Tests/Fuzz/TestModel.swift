@@ -1,1 +1,35 @@
-../ServiceTests/TestModel.swift
+import Batching
+import JSON
+import OutputMap
+import WordPiece
+
+@testable import Service
+
+/// A model of eight words that encodes nothing.
+enum TestModel {
+  static func make(typeCount: Int = 2) throws -> ServedModel {
+    let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "fish", "##es"]
+    return ServedModel(
+      name: "m",
+      shape: ServedModel.Shape(
+        hiddenSize: 2, blockCount: 3, positionCount: 8, typeCount: typeCount, hasPooler: true,
+        sentenceSize: nil),
+      sentence: nil, defaultMaxTokens: 8,
+      tokenizer: try Tokenizer(
+        vocabulary: try Vocabulary(lines: Array(words.joined(separator: "\n").utf8))),
+      queue: BatchQueue(encoders: [IdleEncoder()], limits: BatchLimits()), encoder: 0, facts: [])
+  }
+
+  private struct IdleEncoder: BatchEncoder {
+    let laneCount = 1
+
+    func encode(
+      _ batch: PackedBatch, on lanes: [Int],
+      completion: @escaping @Sendable (Result<[EncodedSequence], EncodeError>) -> Void
+    ) {}
+  }
+}
+
+extension BodyLimits {
+  static let test = BodyLimits(json: JSONParser.Limits(), texts: 10_000)
+}

@@ -1,5 +1,6 @@
 import JSON
 import Testing
+import WordPiece
 
 @testable import Service
 
@@ -22,9 +23,13 @@ import Testing
 
   @Test(arguments: [
     ("{}", "input"), (#"{"input": 1}"#, "input"), (#"{"input": [1]}"#, "input"),
-    (#"{"input": [[1]]}"#, "input"), (#"{"input": "a", "size": 1}"#, "size"),
+    (#"{"input": [[1]]}"#, "input"), (#"{"input": [["a", "b"]]}"#, "input"),
     (#"{"input": "a", "dimensions": "3"}"#, "dimensions"),
-    (#"{"input": "a", "user": 1}"#, "user"),
+    (#"{"input": "a", "truncate_prompt_tokens": 1}"#, "truncate_prompt_tokens"),
+    (#"{"input": "a", "truncate_prompt_tokens": 1.5}"#, "truncate_prompt_tokens"),
+    (#"{"input": "a", "truncate": "MIDDLE"}"#, "truncate"),
+    (#"{"input": "a", "normalize": 1}"#, "normalize"),
+    (#"{"input": "a", "input_type": ["query"]}"#, "input_type"),
     (
       #"{"input": "a", "encoding_format": "x"}"#,
       "encoding_format"
@@ -33,6 +38,36 @@ import Testing
   func whatIsWrongIsNamed(text: String, parameter: String) throws {
     let error = try #require(throws: ServiceError.self) { try body(text) }
     #expect(error.parameter == parameter)
+  }
+
+  @Test func membersOfOtherServers() throws {
+    let many = try body(
+      #"""
+      {"input": "a", "drop_params": true, "user": 1, "zeta": 1, "alpha": {"b": 2}, "gone": null,
+       "truncate_prompt_tokens": 511, "truncate": "START", "input_type": "Query"}
+      """#)
+    #expect(many.ignored == ["alpha", "zeta"])
+    #expect(many.maxTokens == 511 && many.truncation == .left && many.inputType == "query")
+    #expect(try body(#"{"input": "a", "truncate_prompt_tokens": -1}"#).maxTokens == nil)
+    #expect(try body(#"{"input": "a", "truncate": false}"#).truncation == .error)
+    #expect(try body(#"{"input": "a", "dimensions": 0}"#).dimensions == nil)
+  }
+
+  @Test func halvesOfSurrogatePairsAreReplaced() throws {
+    let texts = try body(#"{"input": ["\ud83d", "a\ude00b", "\ud83d\ud83d\ude00", "\ud83dA"]}"#)
+      .texts
+    #expect(texts == ["\u{FFFD}", "a\u{FFFD}b", "\u{FFFD}😀", "\u{FFFD}A"])
+  }
+
+  @Test(arguments: [
+    (#"{"input": ["a", null]}"#, "item 1 of 'input' is null, not a text"),
+    (#"{"input": ["a", ["b"]]}"#, "item 1 of 'input' is a list; "),
+    (#"{"input": ["a", [1, 2]]}"#, "item 1 of 'input' is token ids, "),
+    (#"{"input": ["a", "b\x"]}"#, "item 1 of 'input': byte 18: not a JSON escape"),
+  ])
+  func theItemIsNamed(text: String, words: String) throws {
+    let error = try #require(throws: ServiceError.self) { try body(text) }
+    #expect(error.message.hasPrefix(words), "\(error.message)")
   }
 
   @Test func cutVectorsHaveLengthOne() {

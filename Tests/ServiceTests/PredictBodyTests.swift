@@ -17,7 +17,7 @@ import WordPiece
 
   private func sequences(_ text: String) throws -> [TokenSequence] {
     try body(text).inputs.compactMap {
-      if case .tokens(let sequence) = $0 { sequence } else { nil }
+      if case .tokens(let sequence, _) = $0 { sequence } else { nil }
     }
   }
 
@@ -53,6 +53,11 @@ import WordPiece
       """
     let expected = TokenSequence(ids: [2, 5, 3, 0], typeIDs: [0, 1, 1, 0], attendedCount: 3)
     #expect(try sequences(columns) == [expected])
+    for types in ["token_type_ids", "segment_ids"] {
+      let names = ["input_mask": "attention_mask", "input_word_ids": "input_ids"]
+        .reduce(columns) { $0.replacing($1.key, with: $1.value) }
+      #expect(try sequences(names.replacing("input_type_ids", with: types)) == [expected])
+    }
     let alone = #"{"instances": [{"input_word_ids": [2, 3]}, {"input_word_ids": [5, 7]}]}"#
     #expect(
       try sequences(alone) == [
@@ -84,6 +89,17 @@ import WordPiece
     #expect(try message(#"{"instances": [{"text": "a"}, {"text_pair": "b"}]}"#).contains("first"))
     #expect(try message(#"{"instances": [{"colour": "a"}]}"#).contains("'colour'"))
     #expect(try message(#"{"inputs": {"b64": "a"}}"#).contains("Base64"))
+    #expect(try message(#"{"instances": [{"pixels": [[1]]}]}"#).contains("'pixels'"))
+    #expect(
+      try message(#"{"instances": ["a", null]}"#)
+        == #"row 1 of input 'text' is null; it is a text, or {"b64": …}"#)
+    #expect(
+      try message(#"{"instances": [{"input_ids": [5]}, {"input_ids": 5}]}"#).contains("row 1"))
+    #expect(
+      try message(
+        #"{"inputs": {"token_type_ids": [[0]], "segment_ids": [[0]], "input_ids": [[5]]}}"#
+      )
+      .contains("twice"))
   }
 
   @Test func aModelWithOneSegmentTakesNoPairs() throws {
@@ -92,7 +108,7 @@ import WordPiece
       try MapRequest(model, keys: [.default]).tokenize([.text(.pair("a", "b"))])
     }
     #expect(throws: ServiceError.self) {
-      try model.sequence(ids: [5], mask: nil, types: [1])
+      try model.sequence(row: 0, ids: [5], mask: nil, types: [1])
     }
   }
 }

@@ -49,6 +49,38 @@ import Testing
     #expect(try find(.options, "*").route.method == .options)
   }
 
+  @Test(arguments: [
+    ("/base/api/encode?a=b", "/encode?a=b"), ("/base/api", "/"), ("/base/api?a", "/?a"),
+    ("/base/api/", "/"), ("/base/apix", "/base/apix"), ("/encode", "/encode"), ("/base", "/base"),
+    ("*", "*"),
+  ])
+  func thePrefixOfAProxy(target: String, taken: String) {
+    #expect(BasePath(text: "/base/api").taken(from: target) == taken)
+    #expect(BasePath(text: "").taken(from: target) == target)
+  }
+
+  @Test func whatIsMissedIsRefusedByName() {
+    #expect(ServiceError.unknownRoute(path: "/v1/rerank").message.contains("classification head"))
+    #expect(ServiceError.unknownRoute(path: "/v1/chat/completions").message.contains("embeddings"))
+    #expect(ServiceError.unknownRoute(path: "/none").message.contains("/openapi.json"))
+  }
+
+  @Test func modelsAnswerToTheirNames() throws {
+    var (first, second) = (try TestModel.make(), try TestModel.make())
+    (first.name, first.aliases) = ("minilm", ["text-embedding-ada-002", "e5/base"])
+    (second.name, second.hubNames) = ("base", ["google/bert-base"])
+    func found(_ name: RawText) -> String? { [first, second].named(name)?.name }
+    #expect(found("minilm") == "minilm" && found("text-embedding-ada-002") == "minilm")
+    #expect(found("sentence-transformers/minilm") == "minilm" && found("a/base") == "base")
+    #expect(found("e5/base") == "minilm", "a name that was given goes before the rule")
+    #expect(found("google/bert-base") == "base" && found("bert-base") == nil)
+    for name: RawText in ["/minilm", "a/b/minilm", "minilm/", "Minilm", "mini", "*"] {
+      #expect(found(name) == nil)
+    }
+    second.takesAnyName = true
+    #expect(found("anything") == "base" && found("minilm") == "minilm")
+  }
+
   @Test func traces() throws {
     let field = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     let trace = try #require(TraceParent(field))

@@ -44,6 +44,7 @@ import Testing
       "log_level": "trace", "log_format": "json", "max_tokens": "3", "max_queue_tokens": "9999",
       "max_buffered_bytes": "99999999",
       "compression": "all",
+      "base_path": "/a/b", "pooling": "cls",
       "metrics_access": "open", "cors_origins": "https://a.b:8443",
     ]
     for setting in Settings.all {
@@ -93,13 +94,13 @@ import Testing
   }
 
   @Test func modelsHaveNames() throws {
-    let flags = ["--model": ["/models/minilm/", "base=/models/x=y", "./a=b"]]
+    let flags = ["--model": ["/models/minilm/", "base=/models/x=y", "./模型"]]
     #expect(
       refusal(flags: flags)
         == .impossible(
-          .flag("--model"), value: "/models/minilm/, base=/models/x=y, ./a=b",
+          .flag("--model"), value: "/models/minilm/, base=/models/x=y, ./模型",
           values: Settings.all[0].values),
-      "a=b is no name for a URL")
+      "it has no letters for a URL")
     let models = [
       ModelFolder(name: "minilm", path: "/models/minilm/"),
       ModelFolder(name: "base", path: "/models/x=y"),
@@ -113,13 +114,74 @@ import Testing
     #expect(
       try Settings.resolve(file: file(#"{"model": ["/models/minilm/", "base=/models/x=y"]}"#))
         .models == models)
-    for texts in [["a", "b/a"], [""], ["/"], ["."], ["x="], ["é"], ["a b"], ["=x"], [".."]] {
+    for texts in [["a", "b/a"], [""], ["/"], ["x="], ["é"], ["模型"], ["=x"], ["é=x"]] {
       #expect(refusal(flags: ["--model": texts]) != nil, "\(texts)")
     }
     #expect(refusal(file: #"{"model": []}"#) != nil)
   }
 
   @Test(arguments: [
+    ("models/my model", "my-model"), ("modèle-é", "mod-le-"), ("a/b/.", "b"), ("a/../b/", "b"),
+    ("/x/./y/..", "x"), ("bert@main", "bert-main"), ("my.e5-v1.5_b", "my.e5-v1.5_b"),
+  ])
+  func aFolderGivesAName(path: String, name: String) throws {
+    let models = try Settings.resolve(flags: ["--model": [path]]).models
+    #expect(models == [ModelFolder(name: name, path: path)])
+  }
+
+  @Test func theFolderThatTheProcessIsIn() throws {
+    let parts = FileManager.default.currentDirectoryPath.split(separator: "/").map { String($0) }
+    #expect(try Settings.resolve(flags: ["--model": ["."]]).models[0].name == parts.last)
+    let above = try? Settings.resolve(flags: ["--model": ["./.."]]).models[0].name
+    #expect(above == parts.dropLast().last)
+  }
+
+  @Test func otherNamesOfModels() throws {
+    let given = ["text-embedding-ada-002,b=BAAI/bge", "*"]
+    let flags = ["--model": ["a", "b"], "--served-model-name": given]
+    #expect(
+      try Settings.resolve(flags: flags).servedModelNames == [
+        ServedName(name: "text-embedding-ada-002"), ServedName(model: "b", name: "BAAI/bge"),
+        ServedName(name: "*"),
+      ])
+    for names in [["c=x"], ["x", "x"], ["a"], ["b=a"]] {
+      guard
+        case .conflict = refusal(flags: ["--model": ["a", "b"], "--served-model-name": names])
+      else {
+        Issue.record("\(names) are accepted, or refused for another reason")
+        continue
+      }
+    }
+    for names in [["a b"], ["é"], ["a=b=c"], ["a="], [String(repeating: "x", count: 257)]] {
+      guard case .impossible = refusal(flags: ["--served-model-name": names]) else {
+        Issue.record("\(names) are accepted, or refused for another reason")
+        continue
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("cors_origins", ["https://a.b:8443", "null", "app://obsidian.md", "chrome-extension://abc"]),
+    ("cors_origins", ["*"]), ("cors_origins", ["file://"]), ("base_path", ["/a-b/c.d"]),
+    ("base_path", [""]),
+  ])
+  func namesOfPlacesThatArePossible(key: String, values: [String]) throws {
+    let setting = try #require(Settings.all.first { $0.key == key })
+    #expect(setting.read(try Settings.resolve(flags: [setting.flag: values])) == values)
+    let list = try Settings.resolve(flags: [setting.flag: [values.joined(separator: ",")]])
+    #expect(setting.read(list) == values)
+  }
+
+  @Test func aSlashAtTheEndOfAPrefixIsNoPart() throws {
+    #expect(try Settings.resolve(flags: ["--base-path": ["/a/"]]).basePath == "/a")
+    #expect(try Settings.resolve(flags: ["--base-path": ["/"]]).basePath == "")
+  }
+
+  @Test(arguments: [
+    ("cors_origins", "https://"), ("cors_origins", "a.example"), ("cors_origins", "https://A.b"),
+    ("cors_origins", "https://a/b"), ("cors_origins", "://a"), ("cors_origins", "1a://b"),
+    ("base_path", "a"), ("base_path", "/a//b"), ("base_path", "/a/../b"), ("base_path", "/é"),
+    ("base_path", "/a?b"), ("pooling", "sum"),
     ("port", "65536"), ("port", "-1"), ("port", "http"), ("port", "80.5"), ("port", ""),
     ("threads", "1025"), ("threads", "99999999999999999999"), ("max_tokens", "1"),
     ("idle_timeout_seconds", "nan"), ("idle_timeout_seconds", "inf"),

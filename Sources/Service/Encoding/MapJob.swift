@@ -8,7 +8,7 @@ import WordPiece
 enum MapInput: Sendable {
   case text(TokenizerInput)
   /// Tokenized by the client: encoded as it stands.
-  case tokens(TokenSequence)
+  case tokens(TokenSequence, truncated: Bool = false)
 }
 
 /// Texts to encode, and how the results are written: what a protocol makes of a request.
@@ -171,7 +171,8 @@ extension MapRequest {
     _ inputs: [MapInput], _ index: Int, padTo: Int?, _ reading: TextReading?
   ) throws(ServiceError) -> Tokenization {
     switch inputs[index] {
-    case .tokens(let sequence): return Tokenization(sequence: sequence)
+    case .tokens(let sequence, let truncated):
+      return Tokenization(sequence: sequence, truncated: truncated)
     case .text(let text):
       guard let text = text.prompted(prompt) else {
         throw .unprocessable(

@@ -15,26 +15,42 @@ struct NamedInputs {
   static let textNames: [RawText] = ["text", "text_pair"]
   static let tokenNames: [RawText] = ["input_word_ids", "input_mask", "input_type_ids"]
 
+  /// Hugging Face's names of the same, and BERT's own of the last.
+  private static let otherNames: [RawText: RawText] = [
+    "input_ids": "input_word_ids", "attention_mask": "input_mask",
+    "token_type_ids": "input_type_ids", "segment_ids": "input_type_ids",
+  ]
+  /// All that may be given, for descriptions.
+  static let allNames = textNames + tokenNames + otherNames.keys.sorted()
+
   private var columns: [RawText: Column] = [:]
+
+  /// Whether an input is rows of token ids and the like; false for texts.
+  ///
+  /// - Throws: if there is no such input.
+  static func holdsTokens(_ name: RawText, of model: ServedModel) throws(ServiceError) -> Bool {
+    guard allNames.contains(name) else {
+      throw .invalid(
+        "unexpected inference input '\(name)' for model '\(model.name)'; there are text and "
+          + "text_pair, or input_ids, attention_mask and token_type_ids (also named "
+          + "input_word_ids, input_mask and input_type_ids or segment_ids)")
+    }
+    return !textNames.contains(name)
+  }
 
   /// - Throws: if there is no such input, or it is there already, or it is of another kind.
   mutating func add(
     _ column: Column, _ name: RawText, of model: ServedModel
   ) throws(ServiceError) {
-    guard (Self.textNames + Self.tokenNames).contains(name) else {
-      throw .invalid(
-        "unexpected inference input '\(name)' for model '\(model.name)'; there are text and "
-          + "text_pair, or input_word_ids, input_mask and input_type_ids")
-    }
-    switch column {
-    case .texts where !Self.textNames.contains(name):
+    switch (column, try Self.holdsTokens(name, of: model)) {
+    case (.texts, true):
       throw .invalid("input '\(name)' holds token ids, in rows (as INT32 or INT64)")
-    case .rows where !Self.tokenNames.contains(name):
-      throw .invalid("input '\(name)' holds texts (as BYTES)")
+    case (.rows, false): throw .invalid("input '\(name)' holds texts (as BYTES)")
     default: break
     }
-    guard columns.updateValue(column, forKey: name) == nil else {
-      throw .invalid("input '\(name)' is given twice")
+    guard columns.updateValue(column, forKey: Self.otherNames[name] ?? name) == nil else {
+      throw .invalid(
+        "input '\(name)' is given twice\(Self.otherNames[name].map { ", also as \($0)" } ?? "")")
     }
   }
 
@@ -71,10 +87,14 @@ struct NamedInputs {
     inputs.reserveCapacity(ids.count)
     for row in ids.indices {
       guard ids[row].count == ids[0].count else {
-        throw .invalid("the rows of input_word_ids differ in length; pad them, with an input_mask")
+        throw .invalid(
+          "row \(row) of input_word_ids has \(ids[row].count) ids and the first has \(ids[0].count); "
+            + "pad them to one length, with an input_mask")
       }
       inputs.append(
-        .tokens(try model.sequence(ids: ids[row], mask: masks?[row], types: types?[row])))
+        .tokens(
+          try model.sequence(
+            row: row, ids: ids[row], mask: masks?[row], types: types?[row])))
     }
     return inputs
   }

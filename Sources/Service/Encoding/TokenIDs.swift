@@ -6,26 +6,35 @@ import WordPiece
 /// Token ids that a client has made itself.
 extension ServedModel {
   /// Token ids of one text, each checked against the vocabulary.
-  func ids(_ items: [JSONValue]) throws(ServiceError) -> [Int32] {
+  ///
+  /// - Parameter place: which text, for messages.
+  func ids(
+    _ items: [JSONValue], of place: @autoclosure () -> String
+  ) throws(ServiceError) -> [Int32] {
     var ids: [Untrusted<Int64>] = []
     ids.reserveCapacity(items.count)
     for item in items {
       guard case .integer(let id) = item else {
-        throw .unprocessable("a token id is \(item.kind); it is a whole number")
+        throw .unprocessable("\(place()) has \(item.kind); it holds token ids, whole numbers")
       }
       ids.append(id)
     }
-    return try self.ids(ids[...])
+    return try self.ids(ids[...], of: place())
   }
 
-  private func ids(_ numbers: ArraySlice<Untrusted<Int64>>) throws(ServiceError) -> [Int32] {
-    guard !numbers.isEmpty else { throw .unprocessable("a list of token ids is empty") }
+  private func ids(
+    _ numbers: ArraySlice<Untrusted<Int64>>, of place: @autoclosure () -> String
+  ) throws(ServiceError) -> [Int32] {
+    guard !numbers.isEmpty else {
+      throw .unprocessable("\(place()) is an empty list; it holds token ids, at least one")
+    }
     let count = tokenizer.vocabulary.count
     var ids: [Int32] = []
     ids.reserveCapacity(numbers.count)
     for number in numbers {
       guard let id = number.within(0..<count) else {
-        throw .unprocessable("\(number) is no token id of this model; they are 0 to \(count - 1)")
+        throw .unprocessable(
+          "\(place()): \(number) is no token id of this model; they are 0 to \(count - 1)")
       }
       ids.append(Int32(id))
     }
@@ -35,34 +44,37 @@ extension ServedModel {
   /// One row of what BERT's encoder takes.
   ///
   /// - Parameters:
+  ///   - row: which one, for messages.
   ///   - ids: `input_word_ids`, one a position.
   ///   - mask: `input_mask`: 1 for a token, 0 for the padding behind them; all 1 when nil.
   ///   - types: `input_type_ids`: 0, or 1 for the second text of a pair; all 0 when nil.
   func sequence(
-    ids: ArraySlice<Untrusted<Int64>>, mask: ArraySlice<Untrusted<Int64>>?,
+    row: Int, ids: ArraySlice<Untrusted<Int64>>, mask: ArraySlice<Untrusted<Int64>>?,
     types: ArraySlice<Untrusted<Int64>>?
   ) throws(ServiceError) -> TokenSequence {
-    let ids = try self.ids(ids)
+    let ids = try self.ids(ids, of: "row \(row) of input_word_ids")
     guard ids.count <= shape.positionCount else {
       throw .unprocessable(
-        "there are \(ids.count) token ids in a row and the model has \(shape.positionCount) "
+        "row \(row) has \(ids.count) token ids and the model has \(shape.positionCount) "
           + "positions")
     }
     guard (mask?.count ?? ids.count) == ids.count, (types?.count ?? ids.count) == ids.count else {
-      throw .unprocessable("input_mask and input_type_ids have as many columns as input_word_ids")
+      throw .unprocessable(
+        "row \(row): input_mask and input_type_ids must have as many columns as input_word_ids")
     }
     var attended = ids.count
     if let mask {
       attended = mask.prefix { $0 == 1 }.count
       guard attended > 0, mask.dropFirst(attended).allSatisfy({ $0 == 0 }) else {
-        throw .unprocessable("input_mask is ones, at least one, and then zeros: padding comes last")
+        throw .unprocessable(
+          "row \(row): input_mask must be ones, at least one, and then zeros: padding comes last")
       }
     }
     var typeIDs = [Int32](repeating: 0, count: ids.count)
     if let types {
       let known = types.compactMap { $0.within(0..<shape.typeCount) }
       guard known.count == types.count else {
-        throw .unprocessable("input_type_ids are 0 to \(shape.typeCount - 1)")
+        throw .unprocessable("row \(row): input_type_ids are 0 to \(shape.typeCount - 1)")
       }
       typeIDs = known.map { Int32($0) }
     }

@@ -159,7 +159,7 @@ function drawCode({ request, info }) {
   if (fitting >= 0) texts = texts.slice(0, Math.min(Math.max(fitting, 1), 3)).map((text) => (Array.isArray(text) ? text.map((each) => shorten(each, 1000)) : shorten(text, 1000)));
   find("code-cut").hidden = fitting < 0;
   find("code-cut").textContent = say().codeCut(texts.length, request.texts.length);
-  const url = location.origin + pathOf(request, { output_key: key }), list = JSON.stringify(texts);
+  const url = location.origin + BASE + pathOf(request, { output_key: key }), list = JSON.stringify(texts);
   const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
   find("code").textContent = {
     curl: `curl${state.asksForKey ? " -H 'Authorization: Bearer YOUR_KEY'" : ""} -H 'Content-Type: application/json' -d ${quoted(JSON.stringify({ inputs: texts }))} ${quoted(url)}`,

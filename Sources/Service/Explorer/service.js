@@ -19,11 +19,14 @@ class Latest {
   stop() { this.controller?.abort(); }
 }
 
+// What a proxy puts before every path.
+const BASE = location.pathname.replace(/\/+$/, "");
+
 // What read(response) makes of the answer, or an error that can be shown.
 async function ask(path, read, options, signal) {
   const key = find("api-key").value.trim();
   try {
-    const response = await fetch(path, {
+    const response = await fetch(BASE + path, {
       ...options, signal,
       headers: { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) },
     });

@@ -96,9 +96,10 @@ struct InferTensor {
   ) throws(ServiceError) -> [String] {
     var texts: [String] = []
     texts.reserveCapacity(values.count)
-    for value in values {
+    for (index, value) in values.enumerated() {
       guard case .string(let text) = value else {
-        throw .invalid("input '\(name)' has \(value.kind) in its data; BYTES are strings")
+        throw .invalid(
+          "element \(index) of input '\(name)' is \(value.kind); elements of BYTES are strings")
       }
       texts.append(text)
     }
@@ -110,9 +111,9 @@ struct InferTensor {
   ) throws(ServiceError) -> [Untrusted<Int64>] {
     var integers: [Untrusted<Int64>] = []
     integers.reserveCapacity(values.count)
-    for value in values {
+    for (index, value) in values.enumerated() {
       guard case .integer(let integer) = value else {
-        throw .invalid("input '\(name)' has \(value.kind) in its data; it holds whole numbers")
+        throw .invalid("element \(index) of input '\(name)' is \(value.kind), not a whole number")
       }
       integers.append(integer)
     }

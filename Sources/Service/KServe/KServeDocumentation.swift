@@ -89,7 +89,7 @@ extension Documentation {
           [
             "name": [
               "enum": .array(
-                (NamedInputs.textNames + NamedInputs.tokenNames).map { .string($0.string) })
+                NamedInputs.allNames.map { .string($0.string) })
             ],
             "shape": .list(of: ["type": "integer", "minimum": 0]),
             "datatype": ["enum": ["BYTES", "INT32", "INT64"]], "data": ["type": "array"],

@@ -45,7 +45,7 @@ extension Service {
     let models = try models()
     let name = exchange.parameters["model"] ?? ""
     let version = exchange.parameters["version"] ?? RawText(ServedModel.version)
-    guard let model = models.first(where: { RawText($0.name) == name }),
+    guard let model = models.named(name),
       version == RawText(ServedModel.version)
     else {
       throw .notFound(

@@ -182,7 +182,7 @@ struct EncodeBody {
     do {
       return try JSONParser.parse(bytes, limits: limits.json)
     } catch {
-      throw .invalid(error.message)
+      throw .invalid(error.message(in: bytes))
     }
   }
 

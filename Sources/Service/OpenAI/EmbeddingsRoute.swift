@@ -7,93 +7,54 @@ import WordPiece
 extension Route {
   /// OpenAI's embeddings API, and the models that three protocols ask for in one place.
   static let openAI: [Route] =
-    ["/v1/embeddings", "/embeddings"].map { path in
-      Route(method: .post, path: path, errors: .openAI, documentation: .embeddings) {
-        $0.embeddings($1)
-      }
-    } + [
-      Route(method: .get, path: "/v1/models", errors: .openAI, documentation: .models) {
-        $0.listModels($1)
-      },
-      Route(method: .get, path: "/v1/models/{model}", errors: .openAI, documentation: .model) {
-        $0.describeModel($1)
-      },
-    ]
-}
-
-/// The body of `POST /v1/embeddings`.
-struct EmbeddingsBody {
-  var texts: [String]
-  var model: RawText?
-  var coding = AnswerCursor.Coding.json
-  /// Components to keep; all when nil.
-  var dimensions: Int?
-
-  init(_ bytes: [UInt8], limits: BodyLimits) throws(ServiceError) {
-    let body = try BodyObject(bytes, limits: limits.json)
-    let known: [RawText] = ["input", "model", "encoding_format", "dimensions", "user"]
-    if let name = body.members.keys.sorted().first(where: { !known.contains($0) }) {
-      throw body.error(
-        name, "unknown member '\(name)'; there are \(known.list)")
+    ["/v1", "", "/openai/v1"].flatMap { base in
+      [
+        Route(
+          method: .post, path: base + "/embeddings", errors: .openAI, documentation: .embeddings
+        ) { $0.embeddings($1) },
+        Route(method: .get, path: base + "/models", errors: .openAI, documentation: .models) {
+          $0.listModels($1)
+        },
+        Route(
+          method: .get, path: base + "/models/{model}", errors: .openAI, documentation: .model
+        ) { $0.describeModel($1) },
+        Route(
+          method: .get, path: base + "/models/{owner}/{model}", errors: .openAI,
+          documentation: .model
+        ) { $0.describeModel($1) },
+      ]
     }
-    texts = try Self.texts(try body.required("input"), body, limits)
-    model = try body.string("model")
-    _ = try body.string("user")
-    switch try body.string("encoding_format") {
-    case nil, "float": coding = .json
-    case "base64": coding = .base64(.float32)
-    case let other?:
-      throw body.error(
-        "encoding_format", "'encoding_format' is float or base64; it was '\(other)'")
-    }
-    dimensions = try body.integer("dimensions", in: 1...(1 << 20))
-  }
-
-  private static func texts(
-    _ input: JSONValue, _ body: BodyObject, _ limits: BodyLimits
-  ) throws(ServiceError) -> [String] {
-    guard case .array(let items) = input else {
-      guard case .string(let text) = input else {
-        throw body.error("input", "'input' is \(input.kind); it is a text or a list of texts")
-      }
-      return [text]
-    }
-    try limits.check(texts: items.count)
-    var texts: [String] = []
-    texts.reserveCapacity(items.count)
-    for (index, item) in items.enumerated() {
-      switch item {
-      case .string(let text): texts.append(text)
-      case .integer, .array:
-        throw body.error(
-          "input",
-          "'input' holds token ids, which are of another tokenizer than this model's and would "
-            + "give wrong vectors; send texts (LangChain's OpenAIEmbeddings does with "
-            + "check_embedding_ctx_length=False)")
-      default: throw body.error("input", "item \(index) of 'input' is \(item.kind), not a text")
-      }
-    }
-    return texts
-  }
 }
 
 extension Service {
-  /// `POST /v1/embeddings` and `/embeddings`.
+  /// `POST /v1/embeddings`, `/embeddings` and `/openai/v1/embeddings`.
+  ///
+  /// Vectors have length 1, as OpenAI's and text-embeddings-inference's on this route, whether the
+  /// folder has a Normalize module or not: clients compare them by their dot product.
   func embeddings(_ exchange: Exchange) {
     work(exchange) { [self] bytes throws(ServiceError) in
       var body = try EmbeddingsBody(bytes, limits: bodyLimits)
+      exchange.note { [ignored = body.ignored] in $0.ignored = ignored }
       let model = try model(named: body.model)
       let key = try model.vectorKey()
+      let prompt = try body.prompt(of: model)
+      if prompt == nil, let type = body.inputType, !ServedModel.inputTypes.contains(type) {
+        exchange.note { $0.ignored.append("input_type") }
+      }
       if let dimensions = body.dimensions, dimensions > model.vectorSize {
         throw .invalid(
           "'dimensions' is \(dimensions) and this model's vectors have \(model.vectorSize)",
           parameter: "dimensions")
       }
-      let inputs = body.texts.map { MapInput.text(.single($0)) }
+      let inputs = body.texts.map { MapInput.text(.single((prompt ?? "") + $0)) }
       body.texts = []
-      let job = MapJob(
-        request: MapRequest(model, keys: [key]), inputs: inputs, coding: body.coding
-      ) { [body] answer in
+      var request = MapRequest(model, keys: [key])
+      request.maxTokens =
+        body.maxTokens.map { min($0, model.shape.positionCount) } ?? request.maxTokens
+      request.truncation = body.truncation
+      request.usesDefaultPrompt = prompt == nil
+      request.normalizesSentence = body.normalizes
+      let job = MapJob(request: request, inputs: inputs, coding: body.coding) { [body] answer in
         Self.embeddings(answer, key, body)
       }
       try run(job, for: exchange)
@@ -104,6 +65,10 @@ extension Service {
     _ answer: MapAnswer, _ key: OutputKey, _ body: EmbeddingsBody
   ) -> Response {
     var pieces = answer.pieces(of: key)
+    // What the folder's own module has normalised is left as it is, to the last bit.
+    let isDone = key == .sentenceEmbedding && answer.model.sentence?.normalizes == true
+    let normalizes = body.normalizes && !(isDone && body.dimensions == nil)
+    let size = body.dimensions ?? answer.model.vectorSize
     var writer = JSONWriter()
     writer.beginObject()
     writer.key("object")
@@ -111,9 +76,9 @@ extension Service {
     writer.key("data")
     writer.beginArray()
     for index in pieces.indices {
-      if let dimensions = body.dimensions {
-        pieces[index].values = pieces[index].values.cut(to: dimensions, normalizes: true)
-        pieces[index].width = dimensions
+      if normalizes || body.dimensions != nil {
+        pieces[index].values = pieces[index].values.cut(to: size, normalizes: normalizes)
+        pieces[index].width = size
       }
       writer.beginObject()
       writer.key("object")
@@ -133,6 +98,11 @@ extension Service {
     for name in ["prompt_tokens", "total_tokens"] {
       writer.key(name)
       writer.integer(tokens)
+    }
+    let truncated = answer.texts.count { $0.truncated }
+    if truncated > 0 {
+      writer.key("truncated_texts")
+      writer.integer(truncated)
     }
     writer.endObject()
     writer.endObject()

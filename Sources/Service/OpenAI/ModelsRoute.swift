@@ -14,11 +14,12 @@ extension Service {
       writer.string("list")
       writer.key("data")
       writer.beginArray()
-      for model in models { writer.model(model, since: startedAt) }
+      let names = models.flatMap { [$0.name] + $0.aliases }
+      for name in names { writer.model(name, since: startedAt) }
       writer.endArray()
       writer.key("models")
       writer.beginArray()
-      for model in models { writer.string(model.name) }
+      for name in names { writer.string(name) }
       writer.endArray()
       writer.endObject()
       exchange.answer(.json(writer.bytes))
@@ -30,9 +31,12 @@ extension Service {
   /// `GET /v1/models/{model}`.
   func describeModel(_ exchange: Exchange) {
     do throws(ServiceError) {
-      let model = try model(named: exchange.parameters["model"])
+      let owner = exchange.parameters["owner"].map { $0.string + "/" } ?? ""
+      let asked = RawText(owner + (exchange.parameters["model"]?.string ?? ""))
+      let model = try model(named: asked)
+      let name = model.aliases.first { RawText($0) == asked } ?? model.name
       var writer = JSONWriter()
-      writer.model(model, since: startedAt)
+      writer.model(name, since: startedAt)
       exchange.answer(.json(writer.bytes))
     } catch {
       exchange.fail(error)
@@ -41,10 +45,10 @@ extension Service {
 }
 
 extension JSONWriter {
-  fileprivate mutating func model(_ model: ServedModel, since created: Int) {
+  fileprivate mutating func model(_ name: String, since created: Int) {
     beginObject()
     key("id")
-    string(model.name)
+    string(name)
     key("object")
     string("model")
     key("created")
@@ -52,7 +56,7 @@ extension JSONWriter {
     key("owned_by")
     string("bert-server")
     key("name")
-    string(model.name)
+    string(name)
     key("ready")
     boolean(true)
     modelVersionStatus()

@@ -8,10 +8,22 @@ extension Documentation {
         type: .json,
         schema: .fields(
           [
-            "input": .textOrTexts, "model": .orNull("string"), "user": .orNull("string"),
+            "input": .textOrTexts, "model": .orNull("string"),
             "encoding_format": ["enum": ["float", "base64", .null], "default": "float"],
-            "dimensions": ["type": ["integer", "null"], "minimum": 1, "maximum": 1_048_576],
-          ], required: ["input"], isClosed: true),
+            "dimensions": ["type": ["integer", "null"], "minimum": 0, "maximum": 1_048_576],
+            "normalize": ["type": ["boolean", "null"], "default": true],
+            "truncate_prompt_tokens": [
+              "anyOf": [
+                ["const": -1],
+                ["type": ["integer", "null"], "minimum": 2, "maximum": 2_147_483_648],
+              ]
+            ],
+            "truncate": ["enum": ["END", "START", "NONE", true, false, .null], "default": "END"],
+            "prompt_name": .orNull("string"),
+            "input_type": [
+              "type": ["string", "null"], "examples": ["query", "passage", "document"],
+            ],
+          ], required: ["input"]),
         example: ["model": "all-MiniLM-L6-v2", "input": [.goldfish]])
     ],
     answers: [
@@ -27,7 +39,10 @@ extension Documentation {
                 ], required: ["object", "index", "embedding"])),
             "model": .text,
             "usage": .fields(
-              ["prompt_tokens": ["type": "integer"], "total_tokens": ["type": "integer"]],
+              [
+                "prompt_tokens": ["type": "integer"], "total_tokens": ["type": "integer"],
+                "truncated_texts": ["type": "integer"],
+              ],
               required: ["prompt_tokens", "total_tokens"]),
           ], required: ["object", "data", "model", "usage"]),
         example: [

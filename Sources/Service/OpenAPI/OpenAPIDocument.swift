@@ -5,8 +5,10 @@ import JSON
 /// The API's description, OpenAPI 3.1, made of the table that requests are routed by.
 struct OpenAPIDocument {
   let version: String
-  /// Names of the served models; empty while they are loaded.
+  /// Names of the served models, but for Hub ids; empty while they are loaded.
   let models: [String]
+  /// Before every path; empty for none.
+  var basePath = ""
 
   var value: JSONValue {
     var paths: [RawText: [RawText: JSONValue]] = [:]
@@ -21,7 +23,7 @@ struct OpenAPIDocument {
         "summary": "Texts to the entries of BERT's output map.",
         "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
       ],
-      "servers": [["url": "/"]],
+      "servers": [["url": .string(basePath.isEmpty ? "/" : basePath)]],
       "tags": .array(Documentation.Tag.allCases.map { ["name": .string($0.rawValue)] }),
       "security": [[:], ["apiKey": []]],
       "paths": .object(paths.mapValues(JSONValue.object)),
@@ -72,6 +74,7 @@ struct OpenAPIDocument {
     let (values, meaning) =
       switch name {
       case "model": (models, "A served model's name.")
+      case "owner": ([], "Of a Hub id: any, the model's name is what counts.")
       case "version": ([ServedModel.version], "The model's version; there is one.")
       default: (["stable"], "The version's label; there is one.")
       }
@@ -85,6 +88,8 @@ struct OpenAPIDocument {
 
   private func parameter(_ parameter: Documentation.Parameter) -> JSONValue {
     let isModel = parameter.name == Documentation.Parameter.model.name && !models.isEmpty
+    // An empty one is none.
+    let models = models + [""]
     return [
       "name": .string(parameter.name), "in": .string(parameter.isHeader ? "header" : "query"),
       "description": .string(parameter.meaning),
@@ -117,7 +122,7 @@ extension Route {
   fileprivate var failures: [ServiceError] {
     if isOpen { return documentation.answers.isEmpty || path != "/health/live" ? [.loading] : [] }
     let always: [ServiceError] = [
-      .unauthorized, .notAcceptable, .loading,
+      .unauthorized(.missing), .unauthorized(.unknown), .notAcceptable, .loading,
       .unknownModel(name: "other", served: "all-MiniLM-L6-v2"),
       .invalid("there is no parameter 'modle'; there are model"),
     ]
@@ -185,9 +190,12 @@ extension ErrorShape {
 extension Service {
   /// `GET /openapi.json`.
   func describe(_ exchange: Exchange) {
-    let names = ((try? models()) ?? []).map(\.name)
+    let names = ((try? models()) ?? []).flatMap { [$0.name] + $0.aliases }
     let kept = keptDocument.withLock { kept in
-      if kept?.models != names { kept = KeptDocument(version: process.version, models: names) }
+      if kept?.models != names {
+        kept = KeptDocument(
+          OpenAPIDocument(version: process.version, models: names, basePath: basePath.text))
+      }
       return kept
     }
     guard let kept else { return }
@@ -201,10 +209,10 @@ struct KeptDocument: Sendable {
   let bytes: [UInt8]
   let gzip: [UInt8]?
 
-  init(version: String, models: [String]) {
-    self.models = models
+  init(_ document: OpenAPIDocument) {
+    models = document.models
     var writer = JSONWriter()
-    writer.value(OpenAPIDocument(version: version, models: models).value)
+    writer.value(document.value)
     bytes = writer.bytes
     gzip = GzipEncoder()?.encode(bytes, .end)
   }

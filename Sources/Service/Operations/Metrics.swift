@@ -65,6 +65,8 @@ final class Metrics: Sendable {
     var texts = 0
     var tokens = 0
     var truncated = 0
+    /// Members of bodies that were passed over.
+    var ignored = 0
     /// Requests with texts that failed, by status.
     var failures: [Int: Int] = [:]
     /// Tokens of a text.
@@ -83,6 +85,7 @@ final class Metrics: Sendable {
     let now = Int(Date().timeIntervalSince1970 * 1000)
     state.withLock { state in
       state.requests[key, default: 0] += 1
+      state.ignored += record.ignored.count
       guard record.texts > 0 else { return }
       let isAnswered = record.status == 200
       if record.texts == 1 {

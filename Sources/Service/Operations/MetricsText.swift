@@ -149,6 +149,10 @@ extension Service {
     text.single(
       "bert_truncated_texts_total", "counter", help: "Texts cut to the limit of tokens.",
       Double(snapshot.truncated))
+    text.single(
+      "bert_ignored_members_total", "counter",
+      help: "Members of /v1/embeddings that are not known and were passed over.",
+      Double(snapshot.ignored))
   }
 }
 

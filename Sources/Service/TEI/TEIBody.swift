@@ -24,18 +24,7 @@ struct TEIOptions {
     }
     normalizes = try body.boolean("normalize", default: true)
     dimensions = try body.integer("dimensions", in: 1...model.vectorSize)
-    if let name = try body.string("prompt_name") {
-      let prompts = model.sentence?.prompts ?? [:]
-      guard let prompt = prompts.first(where: { RawText($0.key) == name })?.value else {
-        let known = prompts.keys.sorted().joined(separator: ", ")
-        throw .unprocessable(
-          "there is no prompt '\(name)'; this model has \(known.isEmpty ? "none" : known)")
-      }
-      guard model.sentence?.poolsPrompt == true else {
-        throw .unprocessable("this model leaves prompts out of its pooling, which is not supported")
-      }
-      self.prompt = prompt
-    }
+    if let name = try body.string("prompt_name") { prompt = try model.prompt(named: name) }
   }
 
   func request(_ model: ServedModel, _ key: OutputKey) -> MapRequest {
@@ -55,38 +44,51 @@ extension TEIOptions {
     _ body: BodyObject, _ model: ServedModel, _ limits: BodyLimits
   ) throws(ServiceError) -> [MapInput] {
     let value = try body.required("inputs")
-    guard case .array(let items) = value else { return [try input(value, model)] }
-    if case .integer? = items.first { return [try input(value, model)] }
+    guard case .array(let items) = value else { return [try input(value, "'inputs'", model)] }
+    if case .integer? = items.first { return [try input(value, "'inputs'", model)] }
     try limits.check(texts: items.count)
     var inputs: [MapInput] = []
     inputs.reserveCapacity(items.count)
-    for item in items { inputs.append(try input(item, model)) }
+    for (index, item) in items.enumerated() {
+      inputs.append(try input(item, "item \(index) of 'inputs'", model))
+    }
     return inputs
   }
 
-  private func input(_ value: JSONValue, _ model: ServedModel) throws(ServiceError) -> MapInput {
+  private func input(
+    _ value: JSONValue, _ place: @autoclosure () -> String, _ model: ServedModel
+  ) throws(ServiceError) -> MapInput {
     switch value {
     case .string(let text): return .text(single(text))
     case .array(let items):
       guard prompt == nil else {
         throw .unprocessable("'prompt_name' is for texts; token ids are taken as they stand")
       }
-      return .tokens(try sequence(try model.ids(items), limit: model.defaultMaxTokens))
+      if case .string? = items.first {
+        throw .unprocessable(
+          "\(place()) is a list of texts; it is one text, or the token ids of one")
+      }
+      return try tokens(
+        try model.ids(items, of: place()), limit: model.defaultMaxTokens, place())
     default:
-      throw .unprocessable("'inputs' has \(value.kind); it holds texts, or token ids of a text")
+      throw .unprocessable("\(place()) is \(value.kind); it is a text, or the token ids of one")
     }
   }
 
-  private func sequence(_ ids: [Int32], limit: Int) throws(ServiceError) -> TokenSequence {
+  private func tokens(
+    _ ids: [Int32], limit: Int, _ place: @autoclosure () -> String
+  ) throws(ServiceError) -> MapInput {
+    let count = ids.count
     var ids = ids[...]
     if ids.count > limit {
       switch truncation {
       case .right: ids = ids.prefix(limit)
       case .left: ids = ids.suffix(limit)
       case .error:
-        throw .unprocessable("there are \(ids.count) token ids and the limit is \(limit)")
+        throw .unprocessable("\(place()) has \(count) token ids and the limit is \(limit)")
       }
     }
-    return TokenSequence(ids: Array(ids), typeIDs: Array(repeating: 0, count: ids.count))
+    let sequence = TokenSequence(ids: Array(ids), typeIDs: Array(repeating: 0, count: ids.count))
+    return .tokens(sequence, truncated: ids.count < count)
   }
 }

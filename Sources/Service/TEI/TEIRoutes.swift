@@ -60,9 +60,9 @@ extension Service {
       }
       try bodyLimits.check(texts: items.count)
       var inputs = [source]
-      for item in items {
+      for (index, item) in items.enumerated() {
         guard case .string(let sentence) = item else {
-          throw .unprocessable("'sentences' has \(item.kind); it holds texts")
+          throw .unprocessable("item \(index) of 'sentences' is \(item.kind), not a text")
         }
         inputs.append(sentence)
       }
@@ -75,10 +75,7 @@ extension Service {
       try run(
         vectorJob(options, texts, model) { _, vectors in
           var writer = JSONWriter()
-          let cosines = vectors.dropFirst().map { vector in
-            let sum = zip(vectors[0], vector).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-            return Float(min(1, max(-1, sum)))
-          }
+          let cosines = vectors.dropFirst().map { vectors[0].cosine(with: $0) }
           writer.floats(cosines.span)
           return .json(writer.bytes)
         }, for: exchange)
@@ -155,20 +152,23 @@ extension Service {
       if case .array? = items.first {
         try bodyLimits.check(texts: items.count)
         lists = []
-        for item in items {
+        for (index, item) in items.enumerated() {
           guard case .array(let ids) = item else {
-            throw .unprocessable("'ids' mixes lists and other values; it holds one kind")
+            throw .unprocessable(
+              "item \(index) of 'ids' is \(item.kind), and the first is a list; they are of one kind"
+            )
           }
           lists.append(ids)
         }
       }
       var writer = JSONWriter()
       writer.beginArray()
-      for list in lists {
+      for (index, list) in lists.enumerated() {
         try exchange.checkIsWanted()
         writer.string(
           model.tokenizer.decode(
-            try model.ids(list), skipSpecialTokens: skipsSpecialTokens))
+            try model.ids(list, of: "item \(index) of 'ids'"), skipSpecialTokens: skipsSpecialTokens
+          ))
         guard writer.bytes.count <= limits.outputBytes else {
           throw .answerTooLarge(
             "the answer would be over the limit of \(limits.outputBytes) bytes (max_output_bytes); "
@@ -179,6 +179,20 @@ extension Service {
       try exchange.hold(writer.bytes.count)
       exchange.answer(.json(writer.bytes))
     }
+  }
+}
+
+extension [Float] {
+  /// Summed in double precision, for vectors of length 1 are so but for float32's rounding.
+  fileprivate func cosine(with other: [Float]) -> Float {
+    var (product, square, otherSquare) = (0.0, 0.0, 0.0)
+    for (first, second) in zip(self, other) {
+      product += Double(first) * Double(second)
+      square += Double(first) * Double(first)
+      otherSquare += Double(second) * Double(second)
+    }
+    let length = (square * otherSquare).squareRoot()
+    return length == 0 ? 0 : Float(Swift.min(1, Swift.max(-1, product / length)))
   }
 }
 

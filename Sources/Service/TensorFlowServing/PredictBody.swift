@@ -38,10 +38,11 @@ struct PredictBody {
       isRows = false
       if let members = Self.named(value) {
         for (name, value) in members.sorted(by: { $0.key < $1.key }) {
-          try columns.add(try Self.column(Self.list(value, limits), name), name, of: model)
+          try columns.add(try Self.column(Self.list(value, limits), name, model), name, of: model)
         }
       } else {
-        try columns.add(try Self.column(Self.list(value, limits), "text"), "text", of: model)
+        try columns.add(
+          try Self.column(Self.list(value, limits), "text", model), "text", of: model)
       }
     }
     inputs = try columns.inputs(of: model)
@@ -54,7 +55,7 @@ struct PredictBody {
       guard rows.allSatisfy({ named($0) == nil }) else {
         throw .invalid("the 'instances' are objects or values, not some of each")
       }
-      return try columns.add(try column(rows, "text"), "text", of: model)
+      return try columns.add(try column(rows, "text", model), "text", of: model)
     }
     var values: [RawText: [JSONValue]] = [:]
     for row in rows {
@@ -64,7 +65,7 @@ struct PredictBody {
       for (name, value) in members { values[name, default: []].append(value) }
     }
     for (name, values) in values.sorted(by: { $0.key < $1.key }) {
-      try columns.add(try column(values, name), name, of: model)
+      try columns.add(try column(values, name, model), name, of: model)
     }
   }
 
@@ -86,56 +87,62 @@ struct PredictBody {
   }
 
   private static func column(
-    _ rows: [JSONValue], _ name: RawText
+    _ rows: [JSONValue], _ name: RawText, _ model: ServedModel
   ) throws(ServiceError) -> NamedInputs.Column {
-    if NamedInputs.tokenNames.contains(name) {
+    if try NamedInputs.holdsTokens(name, of: model) {
       var integers: [ArraySlice<Untrusted<Int64>>] = []
       integers.reserveCapacity(rows.count)
-      for row in rows { integers.append(try Self.integers(row, name)) }
+      for (index, row) in rows.enumerated() {
+        integers.append(try Self.integers(row, "row \(index) of input '\(name)'"))
+      }
       return .rows(integers)
     }
     var texts: [String] = []
     texts.reserveCapacity(rows.count)
-    for row in rows { texts.append(try text(row, name)) }
+    for (index, row) in rows.enumerated() {
+      texts.append(try text(row, "row \(index) of input '\(name)'"))
+    }
     return .texts(texts)
   }
 
   private static func integers(
-    _ row: JSONValue, _ name: RawText
+    _ row: JSONValue, _ place: @autoclosure () -> String
   ) throws(ServiceError) -> ArraySlice<Untrusted<Int64>> {
     guard case .array(let items) = row else {
-      throw .invalid("input '\(name)' is \(row.kind) in a row; it is a list of whole numbers")
+      throw .invalid("\(place()) is \(row.kind); it is a list of whole numbers")
     }
     var integers: [Untrusted<Int64>] = []
     integers.reserveCapacity(items.count)
     for item in items {
       guard case .integer(let integer) = item else {
-        throw .invalid("input '\(name)' has \(item.kind); it holds whole numbers")
+        throw .invalid("\(place()) has \(item.kind); it holds whole numbers")
       }
       integers.append(integer)
     }
     return integers[...]
   }
 
-  private static func text(_ value: JSONValue, _ name: RawText) throws(ServiceError) -> String {
+  private static func text(
+    _ value: JSONValue, _ place: @autoclosure () -> String
+  ) throws(ServiceError) -> String {
     switch value {
     case .string(let text): return text
     // [B, 1].
-    case .array(let items) where items.count == 1: return try text(items[0], name)
+    case .array(let items) where items.count == 1: return try text(items[0], place())
     case .object(let members) where members.count == 1:
       guard case .string(let base64)? = members["b64"] else { break }
       let bytes: [UInt8]
       do {
         bytes = try Base64.decode(Array(base64.utf8).span)
       } catch {
-        throw .invalid("input '\(name)': \(error.message)")
+        throw .invalid("\(place()): \(error.message)")
       }
       guard let text = String(validating: bytes, as: UTF8.self) else {
-        throw .invalid("input '\(name)' has a 'b64' that is not valid UTF-8")
+        throw .invalid("\(place()) has a 'b64' that is not valid UTF-8")
       }
       return text
     default: break
     }
-    throw .invalid("input '\(name)' has \(value.kind); it holds texts, or {\"b64\": …}")
+    throw .invalid("\(place()) is \(value.kind); it is a text, or {\"b64\": …}")
   }
 }

@@ -31,7 +31,7 @@ extension Service {
     let models = try models()
     let name = exchange.parameters["model"] ?? ""
     let version = exchange.parameters["version"]
-    guard let model = models.first(where: { RawText($0.name) == name }),
+    guard let model = models.named(name),
       version ?? RawText(ServedModel.version) == RawText(ServedModel.version)
     else {
       let request = version.map { "Specific(\(name), \($0))" } ?? "Latest(\(name))"

@@ -1,0 +1,82 @@
+/// Where in a document a byte stands: the members and items on the way to it.
+public struct JSONPlace: Equatable, Sendable {
+  enum Step: Equatable, Sendable {
+    /// Nil before its name.
+    case member(RawText?)
+    /// The index in a list, from 0.
+    case item(Int)
+  }
+
+  /// From the outside in.
+  private(set) var steps: [Step] = []
+
+  /// Reads no further than the offset, in time linear in it; what stands before it is well-formed.
+  public init(of offset: Int, in bytes: [UInt8]) {
+    let end = min(offset, bytes.count)
+    var index = 0
+    var text = 0..<0
+    while index < end {
+      switch bytes[index] {
+      case UInt8(ascii: "\""):
+        let close = Self.endOfString(bytes, from: index + 1)
+        text = index + 1..<max(index + 1, min(close, end))
+        index = close
+      case UInt8(ascii: ":"):
+        if case .member = steps.last {
+          steps[steps.count - 1] = .member(RawText(String(decoding: bytes[text], as: UTF8.self)))
+        }
+      case UInt8(ascii: "["): steps.append(.item(0))
+      case UInt8(ascii: "{"): steps.append(.member(nil))
+      case UInt8(ascii: "]"), UInt8(ascii: "}"): _ = steps.popLast()
+      case UInt8(ascii: ","):
+        switch steps.last {
+        case .item(let item)?: steps[steps.count - 1] = .item(item + 1)
+        case .member?: steps[steps.count - 1] = .member(nil)
+        case nil: break
+        }
+      default: break
+      }
+      index += 1
+    }
+    if case .member(nil) = steps.last { steps.removeLast() }
+  }
+
+  /// The closing quote's offset, or the text's end.
+  private static func endOfString(_ bytes: [UInt8], from start: Int) -> Int {
+    var index = start
+    while index < bytes.count, bytes[index] != UInt8(ascii: "\"") {
+      index += bytes[index] == UInt8(ascii: "\\") ? 2 : 1
+    }
+    return min(index, bytes.count)
+  }
+}
+
+extension JSONPlace: CustomStringConvertible {
+  /// Deeper ones are cut.
+  private static let shownSteps = 8
+
+  /// `item 3 of 'input'`, `inputs[0].data[3]`; empty outside of members and lists.
+  public var description: String {
+    if steps.count == 1, case .item(let item) = steps[0] { return "item \(item)" }
+    if steps.count == 2, case .member(let member?) = steps[0], case .item(let item) = steps[1] {
+      return "item \(item) of '\(member)'"
+    }
+    var path = ""
+    for step in steps.prefix(Self.shownSteps) {
+      switch step {
+      case .member(let name): path += (path.isEmpty ? "" : ".") + (name?.description ?? "")
+      case .item(let item): path += "[\(item)]"
+      }
+    }
+    if path.isEmpty { return "" }
+    return "'" + path + (steps.count > Self.shownSteps ? "…'" : "'")
+  }
+}
+
+extension JSONError {
+  /// The message, with the place in the document that it is about.
+  public func message(in document: [UInt8]) -> String {
+    let place = JSONPlace(of: offset, in: document).description
+    return place.isEmpty ? message : "\(place): \(message)"
+  }
+}

@@ -1,0 +1,26 @@
+import HTTPTypes
+
+/// A prefix that a proxy leaves before every path. Paths without it are answered too: health checks
+/// come past the proxy, and other proxies take it off.
+struct BasePath: Sendable {
+  /// `/embeddings-api`; empty for none.
+  let text: String
+
+  /// The request's target without the prefix.
+  func taken(from target: String) -> String {
+    guard !text.isEmpty, target.utf8.starts(with: text.utf8) else { return target }
+    let rest = target.utf8.dropFirst(text.utf8.count)
+    switch rest.first {
+    case UInt8(ascii: "/"): return String(Substring(rest))
+    case nil, UInt8(ascii: "?"): return "/" + String(Substring(rest))
+    default: return target
+    }
+  }
+
+  func taken(from head: HTTPRequest) -> HTTPRequest {
+    guard !text.isEmpty, let target = head.path else { return head }
+    var head = head
+    head.path = taken(from: target)
+    return head
+  }
+}

@@ -1,0 +1,44 @@
+import JSON
+
+/// The folder's prompts, texts that are put before a text, by the names that protocols have for them.
+extension ServedModel {
+  /// - Throws: `unprocessable` with the names there are.
+  func prompt(named name: RawText) throws(ServiceError) -> String {
+    guard let prompt = prompt(name) else {
+      let known = (sentence?.prompts ?? [:]).keys.sorted().joined(separator: ", ")
+      throw .unprocessable(
+        "there is no prompt '\(name)'; this model has \(known.isEmpty ? "none" : known)")
+    }
+    return try pooled(prompt)
+  }
+
+  /// What `input_type` may say of texts, whatever prompts a folder has.
+  static let inputTypes: [RawText] = [
+    "query", "search_query", "document", "passage", "corpus", "search_document",
+  ]
+
+  /// The prompt for texts of that type, looked for as sentence-transformers' `encode_query` and
+  /// `encode_document` do; nil if there is none, which then is the right one.
+  func prompt(forInput type: RawText) throws(ServiceError) -> String? {
+    let names: [RawText] =
+      switch type {
+      case "query", "search_query": [type, "query"]
+      case "document", "passage", "corpus", "search_document":
+        [type, "document", "passage", "corpus"]
+      default: [type]
+      }
+    guard let prompt = names.lazy.compactMap({ prompt($0) }).first else { return nil }
+    return try pooled(prompt)
+  }
+
+  private func prompt(_ name: RawText) -> String? {
+    sentence?.prompts.first { RawText($0.key) == name }?.value
+  }
+
+  private func pooled(_ prompt: String) throws(ServiceError) -> String {
+    guard sentence?.poolsPrompt == true else {
+      throw .unprocessable("this model leaves prompts out of its pooling, which is not supported")
+    }
+    return prompt
+  }
+}

@@ -1,0 +1,137 @@
+import JSON
+import WordPiece
+
+/// The body of `POST /v1/embeddings`.
+///
+/// Many clients send members of other servers to this route, and OpenAI-compatible servers pass over
+/// those that they do not know. So does this one, and it names them in the answer's header.
+struct EmbeddingsBody {
+  var texts: [String]
+  var model: RawText?
+  var coding = AnswerCursor.Coding.json
+  /// Components to keep; all when nil.
+  var dimensions: Int?
+  var normalizes: Bool
+  /// Special ones included; the model's limit when nil.
+  var maxTokens: Int?
+  var truncation: Truncation
+  /// Name of one of the folder's prompts.
+  var promptName: RawText?
+  /// What the texts are, `query` or `passage`, which picks a prompt too.
+  var inputType: RawText?
+  /// Names of members that are passed over, in their order.
+  var ignored: [RawText]
+
+  private static let honored: [RawText] = [
+    "input", "model", "encoding_format", "dimensions", "normalize", "truncate",
+    "truncate_prompt_tokens", "prompt_name", "input_type",
+  ]
+  /// They have no effect on any server's vectors, so they are not worth a word.
+  private static let harmless: [RawText] = [
+    "user", "drop_params", "metadata", "modality", "priority", "request_id",
+  ]
+
+  init(_ bytes: [UInt8], limits: BodyLimits) throws(ServiceError) {
+    var json = limits.json
+    // As the clients' own tokenizers do with texts that were cut within a pair.
+    json.replacesLoneSurrogates = true
+    let body = try BodyObject(bytes, limits: json)
+    ignored = body.members.keys.sorted().filter {
+      !Self.honored.contains($0) && !Self.harmless.contains($0) && body[$0] != nil
+    }
+    texts = try Self.texts(try body.required("input"), body, limits)
+    model = try body.string("model")
+    switch try body.string("encoding_format") {
+    case nil, "float": coding = .json
+    case "base64": coding = .base64(.float32)
+    case let other?:
+      throw body.error(
+        "encoding_format", "'encoding_format' is float or base64; it was '\(other)'")
+    }
+    // Infinity's client sends 0 for all of them.
+    dimensions = try body.integer("dimensions", in: 0...(1 << 20)).flatMap { $0 == 0 ? nil : $0 }
+    normalizes = try body.boolean("normalize", default: true)
+    truncation = try Self.truncation(body)
+    maxTokens = try Self.maxTokens(body)
+    promptName = try body.string("prompt_name")
+    inputType = try body.string("input_type")?.asciiLowercased
+  }
+
+  /// vLLM's: -1 is the model's own limit.
+  private static func maxTokens(_ body: BodyObject) throws(ServiceError) -> Int? {
+    let name: RawText = "truncate_prompt_tokens"
+    guard let limit = try body.integer(name, in: -1...(1 << 31)), limit != -1 else { return nil }
+    guard limit >= 2 else {
+      throw body.error(
+        name, "'\(name)' is at least 2, special tokens included, or -1 for the model's limit")
+    }
+    return limit
+  }
+
+  /// NVIDIA's words, or text-embeddings-inference's truth values.
+  private static func truncation(_ body: BodyObject) throws(ServiceError) -> Truncation {
+    switch body["truncate"] {
+    case nil, .boolean(true): return .right
+    case .boolean(false): return .error
+    case .string(let text):
+      switch RawText(text).asciiLowercased {
+      case "end", "right": return .right
+      case "start", "left": return .left
+      case "none", "error": return .error
+      default: break
+      }
+    default: break
+    }
+    throw body.error("truncate", "'truncate' is END, START or NONE, or true or false")
+  }
+
+  /// The prompt that the request asks for; nil for the folder's default.
+  func prompt(of model: ServedModel) throws(ServiceError) -> String? {
+    if let promptName { return try model.prompt(named: promptName) }
+    guard let inputType else { return nil }
+    return try model.prompt(forInput: inputType)
+  }
+
+  private static func texts(
+    _ input: JSONValue, _ body: BodyObject, _ limits: BodyLimits
+  ) throws(ServiceError) -> [String] {
+    guard case .array(let items) = input else {
+      guard case .string(let text) = input else {
+        throw body.error("input", "'input' is \(input.kind); it is a text or a list of texts")
+      }
+      return [text]
+    }
+    try limits.check(texts: items.count)
+    var texts: [String] = []
+    texts.reserveCapacity(items.count)
+    for (index, item) in items.enumerated() {
+      switch item {
+      case .string(let text): texts.append(text)
+      case _ where item.isTokenIDs:
+        throw body.error(
+          "input",
+          "item \(index) of 'input' is token ids, which are of another tokenizer than this model's "
+            + "and would give wrong vectors; send texts (LangChain's OpenAIEmbeddings does with "
+            + "check_embedding_ctx_length=False)")
+      case .array:
+        throw body.error(
+          "input",
+          "item \(index) of 'input' is a list; each item is one text, so send the list's texts as "
+            + "items of their own")
+      default: throw body.error("input", "item \(index) of 'input' is \(item.kind), not a text")
+      }
+    }
+    return texts
+  }
+}
+
+extension JSONValue {
+  /// A whole number, or a list that begins with one.
+  fileprivate var isTokenIDs: Bool {
+    switch self {
+    case .integer: true
+    case .array(let items): if case .integer? = items.first { true } else { false }
+    default: false
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import Checkpoints
+import FoundationEssentials
+import JSON
+import Service
+import Settings
+
+/// Under which names a folder is served.
+enum ModelNames {
+  /// The folders, each once, under the first of their names.
+  static func distinct(_ folders: [ModelFolder]) -> [ModelFolder] {
+    var distinct: [ModelFolder] = []
+    for folder in folders where !distinct.contains(where: { isSame($0, folder) }) {
+      distinct.append(folder)
+    }
+    return distinct
+  }
+
+  private static func isSame(_ first: ModelFolder, _ second: ModelFolder) -> Bool {
+    guard let stamp = FileStamp(first.path) else { return first.path == second.path }
+    return stamp == FileStamp(second.path)
+  }
+
+  /// The models as they are served, one a name in the order of the names; several may be of one folder.
+  ///
+  /// - Parameters:
+  ///   - models: one of each of the distinct folders.
+  ///   - names: all folders, with their names.
+  static func named(
+    _ models: [ServedModel], of folders: [ModelFolder], as names: [ModelFolder],
+    _ others: [ServedName]
+  ) -> [ServedModel] {
+    var served: [ServedModel] = []
+    for (index, folder) in names.enumerated() {
+      guard let place = folders.firstIndex(where: { isSame($0, folder) }) else { continue }
+      var model = models[place]
+      model.name = folder.name
+      let own = others.filter { $0.model == folder.name || $0.model == nil && index == 0 }
+      model.aliases = own.map(\.name).filter { $0 != anyName }
+      model.takesAnyName = own.contains { $0.name == anyName }
+      model.hubNames = hubName(of: folder).map { [$0] } ?? []
+      served.append(model)
+    }
+    return served
+  }
+
+  private static let anyName = "*"
+  private static let mostConfigurationBytes = 1 << 20
+
+  /// `OWNER/NAME` as `config.json` has it, if NAME is the folder's. Of a model that was trained from
+  /// another one it is the other's, whose vectors are not to be had here.
+  private static func hubName(of folder: ModelFolder) -> String? {
+    let path = folder.path.hasSuffix("/") ? String(folder.path.dropLast()) : folder.path
+    guard let bytes = FileManager.default.contents(atPath: "\(path)/config.json"),
+      bytes.count <= mostConfigurationBytes,
+      case .object(let members)? = try? JSONParser.parse(Array(bytes)),
+      case .string(let name)? = members["_name_or_path"] ?? members["name_or_path"]
+    else { return nil }
+    let parts = RawText(name).split(UInt8(ascii: "/"))
+    let own = path.split(separator: "/").last.map { RawText($0) }
+    guard parts.count == 2, !parts[0].isEmpty, parts[1] == own else { return nil }
+    return name
+  }
+}
+
+extension SentenceModules {
+  /// The folder's modules with another pooling; nil if there are none and no pooling is given.
+  init?(_ folder: SentenceModules?, pooling: Pooling?) {
+    guard let modules = folder ?? pooling.map({ SentenceModules(pooling: $0) }) else { return nil }
+    self = modules
+    if let pooling { poolings = [pooling] }
+  }
+}

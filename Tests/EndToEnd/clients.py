@@ -1,0 +1,139 @@
+"""Texts as JSON on standard input; on standard output what each client of PyPI makes of them, by name:
+its version and its vectors, or why there are none. The argument is the service's address."""
+
+import importlib.metadata
+import json
+import os
+import sys
+import time
+import traceback
+
+# Nobody is asked but the service.
+QUIET = {
+    "ANONYMIZED_TELEMETRY": "False", "HAYSTACK_TELEMETRY_ENABLED": "False",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+}  # fmt: skip
+URL = ""
+MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+KEY = "none-is-needed"
+
+
+def openai_with_members_of_others(texts):
+    import openai
+
+    members = {"truncate_prompt_tokens": 256, "input_type": "passage", "drop_params": True, "late_chunking": False}
+    client = openai.OpenAI(base_url=f"{URL}/openai/v1", api_key=KEY)
+    return [each.embedding for each in client.embeddings.create(model=MODEL, input=texts, extra_body=members).data]
+
+
+def litellm(texts):
+    import litellm
+
+    answer = litellm.embedding(
+        model=f"openai/{MODEL}", input=texts, api_base=f"{URL}/v1", api_key=KEY, encoding_format="float"
+    )
+    return [each["embedding"] for each in answer.data]
+
+
+def litellm_input_type(texts):
+    import litellm  # puts the last member into one named extra_body, which is passed over
+
+    answer = litellm.embedding(
+        model=f"hosted_vllm/{MODEL}", input=texts, api_base=f"{URL}/v1", api_key=KEY, input_type="query",
+        truncate_prompt_tokens=256,
+    )  # fmt: skip
+    return [each["embedding"] for each in answer.data]
+
+
+def llama_index_openai_like(texts):
+    from llama_index.embeddings.openai_like import OpenAILikeEmbedding
+
+    return OpenAILikeEmbedding(model_name=MODEL, api_base=f"{URL}/v1", api_key=KEY).get_text_embedding_batch(texts)
+
+
+def llama_index_tei(texts):
+    from llama_index.embeddings.text_embeddings_inference import TextEmbeddingsInference
+
+    return TextEmbeddingsInference(model_name=MODEL, base_url=URL).get_text_embedding_batch(texts)
+
+
+def haystack_openai(texts):
+    from haystack import Document
+    from haystack.components.embedders import OpenAIDocumentEmbedder
+    from haystack.utils import Secret
+
+    embedder = OpenAIDocumentEmbedder(
+        model=MODEL, api_base_url=f"{URL}/v1", api_key=Secret.from_token(KEY), progress_bar=False
+    )
+    return [each.embedding for each in embedder.run([Document(content=text) for text in texts])["documents"]]
+
+
+def haystack_tei(texts):
+    from haystack import Document
+    from haystack_integrations.components.embedders.huggingface_api import HuggingFaceAPIDocumentEmbedder
+
+    embedder = HuggingFaceAPIDocumentEmbedder(
+        api_type="text_embeddings_inference", api_params={"url": URL}, token=None, normalize=True,
+        progress_bar=False,
+    )  # fmt: skip
+    return [each.embedding for each in embedder.run([Document(content=text) for text in texts])["documents"]]
+
+
+def infinity_client(texts):
+    from infinity_client import Client
+    from infinity_client.api.default import embeddings
+    from infinity_client.models import OpenAIEmbeddingInputText
+
+    with Client(base_url=URL) as client:
+        body = OpenAIEmbeddingInputText(input_=texts, model=MODEL)
+        return [each.embedding for each in embeddings.sync(client=client, body=body).data]
+
+
+def chromadb_openai(texts):
+    from chromadb.utils.embedding_functions import OpenAIEmbeddingFunction
+
+    return OpenAIEmbeddingFunction(api_key=KEY, api_base=f"{URL}/v1", model_name=MODEL)(texts)
+
+
+def chromadb_hugging_face_server(texts):
+    from chromadb.utils.embedding_functions import HuggingFaceEmbeddingServer
+
+    return HuggingFaceEmbeddingServer(url=f"{URL}/embed")(texts)
+
+
+def langchain_nvidia(texts):
+    from langchain_nvidia_ai_endpoints import NVIDIAEmbeddings
+
+    return NVIDIAEmbeddings(base_url=f"{URL}/v1", model=MODEL, nvidia_api_key=KEY, truncate="END").embed_documents(texts)
+
+
+CLIENTS = {
+    "openai, `extra_body`": ("openai", openai_with_members_of_others),
+    "litellm, `openai/`": ("litellm", litellm),
+    "litellm, `hosted_vllm/`": ("litellm", litellm_input_type),
+    "llama-index, OpenAI-like": ("llama-index-embeddings-openai-like", llama_index_openai_like),
+    "llama-index, TEI": ("llama-index-embeddings-text-embeddings-inference", llama_index_tei),
+    "haystack, OpenAI": ("haystack-ai", haystack_openai),
+    "haystack, TEI": ("huggingface-api-haystack", haystack_tei),
+    "infinity-client": ("infinity_client", infinity_client),
+    "chromadb, OpenAI": ("chromadb", chromadb_openai),
+    "chromadb, HuggingFaceEmbeddingServer": ("chromadb", chromadb_hugging_face_server),
+    "langchain-nvidia": ("langchain-nvidia-ai-endpoints", langchain_nvidia),
+}
+
+if __name__ == "__main__":
+    os.environ |= QUIET
+    URL = sys.argv[1]
+    texts = json.load(sys.stdin)
+    # Clients print what they like.
+    answers, sys.stdout = sys.stdout, sys.stderr
+    found = {}
+    for name, (package, embed) in CLIENTS.items():
+        began = time.monotonic()
+        result = found[name] = {"package": package, "version": importlib.metadata.version(package)}
+        try:
+            result["vectors"] = [[float(number) for number in vector] for vector in embed(texts)]
+        except Exception:
+            result["failure"] = traceback.format_exc()
+        result["seconds"] = time.monotonic() - began
+    json.dump(found, answers)

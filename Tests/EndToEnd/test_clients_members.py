@@ -1,0 +1,257 @@
+"""What clients of other servers send to /v1/embeddings, byte by byte, and what the answers say."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from server import HIDDEN_SIZE, MODEL, Server, bits
+from texts import SEED, TEXTS
+
+LONG = TEXTS["words_19"]
+NAME = MODEL.name
+
+
+def ask(server, body, path="/v1/embeddings", status=200, **options):
+    response = server.post(body, path=path, **options)
+    assert response.status_code == status, response.text
+    return response
+
+
+def vectors(response):
+    return np.float32([each["embedding"] for each in response.json()["data"]])
+
+
+def sentences(server, texts, **options):
+    """The vectors that /encode has."""
+    answer = server.encode(texts, output_key="sentence_embedding", **options)
+    return np.float32(answer["outputs"]["sentence_embedding"])
+
+
+def passed_over(server):
+    [line] = [each for each in server.get("/metrics").text.splitlines() if each.startswith("bert_ignored_members_total ")]
+    return int(line.split()[1])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"input":["a fish"],"model":"%s","encoding_format":"float","drop_params":true}', id="RAGFlow"),
+        pytest.param(b'{"model":"%s","input":["a fish"],"truncate_prompt_tokens":511}', id="WeKnora"),
+        pytest.param(
+            b'{"input": ["a fish"], "model": "%s", "encoding_format": "float", "input_type": "passage", '
+            b'"truncate": "NONE", "modality": ["text"]}',
+            id="NVIDIA",
+        ),
+        pytest.param(b'{"input": "a fish", "model": "%s", "dimensions": 0, "modality": "text"}', id="Infinity"),
+        pytest.param(b'{"input":"a fish","model":"%s","user":null,"metadata":{"trace":"1"}}', id="LiteLLM"),
+    ],
+)
+def test_known_members(server, body):
+    """They are honoured, or change nothing: no word of them."""
+    before = passed_over(server)
+    answer = ask(server, body % NAME.encode())
+    assert np.array_equal(bits(vectors(answer)), bits(sentences(server, ["a fish"])))
+    assert "x-ignored-members" not in answer.headers
+    assert passed_over(server) == before
+
+
+def test_unknown_members_are_passed_over_and_told(tmp_path):
+    body = '{"input":"a fish","colour":1,"dim\\u00e9s\\r\\nx-evil: 1":2,"late_chunking":true}'.encode()
+    with (tmp_path / "log").open("w") as log, Server(log=log) as server:
+        for count in (3, 6):
+            answer = ask(server, body)
+            assert np.array_equal(bits(vectors(answer)), bits(sentences(server, ["a fish"])))
+            assert answer.headers["x-ignored-members"] == "colour, dim%C3%A9s%0D%0Ax-evil%3A%201, late_chunking"
+            assert "x-evil" not in answer.headers
+            assert passed_over(server) == count
+        many = ask(server, {"input": "a", **{f"m{index:02}": 1 for index in range(20)}}).headers["x-ignored-members"]
+        assert many == "m00, m01, m02, m03, m04, m05, m06, m07, and 12 more"
+        # A failure tells of them too.
+        assert ask(server, {"input": 1, "colour": 1}, status=400).json()["error"]["param"] == "input"
+        # Elsewhere a misspelt option is refused.
+        assert "colour" in ask(server, {"inputs": "a", "colour": 1}, path="/encode", status=400).json()["error"]
+    told = [line for line in (tmp_path / "log").read_text().splitlines() if "passed over" in line]
+    assert sum("'colour'" in line for line in told) == 1
+    assert sum("'late_chunking'" in line for line in told) == 1
+
+
+@pytest.mark.parametrize(("limit", "tokens"), [(10, 10), (511, 511), (8192, 512)])
+def test_truncate_prompt_tokens(server, limit, tokens):
+    """vLLM's name for max_tokens; more than the positions is as many as there are."""
+    answer = ask(server, {"input": ["a fish", LONG], "truncate_prompt_tokens": limit})
+    expected = sentences(server, ["a fish", LONG], max_tokens=tokens)
+    assert np.array_equal(bits(vectors(answer)), bits(expected))
+
+
+def test_the_model_s_own_limit(server):
+    answer = ask(server, {"input": [LONG], "truncate_prompt_tokens": -1})
+    assert np.array_equal(bits(vectors(answer)), bits(sentences(server, [LONG])))
+    for wrong in (0, 1, -2, "10"):
+        error = ask(server, {"input": "a", "truncate_prompt_tokens": wrong}, status=400).json()["error"]
+        assert error["param"] == "truncate_prompt_tokens"
+
+
+def test_truncate(server):
+    for word, direction in [("END", "right"), ("START", "left"), (True, "right")]:
+        answer = ask(server, {"input": [LONG], "truncate": word})
+        assert np.array_equal(bits(vectors(answer)), bits(sentences(server, [LONG], truncate=direction)))
+    for word in ("NONE", False):
+        error = ask(server, {"input": ["a", LONG], "truncate": word}, status=422).json()["error"]
+        assert "text 1" in error["message"] and "256" in error["message"]
+
+
+@pytest.fixture(scope="module")
+def prompted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("folders") / "prompted"
+    shutil.copytree(MODEL, folder)
+    prompts = {"query": "query: ", "passage": "passage: ", "title": "title of a page: "}
+    settings = {"prompts": prompts, "default_prompt_name": "title"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(settings))
+    with Server(model=folder) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("members", "prompt"),
+    [
+        ({"input_type": "query"}, "query: "),
+        ({"input_type": "search_query"}, "query: "),
+        ({"input_type": "passage"}, "passage: "),
+        ({"input_type": "document"}, "passage: "),
+        ({"input_type": "SEARCH_DOCUMENT"}, "passage: "),
+        ({"prompt_name": "passage"}, "passage: "),
+        ({"prompt_name": "passage", "input_type": "query"}, "passage: "),
+        ({"input_type": "title"}, "title of a page: "),
+        ({"input_type": "classification"}, "title of a page: "),
+        ({}, "title of a page: "),
+    ],
+)
+def test_prompts(prompted, server, members, prompt):
+    answer = ask(prompted, {"input": ["a fish", SEED], **members})
+    expected = sentences(server, [prompt + "a fish", prompt + SEED])
+    assert np.array_equal(bits(vectors(answer)), bits(expected))
+    is_unknown = members == {"input_type": "classification"}
+    assert answer.headers.get("x-ignored-members") == ("input_type" if is_unknown else None)
+
+
+def test_a_prompt_that_is_not_there(prompted):
+    error = ask(prompted, {"input": "a", "prompt_name": "clustering"}, status=422).json()["error"]
+    assert "passage, query, title" in error["message"]
+
+
+def test_half_of_a_surrogate_pair(server):
+    """A text that was cut between two halves: the whole batch is answered."""
+    body = b'{"model":"%s","input":["a fish","cut here \\ud83d","\\ude00 and here","\\ud83d\\ude00"]}' % NAME.encode()
+    texts = ["a fish", "cut here \ufffd", "\ufffd and here", "😀"]
+    assert np.array_equal(bits(vectors(ask(server, body))), bits(sentences(server, texts)))
+
+
+IDS = {"name": "input_ids", "shape": [2, 1], "datatype": "INT64"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/encode", b'{"inputs":["a","b","\\ud83d"]}', "item 2 of 'inputs': byte 20: half of a surrogate pair"),
+        ("/encode", b'["a","\\ud83d"]', "item 1: byte 6: half"),
+        ("/encode", b'["a",null]', "item 1 of the body"),
+        ("/encode", b'[["a","b"],["a","\\ud83d"]]', "'[1][1]': byte 16: half"),
+        ("/embed", b'{"inputs":["a","b","\\ud83d"]}', "item 2 of 'inputs': byte 20: half"),
+        ("/embed", b'{"inputs":["a",null]}', "item 1 of 'inputs' is null"),
+        ("/embed", b'{"inputs":[[101,102],[101,null]]}', "item 1 of 'inputs' has null"),
+        ("/embed", b'{"inputs":["x",["a"]]}', "item 1 of 'inputs' is a list of texts"),
+        ("/embed", b'{"inputs":[[101],[99999]]}', "item 1 of 'inputs': 99999 is no token id"),
+        ("/similarity", b'{"inputs":{"source_sentence":"a","sentences":["b",null]}}', "item 1 of 'sentences' is null"),
+        ("/decode", b'{"ids":[[101],null]}', "item 1 of 'ids' is null"),
+        ("/v1/embeddings", b'{"input":["a",null]}', "item 1 of 'input' is null, not a text"),
+        ("/v1/embeddings", b'{"input":["a",["b","c"]]}', "item 1 of 'input' is a list; each item is one text"),
+        ("/v1/embeddings", b'{"input":["a",[1,2]]}', "item 1 of 'input' is token ids"),
+        ("/v1/embeddings", b'{"input":["a","b\x01"]}', "item 1 of 'input': byte 16: a control character"),
+        (f"/v1/models/{NAME}:predict", b'{"instances":["a",null]}', "row 1 of input 'text' is null"),
+        (f"/v1/models/{NAME}:predict", b'{"instances":["a","\\ud83d"]}', "item 1 of 'instances': byte 19: half"),
+        (f"/v1/models/{NAME}:predict", b'{"instances":[{"pixels":[1]}]}', "unexpected inference input 'pixels'"),
+        (
+            f"/v2/models/{NAME}/infer",
+            b'{"inputs":[{"name":"text","shape":[2],"datatype":"BYTES","data":["a",null]}]}',
+            "element 1 of input 'text' is null",
+        ),
+        (
+            f"/v2/models/{NAME}/infer",
+            b'{"inputs":[{"name":"text","shape":[2],"datatype":"BYTES","data":["a","\\ud83d"]}]}',
+            "'inputs[0].data[1]': byte 72: half",
+        ),
+        (
+            f"/v2/models/{NAME}/infer",
+            json.dumps({"inputs": [{**IDS, "data": [101, 99999]}]}).encode(),
+            "row 1 of input_word_ids: 99999 is no token id",
+        ),
+    ],
+)
+def test_the_item_is_named(server, path, body, words):
+    response = server.post(body, path=path)
+    assert response.status_code in (400, 422)
+    error = response.json()["error"]
+    assert words in (error["message"] if isinstance(error, dict) else error)
+
+
+def infer(texts):
+    return {"inputs": [{"name": "text", "shape": [len(texts)], "datatype": "BYTES", "data": texts}]}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/embeddings", lambda texts: {"input": texts}),
+        ("/embed", lambda texts: {"inputs": texts}),
+        ("/embed_all", lambda texts: {"inputs": texts}),
+        ("/encode?format=safetensors&output_key=sentence_embedding", lambda texts: {"inputs": texts}),
+        (f"/v2/models/{NAME}/infer", infer),
+        (f"/v1/models/{NAME}:predict", lambda texts: {"instances": texts}),
+    ],
+)
+def test_cut_texts_are_counted(server, path, body):
+    assert ask(server, body(["a", LONG, LONG]), path=path).headers["x-truncated-texts"] == "2"
+    assert "x-truncated-texts" not in ask(server, body(["a", "b"]), path=path).headers
+
+
+def test_cut_texts_are_in_the_usage(server, tokenizer):
+    assert ask(server, {"input": ["a", LONG]}).json()["usage"] == {
+        "prompt_tokens": 259, "total_tokens": 259, "truncated_texts": 1
+    }  # fmt: skip
+    ids = tokenizer.encode(LONG).ids
+    assert ask(server, {"inputs": [ids, ids[:5]]}, path="/embed").headers["x-truncated-texts"] == "1"
+
+
+def test_one_rule_for_lengths(tmp_path, log, server):
+    """Of length 1, whether the folder has a Normalize module or not, cut or not, unless they are asked for raw."""
+    folder = tmp_path / "raw"
+    shutil.copytree(MODEL, folder)
+    modules = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps(modules[:2]))
+    with Server(model=folder, log=log) as raw:
+        own = sentences(raw, ["a fish", SEED])
+        assert np.linalg.norm(own, axis=1).min() > 2
+        exact = own / np.linalg.norm(own.astype(np.float64), axis=1, keepdims=True)
+        for members in ({}, {"dimensions": HIDDEN_SIZE}, {"normalize": True}, {"encoding_format": "float"}):
+            found = vectors(ask(raw, {"input": ["a fish", SEED], **members}))
+            assert np.abs(found - exact).max() < 1e-7
+        cut = vectors(ask(raw, {"input": "a fish", "dimensions": 5}))
+        assert abs(np.linalg.norm(cut) - 1) < 1e-6
+        found = vectors(ask(raw, {"input": ["a fish", SEED], "normalize": False}))
+        assert np.array_equal(bits(found), bits(own))
+        cut = vectors(ask(raw, {"input": "a fish", "normalize": False, "dimensions": 5}))
+        assert np.array_equal(bits(cut), bits(own[:1, :5]))
+    # The folder's own module is honoured to the last bit, and can be left out.
+    found = vectors(ask(server, {"input": ["a fish", SEED], "normalize": False}))
+    assert np.array_equal(bits(found), bits(own))
+
+
+def test_similarity_is_a_cosine(server):
+    """Never over 1, however the rounding falls, and 1 for the same text."""
+    texts = [SEED, *list(TEXTS.values())[:40]]
+    for source in texts[:8]:
+        body = {"inputs": {"source_sentence": source, "sentences": [source, *texts]}}
+        found = ask(server, body, path="/similarity").json()
+        assert found[0] == 1 and max(found) <= 1
