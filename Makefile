@@ -173,7 +173,8 @@ ADDRESS_SANITIZER := --sanitize address --scratch-path .build-address \
 .PHONY: sanitize-thread sanitize-address
 sanitize-thread: FLAGS := $(THREAD_SANITIZER)
 sanitize-address: FLAGS := $(ADDRESS_SANITIZER)
-sanitize-thread sanitize-address: sanitize-%: system model .venv/installed system-clients
+sanitize-thread sanitize-address: sanitize-%: system model .venv/installed .venv/langchain/installed \
+  .venv/clients/installed system-clients
 	swift test --disable-xctest $(FLAGS)
 	swift build $(FLAGS) --product bert-server
 	BERT_SERVER=.build-$*/debug/bert-server $(PYTHON) -m pytest Tests/EndToEnd

@@ -157,7 +157,7 @@ IDS = {"name": "input_ids", "shape": [2, 1], "datatype": "INT64"}
         ("/encode", b'{"inputs":["a","b","\\ud83d"]}', "item 2 of 'inputs': byte 20: half of a surrogate pair"),
         ("/encode", b'["a","\\ud83d"]', "item 1: byte 6: half"),
         ("/encode", b'["a",null]', "item 1 of the body"),
-        ("/encode", b'[["a","b"],["a","\\ud83d"]]', "'[1][1]': byte 16: half"),
+        ("/encode", b'[["a","b"],["a","\\ud83d"]]', "'[1][1]': byte 17: half"),
         ("/embed", b'{"inputs":["a","b","\\ud83d"]}', "item 2 of 'inputs': byte 20: half"),
         ("/embed", b'{"inputs":["a",null]}', "item 1 of 'inputs' is null"),
         ("/embed", b'{"inputs":[[101,102],[101,null]]}', "item 1 of 'inputs' has null"),
@@ -180,7 +180,7 @@ IDS = {"name": "input_ids", "shape": [2, 1], "datatype": "INT64"}
         (
             f"/v2/models/{NAME}/infer",
             b'{"inputs":[{"name":"text","shape":[2],"datatype":"BYTES","data":["a","\\ud83d"]}]}',
-            "'inputs[0].data[1]': byte 72: half",
+            "'inputs[0].data[1]': byte 70: half",
         ),
         (
             f"/v2/models/{NAME}/infer",
