@@ -107,7 +107,7 @@ import Testing
       #"model.type: "Words" is not supported\#(otherModels)"#),
     Change(
       "bert", #""type":"BertNormalizer""#, #""type":"Bert""#,
-      #"normalizer: a normalizer of type "Bert" is not supported"#),
+      #"normalizer: a normalizer of type "Bert" is not supported; serve the model with transformers"#),
     Change(
       "bert", #""lowercase":true"#, #""lowercase":"yes""#,
       "normalizer.lowercase must be true or false, is a string"),
@@ -150,7 +150,7 @@ import Testing
         + "is not supported\(otherModels)"),
     Change(
       "unigram", #""byte_fallback":false"#, #""byte_fallback":true"#,
-      "model.byte_fallback: true is not supported"),
+      "model.byte_fallback: true is not supported; serve the model with transformers"),
     Change(
       "unigram", #""replacement":"▁""#, #""replacement":"ab""#,
       "pre_tokenizer.replacement must be one character"),
