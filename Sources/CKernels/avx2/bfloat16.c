@@ -1,4 +1,5 @@
-// bfloat16 where the CPU has no instructions for it: pairs are widened to floats.
+// bfloat16 where the CPU has no instructions for it: pairs are widened to floats, of weights a
+// panel at a time.
 
 #if defined(__x86_64__)
 
@@ -18,6 +19,6 @@ static bool isSupported(void) { return x86Supports(x86Words(), X86AVX2); }
 
 #pragma clang attribute pop
 
-const KernelSet avx2Bfloat16Kernels = KERNEL_SET("avx2", PrecisionBfloat16, NULL);
+const KernelSet avx2Bfloat16Kernels = KERNEL_SET("avx2", PrecisionBfloat16, makeOperands);
 
 #endif

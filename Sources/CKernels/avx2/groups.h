@@ -18,27 +18,44 @@ VECTOR bits bwidenn(const void *p, size_t n) {
 VECTOR bits bhigh(bits v) { return _mm256_slli_epi32(v, 16); }
 VECTOR bits bor(bits a, bits b) { return _mm256_or_si256(a, b); }
 
-VECTOR __m128i narrowed(vec v) {
+// Rounded to bfloat16, in the low halves.
+VECTOR bits halves(vec v) {
   const bits b = asBits(v);
   const bits odd = _mm256_and_si256(_mm256_srli_epi32(b, 16), bset(1));
   const bits rounded =
       _mm256_srli_epi32(_mm256_add_epi32(b, _mm256_add_epi32(odd, bset(0x7fff))), 16);
   const bits isNaN = asBits(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
-  const bits all = _mm256_blendv_epi8(rounded, bset(0x7fc0), isNaN);
-  return _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+  return _mm256_blendv_epi8(rounded, bset(0x7fc0), isNaN);
 }
-VECTOR void vnarrow(void *p, vec v) { _mm_storeu_si128(p, narrowed(v)); }
+VECTOR void vnarrow(void *p, vec v) {
+  const bits all = halves(v);
+  _mm_storeu_si128(
+      p, _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1)));
+}
+// As floats.
+VECTOR vec vrounded(vec v) { return asFloats(bhigh(halves(v))); }
 VECTOR void vnarrown(void *p, vec v, size_t n) {
   uint16_t all[8];
   vnarrow(all, v);
   memcpy(p, all, n * sizeof *all);
 }
 
-VECTOR bits dotPairs(bits sums, bits x, bits w) {
-  const bits high = bset((int32_t)0xffff0000);
-  const vec odd = vfma(asFloats(_mm256_and_si256(x, high)), asFloats(_mm256_and_si256(w, high)),
-                       asFloats(sums));
-  return asBits(vfma(asFloats(bhigh(x)), asFloats(bhigh(w)), odd));
+// What ../shared/widened.h asks for.
+#define WIDENS
+VECTOR bits bevens(bits v) { return bhigh(v); }
+VECTOR bits bodds(bits v) { return _mm256_and_si256(v, bset((int32_t)0xffff0000)); }
+VECTOR bits blow(bits v) { return _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8); }
+VECTOR bits bhighs(bits v) { return _mm256_srai_epi16(v, 8); }
+VECTOR bits baddHalves(bits a, bits b) { return _mm256_add_epi16(a, b); }
+// What a peak is measured with: each is made of the one before, for products of x and w alone the
+// compiler takes out of the loop. Of integers the multiplication alone, which no loop outruns.
+VECTOR bits peakPairs(bits sums, bits x, bits w) {
+  const vec once = vfma(asFloats(sums), vset(0.999f), asFloats(w));
+  return asBits(vfma(once, vset(0.999f), asFloats(x)));
+}
+VECTOR bits peakIntegers(bits sums, bits x, bits w) {
+  (void)w;
+  return _mm256_madd_epi16(sums, x);
 }
 
 VECTOR bits bmax(bits a, bits b) { return _mm256_max_epi32(a, b); }

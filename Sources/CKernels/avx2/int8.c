@@ -1,4 +1,5 @@
-// int8 where the CPU has no instructions for it: in pairs of 16 bits.
+// int8 where the CPU has no instructions for it: in pairs of 16 bits, to which weights
+// are widened a panel at a time.
 
 #if defined(__x86_64__)
 

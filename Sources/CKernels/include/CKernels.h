@@ -7,7 +7,8 @@
 ///
 /// What is added up along the model's depth is float32 at every precision. What lies between the
 /// products are *values*: float32, or bfloat16 at the two lower precisions. A product reads
-/// *operands*: the values themselves, or, for int8, rows of bytes made of them.
+/// *operands*: the values themselves, or rows made of them: of int8, or of bfloat16 as floats where
+/// the CPU multiplies nothing shorter.
 ///
 /// Every element of every result is computed by one fixed sequence of operations per kernel set:
 /// it does not depend on which rows or panels share a call, nor on where they lie in memory. So

@@ -9,6 +9,9 @@
 #include "groups.h"
 #include "values.h"
 
+#ifdef WIDENS
+#include "widenedOperands.h"
+#else
 INLINE bits dot(const Grouping grouping, bits sums, bits x, bits w) {
   (void)grouping;
   return dotPairs(sums, x, w);
@@ -18,6 +21,15 @@ TILES(Pairs)
 #define productTiles tilesPairs
 
 static size_t operandSize(size_t inputs) { return inputs * ValueSize; }
+
+INLINE size_t summedSize(size_t inputs) { return inputs * ValueSize; }
+
+INLINE void makeOperandRow(size_t columns, const float *row, uint8_t *operands) {
+  for (size_t j = 0; j < columns; j += LANES) {
+    storeValues((Value *)operands + j, loadUpTo(row + j, columns - j), columns - j);
+  }
+}
+#endif
 
 static size_t panelSize(size_t inputs) { return (inputs + 1) / 2 * PanelColumns * 4; }
 
@@ -53,8 +65,6 @@ INLINE RowTerms rowTerms(const uint8_t *row, size_t inputs) {
   return (RowTerms){0};
 }
 
-INLINE size_t summedSize(size_t inputs) { return inputs * ValueSize; }
-
 INLINE vec total(bits sums, RowTerms terms, const uint8_t *panel, size_t inputs, size_t j,
                  vec bias) {
   (void)terms;
@@ -64,17 +74,15 @@ INLINE vec total(bits sums, RowTerms terms, const uint8_t *panel, size_t inputs,
   return asFloats(sums) + bias;
 }
 
-INLINE void makeOperandRow(size_t columns, const float *row, uint8_t *operands) {
-  for (size_t j = 0; j < columns; j += LANES) {
-    storeValues((Value *)operands + j, loadUpTo(row + j, columns - j), columns - j);
-  }
-}
-
 #include "groupProduct.h"
 #include "pairAttention.h"
 #include "normalization.h"
 
+#ifdef WIDENS
+#define PEAK_DOT peakPairs
+#else
 #define PEAK_DOT dotPairs
+#endif
 enum { GroupSize = 2 };
 #include "groupPeak.h"
 #include "set.h"

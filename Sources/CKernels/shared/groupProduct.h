@@ -4,6 +4,8 @@
 //   summedSize(inputs)       bytes of an operand row that a tile goes over
 //   RowTerms, rowTerms(row, inputs)   what an operand row says of itself
 //   total(sums, terms, panel, inputs, j, bias)   a panel's columns from j on, as floats
+//
+// A set that widens panels has the loops of widenedProduct.h.
 
 // Where a tile's sums go.
 typedef struct TileResult {
@@ -64,6 +66,9 @@ static void finish(const TileResult *to, const uint32_t *sums) {
   }
 }
 
+#ifdef WIDENS
+#include "widenedProduct.h"
+#else
 static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel, size_t rows,
                     const void *x, size_t ldx, const float *residual, size_t ldResidual, void *y,
                     size_t ldy) {
@@ -102,3 +107,4 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
     }
   }
 }
+#endif

@@ -10,11 +10,10 @@
 //                            even; NaN stays NaN
 //   dotPairs(sums, x, w)     float sums += the two products of bfloat16 pairs
 //
-// and, for int8, dotIntegers (see int8.h).
+// and, for int8, dotIntegers (see int8.h). A set without instructions for pairs of bfloat16 defines
+// WIDENS, and what widened.h asks for, instead of dotPairs.
 
 typedef enum Grouping { Pairs, Integers } Grouping;
-
-INLINE bits dot(const Grouping grouping, bits sums, bits x, bits w);
 
 INLINE int32_t loadGroup(const uint8_t *p, size_t bytes) {
   int32_t group = 0;
@@ -28,6 +27,9 @@ typedef struct Ahead {
   size_t step;
   bool isStreamed;
 } Ahead;
+
+#ifndef WIDENS
+INLINE bits dot(const Grouping grouping, bits sums, bits x, bits w);
 
 INLINE void tileStep(const Grouping grouping, const size_t rows, bits sums[TILE_ROWS][2],
                      const uint8_t *x, size_t ldx, size_t bytes, const uint32_t *panel) {
@@ -74,14 +76,6 @@ typedef void Tile(size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *pa
       uint32_t *y, size_t ldy) {                                                          \
     tile(GROUPING, ROWS, bytes, x, ldx, panel, ahead, y, ldy);                            \
   }
-#if TILE_ROWS == 6
-#define TILES(GROUPING)                                                                   \
-  TILE(GROUPING, 1) TILE(GROUPING, 2) TILE(GROUPING, 3)                                   \
-  TILE(GROUPING, 4) TILE(GROUPING, 5) TILE(GROUPING, 6)                                   \
-  static Tile *const tiles##GROUPING[] = {                                                \
-      0,                tile##GROUPING##1, tile##GROUPING##2, tile##GROUPING##3,          \
-      tile##GROUPING##4, tile##GROUPING##5, tile##GROUPING##6};
-#else
 #define TILES(GROUPING)                                                                   \
   TILE(GROUPING, 1) TILE(GROUPING, 2) TILE(GROUPING, 3) TILE(GROUPING, 4)                 \
   TILE(GROUPING, 5) TILE(GROUPING, 6) TILE(GROUPING, 7) TILE(GROUPING, 8)                 \

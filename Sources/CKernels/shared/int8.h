@@ -6,6 +6,8 @@
 //   dotIntegers(sums, x, w)  int32 sums += products of the numbers in a group
 //   bstoreOperands(p, v), bstoreOperandsn(p, v, n)  the low bits of LANES integers, or the first n
 //   bmax(a, b), bandnot(a, b), bsub(a, b), asFloat32(v)   of int32; ~a & b; converted
+//
+// Weights are packed as operands are, or, by a set that widens panels, as widened.h says.
 
 #define GATE_DEGREE ROUGH_GATE_DEGREE
 
@@ -16,6 +18,11 @@
 #include "values.h"
 #include "rotation.h"
 
+enum { GroupSize = 4 / sizeof(Operand) };
+
+#ifdef WIDENS
+#include "widenedIntegers.h"
+#else
 INLINE bits dot(const Grouping grouping, bits sums, bits x, bits w) {
   return grouping == Pairs ? dotPairs(sums, x, w) : dotIntegers(sums, x, w);
 }
@@ -24,23 +31,37 @@ TILES(Pairs)
 TILES(Integers)
 #define productTiles tilesIntegers
 
-enum { GroupSize = 4 / sizeof(Operand) };
+// A weight is a number of an operand's size, and has no zero added.
+typedef Operand Weight;
+INLINE size_t weightPlace(size_t i) { return i; }
 
 // Bytes of a row's numbers: whole groups.
 INLINE size_t numbersSize(size_t inputs) { return (inputs * sizeof(Operand) + 3) / 4 * 4; }
+#endif
 
-static size_t operandSize(size_t inputs) { return numbersSize(inputs) + sizeof(float); }
+enum { WordWeights = 4 / sizeof(Weight) };
+
+// Behind a row's numbers.
+typedef struct RowTerms {
+  float scale;
+#ifdef WIDENS
+  int32_t excess;
+#endif
+} RowTerms;
+
+static size_t operandSize(size_t inputs) { return numbersSize(inputs) + sizeof(RowTerms); }
 
 // Behind a panel's numbers.
 typedef struct ColumnTerms {
   // The weights' scales.
   float scales[PanelColumns];
-  // What OperandZero adds to the sums.
+  // What the sums have too much: by OperandZero, or see widenedIntegers.h.
   int32_t offsets[PanelColumns];
 } ColumnTerms;
 
 static size_t panelSize(size_t inputs) {
-  return numbersSize(inputs) / 4 * PanelColumns * 4 + sizeof(ColumnTerms);
+  return numbersSize(inputs) / sizeof(Operand) * sizeof(Weight) * PanelColumns +
+         sizeof(ColumnTerms);
 }
 
 // What turns numbers into whole ones. A row without a finite size has the scale NaN, and so has
@@ -91,7 +112,13 @@ INLINE void makeRow(const bool isValues, size_t columns, const void *x, uint8_t 
   // Weights are zero where a last group has no input.
   const size_t used = columns * sizeof(Operand), all = numbersSize(columns);
   memset(operands + used, 0, all - used);
-  memcpy(operands + all, &round.scale, sizeof round.scale);
+  const RowTerms terms = {
+      .scale = round.scale,
+#ifdef WIDENS
+      .excess = excessOfRow((const Operand *)operands, columns),
+#endif
+  };
+  memcpy(operands + all, &terms, sizeof terms);
 }
 
 INLINE void makeOperandRow(size_t columns, const float *row, uint8_t *operands) {
@@ -106,10 +133,9 @@ static void makeOperands(size_t rows, size_t columns, const void *x, size_t ldx,
 }
 
 static void packRows(size_t rows, size_t inputs, const float *weights, uint8_t *packed) {
-  // A weight is a number of an operand's size, and has no zero added.
   typedef union Numbers {
-    Operand weights[MostRotated];
-    uint32_t groups[MostRotated / GroupSize];
+    Weight weights[MostRotated];
+    uint32_t words[MostRotated / WordWeights];
   } Numbers;
   Rounding rounds[PanelColumns];
   ColumnTerms terms = {0};
@@ -135,13 +161,16 @@ static void packRows(size_t rows, size_t inputs, const float *weights, uint8_t *
         bstore(whole, wholeNumbers(loadUpTo(rotated + j, n), vset(rounds[r].factor), 0));
         for (size_t i = 0; i < n; i++) {
           const int32_t number = (int8_t)whole[i];
-          numbers[r].weights[j + i] = (Operand)number;
+          numbers[r].weights[weightPlace(j + i)] = (Weight)number;
           terms.offsets[r] += OperandZero * number;
         }
       }
+#ifdef WIDENS
+      terms.offsets[r] += excessOfWeights(numbers[r].weights, size);
+#endif
     }
-    packPanel(rows, (size + GroupSize - 1) / GroupSize, (const float *)numbers,
-              MostRotated / GroupSize, (float *)packed + start / GroupSize * PanelColumns);
+    packPanel(rows, (size + WordWeights - 1) / WordWeights, (const float *)numbers,
+              MostRotated / WordWeights, (float *)packed + start / WordWeights * PanelColumns);
   }
   memcpy(packed + panelSize(inputs) - sizeof terms, &terms, sizeof terms);
 }
@@ -155,29 +184,33 @@ static void pack(const float *weights, size_t outputs, size_t inputs, size_t fir
   }
 }
 
-// The row's scale.
-typedef float RowTerms;
-
 INLINE RowTerms rowTerms(const uint8_t *row, size_t inputs) {
-  float scale;
-  memcpy(&scale, row + numbersSize(inputs), sizeof scale);
-  return scale;
+  RowTerms terms;
+  memcpy(&terms, row + numbersSize(inputs), sizeof terms);
+  return terms;
 }
 
 INLINE size_t summedSize(size_t inputs) { return numbersSize(inputs); }
 
-INLINE vec total(bits sums, RowTerms scale, const uint8_t *panel, size_t inputs, size_t j,
+INLINE vec total(bits sums, RowTerms row, const uint8_t *panel, size_t inputs, size_t j,
                  vec bias) {
   const ColumnTerms *terms =
       (const ColumnTerms *)(panel + panelSize(inputs) - sizeof(ColumnTerms));
+#ifdef WIDENS
+  sums = bsub(sums, bset(row.excess));
+#endif
   const vec whole = asFloat32(bsub(sums, bload(terms->offsets + j)));
-  return vfma(whole, vset(scale) * vload(terms->scales + j), bias);
+  return vfma(whole, vset(row.scale) * vload(terms->scales + j), bias);
 }
 
 #include "groupProduct.h"
 #include "pairAttention.h"
 #include "normalization.h"
 
+#ifdef WIDENS
+#define PEAK_DOT peakIntegers
+#else
 #define PEAK_DOT dotIntegers
+#endif
 #include "groupPeak.h"
 #include "set.h"

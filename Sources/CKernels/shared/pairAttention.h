@@ -1,15 +1,21 @@
 // Attention on bfloat16 values: as attention.h, with pairs for numbers. Scores, softmax and sums
-// are float32; the numerators are rounded to bfloat16 in place.
+// are float32; the numerators are rounded to bfloat16 in place. A set that widens panels packs
+// pairs as widenedPairs.h says.
 
 INLINE size_t pairCount(size_t count) { return (count + 1) / 2; }
 
+#ifndef WIDENS
+// Words that a pair takes.
+enum { PairWords = 1 };
+#endif
+
 // Groups of the three parts of the scratch memory.
 INLINE size_t packedKeysCount(size_t keyCount, size_t headSize) {
-  return panelCount(keyCount) * PanelColumns * pairCount(headSize);
+  return panelCount(keyCount) * PanelColumns * pairCount(headSize) * PairWords;
 }
 
 INLINE size_t packedValuesCount(size_t keyCount, size_t headSize) {
-  return panelCount(headSize) * PanelColumns * pairCount(keyCount);
+  return panelCount(headSize) * PanelColumns * pairCount(keyCount) * PairWords;
 }
 
 // 2^t for t ≤ 0, to 7.5e-5 of itself: a twentieth of what bfloat16 rounds. The coefficients are a
@@ -23,14 +29,25 @@ INLINE vec exponential(vec t) {
   return vscale(p, whole);
 }
 
+#ifdef WIDENS
+INLINE void storeNumerators(float *row, size_t j, vec p) { vstore(row + j, vrounded(p)); }
+#else
 INLINE void storeNumerators(float *row, size_t j, vec p) { vnarrow((Value *)row + j, p); }
+#endif
 
 #include "softmax.h"
 
 static size_t attentionScratch(size_t keyCount, size_t headSize) {
-  return packedKeysCount(keyCount, headSize) + packedValuesCount(keyCount, headSize) +
-         TILE_ROWS * scoresStride(keyCount);
+  const size_t count = packedKeysCount(keyCount, headSize) +
+                       packedValuesCount(keyCount, headSize) + TILE_ROWS * scoresStride(keyCount);
+#ifdef WIDENS
+  return count + TILE_ROWS * queryStride(headSize);
+#else
+  return count;
+#endif
 }
+
+#ifndef WIDENS
 
 // Pairs of a key lie side by side already; only the last of an odd number is alone.
 INLINE void packKeys(size_t count, size_t headSize, const uint8_t *keys, size_t ld,
@@ -67,6 +84,8 @@ static void packValues(size_t keyCount, size_t headSize, const uint8_t *values, 
   }
 }
 
+#endif
+
 static void attention(const AttentionInput *input, void *y, size_t ldy, float *scratch) {
   const size_t keyCount = input->keyCount, headSize = input->headSize;
   const size_t headBytes = headSize * ValueSize;
@@ -79,7 +98,7 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
   for (size_t head = 0; head < input->headCount; head++) {
     const size_t column = head * headBytes;
     const uint8_t *headKeys = (const uint8_t *)input->keys + column;
-    const size_t keyPanel = PanelColumns * pairCount(headSize);
+    const size_t keyPanel = PanelColumns * pairCount(headSize) * PairWords;
     for (size_t p = 0; p < panelCount(keyCount); p++) {
       packKeys(least(PanelColumns, keyCount - p * PanelColumns), headSize,
                headKeys + p * PanelColumns * input->ldKeys, input->ldKeys, keys + p * keyPanel);
@@ -90,19 +109,35 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
       const size_t height = input->queryCount * (t + 1) / count - start;
       const uint8_t *queries =
           (const uint8_t *)input->queries + start * input->ldQueries + column;
+#ifdef WIDENS
+      float *widened = scores + TILE_ROWS * ldScores;
+      widenQueries(height, headSize, queries, input->ldQueries, widened);
+#endif
       for (size_t p = 0; p < panelCount(keyCount); p++) {
         const uint32_t *panel = keys + p * keyPanel;
+#ifdef WIDENS
+        multiplyPairs(height, headSize, widened, queryStride(headSize), panel,
+                      (uint32_t *)scores + p * PanelColumns, ldScores);
+#else
         tilesPairs[height](headBytes, queries, input->ldQueries, panel,
                            (Ahead){.from = (const uint8_t *)panel},
                            (uint32_t *)scores + p * PanelColumns, ldScores);
+#endif
       }
       float factors[TILE_ROWS];
       softmax(height, keyCount, scale, scores, ldScores, factors);
+#ifdef WIDENS
+      endPairs(height, keyCount, scores, ldScores);
+#endif
       for (size_t first = 0; first < headSize; first += PanelColumns) {
-        const uint32_t *panel = values + first * pairCount(keyCount);
+        const uint32_t *panel = values + first * pairCount(keyCount) * PairWords;
+#ifdef WIDENS
+        multiplyPairs(height, keyCount, scores, ldScores, panel, sums, PanelColumns);
+#else
         tilesPairs[height](keyCount * ValueSize, (const uint8_t *)scores,
                            ldScores * sizeof(float), panel, (Ahead){.from = (const uint8_t *)panel},
                            sums, PanelColumns);
+#endif
         const size_t columns = least(PanelColumns, headSize - first);
         for (size_t r = 0; r < height; r++) {
           Value *row = (Value *)((uint8_t *)y + (start + r) * ldy + column) + first;

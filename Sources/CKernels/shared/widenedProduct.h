@@ -1,0 +1,55 @@
+// The loops around widened.h's tiles, in the place of groupProduct.h's.
+
+static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel, size_t rows,
+                    const void *x, size_t ldx, const float *residual, size_t ldResidual, void *y,
+                    size_t ldy) {
+  const size_t groups = summedSize(layer->inputs) / WideGroup;
+  const size_t pieces = (groups + MostGroups - 1) / MostGroups;
+  const size_t panelBytes = panelSize(layer->inputs);
+  const size_t resultSize = layer->givesValues ? ValueSize : sizeof(float);
+  _Alignas(64) uint32_t wide[MostGroups * 2 * PanelColumns];
+  _Alignas(64) uint32_t sums[MostRows / WideRows][WideRows * PanelColumns];
+  for (size_t firstRow = 0; firstRow < rows; firstRow += MostRows) {
+    const size_t someRows = least(MostRows, rows - firstRow);
+    const size_t count = (someRows + WideRows - 1) / WideRows;
+    for (size_t p = firstPanel; p < endPanel; p++) {
+      const size_t first = p * PanelColumns;
+      const uint8_t *panel = (const uint8_t *)layer->weights + p * panelBytes;
+      for (size_t piece = 0; piece < pieces; piece++) {
+        const size_t begin = groups * piece / pieces, end = groups * (piece + 1) / pieces;
+        const uint8_t *packed = panel + begin * PackedGroup;
+        const bool isLast = piece + 1 == pieces, fetchesNext = !isLast || p + 1 < endPanel;
+        const uint8_t *next = isLast ? panel + panelBytes : panel + end * PackedGroup;
+        for (size_t t = 0; t < count; t++) {
+          const size_t start = someRows * t / count;
+          const size_t height = someRows * (t + 1) / count - start, row = firstRow + start;
+          const TileResult to = {
+              .layer = layer,
+              .x = (const uint8_t *)x + row * ldx,
+              .ldx = ldx,
+              .panel = panel,
+              .first = first,
+              .rows = height,
+              .columns = least(PanelColumns, layer->outputs - first),
+              .residual = residual ? residual + row * ldResidual + first : NULL,
+              .ldResidual = ldResidual,
+              .y = (uint8_t *)y + row * ldy + first * resultSize,
+              .ldy = ldy,
+          };
+          // As in product.h: the tiles of a piece fetch the next one, a part each.
+          const size_t step = fetchesNext ? PackedGroup / count : 0;
+          const size_t distance = (end - begin) * PackedGroup * t / count;
+          const uint8_t *ahead = fetchesNext ? next + distance : packed;
+          uint32_t *kept = sums[pieces > 1 ? t : 0];
+          if (isLast) {
+            for (size_t r = 0; r < height; r++) __builtin_prefetch(to.y + r * ldy, 1);
+          }
+          WideTile *const *tiles = t > 0 ? wideTiles : count > 1 ? packedTiles : loneTiles;
+          tiles[height](end - begin, to.x + begin * WideGroup, ldx, packed, wide, ahead, step,
+                        piece == 0, kept, PanelColumns);
+          if (isLast) finish(&to, kept);
+        }
+      }
+    }
+  }
+}
