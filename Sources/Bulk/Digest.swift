@@ -30,9 +30,10 @@ public final class Digest {
     guard isAdded else { throw Self.failed }
   }
 
-  /// A file's name and all its bytes.
-  public func add(fileAt path: String) throws(BulkError) {
-    try add(path)
+  /// A file's name in its folder and all its bytes.
+  public func add(fileAt name: String, in folder: String) throws(BulkError) {
+    try add(name)
+    let path = "\(folder)/\(name)"
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw BulkError("\(path) cannot be read: \(errorText())") }
     defer { close(descriptor) }

@@ -69,8 +69,8 @@ final class LogWriter: @unchecked Sendable {
       if bytes.isEmpty, untold == 0 { return }
       write(bytes)
       if untold > 0 {
-        write(
-          Array("bert-server: \(untold) log lines dropped: standard error was not read fast enough\n".utf8))
+        let line = "bert-server: \(untold) log lines dropped: standard error is read too slowly\n"
+        write(Array(line.utf8))
       }
     }
   }

@@ -107,7 +107,8 @@ import Testing
       #"model.type: "Words" is not supported\#(otherModels)"#),
     Change(
       "bert", #""type":"BertNormalizer""#, #""type":"Bert""#,
-      #"normalizer: a normalizer of type "Bert" is not supported; serve the model with transformers"#),
+      #"normalizer: a normalizer of type "Bert" is not supported; serve the model with transformers"#
+    ),
     Change(
       "bert", #""lowercase":true"#, #""lowercase":"yes""#,
       "normalizer.lowercase must be true or false, is a string"),
