@@ -49,9 +49,9 @@ public struct InputFile: Sendable {
       unsafe path != "-" && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     size = isFile ? Int(status.st_size) : nil
     modified = status.st_mtim
-    guard format != .text || !fields.areNamed else {
+    guard ![.text, .document].contains(format) || !fields.areNamed else {
       throw BulkError(
-        "\(name) is read as lines of text, which have no fields: add --input-format, or leave "
+        "\(name) is read as plain text, which has no fields: add --input-format, or leave "
           + "--field, --second-field and --id-field out")
     }
   }

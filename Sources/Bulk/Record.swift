@@ -38,6 +38,8 @@ public enum InputFormat: String, CaseIterable, Sendable {
   case csv
   /// The same with tabs for commas.
   case tsv
+  /// A text a file, named by the file's path.
+  case document
 
   /// What a file's name says, without `.gz` at its end; text for standard input. Nil: nothing.
   public init?(path: String) {
@@ -61,7 +63,7 @@ public enum InputFormat: String, CaseIterable, Sendable {
     switch self {
     case .csv: UInt8(ascii: ",")
     case .tsv: UInt8(ascii: "\t")
-    case .text, .jsonl, .json: nil
+    case .text, .jsonl, .json, .document: nil
     }
   }
 }
@@ -81,7 +83,7 @@ public struct Fields: Sendable {
     self.identifier = identifier
   }
 
-  /// Whether there is a field that lines of text do not have.
+  /// Whether there is a field that plain text does not have.
   var areNamed: Bool { text != nil || second != nil || identifier != nil }
 
   var textName: String { text ?? "text" }

@@ -67,6 +67,7 @@ public struct RecordReader {
     switch file.format {
     case .text:
       content = try line().map { Content(input: $0.bytes.flatMap(Self.text), line: $0.line) }
+    case .document: content = try document()
     case .jsonl: content = try jsonLine()
     case .json: content = try jsonItem()
     case .csv, .tsv: content = try table?.next()
@@ -87,6 +88,24 @@ public struct RecordReader {
     case .tooLong: return (.failure(Self.tooLong), lineNumber)
     case .bytes(let bytes): return (.success(bytes), lineNumber)
     }
+  }
+
+  /// The whole file, its line ends as LF.
+  private mutating func document() throws(BulkError) -> Content? {
+    guard lineNumber == 0 else { return nil }
+    lineNumber = 1
+    var text: [UInt8] = []
+    var isFirst = true
+    var isTooLong = false
+    while let line = try lines?.next() {
+      if case .bytes(let bytes) = line, !isTooLong {
+        text += (isFirst ? [] : [UInt8(ascii: "\n")]) + bytes
+      }
+      isFirst = false
+      isTooLong = isTooLong || line.isTooLong || text.count > Self.maxRecordBytes
+    }
+    return Content(
+      identifier: file.name, input: isTooLong ? .failure(Self.tooLong) : Self.text(text), line: 1)
   }
 
   static let tooLong = BadRecord("it is longer than \(maxRecordBytes >> 20) MiB")

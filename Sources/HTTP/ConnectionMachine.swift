@@ -109,7 +109,7 @@ struct ConnectionMachine {
     }
     if !output.isEmpty, isWritable { return .send }
     if isReadable, wantsInput { return .read }
-    if isStopping || hasIdledOut || isDraining && requestNumber > 0, isIdle {
+    if isStopping || hasIdledOut, isIdle {
       phase = .closed
       return .close(abruptly: false)
     }
@@ -375,7 +375,8 @@ struct ConnectionMachine {
   /// Gives the connection's place to another one.
   mutating func evict() { breakOff(abruptly: false) }
 
-  /// From now on every answer is the last of its connection; one between two requests is closed.
+  /// From now on every answer is the last of its connection. One between two requests stays: its client
+  /// may just be sending the next.
   mutating func drain() {
     isDraining = true
     pausedUntil = nil
@@ -383,7 +384,7 @@ struct ConnectionMachine {
     if isIdle { isReadable = true }
   }
 
-  /// Draining, and a connection that has sent nothing yet is closed too.
+  /// Draining, and a connection between two requests, or before the first, is closed.
   mutating func stop() {
     drain()
     isStopping = true

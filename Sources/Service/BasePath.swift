@@ -6,6 +6,13 @@ struct BasePath: Sendable {
   /// `/embeddings-api`; empty for none.
   let text: String
 
+  /// A route that such a prefix would hide; nil if there is none.
+  static func hiddenRoute(by prefix: String) -> String? {
+    Route.all.map(\.path).first { path in
+      path == prefix || path.utf8.starts(with: (prefix + "/").utf8)
+    }
+  }
+
   /// The request's target without the prefix.
   func taken(from target: String) -> String {
     guard !text.isEmpty, target.utf8.starts(with: text.utf8) else { return target }

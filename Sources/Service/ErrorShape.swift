@@ -17,7 +17,7 @@ enum ErrorShape: Sendable, CaseIterable {
   init(path: String) {
     switch path {
     case _ where path.hasPrefix("/v2"), _ where path.contains(":predict"): self = .plain
-    case _ where ["/v1", "/openai/v1", "/embeddings", "/models"].contains(where: path.hasPrefix):
+    case _ where ["/v1", "/openai", "/embeddings", "/models"].contains(where: path.hasPrefix):
       self = .openAI
     default: self = .native
     }

@@ -236,7 +236,15 @@ extension RequestRecord {
   private static let shownBytes = 64
 
   /// Names of members that are passed over, fit for a header field and the log.
-  public var ignoredNames: [String] { ignored.prefix(Self.shownMembers).map(Self.plain) }
+  /// The first in the order of their bytes; there may be a million.
+  public var ignoredNames: [String] {
+    var first: [RawText] = []
+    for name in ignored where first.count < Self.shownMembers || name < first[first.count - 1] {
+      first.insert(name, at: first.firstIndex { name < $0 } ?? first.count)
+      if first.count > Self.shownMembers { first.removeLast() }
+    }
+    return first.map(Self.plain)
+  }
 
   fileprivate var ignoredField: String? {
     if ignored.isEmpty { return nil }

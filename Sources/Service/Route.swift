@@ -42,12 +42,21 @@ struct Route: Sendable {
       "reranking needs a model's classification head, and this server gives encoders' outputs",
     "predict": "classification needs a model's head, and this server gives encoders' outputs",
     "embed_sparse": "sparse vectors need a masked-LM head, and this server gives encoders' outputs",
+    "classify":
+      "it needs a classification head, and this server gives encoders' outputs; see :predict",
+    "regress": "it needs a regression head, and this server gives encoders' outputs; see :predict",
     "completions": "this server embeds texts and does not write them; ask /v1/embeddings",
   ]
 
   /// Why there is no such route, if it is known.
   static func refusal(of path: String) -> String? {
-    refused[RawText(path).split(UInt8(ascii: "/")).last ?? ""].map { "there is no \(path): \($0)" }
+    refused[verb(of: path)].map { "there is no \(path): \($0)" }
+  }
+
+  /// The last part of a path, or what stands behind its colon.
+  private static func verb(of path: String) -> RawText {
+    let last = RawText(path).split(UInt8(ascii: "/")).last ?? ""
+    return last.split(UInt8(ascii: ":")).last ?? last
   }
 
   /// Names of the path's places.
@@ -78,7 +87,11 @@ struct Route: Sendable {
   static func find(_ head: HTTPRequest) throws(ServiceError) -> Match {
     let path = Self.path(head)
     if path == "*", head.method == .options { return Match(route: options) }
-    guard let (routes, parameters) = routes(at: path) else { throw .unknownRoute(path: path) }
+    // Else they would be names of models.
+    let isRefused = ["classify", "regress"].contains(verb(of: path))
+    guard !isRefused, let (routes, parameters) = routes(at: path) else {
+      throw .unknownRoute(path: path)
+    }
     let method = head.method == .head ? .get : head.method
     if let route = routes.first(where: { $0.method == method }) {
       return Match(route: route, parameters: parameters)

@@ -63,6 +63,11 @@ public final class Service: RequestHandler {
     self.log = log
   }
 
+  /// A route that `basePath` would hide; nil if there is none.
+  public static func hiddenRoute(by basePath: String) -> String? {
+    basePath.isEmpty ? nil : BasePath.hiddenRoute(by: basePath)
+  }
+
   /// The models are loaded and warm: from now on texts are encoded.
   ///
   /// - Parameter models: at least one; the first answers where no name is given.

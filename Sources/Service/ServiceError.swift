@@ -93,8 +93,9 @@ public enum ServiceError: Error, Equatable, Sendable {
     case .draining: "the server is stopping; send the request to another one"
     case .stalled: "requests wait and none has been answered for 30 s; see the log, or restart it"
     case .deadlinePassed:
-      "the request's deadline passed before its answer was ready and its work was dropped; "
-        + "give a longer timeout_ms or send fewer texts"
+      "the request's deadline passed before its answer was ready and its work was dropped; send fewer "
+        + "texts, or allow more time (timeout_ms on /encode, timeout on KServe's routes, the server's "
+        + "request_timeout_seconds elsewhere)"
     }
   }
 

@@ -60,8 +60,8 @@ extension Settings {
     .text(
       "api_key_file", \.apiKeyFile, empty: "no authentication",
       """
-      File of API keys, one per line, # starts a comment; required on all routes but / and /health, \
-      else 401. Reloaded when it changes
+      File of API keys, one per line, # starts a comment; at least 8 bytes each; required on all \
+      routes but GET / and health checks, else 401. Reloaded when it changes
       """),
     .choice(
       "metrics_access", \.metricsAccess,
@@ -141,7 +141,7 @@ extension Settings {
     .seconds(
       "drain_seconds", \.drainTime, 0...86_400,
       """
-      How long to accept new connections after SIGTERM, before finishing the requests in flight. Set it \
+      How long to serve new requests after SIGTERM, before finishing those in flight. Set it \
       longer than the load balancer takes to notice
       """),
     .choice("log_level", \.logLevel, "Minimum log level"),

@@ -36,8 +36,8 @@ struct EncodeCommand: ParsableCommand {
 
   @Option(
     help: """
-      Input format: text (one text per line), jsonl, json (an array), csv, tsv. Default: by file \
-      extension, and text for standard input.
+      Input format: text (one text per line), jsonl, json (an array), csv, tsv, or document (one text \
+      per file, whose path is its id). Default: by file extension, and text for standard input.
       """,
     transform: chosen)
   var inputFormat: InputFormat?

@@ -48,6 +48,11 @@ struct ServeCommand: ParsableCommand {
       throw ExitCode(1)
     }
     platform_return_freed_memory()
+    if let route = Service.hiddenRoute(by: settings.basePath) {
+      printError(
+        "base_path \(settings.basePath) would hide the route \(route): choose another prefix")
+      throw ExitCode(1)
+    }
 
     // Before the models are read: a change from here on is noticed.
     let modelFiles = ModelFileWatch(ModelNames.distinct(settings.models).map(\.path))

@@ -255,3 +255,51 @@ def test_similarity_is_a_cosine(server):
         body = {"inputs": {"source_sentence": source, "sentences": [source, *texts]}}
         found = ask(server, body, path="/similarity").json()
         assert found[0] == 1 and max(found) <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("modality", "image"), ("modality", ["text", "image"]), ("embed_dtype", "float16"), ("endianness", "big"),
+     ("output_dtype", "int8"), ("embedding_type", "base64"), ("embed_dtype", 16)],
+)  # fmt: skip
+def test_members_that_would_change_what_is_read_or_its_bytes(server, name, value):
+    """They are refused, where this route has one way; the value that it has is accepted."""
+    error = ask(server, {"input": "a", name: value}, status=400).json()["error"]
+    assert error["param"] == name and "must be" in error["message"]
+
+
+def test_other_words_for_the_same(server):
+    answer = ask(server, {"input": "a fish", "output_dimension": 8, "embed_dtype": "float32", "endianness": "little"})
+    assert "x-ignored-members" not in answer.headers
+    same = ask(server, {"input": "a fish", "dimensions": 8})
+    assert np.array_equal(bits(vectors(answer)), bits(vectors(same))) and vectors(same).shape == (1, 8)
+    plain = [vectors(ask(server, {"input": "a fish", name: False})) for name in ("normalize", "normalized")]
+    assert np.array_equal(*plain) and np.linalg.norm(plain[0]) > 1.1
+
+
+def test_a_million_unknown_members(server):
+    """The first eight are named, and the number of the others; they are not all sorted for that."""
+    body = b'{"input":"a",' + b",".join(b'"%d":1' % number for number in range(200_000)) + b"}"
+    named = ask(server, body).headers["x-ignored-members"]
+    assert named == "0, 1, 10, 100, 1000, 10000, 100000, 100001, and 199992 more"
+
+
+def test_empty_members_are_absent_ones(server):
+    empty = {name: "" for name in ("encoding_format", "truncate", "prompt_name", "input_type", "model")}
+    assert np.array_equal(bits(vectors(ask(server, {"input": "a", **empty}))), bits(vectors(ask(server, {"input": "a"}))))
+
+
+def test_models_in_the_body_of_embed(tmp_path, log):
+    """Honoured as in the query; where one model is served any name is, as in text-embeddings-inference."""
+    other = tmp_path / "other"
+    shutil.copytree(MODEL, other)
+    (other / "modules.json").unlink()
+    with Server("--model", f"other={other}", model=f"{NAME}={MODEL}", log=log) as server:
+        for path in ("/embed", "/embed_all"):
+            query = server.post({"inputs": "a"}, path=path, model="other")
+            assert ask(server, {"inputs": "a", "model": "other"}, path).content == query.content
+        assert ask(server, {"inputs": "a", "model": NAME}, "/embed").content != query.content
+        assert "no/such" in ask(server, {"inputs": "a", "model": "no/such"}, "/embed", status=404).text
+    with Server(log=log) as server:
+        answer = ask(server, {"inputs": "a", "model": "no/such"}, "/embed")
+        assert answer.headers["x-ignored-members"] == "model"

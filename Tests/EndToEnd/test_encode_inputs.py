@@ -274,3 +274,33 @@ def test_an_output_folder_in_the_input(tmp_path):
     (tmp_path / "a.txt").write_text("a\n")
     done = run("encode", tmp_path, "-o", tmp_path / "out", "--model", MODEL)
     assert done.returncode != 0 and "in the input folder" in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_documents(server, tmp_path):
+    """A text a file, whatever its name says: its path is its id."""
+    texts = {"a.txt": "one line\ntwo lines", "b/c.md": "", "b/d.csv": 'a,"b\n', "e.gz": "Grüße, 世界\n\n!"}
+    folder = tmp_path / "notes"
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    (folder / "f.log").write_bytes(b"long " * (2 << 20))
+    said = encode(tmp_path / "out", folder, "--input-format", "document", "--on-error", "skip", "--max-tokens", 64)
+    assert f"{folder}/f.log:1: left out: it is longer than 8 MiB" in said
+    summary = json.loads((tmp_path / "out" / "part-00000.records.json").read_text())
+    assert summary["records"] == [f"{folder}/{name}" for name in texts] and summary["skipped"] == 1
+    expected = server.tensors(list(texts.values()), max_tokens=64)["default"]
+    assert np.array_equal(bits(vectors(tmp_path / "out")), bits(expected))
+
+
+def test_documents_in_chunks(tmp_path):
+    (tmp_path / "notes").mkdir()
+    text = "\r\n".join(f"line {number} of a long note" for number in range(200))
+    (tmp_path / "notes" / "long.txt").write_bytes(text.encode() + b"\r\n")
+    options = ["--input-format", "document", "--max-tokens", 64, "--chunk-overlap", 16]
+    encode(tmp_path / "out", tmp_path / "notes", *options, "--output-key", "sentence_embedding")
+    summary = json.loads((tmp_path / "out" / "part-00000.records.json").read_text())
+    assert len(vectors(tmp_path / "out")) == len(summary["bytes"]) == len(summary["records"]) > 20
+    read = text.replace("\r\n", "\n").encode()
+    start, end = summary["bytes"][1]
+    assert read[start:end].decode().split() and summary["bytes"][-1][1] == len(read)

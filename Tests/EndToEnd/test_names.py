@@ -200,6 +200,18 @@ def test_prefixes_that_cannot_be():
         assert ended.returncode == 2 and "--base-path" in ended.stderr
 
 
+@pytest.mark.parametrize("prefix", ["/v1", "/health", "/openai", "/embed"])
+def test_prefixes_that_would_hide_a_route(prefix):
+    ended = run("serve", "--port", 0, "--base-path", prefix)
+    assert ended.returncode == 1 and f"would hide the route {prefix}" in ended.stderr
+
+
+@pytest.mark.parametrize("verb", ["classify", "regress"])
+def test_heads_of_tensorflow_serving(server, verb):
+    answer = server.post({"examples": []}, path=f"/v1/models/{MODEL.name}:{verb}")
+    assert answer.status_code == 404 and "head" in answer.text
+
+
 def test_pooling(tmp_path, log):
     """As `encode` has it, with the modules that follow, or alone where the folder has none."""
     (tmp_path / "texts.txt").write_text("a fish\nanother fish on a bike\n")

@@ -208,7 +208,9 @@ import Testing
       busy.send(Self.slow)
       _ = eventually { test.handler.waiting.withLock { !$0.isEmpty } }
       test.server.beginDrain()
-      let idleRest = idle.rest()
+      idle.send(Self.get)
+      let last = idle.response()
+      let idleRest = last?["connection"] == "close" ? idle.rest() : nil
       let fresh = test.connect()
       fresh.send(Self.get)
       let freshResponse = fresh.response()

@@ -145,7 +145,7 @@ function drawNearest(rows, texts, shown) {
     const item = node("li", ""), button = node("button", shorten(nameOf(texts[index]), 60), "quiet");
     button.type = "button";
     button.dataset.text = index;
-    item.append(button, node("span", value.toFixed(4)));
+    item.append(button, node("span", formatted(value, 4)));
     return item;
   }));
 }

@@ -23,12 +23,19 @@ struct EmbeddingsBody {
   var ignored: [RawText]
 
   private static let honored: [RawText] = [
-    "input", "model", "encoding_format", "dimensions", "normalize", "truncate",
-    "truncate_prompt_tokens", "prompt_name", "input_type",
+    "input", "model", "encoding_format", "dimensions", "output_dimension", "normalize",
+    "normalized",
+    "truncate", "truncate_prompt_tokens", "prompt_name", "input_type",
+  ]
+  /// Members of other servers that would change the answer's bytes or what is read, and the values of
+  /// theirs that are served.
+  private static let fixed: [(name: RawText, values: [RawText])] = [
+    ("modality", ["text"]), ("embed_dtype", ["float32"]), ("endianness", ["native", "little"]),
+    ("output_dtype", ["float"]), ("embedding_type", ["float"]),
   ]
   /// They have no effect on any server's vectors, so they are not worth a word.
   private static let harmless: [RawText] = [
-    "user", "drop_params", "metadata", "modality", "priority", "request_id",
+    "user", "drop_params", "metadata", "priority", "request_id",
   ]
 
   init(_ bytes: [UInt8], limits: BodyLimits) throws(ServiceError) {
@@ -36,25 +43,45 @@ struct EmbeddingsBody {
     // As the clients' own tokenizers do with texts that were cut within a pair.
     json.replacesLoneSurrogates = true
     let body = try BodyObject(bytes, limits: json)
-    ignored = body.members.keys.sorted().filter {
-      !Self.honored.contains($0) && !Self.harmless.contains($0) && body[$0] != nil
-    }
+    let known = Self.honored + Self.harmless + Self.fixed.map(\.name)
+    ignored = body.members.keys.filter { !known.contains($0) && body[$0] != nil }
+    try Self.checkFixed(body)
     texts = try Self.texts(try body.required("input"), body, limits)
     model = try body.string("model")
     switch try body.string("encoding_format") {
-    case nil, "float": coding = .json
+    case nil, "", "float": coding = .json
     case "base64": coding = .base64(.float32)
     case let other?:
       throw body.error(
         "encoding_format", "'encoding_format' is float or base64; it was '\(other)'")
     }
     // Infinity's client sends 0 for all of them.
-    dimensions = try body.integer("dimensions", in: 0...(1 << 20)).flatMap { $0 == 0 ? nil : $0 }
-    normalizes = try body.boolean("normalize", default: true)
+    var size = try body.integer("dimensions", in: 0...(1 << 20))
+    if size == nil { size = try body.integer("output_dimension", in: 0...(1 << 20)) }
+    dimensions = size == 0 ? nil : size
+    normalizes = try body.boolean("normalize", default: body.boolean("normalized", default: true))
     truncation = try Self.truncation(body)
     maxTokens = try Self.maxTokens(body)
-    promptName = try body.string("prompt_name")
+    promptName = try body.string("prompt_name").flatMap { $0.isEmpty ? nil : $0 }
     inputType = try body.string("input_type")?.asciiLowercased
+  }
+
+  private static func checkFixed(_ body: BodyObject) throws(ServiceError) {
+    for (name, values) in fixed {
+      let given: [JSONValue] =
+        switch body[name] {
+        case nil: []
+        case .array(let items)?: items
+        case let value?: [value]
+        }
+      for value in given {
+        if case .string(let text) = value, values.contains(RawText(text)) { continue }
+        throw body.error(
+          name,
+          "'\(name)' must be \(values.map(\.description).joined(separator: " or ")) here: take it out, "
+            + "or ask /encode, which has other formats and types of numbers")
+      }
+    }
   }
 
   /// vLLM's: -1 is the model's own limit.
@@ -75,7 +102,7 @@ struct EmbeddingsBody {
     case .boolean(false): return .error
     case .string(let text):
       switch RawText(text).asciiLowercased {
-      case "end", "right": return .right
+      case "", "end", "right": return .right
       case "start", "left": return .left
       case "none", "error": return .error
       default: break
@@ -101,9 +128,9 @@ struct EmbeddingsBody {
       }
       return [text]
     }
-    try limits.check(texts: items.count)
+    // Their number is no number of texts.
+    if items.first?.isTokenIDs != true { try limits.check(texts: items.count) }
     var texts: [String] = []
-    texts.reserveCapacity(items.count)
     for (index, item) in items.enumerated() {
       switch item {
       case .string(let text): texts.append(text)

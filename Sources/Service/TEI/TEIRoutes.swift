@@ -116,9 +116,27 @@ extension Service {
   ) {
     work(exchange) { [self] bytes throws(ServiceError) in
       let given = try parameters(exchange)
-      let model = try model(named: given.single("model"))
-      try body(BodyObject(bytes, limits: bodyLimits.json, mismatchIsUnprocessable: true), model)
+      let object = try BodyObject(bytes, limits: bodyLimits.json, mismatchIsUnprocessable: true)
+      if let name = try given.single("model") {
+        try body(object, model(named: name))
+      } else {
+        try body(object, model(of: object, exchange))
+      }
     }
+  }
+
+  /// The model that a body names. text-embeddings-inference serves one and passes over the member; so
+  /// does this one where there is no choice.
+  private func model(
+    of body: BodyObject, _ exchange: Exchange
+  ) throws(ServiceError) -> ServedModel {
+    let models = try models()
+    guard case .string(let name)? = body["model"] else { return models[0] }
+    if models.count == 1, models.named(RawText(name)) == nil {
+      exchange.note { $0.ignored.append("model") }
+      return models[0]
+    }
+    return try model(named: RawText(name))
   }
 
   // MARK: - Tokens
