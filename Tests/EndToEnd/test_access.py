@@ -33,10 +33,10 @@ def test_changed_keys(tmp_path):
         wait_for(lambda: status(server, OTHER) == 200)
         assert (status(server, KEY), status(server, FIXED)) == (401, 200)
         put("short\n")
-        wait_for(lambda: "not used" in log_path.read_text())
+        wait_for(lambda: "reload failed" in log_path.read_text())
         assert status(server, OTHER) == 200
         path.unlink()
-        wait_for(lambda: log_path.read_text().count("not used") == 2)
+        wait_for(lambda: log_path.read_text().count("reload failed") == 2)
         assert status(server, OTHER) == 200
         assert server.get("/health").status_code == 200
     logged = log_path.read_text()

@@ -122,7 +122,7 @@ def test_what_cannot_be_read_is_named(name, tmp_path):
 
 def test_json_lines_on_standard_input_are_not_taken_for_text(tmp_path):
     said = encode(tmp_path / "out", "--field", "body", texts=json_lines(ROWS), status=1)
-    assert "standard input is read as lines of text" in said
+    assert "standard input is read as plain text" in said
     encode(tmp_path / "out", "--field", "body", "--input-format", "jsonl", texts=json_lines(ROWS))
     assert len(vectors(tmp_path / "out")) == len(ROWS)
 
