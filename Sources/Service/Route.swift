@@ -87,11 +87,10 @@ struct Route: Sendable {
   static func find(_ head: HTTPRequest) throws(ServiceError) -> Match {
     let path = Self.path(head)
     if path == "*", head.method == .options { return Match(route: options) }
-    // Else they would be names of models.
-    let isRefused = ["classify", "regress"].contains(verb(of: path))
-    guard !isRefused, let (routes, parameters) = routes(at: path) else {
-      throw .unknownRoute(path: path)
-    }
+    guard let (routes, parameters) = routes(at: path),
+      // Else M:classify would be the name of a model.
+      parameters.isEmpty || !["classify", "regress"].contains(verb(of: path))
+    else { throw .unknownRoute(path: path) }
     let method = head.method == .head ? .get : head.method
     if let route = routes.first(where: { $0.method == method }) {
       return Match(route: route, parameters: parameters)
