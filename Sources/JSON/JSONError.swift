@@ -36,7 +36,7 @@ public enum JSONError: Error, Equatable, Sendable {
 
   public var message: String {
     switch self {
-    case .unexpectedEnd(0): "there is no JSON text: it is empty"
+    case .unexpectedEnd(0): "the JSON text ends too early, after 0 bytes: it is empty"
     case .unexpectedEnd(let offset):
       "the JSON text ends too early, after \(offset) bytes"
     case .unexpectedByte(let byte, let offset, let expected):
