@@ -40,7 +40,8 @@ model: system ## fetches the default model into models/ unless it is there
 	@python3 config/default-model/fetch.py $(MODEL)
 
 format: system ## formats the Swift in place
-	swift format --in-place --parallel --recursive $(SOURCES)
+	@# Links are left alone: it would put a copy in their place.
+	swift format --in-place --parallel $$(find $(SOURCES) -name '*.swift' -type f)
 
 lint: system ## says what `make format` would change, and breaches of style
 	swift format lint --strict --parallel --recursive $(SOURCES)

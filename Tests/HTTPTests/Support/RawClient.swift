@@ -35,7 +35,7 @@ final class RawClient {
     self.server = server
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     if let receiveBuffer { set(SO_RCVBUF, receiveBuffer) }
-    set(SO_RCVTIMEO, timeval(tv_sec: 10, tv_usec: 0))
+    set(SO_RCVTIMEO, timeval(tv_sec: 30, tv_usec: 0))
     set(SO_SNDTIMEO, timeval(tv_sec: 10, tv_usec: 0))
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
