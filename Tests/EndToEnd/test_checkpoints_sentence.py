@@ -158,7 +158,8 @@ def test_default_prompt(tmp_path, log):
         prompted = encode("plain", "a fish: of gold")
         assert encode("prompted", "of gold") == prompted
         assert encode("prompted", "of gold", "pooled_output") == encode("plain", "of gold", "pooled_output")
-        answer = server.post({"input": "of gold", "model": "prompted", "normalize": False}, path="/v1/embeddings").json()
+        body = {"input": "of gold", "model": "prompted", "normalize": False}
+        answer = server.post(body, path="/v1/embeddings").json()
         assert answer["data"][0]["embedding"] == prompted
         for name, text in ((None, "a fish: of gold"), ("query", "a fish: of gold"), ("none", "of gold")):
             body = {"inputs": "of gold", "normalize": False, **({"prompt_name": name} if name else {})}
