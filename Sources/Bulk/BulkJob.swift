@@ -5,12 +5,18 @@ public import WordPiece
 public protocol RecordEncoder {
   /// Records that it takes at once, so that memory is bounded and the work can be spread.
   var windowSize: Int { get }
+  /// Bytes of their texts, where these have more than one row each.
+  var windowBytes: Int { get }
 
   /// - Returns: one result an input: its rows, several where it is cut into chunks.
   /// - Throws: `BulkError`, for what is no record's fault.
   func encode(
     _ inputs: [TokenizerInput]
   ) throws(BulkError) -> [Result<[EncodedRecord], BadRecord>]
+}
+
+extension RecordEncoder {
+  public var windowBytes: Int { RecordReader.maxRecordBytes }
 }
 
 /// Records in, parts out.
@@ -155,7 +161,7 @@ public struct BulkJob {
     _ shouldStop: () -> Bool, _ report: (Progress) -> Void, _ reportSkipped: (String) -> Void
   ) throws(BulkError) -> Int? {
     var count = 0
-    var window = try Self.window(&reader, min(encoder.windowSize, layout.partSize))
+    var window = try Self.window(&reader, encoder, min(encoder.windowSize, layout.partSize))
     // Where the input ends with a part there is no empty one after it.
     if window.isEmpty, number > 0 { return 0 }
     let digest = try Digest()
@@ -171,7 +177,8 @@ public struct BulkJob {
         count += window.count
         progress.inputBytes = reader.consumedBytes
         report(progress)
-        window = try Self.window(&reader, min(encoder.windowSize, layout.partSize - count))
+        window = try Self.window(
+          &reader, encoder, min(encoder.windowSize, layout.partSize - count))
       }
       // Before there is a part nothing is claimed: a start that fails leaves the folder to others.
       try folder.claim()
@@ -224,13 +231,12 @@ public struct BulkJob {
   }
 
   private static func window(
-    _ reader: inout RecordReader, _ count: Int
+    _ reader: inout RecordReader, _ encoder: some RecordEncoder, _ count: Int
   ) throws(BulkError) -> [Record] {
     var records: [Record] = []
     var bytes = 0
     // Texts may be long: what is held is bounded in bytes too.
-    while records.count < count, bytes < RecordReader.maxRecordBytes, let record = try reader.next()
-    {
+    while records.count < count, bytes < encoder.windowBytes, let record = try reader.next() {
       if case .success(let input) = record.input { bytes += input.byteCount }
       records.append(record)
     }

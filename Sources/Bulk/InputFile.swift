@@ -36,9 +36,9 @@ public struct InputFile: Sendable {
     (self.path, self.format, size, modified) = (path, format, nil, timespec())
   }
 
-  private init(_ path: String, format: InputFormat?, _ fields: Fields) throws(BulkError) {
+  private init(_ path: String, format given: InputFormat?, _ fields: Fields) throws(BulkError) {
     let formats = InputFormat.allCases.map(\.rawValue).joined(separator: ", ")
-    guard let format = format ?? InputFormat(path: path) else {
+    guard let format = given ?? InputFormat(path: path) else {
       throw BulkError(
         "the name of \(path) does not say how it is written: add --input-format (\(formats))")
     }
@@ -51,8 +51,9 @@ public struct InputFile: Sendable {
     modified = status.st_mtim
     guard ![.text, .document].contains(format) || !fields.areNamed else {
       throw BulkError(
-        "\(name) is read as plain text, which has no fields: add --input-format, or leave "
-          + "--field, --second-field and --id-field out")
+        "\(name) is read as plain text, which has no fields: "
+          + (given == nil ? "add --input-format, or leave" : "leave")
+          + " --field, --second-field and --id-field out")
     }
   }
 
@@ -70,8 +71,8 @@ public struct InputFile: Sendable {
     return paths
   }
 
-  /// Called after the last record was read: rows of two versions of a file would not fit each other.
-  public func checkUnchanged() throws(BulkError) {
+  /// Rows of two versions of a file would not fit each other.
+  func checkUnchanged() throws(BulkError) {
     guard let size else { return }
     var status = stat()
     guard unsafe stat(path, &status) == 0, status.st_size == size,

@@ -38,8 +38,14 @@ public struct RecordReader {
       }
       if let record = try nextOfFile() { return record }
       bytesOfEarlierFiles += lines?.consumedBytes ?? 0
+      try checkUnchanged()
       lines = nil
     }
+  }
+
+  /// Called at each file's end, and where reading stops within one.
+  public func checkUnchanged() throws(BulkError) {
+    if lines != nil { try file.checkUnchanged() }
   }
 
   private mutating func open(_ file: InputFile) throws(BulkError) {
@@ -99,7 +105,8 @@ public struct RecordReader {
     var isTooLong = false
     while let line = try lines?.next() {
       if case .bytes(let bytes) = line, !isTooLong {
-        text += (isFirst ? [] : [UInt8(ascii: "\n")]) + bytes
+        if !isFirst { text.append(UInt8(ascii: "\n")) }
+        text += bytes
       }
       isFirst = false
       isTooLong = isTooLong || line.isTooLong || text.count > Self.maxRecordBytes

@@ -18,7 +18,7 @@ struct TableReader {
     self.lines = lines
     self.name = name
     self.separator = separator
-    guard case .success(let columns)? = try cells() else {
+    guard case .success(let columns)? = try cells(), !columns.isEmpty else {
       throw BulkError("\(name):1: there is no line of column names")
     }
     func column(_ field: String) throws(BulkError) -> Int {

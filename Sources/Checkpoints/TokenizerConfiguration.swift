@@ -93,7 +93,10 @@ extension TokenizerConfiguration {
     }
     if let file {
       try file.check(.tokenizer)
-      omitsTypes = family == .other && file["model_input_names"] == .null
+      omitsTypes = family == .other
+      if case .array(let names) = file["model_input_names"] {
+        omitsTypes = omitsTypes && !names.contains(.string("token_type_ids"))
+      }
       lowercases = try file.boolean("do_lower_case")
       stripsAccents = try file.boolean("strip_accents")
       splitsChineseCharacters = try file.boolean("tokenize_chinese_chars")

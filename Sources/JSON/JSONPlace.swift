@@ -15,6 +15,8 @@ public struct JSONPlace: Equatable, Sendable {
     let end = min(offset, bytes.count)
     var index = 0
     var text = 0..<0
+    // Of the members on the way, where their names are: only the last of each level is decoded.
+    var names: [Range<Int>] = []
     while index < end {
       switch bytes[index] {
       case UInt8(ascii: "\""):
@@ -23,11 +25,15 @@ public struct JSONPlace: Equatable, Sendable {
         index = close
       case UInt8(ascii: ":"):
         if case .member = steps.last {
-          steps[steps.count - 1] = .member(RawText(String(decoding: bytes[text], as: UTF8.self)))
+          steps[steps.count - 1] = .member("")
+          names[names.count - 1] = text
         }
-      case UInt8(ascii: "["): steps.append(.item(0))
-      case UInt8(ascii: "{"): steps.append(.member(nil))
-      case UInt8(ascii: "]"), UInt8(ascii: "}"): _ = steps.popLast()
+      case UInt8(ascii: "["), UInt8(ascii: "{"):
+        steps.append(bytes[index] == UInt8(ascii: "[") ? .item(0) : .member(nil))
+        names.append(0..<0)
+      case UInt8(ascii: "]"), UInt8(ascii: "}"):
+        _ = steps.popLast()
+        _ = names.popLast()
       case UInt8(ascii: ","):
         switch steps.last {
         case .item(let item)?: steps[steps.count - 1] = .item(item + 1)
@@ -39,6 +45,10 @@ public struct JSONPlace: Equatable, Sendable {
       index += 1
     }
     if case .member(nil) = steps.last { steps.removeLast() }
+    for (level, step) in steps.enumerated() {
+      guard case .member = step else { continue }
+      steps[level] = .member(RawText(String(decoding: bytes[names[level]], as: UTF8.self)))
+    }
   }
 
   /// The closing quote's offset, or the text's end.

@@ -1,4 +1,5 @@
 import BERT
+import Checkpoints
 public import OutputMap
 public import WordPiece
 
@@ -56,8 +57,9 @@ extension Model {
       return .failure(InputError("it is a pair, and chunks are of single texts"))
     }
     do throws(TokenizerError) {
+      let most = Self.maxChunks * min(maxTokens, encoder.configuration.positionCount)
       let whole = try tokenizer.tokenize(
-        .single(prompt + text), maxTokens: .max, withSources: true)
+        .single(prompt + text), maxTokens: most, truncation: .error, withSources: true)
       let (ids, sources) = (whole.sequence.ids, whole.sources)
       // The special tokens around the text are those without a source.
       let first = sources.firstIndex { $0 != nil } ?? sources.count
@@ -70,17 +72,20 @@ extension Model {
             ?? false
         } ?? end
       let room = maxTokens - (ids.count - end) - start
-      guard overlap <= room / 2 else {
+      guard room > 0 else {
+        return .failure(
+          InputError(
+            "chunks of \(maxTokens) tokens have no room for text beside the special tokens and the "
+              + "prompt: make them larger"))
+      }
+      guard 0...(room / 2) ~= overlap else {
         return .failure(
           InputError(
             "chunks of \(maxTokens) tokens have room for \(room) of the text, which may overlap by "
               + "half of that at most, not by \(overlap)"))
       }
       let step = room - overlap
-      guard (end - start) / max(1, step) < Self.maxChunks else {
-        return .failure(
-          InputError("it has more than \(Self.maxChunks) chunks: split it, or make them larger"))
-      }
+      guard (end - start) / step < Self.maxChunks else { return .failure(Self.tooManyChunks) }
       var chunks: [Chunk] = []
       var place = start
       while true {
@@ -88,12 +93,12 @@ extension Model {
         func part<T>(_ values: [T]) -> [T] {
           Array(values[..<start] + values[range] + values[end...])
         }
-        let bytes =
-          range.isEmpty
-          ? 0..<text.utf8.count
-          : max(
-            0, (sources[range.lowerBound]?.bytes.lowerBound ?? 0) - promptBytes)..<((sources[
-              range.upperBound - 1]?.bytes.upperBound ?? 0) - promptBytes)
+        var bytes = 0..<text.utf8.count
+        if let from = sources[range].first??.bytes, let to = sources[range].last??.bytes {
+          // A token may begin in the prompt.
+          let lower = max(0, from.lowerBound - promptBytes)
+          bytes = lower..<max(lower, to.upperBound - promptBytes)
+        }
         chunks.append(
           Chunk(
             tokens: Tokenization(
@@ -103,7 +108,11 @@ extension Model {
         place += step
       }
     } catch {
+      if case .tooLong = error { return .failure(Self.tooManyChunks) }
       return .failure(InputError(error.description))
     }
   }
+
+  private static let tooManyChunks = InputError(
+    "it has more than \(maxChunks) chunks: split it, or make them larger")
 }

@@ -32,7 +32,7 @@ public struct APIKeys: Sendable {
     return sum
   }
 
-  /// Whether an Authorization field brings one of the keys. The time does not tell how much of a
+  /// Throws unless an Authorization field brings one of the keys. The time does not tell how much of a
   /// wrong one is right.
   func check(_ field: String?) throws(ServiceError) {
     guard let field else { throw .unauthorized(.missing) }

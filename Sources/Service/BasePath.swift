@@ -8,8 +8,11 @@ struct BasePath: Sendable {
 
   /// A route that such a prefix would hide; nil if there is none.
   static func hiddenRoute(by prefix: String) -> String? {
-    Route.all.map(\.path).first { path in
-      path == prefix || path.utf8.starts(with: (prefix + "/").utf8)
+    let parts = prefix.split(separator: "/")
+    return Route.all.map(\.path).first { path in
+      let fixed = path.split(separator: "/")
+      return fixed.count >= parts.count
+        && zip(fixed, parts).allSatisfy { $0 == $1 || $0.contains("{") }
     }
   }
 

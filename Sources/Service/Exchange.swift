@@ -19,8 +19,7 @@ public struct RequestRecord: Sendable {
   public var texts = 0
   public var tokens = 0
   public var truncated = 0
-  /// Names of the body's members that are passed over.
-  var ignored: [RawText] = []
+  var ignored = IgnoredMembers()
   public var stages = Stages()
 
   /// Where the time of a request went; zero for a stage that it did not pass.
@@ -156,7 +155,7 @@ final class Exchange: Sendable {
     let record = finish(status: response.status.code)
     response.fields[.requestID] = id
     response.fields[.traceParent] = record.trace?.field
-    response.fields[.ignoredMembers] = record.ignoredField
+    response.fields[.ignoredMembers] = record.ignored.field
     if record.truncated > 0 { response.fields[.truncatedTexts] = String(record.truncated) }
     if record.texts > 0 {
       response.fields[.serverTiming] = record.stages.serverTiming
@@ -231,28 +230,33 @@ final class TextReading: Sendable {
   }
 }
 
-extension RequestRecord {
-  private static let shownMembers = 8
+/// Members of a request's body that had no effect: how many, and the first of their names.
+struct IgnoredMembers: Sendable {
+  private static let mostNames = 8
   private static let shownBytes = 64
 
-  /// Names of members that are passed over, fit for a header field and the log.
-  /// The first in the order of their bytes; there may be a million.
-  public var ignoredNames: [String] {
-    var first: [RawText] = []
-    for name in ignored where first.count < Self.shownMembers || name < first[first.count - 1] {
-      first.insert(name, at: first.firstIndex { name < $0 } ?? first.count)
-      if first.count > Self.shownMembers { first.removeLast() }
+  private(set) var count = 0
+  /// In the order of their bytes.
+  private(set) var names: [RawText] = []
+
+  mutating func add(_ name: RawText) {
+    count += 1
+    if names.count == Self.mostNames {
+      guard name < names[names.count - 1] else { return }
+      names.removeLast()
     }
-    return first.map(Self.plain)
+    names.insert(name, at: names.firstIndex { name < $0 } ?? names.count)
   }
 
-  fileprivate var ignoredField: String? {
-    if ignored.isEmpty { return nil }
-    let others = ignored.count - Self.shownMembers
-    return ignoredNames.joined(separator: ", ") + (others > 0 ? ", and \(others) more" : "")
+  fileprivate var field: String? {
+    if count == 0 { return nil }
+    let others = count - names.count
+    return shownNames.joined(separator: ", ") + (others > 0 ? ", and \(others) more" : "")
   }
 
-  /// A client's text with all but letters, digits and a few signs percent-encoded.
+  /// With all but letters, digits and a few signs percent-encoded: fit for a header field and the log.
+  fileprivate var shownNames: [String] { names.map(Self.plain) }
+
   private static func plain(_ name: RawText) -> String {
     var text = ""
     for byte in name.utf8.prefix(shownBytes) {
@@ -266,6 +270,11 @@ extension RequestRecord {
     }
     return text
   }
+}
+
+extension RequestRecord {
+  /// The first names of body members that had no effect.
+  public var ignoredNames: [String] { ignored.shownNames }
 }
 
 extension RequestRecord.Stages {
@@ -298,7 +307,7 @@ extension Duration {
 
 extension HTTPField.Name {
   static let requestID = Self("x-request-id")!
-  /// Members of the body that the route does not know and passes over.
+  /// Members of the body that had no effect.
   static let ignoredMembers = Self("x-ignored-members")!
   /// How many of the request's texts were cut to the limit of tokens.
   static let truncatedTexts = Self("x-truncated-texts")!

@@ -16,7 +16,7 @@ struct Route: Sendable {
 
   var takesBody: Bool { method == .post }
   /// Answered even by a server that has no room for other requests.
-  var isHealthCheck: Bool { isOpen && path.contains("/health") }
+  var isHealthCheck: Bool { isOpen && (path.contains("/health") || path == "/ping") }
   /// What a body may be; one without a type is taken for any of them.
   var accepts: [ContentType] { documentation.bodies.map(\.type) }
 
@@ -36,27 +36,30 @@ struct Route: Sendable {
     Route(method: .get, path: "/openapi.json", documentation: .openAPI) { $0.describe($1) },
   ]
 
-  /// Routes of the same protocols that are missed for a reason, by the last part of their path.
+  /// Routes of the same protocols that are missed for a reason, by the last part of their path, or what
+  /// follows a model's name there.
   private static let refused: [RawText: String] = [
     "rerank":
       "reranking needs a model's classification head, and this server gives encoders' outputs",
     "predict": "classification needs a model's head, and this server gives encoders' outputs",
     "embed_sparse": "sparse vectors need a masked-LM head, and this server gives encoders' outputs",
-    "classify":
+    ":classify":
       "it needs a classification head, and this server gives encoders' outputs; see :predict",
-    "regress": "it needs a regression head, and this server gives encoders' outputs; see :predict",
+    ":regress": "it needs a regression head, and this server gives encoders' outputs; see :predict",
     "completions": "this server embeds texts and does not write them; ask /v1/embeddings",
   ]
 
   /// Why there is no such route, if it is known.
   static func refusal(of path: String) -> String? {
-    refused[verb(of: path)].map { "there is no \(path): \($0)" }
+    let last = RawText(path).split(UInt8(ascii: "/")).last ?? ""
+    return (verb(of: last) ?? refused[last]).map { "there is no \(path): \($0)" }
   }
 
-  /// The last part of a path, or what stands behind its colon.
-  private static func verb(of path: String) -> RawText {
-    let last = RawText(path).split(UInt8(ascii: "/")).last ?? ""
-    return last.split(UInt8(ascii: ":")).last ?? last
+  /// Why a model does not do what is behind the colon.
+  private static func verb(of part: RawText) -> String? {
+    let parts = part.split(UInt8(ascii: ":"))
+    guard parts.count > 1, let last = parts.last else { return nil }
+    return refused[RawText(":" + last.string)]
   }
 
   /// Names of the path's places.
@@ -89,7 +92,7 @@ struct Route: Sendable {
     if path == "*", head.method == .options { return Match(route: options) }
     guard let (routes, parameters) = routes(at: path),
       // Else M:classify would be the name of a model.
-      parameters.isEmpty || !["classify", "regress"].contains(verb(of: path))
+      parameters["model"].flatMap(verb) == nil
     else { throw .unknownRoute(path: path) }
     let method = head.method == .head ? .get : head.method
     if let route = routes.first(where: { $0.method == method }) {

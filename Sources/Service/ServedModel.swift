@@ -115,7 +115,7 @@ public struct ServedModel: Sendable {
     self.facts = facts
   }
 
-  /// `OWNER/NAME`, as on the Hugging Face Hub, of one of its names: copies of a model differ in the
+  /// `OWNER/NAME`, as on the Hugging Face Hub, of its own name: copies of a model differ in the
   /// owner alone, and clients are set up with either.
   fileprivate func isHubName(_ name: RawText) -> Bool {
     let parts = name.split(UInt8(ascii: "/"))
@@ -134,11 +134,20 @@ public struct ServedModel: Sendable {
     return .pooledOutput
   }
 
+  /// Whether the folder's own module has given vectors length 1: they are left as they are then, to the
+  /// last bit.
+  func isNormalized(_ key: OutputKey, dimensions: Int?) -> Bool {
+    key == .sentenceEmbedding && sentence?.normalizes == true && dimensions == nil
+  }
+
   /// Elements of a text's vector.
   var vectorSize: Int { shape.sentenceSize ?? shape.hiddenSize }
 }
 
 extension [ServedModel] {
+  /// The names that are told of: not those of the Hub, which are answered too.
+  var listedNames: [String] { flatMap { [$0.name] + $0.aliases } }
+
   /// The model that answers to a name: a model's own goes before other names, and those before the
   /// rule for any.
   func named(_ name: RawText) -> ServedModel? {

@@ -5,7 +5,7 @@ public import HTTPTypes
 import JSON
 import OutputMap
 
-/// Limits of the routes; those of bytes on the wire are the HTTP room's.
+/// Limits of the routes; those of bytes on the wire are the HTTP module's.
 public struct ServiceLimits: Sendable {
   /// Texts of one request.
   public var texts = 10_000
@@ -38,7 +38,7 @@ public final class Service: RequestHandler {
   let keptDocument = Locked<KeptDocument?>(nil)
   /// Unix time, seconds.
   let startedAt = Int(Date().timeIntervalSince1970)
-  /// What the process tells of itself: names and gauges that no room here knows.
+  /// What the process tells of itself: names and gauges that no module here knows.
   let process: ProcessFacts
   let basePath: BasePath
   private let keys: Locked<APIKeys?>
@@ -103,7 +103,7 @@ public final class Service: RequestHandler {
     let models = try models()
     guard let name, !name.isEmpty else { return models[0] }
     guard let model = models.named(name) else {
-      let names = models.flatMap { [$0.name] + $0.aliases }
+      let names = models.listedNames
       throw .unknownModel(name: name.description, served: names.joined(separator: ", "))
     }
     return model

@@ -2,6 +2,13 @@ import FoundationEssentials
 
 /// Settings that are names, paths and origins.
 extension SettingDeclaration {
+  /// Of lists that are comma-separated, repeated, or both.
+  private static func items(_ texts: [String]) -> [String] {
+    texts.flatMap { $0.split(separator: ",") }
+      .map { $0.trimmingPrefix { $0 == " " } }
+      .map { String($0.reversed().trimmingPrefix { $0 == " " }.reversed()) }.filter { !$0.isEmpty }
+  }
+
   static func origins(
     _ key: String, _ property: Property<[String]>, _ documentation: String
   ) -> Self {
@@ -12,8 +19,7 @@ extension SettingDeclaration {
       isRepeatable: true, isNumber: false,
       read: { $0[keyPath: property] },
       write: { settings, texts in
-        let origins = texts.flatMap { $0.split(separator: ",") }
-          .map { String($0.drop { $0 == " " }) }.filter { !$0.isEmpty }
+        let origins = items(texts)
         settings[keyPath: property] = origins
         return origins.allSatisfy(isOrigin)
       })
@@ -92,7 +98,9 @@ extension SettingDeclaration {
   ) -> Self {
     .init(
       key: key, documentation: documentation,
-      values: "NAME or MODEL=NAME, of visible ASCII characters but , and =, or *; empty for none",
+      values:
+        "NAME or MODEL=NAME, of visible ASCII characters but , and =, or *, comma-separated or "
+        + "repeated; empty for none",
       isRepeatable: true, isNumber: false,
       read: { settings in
         settings[keyPath: property].map { other in
@@ -100,7 +108,7 @@ extension SettingDeclaration {
         }
       },
       write: { settings, texts in
-        let names = texts.flatMap { $0.split(separator: ",") }.map { ServedName($0) }
+        let names = items(texts).map { ServedName($0) }
         settings[keyPath: property] = names.compactMap(\.self)
         return names.allSatisfy { $0 != nil }
       })
@@ -111,7 +119,7 @@ extension ServedName {
   private static let mostBytes = 256
 
   /// `NAME`, or `MODEL=NAME`.
-  init?(_ text: Substring) {
+  init?(_ text: String) {
     let sides = text.split(separator: "=", omittingEmptySubsequences: false).map { String($0) }
     guard sides.count <= 2, let name = sides.last, (1...Self.mostBytes).contains(name.utf8.count),
       name.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
@@ -134,7 +142,7 @@ extension ModelFolder {
   }
 
   /// The folder's own name, with a hyphen for each run of characters that a name may not have.
-  private static func name(of path: String) -> String {
+  public static func name(of path: String) -> String {
     var parts = path.split(separator: "/")
     // Where the name is not in the path: of the folder that the process is in.
     if !path.hasPrefix("/"), parts.allSatisfy({ $0 == "." || $0 == ".." }), !parts.isEmpty {

@@ -86,7 +86,8 @@ extension Settings {
       """),
     .integer(
       "max_queue_tokens", \.maxQueueTokens, 2...1_073_741_824,
-      "Maximum tokens in the queue; a request over it is refused with 429"),
+      "Maximum tokens in the queue; a request that does not fit now gets 429, one that never could 422"
+    ),
     .milliseconds(
       "batch_max_wait_ms", \.batchMaxWait, 0...1000,
       "How long to wait for more texts before encoding a batch that is not full"),

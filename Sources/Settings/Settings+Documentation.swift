@@ -23,7 +23,7 @@ extension Settings {
         "//",
         json(
           """
-          Settings of bert-server with their defaults; environment variables and flags go before \
+          Settings of bert-server with their defaults; environment variables and flags override \
           them. Members that start with // are comments.
           """))
     ]

@@ -149,6 +149,7 @@ struct EncodeCommand: ParsableCommand {
 
   private func work() throws -> Bool {
     try checkNumbers()
+    try checkPlace()
     let fields = Fields(text: field, second: secondField, identifier: idField)
     let files = try InputFile.all(
       inputs.isEmpty ? ["-"] : inputs, format: inputFormat, fields: fields)
@@ -166,7 +167,6 @@ struct EncodeCommand: ParsableCommand {
     var members = try description(files, columns, limit) + source.description
     // A service does not say what its weights are: its numbers do.
     if server != nil { members.append(("answer_sha256", try Self.fingerprint(encoder))) }
-    try checkPlace()
     let folder = try JobFolder(output, members, shard: shard)
 
     // A serial queue may block: it has a thread of its own while it runs.
@@ -192,7 +192,7 @@ struct EncodeCommand: ParsableCommand {
         &reader, encoder, shouldStop: { stop.isAsked.load(ordering: .relaxed) },
         report: { shown.show($0) },
         reportSkipped: { printError($0) })
-      for file in files { try file.checkUnchanged() }
+      try reader.checkUnchanged()
     } catch {
       shown.clear()
       throw error

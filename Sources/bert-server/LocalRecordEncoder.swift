@@ -6,7 +6,7 @@ import WordPiece
 /// Encodes records in this process: texts of like lengths together, on all threads.
 struct LocalRecordEncoder: RecordEncoder {
   /// Most bytes of a window's results.
-  private static let windowBytes = 64 << 20
+  private static let resultBytes = 64 << 20
   private static let mostRecords = 4096
 
   let model: Model
@@ -17,6 +17,7 @@ struct LocalRecordEncoder: RecordEncoder {
   let overlap: Int?
   let selection: OutputSelection
   let windowSize: Int
+  let windowBytes: Int
 
   /// - Parameter columns: what is asked for, whose size bounds the window.
   init(
@@ -39,7 +40,13 @@ struct LocalRecordEncoder: RecordEncoder {
       numbers += column.block == nil ? column.width : maxTokens * column.width
     }
     self.selection = selection
-    windowSize = max(16, min(Self.mostRecords, Self.windowBytes / (4 * max(1, numbers))))
+    let rows = Self.resultBytes / (4 * max(1, numbers))
+    windowSize = max(16, min(Self.mostRecords, rows))
+    // A token is a byte at least, and a chunk begins a quarter of its length behind another at least.
+    windowBytes =
+      overlap == nil
+      ? RecordReader.maxRecordBytes
+      : min(RecordReader.maxRecordBytes, max(16, rows) * max(1, maxTokens / 4))
   }
 
   func encode(

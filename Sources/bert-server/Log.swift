@@ -35,8 +35,8 @@ struct Log: Sendable {
   func request(_ record: RequestRecord) {
     for name in record.ignoredNames where told.isNew(name) {
       info(
-        "\(record.route): the member '\(name)' is not known and is passed over; it is told once, and "
-          + "counted in bert_ignored_members_total")
+        "\(record.route): the body's member '\(name)' had no effect; logged once, counted in "
+          + "bert_ignored_members_total")
     }
     let isFault = record.status == 500
     let level: Logger.Level = isFault ? .error : .debug

@@ -20,7 +20,7 @@ enum ModelLoader {
     let lanes = ComputeLanes(count: threads.count)
     // A folder that is served under two names is loaded once.
     let names = folders
-    let folders = ModelNames.distinct(names)
+    let (folders, indices) = ModelNames.distinct(names)
     let files = try folders.map { folder in
       try of(folder) { try ModelFiles(folder.path, lowercases: settings.letterCase.lowercases) }
     }
@@ -62,7 +62,7 @@ enum ModelLoader {
         return model
       }
     }
-    return ModelNames.named(models, of: folders, as: names, settings.servedModelNames)
+    return ModelNames.named(models, indices, as: names, settings.servedModelNames)
   }
 
   private static func serve(

@@ -1,18 +1,19 @@
 import Checkpoints
-import FoundationEssentials
 import JSON
 import Service
 import Settings
 
 /// Under which names a folder is served.
 enum ModelNames {
-  /// The folders, each once, under the first of their names.
-  static func distinct(_ folders: [ModelFolder]) -> [ModelFolder] {
-    var distinct: [ModelFolder] = []
-    for folder in folders where !distinct.contains(where: { isSame($0, folder) }) {
-      distinct.append(folder)
+  /// The folders, each once under the first of its names, and for each name the index of its folder.
+  static func distinct(_ names: [ModelFolder]) -> (folders: [ModelFolder], indices: [Int]) {
+    var folders: [ModelFolder] = []
+    let indices = names.map { name in
+      if let index = folders.firstIndex(where: { isSame($0, name) }) { return index }
+      folders.append(name)
+      return folders.count - 1
     }
-    return distinct
+    return (folders, indices)
   }
 
   private static func isSame(_ first: ModelFolder, _ second: ModelFolder) -> Bool {
@@ -24,23 +25,21 @@ enum ModelNames {
   ///
   /// - Parameters:
   ///   - models: one of each of the distinct folders.
+  ///   - indices: which of them each name is of.
   ///   - names: all folders, with their names.
   static func named(
-    _ models: [ServedModel], of folders: [ModelFolder], as names: [ModelFolder],
-    _ others: [ServedName]
+    _ models: [ServedModel], _ indices: [Int], as names: [ModelFolder], _ others: [ServedName]
   ) -> [ServedModel] {
-    var served: [ServedModel] = []
-    for (index, folder) in names.enumerated() {
-      guard let place = folders.firstIndex(where: { isSame($0, folder) }) else { continue }
-      var model = models[place]
+    zip(names, indices).enumerated().map { index, named in
+      let folder = named.0
+      var model = models[named.1]
       model.name = folder.name
       let own = others.filter { $0.model == folder.name || $0.model == nil && index == 0 }
       model.aliases = own.map(\.name).filter { $0 != anyName }
       model.takesAnyName = own.contains { $0.name == anyName }
       model.hubNames = hubName(of: folder).map { [$0] } ?? []
-      served.append(model)
+      return model
     }
-    return served
   }
 
   private static let anyName = "*"
@@ -49,14 +48,13 @@ enum ModelNames {
   /// `OWNER/NAME` as `config.json` has it, if NAME is the folder's. Of a model that was trained from
   /// another one it is the other's, whose vectors are not to be had here.
   private static func hubName(of folder: ModelFolder) -> String? {
-    let path = folder.path.hasSuffix("/") ? String(folder.path.dropLast()) : folder.path
-    guard let bytes = FileManager.default.contents(atPath: "\(path)/config.json"),
-      bytes.count <= mostConfigurationBytes,
-      case .object(let members)? = try? JSONParser.parse(Array(bytes)),
+    guard let file = try? ModelFile(path: "\(folder.path)/config.json"),
+      file.size <= mostConfigurationBytes, let bytes = try? file.copy(),
+      case .object(let members)? = try? JSONParser.parse(bytes),
       case .string(let name)? = members["_name_or_path"] ?? members["name_or_path"]
     else { return nil }
     let parts = RawText(name).split(UInt8(ascii: "/"))
-    let own = path.split(separator: "/").last.map { RawText($0) }
+    let own = RawText(ModelFolder.name(of: folder.path))
     guard parts.count == 2, !parts[0].isEmpty, parts[1] == own else { return nil }
     return name
   }

@@ -55,7 +55,7 @@ struct ServeCommand: ParsableCommand {
     }
 
     // Before the models are read: a change from here on is noticed.
-    let modelFiles = ModelFileWatch(ModelNames.distinct(settings.models).map(\.path))
+    let modelFiles = ModelFileWatch(ModelNames.distinct(settings.models).folders.map(\.path))
     let memory = MemoryBudget(limit: MemoryPlan(settings).withoutModels)
     let statistics = StatisticsSource(memory)
     let service = Service(
@@ -109,7 +109,8 @@ struct ServeCommand: ParsableCommand {
       }
     }
     Signals.waitForStop(hangUp: readAgain)
-    log.info("shutting down: finishing requests in flight; a second signal exits at once")
+    log.info(
+      "shutting down after drain_seconds and the requests in flight; a second signal exits at once")
     DispatchQueue(label: "bert-server.second-signal").async {
       Signals.waitForStop(hangUp: {})
       Self.exit(130)

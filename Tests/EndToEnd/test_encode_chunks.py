@@ -78,6 +78,39 @@ def test_chunks_of_a_tokenizer_with_a_prefix_space(tmp_path):
     assert json.loads((tmp_path / "out" / "part-00000.records.json").read_text())["records"] == expected
 
 
+def prompted(folder, prompt):
+    shutil.copytree(MODEL, folder)
+    prompts = {"prompts": {"q": prompt}, "default_prompt_name": "q"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+    return folder
+
+
+def test_a_prompt_is_before_every_chunk(server, tmp_path):
+    folder = prompted(tmp_path / "model", "the bicycle: ")
+    path = tmp_path / "texts.json"
+    path.write_text(json.dumps([LONG, ""]))
+    done = run("encode", path, "--model", folder, "-o", tmp_path / "out", "--output-key", "sentence_embedding",
+               "--max-tokens", 67, "--chunk-overlap", 16)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    [(prompt, _)] = theirs("the bicycle:", 64, 0)
+    expected = [(prompt[:-1] + ids[1:], place) for text in (LONG, "") for ids, place in theirs(text, 64, 16)]
+    summary = json.loads((tmp_path / "out" / "part-00000.records.json").read_text())
+    assert summary["bytes"] == [place for _, place in expected]
+    vectors = np.load(tmp_path / "out" / "part-00000.npy")
+    for vector, (ids, _) in list(zip(vectors, expected))[::7] + [(vectors[-1], expected[-1])]:
+        assert np.array_equal(bits(vector), bits(encoded(server, ids)))
+
+
+@pytest.mark.parametrize("room", [0, -1])
+def test_a_prompt_that_leaves_no_room(room, tmp_path):
+    folder = prompted(tmp_path / "model", "the the the the ")
+    path = tmp_path / "texts.txt"
+    path.write_text("a fish\n")
+    done = run("encode", path, "--model", folder, "-o", tmp_path / "out", "--output-key", "sentence_embedding",
+               "--max-tokens", 6 + room, "--chunk-overlap", 0)  # fmt: skip
+    assert done.returncode == 1 and "no room for text" in done.stderr, done.stderr
+
+
 def test_lines_say_which_part_of_the_text_they_are_of(tmp_path):
     path = tmp_path / "texts.txt"
     path.write_text(LONG + "\na fish\n")

@@ -78,7 +78,7 @@ def test_any_name(log, expected):
         assert [each["id"] for each in server.get("/v1/models").json()["data"]] == [MODEL.name]
 
 
-def test_names_that_cannot_be(tmp_path):
+def test_names_that_cannot_be():
     for flags in (["none=x"], ["a b"], [MODEL.name], ["x", "--served-model-name", "x"]):
         ended = run("serve", "--port", 0, "--model", MODEL, "--served-model-name", *flags)
         assert ended.returncode == 2 and "--served-model-name" in ended.stderr

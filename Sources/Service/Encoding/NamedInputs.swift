@@ -50,7 +50,7 @@ struct NamedInputs {
     }
     guard columns.updateValue(column, forKey: Self.otherNames[name] ?? name) == nil else {
       throw .invalid(
-        "input '\(name)' is given twice\(Self.otherNames[name].map { ", also as \($0)" } ?? "")")
+        "input '\(name)' is given twice, perhaps under another of its names")
     }
   }
 

@@ -12,21 +12,23 @@ extension ServedModel {
     return try pooled(prompt)
   }
 
-  /// What `input_type` may say of texts, whatever prompts a folder has.
-  static let inputTypes: [RawText] = [
-    "query", "search_query", "document", "passage", "corpus", "search_document",
-  ]
+  /// What `input_type` may say of texts, whatever prompts a folder has: for each the prompts that
+  /// sentence-transformers' `encode_query` and `encode_document` look for.
+  private static let inputTypes: [RawText: [RawText]] = {
+    let document: [RawText] = ["document", "passage", "corpus"]
+    return [
+      "query": ["query"], "search_query": ["search_query", "query"], "document": document,
+      "passage": ["passage"] + document, "corpus": ["corpus"] + document,
+      "search_document": ["search_document"] + document,
+    ]
+  }()
 
-  /// The prompt for texts of that type, looked for as sentence-transformers' `encode_query` and
-  /// `encode_document` do; nil if there is none, which then is the right one.
+  static func isInputType(_ type: RawText) -> Bool { inputTypes[type.asciiLowercased] != nil }
+
+  /// The prompt for texts of that type, or of that name; nil if there is none, which then is the right
+  /// one.
   func prompt(forInput type: RawText) throws(ServiceError) -> String? {
-    let names: [RawText] =
-      switch type {
-      case "query", "search_query": [type, "query"]
-      case "document", "passage", "corpus", "search_document":
-        [type, "document", "passage", "corpus"]
-      default: [type]
-      }
+    let names = Self.inputTypes[type.asciiLowercased] ?? [type]
     guard let prompt = names.lazy.compactMap({ prompt($0) }).first else { return nil }
     return try pooled(prompt)
   }

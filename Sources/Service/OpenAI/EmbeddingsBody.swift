@@ -19,8 +19,7 @@ struct EmbeddingsBody {
   var promptName: RawText?
   /// What the texts are, `query` or `passage`, which picks a prompt too.
   var inputType: RawText?
-  /// Names of members that are passed over, in their order.
-  var ignored: [RawText]
+  var ignored = IgnoredMembers()
 
   private static let honored: [RawText] = [
     "input", "model", "encoding_format", "dimensions", "output_dimension", "normalize",
@@ -38,13 +37,16 @@ struct EmbeddingsBody {
     "user", "drop_params", "metadata", "priority", "request_id",
   ]
 
+  private static let known = Set(honored + harmless + fixed.map(\.name))
+
   init(_ bytes: [UInt8], limits: BodyLimits) throws(ServiceError) {
     var json = limits.json
     // As the clients' own tokenizers do with texts that were cut within a pair.
     json.replacesLoneSurrogates = true
     let body = try BodyObject(bytes, limits: json)
-    let known = Self.honored + Self.harmless + Self.fixed.map(\.name)
-    ignored = body.members.keys.filter { !known.contains($0) && body[$0] != nil }
+    for name in body.members.keys where !Self.known.contains(name) && body[name] != nil {
+      ignored.add(name)
+    }
     try Self.checkFixed(body)
     texts = try Self.texts(try body.required("input"), body, limits)
     model = try body.string("model")
@@ -63,7 +65,7 @@ struct EmbeddingsBody {
     truncation = try Self.truncation(body)
     maxTokens = try Self.maxTokens(body)
     promptName = try body.string("prompt_name").flatMap { $0.isEmpty ? nil : $0 }
-    inputType = try body.string("input_type")?.asciiLowercased
+    inputType = try body.string("input_type").flatMap { $0.isEmpty ? nil : $0 }
   }
 
   private static func checkFixed(_ body: BodyObject) throws(ServiceError) {

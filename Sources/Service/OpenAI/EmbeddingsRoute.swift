@@ -38,8 +38,8 @@ extension Service {
       let model = try model(named: body.model)
       let key = try model.vectorKey()
       let prompt = try body.prompt(of: model)
-      if prompt == nil, let type = body.inputType, !ServedModel.inputTypes.contains(type) {
-        exchange.note { $0.ignored.append("input_type") }
+      if prompt == nil, let type = body.inputType, !ServedModel.isInputType(type) {
+        exchange.note { $0.ignored.add("input_type") }
       }
       if let dimensions = body.dimensions, dimensions > model.vectorSize {
         throw .invalid(
@@ -65,9 +65,8 @@ extension Service {
     _ answer: MapAnswer, _ key: OutputKey, _ body: EmbeddingsBody
   ) -> Response {
     var pieces = answer.pieces(of: key)
-    // What the folder's own module has normalised is left as it is, to the last bit.
-    let isDone = key == .sentenceEmbedding && answer.model.sentence?.normalizes == true
-    let normalizes = body.normalizes && !(isDone && body.dimensions == nil)
+    let normalizes =
+      body.normalizes && !answer.model.isNormalized(key, dimensions: body.dimensions)
     let size = body.dimensions ?? answer.model.vectorSize
     var writer = JSONWriter()
     writer.beginObject()

@@ -14,7 +14,7 @@ extension Service {
       writer.string("list")
       writer.key("data")
       writer.beginArray()
-      let names = models.flatMap { [$0.name] + $0.aliases }
+      let names = models.listedNames
       for name in names { writer.model(name, since: startedAt) }
       writer.endArray()
       writer.key("models")

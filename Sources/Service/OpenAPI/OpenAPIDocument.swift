@@ -190,7 +190,7 @@ extension ErrorShape {
 extension Service {
   /// `GET /openapi.json`.
   func describe(_ exchange: Exchange) {
-    let names = ((try? models()) ?? []).flatMap { [$0.name] + $0.aliases }
+    let names = ((try? models()) ?? []).listedNames
     let kept = keptDocument.withLock { kept in
       if kept?.models != names {
         kept = KeptDocument(

@@ -65,7 +65,7 @@ final class Metrics: Sendable {
     var texts = 0
     var tokens = 0
     var truncated = 0
-    /// Members of bodies that were passed over.
+    /// Members of bodies that had no effect.
     var ignored = 0
     /// Requests with texts that failed, by status.
     var failures: [Int: Int] = [:]

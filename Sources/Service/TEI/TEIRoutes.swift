@@ -90,9 +90,8 @@ extension Service {
     let key = try model.vectorKey()
     var request = options.request(model, key)
     request.normalizesSentence = options.normalizes
-    // What the folder's own module has normalised is left as it is, to the last bit.
-    let isDone = key == .sentenceEmbedding && model.sentence?.normalizes == true
-    let normalizes = options.normalizes && !(isDone && options.dimensions == nil)
+    let normalizes =
+      options.normalizes && !model.isNormalized(key, dimensions: options.dimensions)
     let size = options.dimensions ?? model.vectorSize
     return MapJob(request: request, inputs: inputs, coding: .json) { answer in
       render(
@@ -131,9 +130,9 @@ extension Service {
     of body: BodyObject, _ exchange: Exchange
   ) throws(ServiceError) -> ServedModel {
     let models = try models()
-    guard case .string(let name)? = body["model"] else { return models[0] }
+    guard case .string(let name)? = body["model"], !name.isEmpty else { return models[0] }
     if models.count == 1, models.named(RawText(name)) == nil {
-      exchange.note { $0.ignored.append("model") }
+      exchange.note { $0.ignored.add("model") }
       return models[0]
     }
     return try model(named: RawText(name))
@@ -201,7 +200,7 @@ extension Service {
 }
 
 extension [Float] {
-  /// Summed in double precision, for vectors of length 1 are so but for float32's rounding.
+  /// Summed in double precision: vectors of length 1 have that length only up to float32's rounding.
   fileprivate func cosine(with other: [Float]) -> Float {
     var (product, square, otherSquare) = (0.0, 0.0, 0.0)
     for (first, second) in zip(self, other) {
