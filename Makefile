@@ -7,6 +7,8 @@ PYTHON := .venv/bin/python
 # Flags for the server: make run ARGS='--port 9000 --threads 4'
 ARGS :=
 FUZZ_SECONDS := 60
+# Many tests wait: three at a time keep two cores busy.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile
 PREFIX := /usr/local
 
 # Where Debian's cross libraries are not the host's own and can be had, `make test` runs them too.
@@ -28,7 +30,7 @@ run: build model ## serves the default model; ARGS='--port 9000' hands the serve
 
 test: build model .venv/installed .venv/langchain/installed .venv/clients/installed system-clients $(EMULATED) ## runs every test; installs a browser and other tools for it, 2.1 GB
 	swift test --disable-xctest
-	BERT_SERVER=$(SERVER) $(PYTHON) -m pytest Tests/EndToEnd
+	BERT_SERVER=$(SERVER) $(PYTHON) -m pytest $(SIDE_BY_SIDE) Tests/EndToEnd
 
 build: system ## builds the server for use, in .build/release
 	swift build --configuration release --product bert-server

@@ -43,6 +43,15 @@ struct BodyObject {
     }
   }
 
+  /// With the members of an object in it beside the others, which go before them, instead of it.
+  func addingMembers(of name: RawText) throws(ServiceError) -> BodyObject {
+    guard self[name] != nil else { return self }
+    let inner = try BodyObject(member: name, of: self)
+    return BodyObject(
+      members: members.filter { $0.key != name }.merging(inner.members) { outer, _ in outer },
+      mismatchIsUnprocessable: mismatchIsUnprocessable)
+  }
+
   /// With no other members than these.
   func only(_ names: RawText...) -> BodyObject {
     BodyObject(

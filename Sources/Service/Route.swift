@@ -78,6 +78,7 @@ struct Route: Sendable {
   private static let templates = byPath.filter { $0.key.string.contains("{") }
     .map { (template: PathTemplate($0.key.string), routes: $0.value) }
     .sorted { $0.template.fixedLength > $1.template.fixedLength }
+  private static let mostNameParts = 4
   private static let knownMethods = Set(
     ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"])
 
@@ -112,13 +113,13 @@ struct Route: Sendable {
       if let parameters = template.match(components) { return (routes, parameters) }
     }
     // Clients leave the slash of a model's OWNER/NAME as it is.
-    guard let model = components.firstIndex(of: "models").map({ $0 + 1 }),
-      model + 1 < components.count
-    else { return nil }
-    let name = RawText("\(components[model].string)/\(components[model + 1].string)")
-    let joined = components[..<model] + [name] + components[(model + 2)...]
-    for (template, routes) in templates {
-      if let parameters = template.match(Array(joined)) { return (routes, parameters) }
+    guard let first = components.firstIndex(of: "models").map({ $0 + 1 }) else { return nil }
+    for last in first + 1..<max(first + 1, min(components.count, first + mostNameParts)) {
+      let name = RawText(components[first...last].map(\.string).joined(separator: "/"))
+      let joined = components[..<first] + [name] + components[(last + 1)...]
+      for (template, routes) in templates {
+        if let parameters = template.match(Array(joined)) { return (routes, parameters) }
+      }
     }
     return nil
   }

@@ -99,10 +99,14 @@ public final class Service: RequestHandler {
   }
 
   /// The model of that name, or the default where none is given.
-  func model(named name: RawText? = nil) throws(ServiceError) -> ServedModel {
+  ///
+  /// - Parameter exchange: the request whose path has the name.
+  func model(
+    named name: RawText? = nil, in exchange: Exchange? = nil
+  ) throws(ServiceError) -> ServedModel {
     let models = try models()
     guard let name, !name.isEmpty else { return models[0] }
-    guard let model = models.named(name) else {
+    guard let model = try models.named(name, in: exchange) else {
       let names = models.listedNames
       throw .unknownModel(name: name.description, served: names.joined(separator: ", "))
     }

@@ -80,10 +80,14 @@ private struct Resolution {
         "served_model_name", "model",
         "there is no model '\(other.model ?? "")' that '\(other.name)' could be a name of")
     }
-    let names = settings.models.map(\.name) + settings.servedModelNames.map(\.name)
-    try check(
-      Set(names).count == names.count, "served_model_name", "model",
-      "each name is given once, and a model's own name is no other name")
+    var models = Dictionary(uniqueKeysWithValues: settings.models.map { ($0.name, $0.name) })
+    for other in settings.servedModelNames {
+      let model = other.model ?? settings.models[0].name
+      let before = models.updateValue(model, forKey: other.name) ?? model
+      try check(
+        before == model, "served_model_name", "model",
+        "'\(other.name)' would be a name of both '\(before)' and '\(model)'")
+    }
     try check(
       settings.tlsCertificate.isEmpty == settings.tlsKey.isEmpty, "tls_certificate", "tls_key",
       "TLS needs both: give the other too")

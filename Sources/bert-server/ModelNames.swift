@@ -35,7 +35,10 @@ enum ModelNames {
       var model = models[named.1]
       model.name = folder.name
       let own = others.filter { $0.model == folder.name || $0.model == nil && index == 0 }
-      model.aliases = own.map(\.name).filter { $0 != anyName }
+      model.aliases = []
+      for other in own.map(\.name) where ![anyName, model.name].contains(other) {
+        if !model.aliases.contains(other) { model.aliases.append(other) }
+      }
       model.takesAnyName = own.contains { $0.name == anyName }
       model.hubNames = hubName(of: folder).map { [$0] } ?? []
       return model

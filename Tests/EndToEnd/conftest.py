@@ -12,6 +12,13 @@ def pytest_configure(config):
             pytest.exit(f"there is no {path}: call make {target}", returncode=2)
 
 
+def pytest_make_parametrize_id(config, val, argname):
+    """The same in all processes that share the tests, though gzip's bytes have the time in them."""
+    if isinstance(val, bytes) and not val.isascii():
+        return f"{len(val)}-bytes"
+    return None
+
+
 @pytest.fixture(scope="session")
 def log(tmp_path_factory):
     with open(tmp_path_factory.mktemp("logs") / "server.log", "w") as file:

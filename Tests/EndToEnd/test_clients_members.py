@@ -46,6 +46,7 @@ def passed_over(server):
         ),
         pytest.param(b'{"input": "a fish", "model": "%s", "dimensions": 0, "modality": "text"}', id="Infinity"),
         pytest.param(b'{"input":"a fish","model":"%s","user":null,"metadata":{"trace":"1"}}', id="LiteLLM"),
+        pytest.param(b'{"input":["a fish"],"model":"%s","extra_body":{"truncate_prompt_tokens":50}}', id="litellm-vLLM"),
     ],
 )
 def test_known_members(server, body):
@@ -106,7 +107,7 @@ def test_truncate(server):
 def prompted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("folders") / "prompted"
     shutil.copytree(MODEL, folder)
-    prompts = {"query": "query: ", "passage": "passage: ", "title": "title of a page: "}
+    prompts = {"query": "query: ", "Query": "Query of another kind: ", "passage": "passage: ", "title": "title of a page: "}
     settings = {"prompts": prompts, "default_prompt_name": "title"}
     (folder / "config_sentence_transformers.json").write_text(json.dumps(settings))
     with Server(model=folder) as server:
@@ -124,6 +125,10 @@ def prompted(tmp_path_factory):
         ({"prompt_name": "passage"}, "passage: "),
         ({"prompt_name": "passage", "input_type": "query"}, "passage: "),
         ({"input_type": "title"}, "title of a page: "),
+        ({"input_type": "Query"}, "Query of another kind: "),
+        ({"extra_body": {"input_type": "passage"}}, "passage: "),
+        ({"extra_body": {"prompt_name": "passage"}, "prompt_name": "query"}, "query: "),
+        ({"prompt_name": ""}, "title of a page: "),
         ({"input_type": "classification"}, "title of a page: "),
         ({}, "title of a page: "),
     ],
@@ -136,9 +141,85 @@ def test_prompts(prompted, server, members, prompt):
     assert answer.headers.get("x-ignored-members") == ("input_type" if is_unknown else None)
 
 
+def test_a_type_without_a_prompt(tmp_path, log):
+    """The default prompt stands in, as in sentence-transformers, and the answer says so."""
+    folder = tmp_path / "only-queries"
+    shutil.copytree(MODEL, folder)
+    settings = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(settings))
+    with Server(model=folder, log=log) as server:
+        answer = ask(server, {"input": ["a"], "input_type": "passage"})
+        assert answer.headers["x-ignored-members"] == "input_type"
+        assert np.array_equal(bits(vectors(answer)), bits(vectors(ask(server, {"input": ["a"], "prompt_name": "query"}))))
+
+
+def test_cuts_by_other_names(server):
+    """Voyage's and vLLM's."""
+    assert "text 0" in ask(server, {"input": LONG, "truncation": False}, status=422).json()["error"]["message"]
+    [left] = vectors(ask(server, {"input": LONG, "truncation_side": "left"}))
+    assert np.array_equal(bits(left), bits(vectors(ask(server, {"input": LONG, "truncate": "START"}))[0]))
+    assert not np.array_equal(left, vectors(ask(server, {"input": LONG}))[0])
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"dimensions": 5, "output_dimension": 7},
+        {"normalize": True, "normalized": False},
+        {"truncate": "END", "truncation": False},
+        {"truncation_side": "middle"},
+        {"embedding_types": ["int8"]},
+        {"extra_body": 1},
+    ],
+)
+def test_members_that_contradict(server, members):
+    assert list(members)[-1] in ask(server, {"input": "a", **members}, status=400).json()["error"]["message"]
+
+
+def test_the_query_is_told_too(server):
+    """Of this route the body is all that counts."""
+    assert ask(server, {"input": "a"}, path="/v1/embeddings?dimensions=3").headers["x-ignored-members"] == "dimensions"
+
+
+def test_members_of_text_embeddings_inference(server):
+    for path in ("/embed", "/", "/embed_all"):
+        answer = server.post({"inputs": "a", "parameters": {"normalize": False}, "Normalize": False}, path=path)
+        assert answer.status_code == 200 and answer.headers["x-ignored-members"] == "Normalize, parameters"
+        answer = server.post({"inputs": "a", "truncate": True, "prompt_name": None}, path=path)
+        assert "x-ignored-members" not in answer.headers
+    body = {"inputs": {"source_sentence": "a", "sentences": ["b"]}, "prompt_name": "query"}
+    assert server.post(body, path="/similarity").headers["x-ignored-members"] == "prompt_name"
+
+
+def test_the_model_of_the_query_and_of_the_body(log):
+    with Server("--model", f"other={MODEL}", log=log) as server:
+
+        def embed(body, **query):
+            return server.post({"inputs": "a", **body}, path="/embed", **query)
+
+        assert embed({"model": "other"}, model="other").status_code == 200
+        for body, query in (
+            ({"model": NAME}, {"model": "other"}),
+            ({"model": 5}, {}),
+            ({"model": [NAME]}, {"model": NAME}),
+        ):
+            assert embed(body, **query).status_code == 422
+        assert embed({"model": "nobody"}, model="other").status_code == 404
+
+
+@pytest.mark.parametrize("parameter", [{"max_tokens": 3}, {"seq_length": 6}, {"truncate": "error"}])
+def test_token_ids_are_not_cut(server, parameter):
+    tensor = {"name": "input_ids", "shape": [1, 4], "datatype": "INT64", "data": [101, 7592, 2088, 102]}
+    answer = server.post({"inputs": [tensor], "parameters": parameter}, path=f"/v2/models/{NAME}/infer")
+    assert answer.status_code == 400 and "input_ids are token ids" in answer.json()["error"]
+    body = {"inputs": {"input_word_ids": [[101, 102]]}}
+    answer = server.post(body, path=f"/v1/models/{NAME}:predict", **parameter)
+    assert answer.status_code == 400 and "input_word_ids are token ids" in answer.json()["error"]
+
+
 def test_a_prompt_that_is_not_there(prompted):
     error = ask(prompted, {"input": "a", "prompt_name": "clustering"}, status=422).json()["error"]
-    assert "passage, query, title" in error["message"]
+    assert "'passage', 'query', 'title'" in error["message"]
 
 
 def test_half_of_a_surrogate_pair(server):
@@ -168,6 +249,8 @@ IDS = {"name": "input_ids", "shape": [2, 1], "datatype": "INT64"}
         ("/v1/embeddings", b'{"input":["a",null]}', "item 1 of 'input' is null, not a text"),
         ("/v1/embeddings", b'{"input":["a",["b","c"]]}', "item 1 of 'input' is a list; each item is one text"),
         ("/v1/embeddings", b'{"input":["a",[1,2]]}', "item 1 of 'input' is token ids"),
+        ("/v1/embeddings", b'{"input":["2024",2024]}', "item 1 of 'input' is a number, not a text"),
+        ("/v1/embeddings", b'{"input":[[1],[1,2]]}', "item 0 of 'input' is token ids"),
         ("/v1/embeddings", b'{"input":["a","b\x01"]}', "item 1 of 'input': byte 16: a control character"),
         (f"/v1/models/{NAME}:predict", b'{"instances":["a",null]}', "row 1 of input 'text' is null"),
         (f"/v1/models/{NAME}:predict", b'{"instances":["a","\\ud83d"]}', "item 1 of 'instances': byte 19: half"),
@@ -207,6 +290,12 @@ def test_the_item_is_named(server, path, body, words):
         (f"/v1/models/{NAME}:predict", {"inputs": {"input_ids": [[1]], "token_type_ids": [[9]]}}, "token_type_ids are 0"),
         (f"/v1/models/{NAME}:predict", {"inputs": {"text": ["a"], "input_ids": [[1]]}}, "either text or input_ids"),
         (f"/v1/models/{NAME}:predict", {"inputs": {"text": ["a"], "attention_mask": [[1]]}}, "attention_mask goes with"),
+        (
+            f"/v1/models/{NAME}:predict",
+            {"inputs": {"input_ids": [[1, 2]], "attention_mask": [[1]]}},
+            "row 0: attention_mask has 1 columns and input_ids 2",
+        ),
+        (f"/v1/models/{NAME}:predict", {"inputs": {"input_ids": [[1, 2], [1]]}}, "with an attention_mask"),
     ],
 )
 def test_an_error_speaks_of_what_was_sent(server, path, body, words):

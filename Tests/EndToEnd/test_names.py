@@ -47,6 +47,8 @@ def test_the_slash_of_a_hub_name_in_a_path(server, expected):
         assert server.get(f"/v2/models/{name}/versions/1/ready").status_code == 200
         answer = server.post({"instances": [SEED]}, path=f"/v1/models/{name}:predict")
         assert answer.status_code == 200 and len(answer.json()["predictions"]) == 1
+    with Server("--served-model-name", "a/b/c") as other:
+        assert other.post(body, path="/v2/models/a/b/c/infer").status_code == 200
     for path in (f"/v2/models/{MODEL.name}/generate", f"/v1/models/{MODEL.name}/metadata/x"):
         assert "there is no route" in server.get(path).text
     assert "unknown model: 'a/b'" in server.get("/v2/models/a/b").json()["error"]
@@ -96,9 +98,16 @@ def test_any_name(log, expected):
 
 
 def test_names_that_cannot_be():
-    for flags in (["none=x"], ["a b"], [MODEL.name], ["gpt-*"], ["x", "--served-model-name", "x"]):
-        ended = run("serve", "--port", 0, "--model", MODEL, "--served-model-name", *flags)
+    for names in ("none=x", "a b", "gpt-*", "b", "x,b=x"):
+        ended = run("serve", "--port", 0, "--model", MODEL, "--model", f"b={MODEL}", "--served-model-name", names)
         assert ended.returncode == 2 and "--served-model-name" in ended.stderr
+    assert f"'x' would be a name of both '{MODEL.name}' and 'b'" in ended.stderr
+
+
+def test_a_name_that_is_given_twice(log):
+    """Charts name a model by its own name too."""
+    with Server("--served-model-name", f"{MODEL.name},x,x", log=log) as server:
+        assert [each["id"] for each in server.get("/v1/models").json()["data"]] == [MODEL.name, "x"]
 
 
 def resident(server):

@@ -219,5 +219,5 @@ def test_prompts(tmp_path, log):
         whole = server.encode(["query: " + SEED], output_key="sentence_embedding", model="prompted")
         assert np.array_equal(bits(found), bits(whole["outputs"]["sentence_embedding"]))
         assert server.get("/info?model=prompted").json()["prompts"] == ["passage", "query"]
-        with pytest.raises(HfHubHTTPError, match="passage, query"):
+        with pytest.raises(HfHubHTTPError, match="'passage', 'query'"):
             client.feature_extraction(SEED, prompt_name="clustering")

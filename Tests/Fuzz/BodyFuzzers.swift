@@ -32,7 +32,7 @@ func fuzzInferBody(_ bytes: [UInt8]) {
   else { return }
   _ = try? InferOutputs(
     request.outputs, layers: [], isBinary: request.isBinary, of: model)
-  guard let inputs = try? request.inputs(of: model) else { return }
+  guard let inputs = try? request.inputs(of: model, [:]) else { return }
   _ = try? MapRequest(model, keys: [.default]).tokenize(inputs)
 }
 

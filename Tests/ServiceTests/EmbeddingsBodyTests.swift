@@ -64,6 +64,7 @@ import WordPiece
     (#"{"input": ["a", null]}"#, "item 1 of 'input' is null, not a text"),
     (#"{"input": ["a", ["b"]]}"#, "item 1 of 'input' is a list; "),
     (#"{"input": ["a", [1, 2]]}"#, "item 1 of 'input' is token ids, "),
+    (#"{"input": ["2024", 2024]}"#, "item 1 of 'input' is a number, not a text"),
     (#"{"input": ["a", "b\x"]}"#, "item 1 of 'input': byte 18: not a JSON escape"),
   ])
   func theItemIsNamed(text: String, words: String) throws {

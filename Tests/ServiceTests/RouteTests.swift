@@ -26,7 +26,14 @@ import Testing
   @Test func placesAreRead() throws {
     #expect(try find(.get, "/v1/models/little?a=b").parameters == ["model": "little"])
     #expect(try find(.head, "/v1//models/l%69ttle/").parameters == ["model": "little"])
-    #expect(throws: ServiceError.self) { try find(.get, "/v1/models/a/b/c") }
+    // A model's name may have slashes, in up to four parts.
+    #expect(try find(.get, "/v1/models/a/b/c").parameters == ["model": "a/b/c"])
+    #expect(
+      try find(.post, "/v2/models/a/b/versions/1/infer").parameters == [
+        "model": "a/b", "version": "1",
+      ])
+    #expect(throws: ServiceError.self) { try find(.get, "/v1/models/a/b/c/d/e") }
+    #expect(throws: ServiceError.self) { try find(.get, "/v2/modells/a/b") }
     #expect(throws: ServiceError.self) { try find(.delete, "/v1/models/a") }
   }
 

@@ -70,9 +70,19 @@ struct NamedInputs {
     }
   }
 
-  /// One input a row: a text, a pair, or token ids.
-  func inputs(of model: ServedModel) throws(ServiceError) -> [MapInput] {
+  /// One input a row: a text, a pair, or token ids, which are encoded as they stand.
+  ///
+  /// - Parameter given: the request's parameters.
+  func inputs(
+    of model: ServedModel, _ given: GivenParameters = [:]
+  ) throws(ServiceError) -> [MapInput] {
     if let ids = rows("input_word_ids") {
+      for parameter: RawText in ["max_tokens", "seq_length", "truncate"]
+      where given[parameter] != nil {
+        throw .invalid(
+          "\(parameter) is for texts, and \(name("input_word_ids")) are token ids, which are "
+            + "encoded as they stand: cut or pad them before")
+      }
       guard texts("text") == nil, texts("text_pair") == nil else {
         throw .invalid("give either text or \(name("input_word_ids"))")
       }
@@ -95,8 +105,12 @@ struct NamedInputs {
     _ ids: [ArraySlice<Untrusted<Int64>>], _ model: ServedModel
   ) throws(ServiceError) -> [MapInput] {
     let (masks, types) = (rows("input_mask"), rows("input_type_ids"))
+    // Of those that are not given the ones that go with the ids' name.
+    let isHuggingFace = name("input_word_ids") == "input_ids"
     let names = TokenInputNames(
-      ids: name("input_word_ids"), mask: name("input_mask"), types: name("input_type_ids"))
+      ids: name("input_word_ids"),
+      mask: name("input_mask", isHuggingFace ? "attention_mask" : "input_mask"),
+      types: name("input_type_ids", isHuggingFace ? "token_type_ids" : "input_type_ids"))
     for (name, others) in [(names.mask, masks), (names.types, types)] {
       guard let others, others.count != ids.count else { continue }
       throw .invalid("there are \(ids.count) rows of \(names.ids) and \(others.count) of \(name)")
@@ -118,7 +132,9 @@ struct NamedInputs {
   }
 
   /// The client's name of a column.
-  private func name(_ name: RawText) -> RawText { columns[name]?.name ?? name }
+  private func name(_ name: RawText, _ other: RawText? = nil) -> RawText {
+    columns[name]?.name ?? other ?? name
+  }
 
   private func texts(_ name: RawText) -> [String]? {
     if case .texts(let texts)? = columns[name]?.values { texts } else { nil }

@@ -2,12 +2,15 @@ import JSON
 
 /// The folder's prompts, texts that are put before a text, by the names that protocols have for them.
 extension ServedModel {
+  /// - Returns: nil for an empty name that no prompt has, as clients send it for none.
   /// - Throws: `unprocessable` with the names there are.
-  func prompt(named name: RawText) throws(ServiceError) -> String {
+  func prompt(named name: RawText) throws(ServiceError) -> String? {
     guard let prompt = prompt(name) else {
-      let known = (sentence?.prompts ?? [:]).keys.sorted().joined(separator: ", ")
+      if name.isEmpty { return nil }
+      let known = (sentence?.prompts ?? [:]).keys.sorted().map { "'\($0)'" }
       throw .unprocessable(
-        "there is no prompt '\(name)'; this model has \(known.isEmpty ? "none" : known)")
+        "there is no prompt '\(name)'; this model has "
+          + (known.isEmpty ? "none" : known.joined(separator: ", ")))
     }
     return try pooled(prompt)
   }
@@ -23,12 +26,15 @@ extension ServedModel {
     ]
   }()
 
-  static func isInputType(_ type: RawText) -> Bool { inputTypes[type.asciiLowercased] != nil }
+  /// Whether a request that names the type loses nothing if no prompt is for it: it is a type, and the
+  /// folder has no prompts at all.
+  func needsNoPrompt(for type: RawText) -> Bool {
+    Self.inputTypes[type.asciiLowercased] != nil && (sentence?.prompts ?? [:]).isEmpty
+  }
 
-  /// The prompt for texts of that type, or of that name; nil if there is none, which then is the right
-  /// one.
+  /// The prompt of that very name, or else for texts of that type; nil if there is none.
   func prompt(forInput type: RawText) throws(ServiceError) -> String? {
-    let names = Self.inputTypes[type.asciiLowercased] ?? [type]
+    let names = [type] + (Self.inputTypes[type.asciiLowercased] ?? [])
     guard let prompt = names.lazy.compactMap({ prompt($0) }).first else { return nil }
     return try pooled(prompt)
   }

@@ -65,9 +65,10 @@ extension ServedModel {
         "row \(row) has \(ids.count) token ids and the model has \(shape.positionCount) "
           + "positions")
     }
-    guard (mask?.count ?? ids.count) == ids.count, (types?.count ?? ids.count) == ids.count else {
+    for (name, values) in [(names.mask, mask), (names.types, types)] {
+      guard let values, values.count != ids.count else { continue }
       throw .unprocessable(
-        "row \(row): \(names.mask) and \(names.types) must have as many columns as \(names.ids)")
+        "row \(row): \(name) has \(values.count) columns and \(names.ids) \(ids.count)")
     }
     var attended = ids.count
     if let mask {

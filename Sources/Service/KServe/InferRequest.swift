@@ -79,10 +79,12 @@ struct InferRequest {
   }
 
   /// Rows of the inputs: texts, pairs, or token ids.
-  func inputs(of model: ServedModel) throws(ServiceError) -> [MapInput] {
+  func inputs(
+    of model: ServedModel, _ given: GivenParameters
+  ) throws(ServiceError) -> [MapInput] {
     var inputs = NamedInputs()
     for tensor in tensors { try inputs.add(try tensor.column(), tensor.name, of: model) }
-    return try inputs.inputs(of: model)
+    return try inputs.inputs(of: model, given)
   }
 }
 

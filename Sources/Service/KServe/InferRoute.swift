@@ -21,7 +21,7 @@ extension Service {
       outputs.complete(&request)
       let isBinary = outputs.tensors.allSatisfy(\.isBinary)
       var job = MapJob(
-        request: request, inputs: try body.inputs(of: model),
+        request: request, inputs: try body.inputs(of: model, given),
         coding: isBinary ? .raw(.float32) : .flat, echoedBytes: 2 * bytes.count
       ) { [id = body.id, parameters = body.parameters] answer in
         InferAnswer(answer: answer, outputs: outputs, id: id, parameters: parameters).response()

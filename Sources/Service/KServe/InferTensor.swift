@@ -24,6 +24,9 @@ struct InferTensor {
     let (shape, count) = try Self.shape(body, of: name)
     self.shape = shape
     let datatype = try body.string("datatype") ?? ""
+    guard binary == nil || body["data"] == nil else {
+      throw .invalid("input '\(name)' has both 'data' and 'binary_data_size'; give one")
+    }
     // Of token ids the rows.
     try limits.check(texts: datatype == "BYTES" ? count : shape.first ?? 1)
     let size = datatype == "INT32" ? 4 : 8

@@ -23,17 +23,18 @@ struct EmbeddingsBody {
   private static let honored: [RawText] = [
     "input", "model", "encoding_format", "dimensions", "output_dimension", "normalize",
     "normalized",
-    "truncate", "truncate_prompt_tokens", "prompt_name", "input_type",
+    "truncate", "truncation", "truncation_side", "truncate_prompt_tokens", "prompt_name",
+    "input_type",
   ]
   /// Members of other servers that would change the answer's bytes or what is read, and the values of
   /// theirs that are served.
   private static let fixed: [(name: RawText, values: [RawText])] = [
     ("modality", ["text"]), ("embed_dtype", ["float32"]), ("endianness", ["native", "little"]),
-    ("output_dtype", ["float"]), ("embedding_type", ["float"]),
+    ("output_dtype", ["float"]), ("embedding_type", ["float"]), ("embedding_types", ["float"]),
   ]
   /// They have no effect on any server's vectors, so they are not worth a word.
   private static let harmless: [RawText] = [
-    "user", "drop_params", "metadata", "priority", "request_id",
+    "user", "drop_params", "metadata", "priority", "request_id", "use_activation",
   ]
 
   private static let known = Set(honored + harmless + fixed.map(\.name))
@@ -42,7 +43,8 @@ struct EmbeddingsBody {
     var json = limits.json
     // As the clients' own tokenizers do with texts that were cut within a pair.
     json.replacesLoneSurrogates = true
-    let body = try BodyObject(bytes, limits: json)
+    // Some versions of litellm send what their callers add to a request in an object of its own.
+    let body = try BodyObject(bytes, limits: json).addingMembers(of: "extra_body")
     for name in body.members.keys where !Self.known.contains(name) && body[name] != nil {
       ignored.add(name)
     }
@@ -57,10 +59,11 @@ struct EmbeddingsBody {
         "encoding_format", "'encoding_format' is float or base64; it was '\(other)'")
     }
     sizes = body.only("dimensions", "output_dimension")
+    try Self.checkAgreement(body)
     normalizes = try body.boolean("normalize", default: body.boolean("normalized", default: true))
     truncation = try Self.truncation(body)
     maxTokens = try Self.maxTokens(body)
-    promptName = try body.string("prompt_name").flatMap { $0.isEmpty ? nil : $0 }
+    promptName = try body.string("prompt_name")
     inputType = try body.string("input_type").flatMap { $0.isEmpty ? nil : $0 }
   }
 
@@ -91,6 +94,17 @@ struct EmbeddingsBody {
     }
   }
 
+  /// Two names of one thing, with two values.
+  private static func checkAgreement(_ body: BodyObject) throws(ServiceError) {
+    let names: [(RawText, RawText)] = [
+      ("dimensions", "output_dimension"), ("normalize", "normalized"), ("truncate", "truncation"),
+    ]
+    for (name, other) in names {
+      guard let value = body[name], let second = body[other], value != second else { continue }
+      throw body.error(other, "'\(name)' and '\(other)' are two names of one member; give one")
+    }
+  }
+
   /// vLLM's: -1 is the model's own limit.
   private static func maxTokens(_ body: BodyObject) throws(ServiceError) -> Int? {
     let name: RawText = "truncate_prompt_tokens"
@@ -104,8 +118,8 @@ struct EmbeddingsBody {
 
   /// NVIDIA's words, or text-embeddings-inference's truth values.
   private static func truncation(_ body: BodyObject) throws(ServiceError) -> Truncation {
-    switch body["truncate"] {
-    case nil, .boolean(true): return .right
+    switch body["truncate"] ?? body["truncation"] {
+    case nil, .boolean(true): return try truncationSide(body)
     case .boolean(false): return .error
     case .string(let text):
       switch RawText(text).asciiLowercased {
@@ -119,9 +133,18 @@ struct EmbeddingsBody {
     throw body.error("truncate", "'truncate' is END, START or NONE, or true or false")
   }
 
+  /// vLLM's.
+  private static func truncationSide(_ body: BodyObject) throws(ServiceError) -> Truncation {
+    switch try body.string("truncation_side")?.asciiLowercased {
+    case nil, "", "right": return .right
+    case "left": return .left
+    default: throw body.error("truncation_side", "'truncation_side' is left or right")
+    }
+  }
+
   /// The prompt that the request asks for; nil for the folder's default.
   func prompt(of model: ServedModel) throws(ServiceError) -> String? {
-    if let promptName { return try model.prompt(named: promptName) }
+    if let promptName, let prompt = try model.prompt(named: promptName) { return prompt }
     guard let inputType else { return nil }
     return try model.prompt(forInput: inputType)
   }
@@ -141,6 +164,8 @@ struct EmbeddingsBody {
     for (index, item) in items.enumerated() {
       switch item {
       case .string(let text): texts.append(text)
+      case .integer where !items.allSatisfy(\.isTokenIDs):
+        throw body.error("input", "item \(index) of 'input' is a number, not a text")
       case _ where item.isTokenIDs:
         throw body.error(
           "input",

@@ -30,11 +30,14 @@ extension Service {
   func embeddings(_ exchange: Exchange) {
     work(exchange) { [self] bytes throws(ServiceError) in
       var body = try EmbeddingsBody(bytes, limits: bodyLimits(exchange))
+      for item in (try? RequestTarget(exchange.path).query) ?? [] {
+        body.ignored.add(RawText(item.name))
+      }
       exchange.note { [ignored = body.ignored] in $0.ignored = ignored }
       let model = try model(named: body.model)
       let key = try model.vectorKey()
       let prompt = try body.prompt(of: model)
-      if prompt == nil, let type = body.inputType, !ServedModel.isInputType(type) {
+      if prompt == nil, let type = body.inputType, !model.needsNoPrompt(for: type) {
         exchange.note { $0.ignored.add("input_type") }
       }
       let dimensions = try body.dimensions(of: model.vectorSize)

@@ -32,7 +32,7 @@ extension Service {
   func describeModel(_ exchange: Exchange) {
     do throws(ServiceError) {
       let asked = exchange.parameters["model"] ?? ""
-      let model = try model(named: asked)
+      let model = try model(named: asked, in: exchange)
       let name = model.aliases.first { RawText($0) == asked } ?? model.name
       var writer = JSONWriter()
       writer.model(name, since: startedAt)

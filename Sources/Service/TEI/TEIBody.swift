@@ -3,7 +3,7 @@ import OutputMap
 import WordPiece
 
 /// What a text-embeddings-inference client's body says besides its texts. Members that are not
-/// known are passed over, as there.
+/// known are passed over, as there, and named in the answer.
 struct TEIOptions {
   var truncation: Truncation
   /// Put before every text.
@@ -11,6 +11,10 @@ struct TEIOptions {
   var normalizes: Bool
   /// Components to keep; all when nil.
   var dimensions: Int?
+
+  /// Members of a request for tokens or their vectors.
+  static let tokenMembers: [RawText] = ["truncate", "truncation_direction", "prompt_name"]
+  static let members: [RawText] = tokenMembers + ["normalize", "dimensions"]
 
   init(_ body: BodyObject, _ model: ServedModel) throws(ServiceError) {
     truncation = .error

@@ -24,7 +24,8 @@ extension Route {
 extension Service {
   /// `POST /embed`, `POST /`: a vector a text.
   func embed(_ exchange: Exchange) {
-    workTEI(exchange) { [self] (body, model) throws(ServiceError) in
+    workTEI(exchange, TEIOptions.members + ["inputs"]) {
+      [self] (body, model) throws(ServiceError) in
       let options = try TEIOptions(body, model)
       try run(
         vectorJob(options, try options.inputs(body, model, bodyLimits(exchange)), model) {
@@ -39,7 +40,8 @@ extension Service {
 
   /// `POST /embed_all`: a vector a token.
   func embedAll(_ exchange: Exchange) {
-    workTEI(exchange) { [self] (body, model) throws(ServiceError) in
+    workTEI(exchange, TEIOptions.tokenMembers + ["inputs"]) {
+      [self] (body, model) throws(ServiceError) in
       let options = try TEIOptions(body, model)
       try run(
         MapJob(
@@ -51,7 +53,7 @@ extension Service {
 
   /// `POST /similarity`: the cosine of a sentence's vector with each of the others'.
   func similarity(_ exchange: Exchange) {
-    workTEI(exchange) { [self] (body, model) throws(ServiceError) in
+    workTEI(exchange, ["inputs", "parameters"]) { [self] (body, model) throws(ServiceError) in
       guard case .object(let members) = try body.required("inputs"),
         case .string(let source)? = members["source_sentence"],
         case .array(let items)? = members["sentences"]
@@ -114,41 +116,56 @@ extension Service {
       fields: [.contentType: "application/json"])
   }
 
+  /// - Parameter members: that the route knows, besides `model`.
   private func workTEI(
-    _ exchange: Exchange,
+    _ exchange: Exchange, _ members: [RawText],
     _ body: @escaping @Sendable (BodyObject, ServedModel) throws(ServiceError) -> Void
   ) {
     work(exchange) { [self] bytes throws(ServiceError) in
       let given = try parameters(exchange)
       let object = try BodyObject(
         bytes, limits: bodyLimits(exchange).json, mismatchIsUnprocessable: true)
-      if let name = try given.single("model") {
-        try body(object, model(named: name))
-      } else {
-        try body(object, model(of: object, exchange))
+      var ignored = MemberNames()
+      for name in object.members.keys
+      where name != "model" && !members.contains(name) && object[name] != nil {
+        ignored.add(name)
       }
+      let model = try model(of: object, try given.single("model"), &ignored)
+      exchange.note { [ignored] in $0.ignored = ignored }
+      try body(object, model)
     }
   }
 
-  /// The model that a body names. text-embeddings-inference serves one and passes over the member; so
-  /// does this one where there is no choice.
+  /// The model that the query or the body names. text-embeddings-inference serves one and passes over
+  /// the member; so does this one where there is no choice.
   private func model(
-    of body: BodyObject, _ exchange: Exchange
+    of body: BodyObject, _ queried: RawText?, _ ignored: inout MemberNames
   ) throws(ServiceError) -> ServedModel {
     let models = try models()
-    guard case .string(let name)? = body["model"], !name.isEmpty else { return models[0] }
-    if models.count == 1, models.named(RawText(name)) == nil {
-      exchange.note { $0.ignored.add("model") }
+    let isOnly = models.count == 1
+    var named: ServedModel?
+    if let queried { named = try model(named: queried) }
+    guard body["model"] != nil else { return named ?? models[0] }
+    guard !isOnly || (try? body.string("model")) != nil else {
+      ignored.add("model")
+      return named ?? models[0]
+    }
+    guard let name = try body.string("model"), !name.isEmpty else { return named ?? models[0] }
+    if isOnly, models.named(name) == nil {
+      ignored.add("model")
       return models[0]
     }
-    return try model(named: RawText(name))
+    let model = try model(named: name)
+    guard let named, named.name != model.name else { return model }
+    throw .unprocessable("the query names the model '\(named.name)' and the body '\(model.name)'")
   }
 
   // MARK: - Tokens
 
   /// `POST /tokenize`.
   func tokenize(_ exchange: Exchange) {
-    workTEI(exchange) { [self] (body, model) throws(ServiceError) in
+    workTEI(exchange, TEIOptions.tokenMembers + ["inputs", "add_special_tokens"]) {
+      [self] (body, model) throws(ServiceError) in
       let options = try TEIOptions(body, model)
       let hasSpecialTokens = try body.boolean("add_special_tokens", default: true)
       let inputs = try options.inputs(body, model, bodyLimits(exchange))
@@ -166,7 +183,7 @@ extension Service {
 
   /// `POST /decode`.
   func decode(_ exchange: Exchange) {
-    workTEI(exchange) { [self] (body, model) throws(ServiceError) in
+    workTEI(exchange, ["ids", "skip_special_tokens"]) { [self] (body, model) throws(ServiceError) in
       guard case .array(let items) = try body.required("ids"), !items.isEmpty else {
         throw .unprocessable("'ids' is a list of token ids, or a list of such lists")
       }

@@ -13,7 +13,7 @@ struct PredictBody {
   var inputs: [MapInput]
 
   init(
-    _ bytes: [UInt8], limits: BodyLimits, model: ServedModel
+    _ bytes: [UInt8], limits: BodyLimits, model: ServedModel, given: GivenParameters = [:]
   ) throws(ServiceError) {
     guard bytes.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }) else {
       throw .invalid("JSON Parse error: The document is empty")
@@ -45,7 +45,7 @@ struct PredictBody {
           try Self.column(Self.list(value, limits), "text", model), "text", of: model)
       }
     }
-    inputs = try columns.inputs(of: model)
+    inputs = try columns.inputs(of: model, given)
   }
 
   private static func read(

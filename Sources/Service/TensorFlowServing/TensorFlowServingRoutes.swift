@@ -69,7 +69,7 @@ extension Service {
     work(exchange) { [self] bytes throws(ServiceError) in
       let model = try servable(exchange)
       let given = try parameters(exchange)
-      let body = try PredictBody(bytes, limits: bodyLimits(exchange), model: model)
+      let body = try PredictBody(bytes, limits: bodyLimits(exchange), model: model, given: given)
       let hasMask = body.signature == "all"
       var request = try MapRequest(
         given, keys: try Self.keys(of: body.signature, model), for: model)
