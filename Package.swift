@@ -13,7 +13,7 @@ let swiftSettings: [SwiftSetting] =
     .strictMemorySafety(),
     // An existential costs a box and a dynamic call: `any` makes it visible.
     .enableUpcomingFeature("ExistentialAny"),
-    // An import is private to its file unless the API needs it: rooms do not leak into each other.
+    // An import is private to its file unless the API needs it: modules do not leak into each other.
     .enableUpcomingFeature("InternalImportsByDefault"),
     // A member is visible only where its module is imported, so that the import table is the truth.
     .enableUpcomingFeature("MemberImportVisibility"),
@@ -21,7 +21,7 @@ let swiftSettings: [SwiftSetting] =
   + (isDependency
     ? []
     : [
-      // Small functions called across rooms (float writer, spans) are inlined in release builds.
+      // Small functions called across modules (float writer, spans) are inlined in release builds.
       .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))
     ])
 

@@ -43,14 +43,14 @@ public final class Service: RequestHandler {
   let basePath: BasePath
   private let keys: Locked<APIKeys?>
   private let metricsAreOpen: Bool
-  private let dress: AnswerDress
+  private let responseHeaders: ResponseHeaders
   private let phase = Locked(Phase.loading)
   private let log: @Sendable (RequestRecord) -> Void
 
   public init(
     limits: ServiceLimits, memory: MemoryBudget = MemoryBudget(), keys: APIKeys? = nil,
     metricsAreOpen: Bool = false, basePath: String = "",
-    dress: AnswerDress = AnswerDress(), process: ProcessFacts,
+    responseHeaders: ResponseHeaders = ResponseHeaders(), process: ProcessFacts,
     log: @escaping @Sendable (RequestRecord) -> Void
   ) {
     self.limits = limits
@@ -58,7 +58,7 @@ public final class Service: RequestHandler {
     self.keys = Locked(keys)
     self.metricsAreOpen = metricsAreOpen
     self.basePath = BasePath(text: basePath)
-    self.dress = dress
+    self.responseHeaders = responseHeaders
     self.process = process
     self.log = log
   }
@@ -133,7 +133,7 @@ public final class Service: RequestHandler {
       if let keys = keys.withLock({ $0 }), !isOpen(route) {
         try keys.check(head.headerFields[.authorization])
       }
-      guard dress.compressed.canAnswer(head.headerFields[.acceptEncoding]) else {
+      guard responseHeaders.compressed.canAnswer(head.headerFields[.acceptEncoding]) else {
         throw .notAcceptable
       }
       guard route.takesBody else { return .discardBody }
@@ -157,7 +157,7 @@ public final class Service: RequestHandler {
         RequestRecord(
           id: id, method: Route.knownMethod(head.method), route: match?.route.path ?? "none",
           status: response.status.code, remoteAddress: remoteAddress))
-      dress.crossOrigin.apply(to: &response, head)
+      responseHeaders.crossOrigin.apply(to: &response, head)
       return .refuse(response)
     }
   }
@@ -172,7 +172,7 @@ public final class Service: RequestHandler {
     do throws(ServiceError) {
       let match = try Route.find(request.head)
       let exchange = Exchange(
-        request, responder, match, dress: dress, timeout: limits.requestTimeout
+        request, responder, match, responseHeaders: responseHeaders, timeout: limits.requestTimeout
       ) { [self] in finish($0) }
       match.route.answer(self, exchange)
     } catch {

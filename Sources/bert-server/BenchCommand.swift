@@ -45,7 +45,7 @@ struct BenchCommand: ParsableCommand {
       let encoder = try flags.load(files).encoder
       if !json {
         print(
-          "\(flags.model), \(encoder.kernelSet), \(encoder.laneCount) threads, "
+          "\(flags.model), \(encoder.kernelSet), \(encoder.threadCount) threads, "
             + encoder.precision.rawValue)
         let names = ["shape", "tokens/s", "ms", "bound", "GFLOP/s", "peak"]
         print(row(names + ["share (min to max)"]))

@@ -116,7 +116,7 @@ struct BenchSpeed {
     writer.key("kernels")
     writer.string(encoder.kernelSet)
     writer.key("threads")
-    writer.integer(encoder.laneCount)
+    writer.integer(encoder.threadCount)
     writer.key("tokens")
     writer.integer(tokens)
     let figures: KeyValuePairs<String, Double> = [

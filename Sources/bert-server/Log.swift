@@ -7,7 +7,7 @@ import Synchronization
 /// The process's log on standard error: swift-log's levels, as text or as a JSON object a line.
 struct Log: Sendable {
   private let logger: Logger
-  private let told = ToldNames()
+  private let loggedNames = LoggedNames()
 
   init(_ settings: Settings) {
     let format = settings.logFormat
@@ -33,7 +33,7 @@ struct Log: Sendable {
   /// One line a request, with sizes and times and never the text. What a client brings about by
   /// itself is no error of ours, other statuses from 501 on included.
   func request(_ record: RequestRecord) {
-    for name in record.ignoredNames where told.isNew(name) {
+    for name in record.ignoredNames where loggedNames.isNew(name) {
       info(
         "\(record.route): the body's member '\(name)' had no effect; logged once, counted in "
           + "bert_ignored_members_total")
@@ -68,8 +68,8 @@ struct Log: Sendable {
   }
 }
 
-/// Names that clients choose, each told once, up to a number of them.
-private final class ToldNames: Sendable {
+/// Names that clients choose, each logged once, up to a number of them.
+private final class LoggedNames: Sendable {
   private static let most = 100
 
   private let names = Mutex<Set<String>>([])

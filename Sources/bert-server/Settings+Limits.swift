@@ -2,7 +2,7 @@ import HTTP
 import Service
 import Settings
 
-/// The settings as the rooms know them.
+/// The settings as the modules know them.
 extension Settings {
   var serviceLimits: ServiceLimits {
     var limits = ServiceLimits()
@@ -14,16 +14,16 @@ extension Settings {
     return limits
   }
 
-  var answerDress: AnswerDress {
-    var dress = AnswerDress()
-    dress.compressed =
+  var responseHeaders: ResponseHeaders {
+    var responseHeaders = ResponseHeaders()
+    responseHeaders.compressed =
       switch compression {
       case .off: .none
       case .light: .light
       case .all: .all
       }
-    dress.crossOrigin = CrossOrigin(origins: corsOrigins)
-    return dress
+    responseHeaders.crossOrigin = CrossOrigin(origins: corsOrigins)
+    return responseHeaders
   }
 
   var serverLimits: ServerLimits {

@@ -37,7 +37,7 @@ extension BatchQueue {
 
 @Suite struct BatchQueueTests {
   @Test func eachTextGetsItsOwnAnswer() async throws {
-    let encoder = FakeEncoder(lanes: 2)
+    let encoder = FakeEncoder(threads: 2)
     let queue = BatchQueue(encoders: [encoder], limits: BatchLimits(maxBatchTokens: 50))
     let ears = (0..<20).map { _ in Ear() }
     for (request, ear) in ears.enumerated() {
@@ -58,7 +58,7 @@ extension BatchQueue {
 
   /// Texts come in just as passes end and start: their clock must not run back.
   @Test func noTextWaitsForLessThanNoTime() async throws {
-    let queue = BatchQueue(encoders: [FakeEncoder(lanes: 2)], limits: BatchLimits())
+    let queue = BatchQueue(encoders: [FakeEncoder(threads: 2)], limits: BatchLimits())
     let shortest = Guarded(Duration.seconds(1))
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<8 {
@@ -79,7 +79,7 @@ extension BatchQueue {
 
   @Test func gatheredAnswersComeInOrder() async throws {
     let queue = BatchQueue(
-      encoders: [FakeEncoder(lanes: 2)], limits: BatchLimits(maxBatchTokens: 20))
+      encoders: [FakeEncoder(threads: 2)], limits: BatchLimits(maxBatchTokens: 20))
     let results = try await withCheckedThrowingContinuation { done in
       do {
         _ = try queue.encode((0..<40).map { item(7, sum: $0) }) { done.resume(with: $0) }
@@ -94,7 +94,7 @@ extension BatchQueue {
 
   @Test func aRefusedRequestHearsNothing() async throws {
     let gate = Gate()
-    let encoder = FakeEncoder(lanes: 1) { _ in
+    let encoder = FakeEncoder(threads: 1) { _ in
       gate.pass()
       return nil
     }
@@ -121,7 +121,7 @@ extension BatchQueue {
 
   @Test func aLateRequestHearsSoWhileTheEncoderIsBusy() async throws {
     let gate = Gate()
-    let encoder = FakeEncoder(lanes: 1) { _ in
+    let encoder = FakeEncoder(threads: 1) { _ in
       gate.pass()
       return nil
     }
@@ -148,7 +148,7 @@ extension BatchQueue {
 
   @Test func eachDeadlineIsKept() async throws {
     let gate = Gate()
-    let encoder = FakeEncoder(lanes: 1) { _ in
+    let encoder = FakeEncoder(threads: 1) { _ in
       gate.pass()
       return nil
     }
@@ -171,7 +171,7 @@ extension BatchQueue {
 
   @Test func aLateRequestInAPassIsToldAtOnce() async throws {
     let gate = Gate()
-    let encoder = FakeEncoder(lanes: 1) { _ in
+    let encoder = FakeEncoder(threads: 1) { _ in
       gate.pass()
       return nil
     }
@@ -190,7 +190,7 @@ extension BatchQueue {
   }
 
   @Test func maxWaitEndsByItself() async throws {
-    let encoder = FakeEncoder(lanes: 1)
+    let encoder = FakeEncoder(threads: 1)
     let queue = BatchQueue(
       encoders: [encoder], limits: BatchLimits(maxWait: .milliseconds(30)))
     await withTaskGroup { group in
@@ -207,7 +207,7 @@ extension BatchQueue {
 
   @Test func aCancelledRequestHearsNoMore() async throws {
     let gate = Gate()
-    let encoder = FakeEncoder(lanes: 1) { _ in
+    let encoder = FakeEncoder(threads: 1) { _ in
       gate.pass()
       return nil
     }
@@ -227,7 +227,7 @@ extension BatchQueue {
   }
 
   @Test func aListenerMayCancelItsOwnRequest() async throws {
-    let queue = BatchQueue(encoders: [FakeEncoder(lanes: 1)], limits: BatchLimits())
+    let queue = BatchQueue(encoders: [FakeEncoder(threads: 1)], limits: BatchLimits())
     let ear = Ear()
     let id = Guarded<RequestID?>(nil)
     let known = DispatchSemaphore(value: 0)
@@ -245,7 +245,7 @@ extension BatchQueue {
 
   @Test func aBrokenPassFailsItsRequestsOnce() async throws {
     let error = EncodeError.notFinite(key: .pooledOutput)
-    let encoder = FakeEncoder(lanes: 2) { $0.ids.contains(666) ? error : nil }
+    let encoder = FakeEncoder(threads: 2) { $0.ids.contains(666) ? error : nil }
     let queue = BatchQueue(encoders: [encoder], limits: BatchLimits(maxBatchTokens: 64))
     let broken = Ear()
     let whole = Ear()
@@ -259,7 +259,7 @@ extension BatchQueue {
   @Test func drainingEndsWhenAllIsHeard() async throws {
     for _ in 0..<20 {
       let queue = BatchQueue(
-        encoders: [FakeEncoder(lanes: 2)], limits: BatchLimits(maxBatchTokens: 10))
+        encoders: [FakeEncoder(threads: 2)], limits: BatchLimits(maxBatchTokens: 10))
       let ear = Ear()
       _ = try queue.submit((0..<8).map { item(8, sum: $0) }, onEvent: ear.hear)
       let heard = await withCheckedContinuation { done in
@@ -270,7 +270,7 @@ extension BatchQueue {
   }
 
   @Test func drainingTwiceCompletesTwice() async throws {
-    let queue = BatchQueue(encoders: [FakeEncoder(lanes: 1)], limits: BatchLimits())
+    let queue = BatchQueue(encoders: [FakeEncoder(threads: 1)], limits: BatchLimits())
     let ear = Ear()
     _ = try queue.submit([item(3, sum: 9)], onEvent: ear.hear)
     async let first: Void = queue.drained()
@@ -288,7 +288,7 @@ extension BatchQueue {
       var isAccepted = true
       let isCancelled: Bool
     }
-    let encoder = FakeEncoder(lanes: 3)
+    let encoder = FakeEncoder(threads: 3)
     let limits = BatchLimits(maxBatchTokens: 60, maxQueueTokens: 2000, minBatchRows: 8)
     let queue = BatchQueue(encoders: [encoder], limits: limits)
     let seed = SeededGenerator.seed

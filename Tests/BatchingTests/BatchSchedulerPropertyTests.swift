@@ -18,7 +18,7 @@ import Testing
       minBatchRows: .random(in: 1...64, using: &random))
     let encoders = Int.random(in: 1...3, using: &random)
     var simulation = Simulation(
-      encoders: encoders, lanes: .random(in: 1...5, using: &random), limits: limits)
+      encoders: encoders, threads: .random(in: 1...5, using: &random), limits: limits)
     var refused = 0
 
     for _ in 0..<1500 {
@@ -103,7 +103,7 @@ import Testing
   /// Quadratic work would keep this test for minutes.
   @Test func aHundredThousandSequencesWait() throws {
     let limits = BatchLimits(maxQueueTokens: 10_000_000)
-    var scheduler = BatchScheduler(laneCount: 2, limits: limits)
+    var scheduler = BatchScheduler(threadCount: 2, limits: limits)
     var now = ContinuousClock.now
     var running: [BatchScheduler.Batch] = []
     func take(_ actions: [BatchScheduler.Action]) {
@@ -129,7 +129,7 @@ import Testing
   }
 
   @Test func requestsThatAreGoneAreForgotten() throws {
-    var scheduler = BatchScheduler(laneCount: 1, limits: BatchLimits())
+    var scheduler = BatchScheduler(threadCount: 1, limits: BatchLimits())
     let now = ContinuousClock.now
     _ = try scheduler.submit([10], deadline: nil, at: now)
     for _ in 0..<10_000 {

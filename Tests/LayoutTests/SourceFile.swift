@@ -48,7 +48,7 @@ struct SourceFile {
   var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
 
   /// The folder below `Sources`.
-  var room: String { path.split(separator: "/").dropFirst().first.map { String($0) } ?? "" }
+  var module: String { path.split(separator: "/").dropFirst().first.map { String($0) } ?? "" }
 
   /// The lines without their comments.
   var code: [Substring] {

@@ -21,10 +21,10 @@ enum TestModel {
   }
 
   private struct IdleEncoder: BatchEncoder {
-    let laneCount = 1
+    let threadCount = 1
 
     func encode(
-      _ batch: PackedBatch, on lanes: [Int],
+      _ batch: PackedBatch, on threads: [Int],
       completion: @escaping @Sendable (Result<[EncodedSequence], EncodeError>) -> Void
     ) {}
   }

@@ -3,7 +3,7 @@ import HTTPTypes
 import JSON
 
 /// What every answer gets on its way out, whatever it says.
-public struct AnswerDress: Sendable {
+public struct ResponseHeaders: Sendable {
   public var compressed = CompressedAnswers.none
   public var crossOrigin = CrossOrigin(origins: [])
 

@@ -1,12 +1,12 @@
 import CKernels
 import Synchronization
 
-/// Where the lanes of a pass wait for each other: nobody leaves before all have arrived, and what
+/// Where the threads of a pass wait for each other: nobody leaves before all have arrived, and what
 /// they wrote before is seen by all after.
 ///
-/// A lane spins for some microseconds, the usual wait between two steps, then blocks: a peer that
+/// A thread spins for some microseconds, the usual wait between two steps, then blocks: a peer that
 /// lost its core must not cost another one.
-final class LaneBarrier: Sendable {
+final class ThreadBarrier: Sendable {
   private static let spins = 3000
 
   private let count: Int

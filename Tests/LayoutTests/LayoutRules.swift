@@ -1,60 +1,60 @@
 /// The rules that the tests hold, in one place.
-enum House {
-  /// What a room may import: `rooms` and packages, which are also its dependencies in
+enum LayoutRules {
+  /// What a module may import: `modules` and packages, which are also its dependencies in
   /// Package.swift, and modules of the toolchain.
-  struct Room {
+  struct Module {
     var dependencies: Set<String>
     var toolchain: Set<String> = []
   }
 
   private static let c: Set = ["Darwin", "Glibc"]
-  private static let rooms: Set = [
+  private static let modules: Set = [
     "BERT", "Batching", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON",
     "Models", "OutputMap", "Service", "Settings", "UntrustedInput", "WordPiece",
   ]
 
-  /// The import table. A room without toolchain modules thinks and does not act. Nobody imports
+  /// The import table. A module without toolchain modules has logic and no I/O. Nobody imports
   /// Foundation: one of its classes (a lock, a file handle, a thread) brings ICU, 40 MB, into a
   /// static binary; FoundationEssentials does not.
-  static let importTable: [String: Room] = [
-    "CKernels": Room(dependencies: []),
-    "CPlatform": Room(dependencies: []),
-    "COpenSSL": Room(dependencies: []),
-    "CZlib": Room(dependencies: []),
-    "CDigest": Room(dependencies: []),
-    "OutputMap": Room(dependencies: []),
-    "UntrustedInput": Room(dependencies: []),
-    "JSON": Room(dependencies: ["UntrustedInput"]),
-    "WordPiece": Room(dependencies: ["JSON", "OutputMap", "UntrustedInput"]),
-    "Checkpoints": Room(dependencies: [], toolchain: c.union(["FoundationEssentials"])),
-    "BERT": Room(
+  static let importTable: [String: Module] = [
+    "CKernels": Module(dependencies: []),
+    "CPlatform": Module(dependencies: []),
+    "COpenSSL": Module(dependencies: []),
+    "CZlib": Module(dependencies: []),
+    "CDigest": Module(dependencies: []),
+    "OutputMap": Module(dependencies: []),
+    "UntrustedInput": Module(dependencies: []),
+    "JSON": Module(dependencies: ["UntrustedInput"]),
+    "WordPiece": Module(dependencies: ["JSON", "OutputMap", "UntrustedInput"]),
+    "Checkpoints": Module(dependencies: [], toolchain: c.union(["FoundationEssentials"])),
+    "BERT": Module(
       dependencies: ["OutputMap", "CKernels", "Checkpoints"],
       toolchain: c.union(["Synchronization"])),
-    "Models": Room(
+    "Models": Module(
       dependencies: ["BERT", "CPlatform", "Checkpoints", "OutputMap", "WordPiece"],
       toolchain: ["Dispatch", "Synchronization"]),
-    "Batching": Room(dependencies: ["OutputMap"], toolchain: ["Dispatch", "Synchronization"]),
-    "HTTP": Room(
+    "Batching": Module(dependencies: ["OutputMap"], toolchain: ["Dispatch", "Synchronization"]),
+    "HTTP": Module(
       dependencies: ["COpenSSL", "CPlatform", "CZlib", "HTTPTypes", "UntrustedInput"],
       toolchain: c.union(["Dispatch", "Synchronization"])),
-    "Service": Room(
+    "Service": Module(
       dependencies: [
         "HTTP", "JSON", "WordPiece", "Batching", "OutputMap", "HTTPTypes", "UntrustedInput",
       ],
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
-    "Bulk": Room(
+    "Bulk": Module(
       dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
       toolchain: c),
-    "Settings": Room(dependencies: [], toolchain: ["FoundationEssentials"]),
-    "bert-server": Room(
-      dependencies: rooms.union(["ArgumentParser", "HTTPTypes", "Logging"]),
+    "Settings": Module(dependencies: [], toolchain: ["FoundationEssentials"]),
+    "bert-server": Module(
+      dependencies: modules.union(["ArgumentParser", "HTTPTypes", "Logging"]),
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
   ]
 
   /// What tests share, and their executables: see `make fuzz`.
-  static let tools: [String: Room] = [
-    "TestSupport": Room(dependencies: [], toolchain: ["FoundationEssentials"]),
-    "Fuzz": Room(
+  static let tools: [String: Module] = [
+    "TestSupport": Module(dependencies: [], toolchain: ["FoundationEssentials"]),
+    "Fuzz": Module(
       dependencies: [
         "Batching", "Checkpoints", "CKernels", "HTTP", "HTTPTypes", "JSON", "OutputMap", "Service",
         "TestSupport", "WordPiece",
@@ -90,7 +90,7 @@ enum House {
   /// What must be said where the compiler's check of sharing is turned off: who guards it.
   static let sharingMarks = ["@unchecked Sendable", "nonisolated(unsafe)"]
   static let guards = [
-    "atomic", "change", "constant", "immutable", "lane", "lock", "monitor", "mutex", "queue",
+    "atomic", "change", "constant", "immutable", "own thread", "lock", "monitor", "mutex", "queue",
     "read-only", "written",
   ]
 
