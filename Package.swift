@@ -101,14 +101,34 @@ let package = Package(
       dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
       swiftSettings: swiftSettings),
     .target(name: "Settings", swiftSettings: swiftSettings),
+    .target(
+      name: "HTTPClient", dependencies: ["COpenSSL", "HTTP", "JSON", "UntrustedInput"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "RecordEncoders",
+      dependencies: [
+        "BERT", "Bulk", "Checkpoints", "HTTPClient", "JSON", "Models", "OutputMap",
+        "UntrustedInput", "WordPiece",
+      ],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "Bench",
+      dependencies: ["BERT", "Checkpoints", "JSON", "Models", "OutputMap", "WordPiece"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "Hosting",
+      dependencies: [
+        "CPlatform", "Checkpoints", "HTTP", "JSON", "Service", "Settings",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "bert-server",
       dependencies: [
-        "BERT", "Batching", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON",
-        "Models", "OutputMap", "Service", "Settings", "UntrustedInput", "WordPiece",
+        "BERT", "Batching", "Bench", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "HTTP",
+        "HTTPClient", "Hosting", "JSON", "Models", "OutputMap", "RecordEncoders", "Service",
+        "Settings", "WordPiece",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "HTTPTypes", package: "swift-http-types"),
-        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
@@ -150,6 +170,25 @@ let package = Package(
         "Service", "Batching", "HTTP", "JSON", "OutputMap", "TestSupport", "UntrustedInput",
         "WordPiece",
         .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "HTTPClientTests",
+      dependencies: [
+        "HTTPClient", "HTTP", "JSON", .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "RecordEncodersTests",
+      dependencies: ["RecordEncoders", "Bulk", "OutputMap"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "BenchTests", dependencies: ["Bench", "OutputMap"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "HostingTests",
+      dependencies: [
+        "Hosting", "HTTP", "JSON", "Service", "Settings",
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(name: "LayoutTests", swiftSettings: swiftSettings),

@@ -4,6 +4,7 @@ import CPlatform
 import Checkpoints
 import Dispatch
 import HTTP
+import Hosting
 import Models
 import OutputMap
 import Service

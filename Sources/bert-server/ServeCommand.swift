@@ -5,7 +5,7 @@ import Dispatch
 import FoundationEssentials
 import Glibc
 import HTTP
-import Logging
+import Hosting
 import Models
 import Service
 import Settings

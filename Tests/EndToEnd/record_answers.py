@@ -206,11 +206,18 @@ def requests_of(name, paths):
     return [*common(), *(data.replace(b"\r\n", key, 1) if name == "keyed" else data for data in parts)]
 
 
+def unchunked(body):
+    """Where a body is cut into chunks depends on time."""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        yield body[: int(size, 16)]
+        body = body[int(size, 16) + 2 :]
+
+
 def answer(port, data):
     with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         try:
             connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # refused before it was whole
         received = b""
@@ -220,6 +227,8 @@ def answer(port, data):
         except ConnectionError:
             received += b"\n(reset)"
     head, gap, body = received.partition(b"\r\n\r\n")
+    if b"Transfer-Encoding: chunked" in head:
+        body = b"".join(unchunked(body))
     masked = body
     for pattern, replacement in MASKS:
         head, masked = (re.sub(pattern, replacement, part, flags=re.M) for part in (head, masked))
@@ -233,7 +242,8 @@ def record(binary, out):
     with open(out, "w") as file:
         for name, (flags, environment) in SERVERS.items():
             process = subprocess.Popen(
-                [binary, "serve", "--port", "0", "--kernels", "scalar", "--drain-seconds", "0", *flags],
+                [binary, "serve", "--port", "0", "--kernels", "scalar", "--drain-seconds", "0",
+                 "--header-timeout-seconds", "0.5", "--body-timeout-seconds", "0.5", *flags],
                 env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
             try:
                 port = int(process.stdout.readline().rsplit(":", 1)[1])

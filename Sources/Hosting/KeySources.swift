@@ -1,47 +1,46 @@
 import FoundationEssentials
-import Models
-import Service
-import Settings
+public import Service
+public import Settings
 
 /// Where API keys come from: a file, which is read again when it changes, and the environment.
 /// Nothing here shows a key.
-struct KeySources {
+public struct KeySources: Sendable {
   private let path: String
   private let fixed: APIKeys?
   private let watcher: FileWatcher
 
   /// Nil if no keys are asked for.
-  /// - Throws: `LoadingError` if the environment's are no keys.
-  init?(_ settings: Settings, environment: [String: String]) throws {
+  /// - Throws: if the environment's are no keys.
+  public init?(_ settings: Settings, environment: [String: String]) throws(KeySourceError) {
     path = settings.apiKeyFile
     let list = environment[Settings.keysVariable] ?? ""
     if path.isEmpty, list.isEmpty { return nil }
     do {
       fixed = list.isEmpty ? nil : try APIKeys(list: list)
     } catch {
-      throw LoadingError("\(Settings.keysVariable) cannot be used: \(error)")
+      throw .environment(error)
     }
     watcher = FileWatcher(path.isEmpty ? [] : [path])
   }
 
-  func load() throws -> APIKeys {
+  public func load() throws(KeySourceError) -> APIKeys {
     if path.isEmpty, let fixed { return fixed }
     guard let bytes = FileManager.default.contents(atPath: path) else {
-      throw LoadingError("the file of API keys \(path) cannot be read")
+      throw .unreadable(path: path)
     }
     do {
       let keys = try APIKeys(file: Array(bytes))
       return fixed.map { keys + $0 } ?? keys
     } catch {
-      throw LoadingError("the file of API keys \(path) cannot be used: \(error)")
+      throw .file(path: path, error)
     }
   }
 
   /// Reads the file again, changed or not.
-  func renew() { watcher.renew() }
+  public func renew() { watcher.renew() }
 
   /// From now on requests are held to what the file has by then.
-  func watch(_ service: Service, _ log: Log) {
+  public func watch(_ service: Service, _ log: Log) {
     if path.isEmpty { return }
     watcher.start {
       do {
@@ -50,6 +49,21 @@ struct KeySources {
       } catch {
         log.warning("API keys: reload failed, still using the previous keys: \(error)")
       }
+    }
+  }
+}
+
+/// Why API keys cannot be had; no case holds one.
+public enum KeySourceError: Error, CustomStringConvertible {
+  case environment(APIKeysError)
+  case unreadable(path: String)
+  case file(path: String, APIKeysError)
+
+  public var description: String {
+    switch self {
+    case .environment(let error): "\(Settings.keysVariable) cannot be used: \(error)"
+    case .unreadable(let path): "the file of API keys \(path) cannot be read"
+    case .file(let path, let error): "the file of API keys \(path) cannot be used: \(error)"
     }
   }
 }

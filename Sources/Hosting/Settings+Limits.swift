@@ -1,10 +1,10 @@
-import HTTP
-import Service
-import Settings
+public import HTTP
+public import Service
+public import Settings
 
 /// The settings as the modules know them.
 extension Settings {
-  var serviceLimits: ServiceLimits {
+  public var serviceLimits: ServiceLimits {
     var limits = ServiceLimits()
     limits.texts = maxTexts
     limits.bodyBytes = maxBodyBytes
@@ -14,7 +14,7 @@ extension Settings {
     return limits
   }
 
-  var responseHeaders: ResponseHeaders {
+  public var responseHeaders: ResponseHeaders {
     var responseHeaders = ResponseHeaders()
     responseHeaders.compressed =
       switch compression {
@@ -26,7 +26,7 @@ extension Settings {
     return responseHeaders
   }
 
-  var serverLimits: ServerLimits {
+  public var serverLimits: ServerLimits {
     var limits = ServerLimits()
     limits.maxConnections = maxConnections
     if maxConnectionsPerAddress > 0 { limits.maxConnectionsPerAddress = maxConnectionsPerAddress }
@@ -43,7 +43,7 @@ extension Settings {
   }
 
   /// What `/info` tells of them.
-  var publishedLimits: [(name: String, value: Int)] {
+  public var publishedLimits: [(name: String, value: Int)] {
     [
       ("max_texts", maxTexts), ("max_batch_tokens", maxBatchTokens),
       ("max_queue_tokens", maxQueueTokens), ("max_body_bytes", maxBodyBytes),

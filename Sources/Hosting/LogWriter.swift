@@ -1,12 +1,12 @@
-import Dispatch
+public import Dispatch
 import Glibc
 
 /// Standard error as a log: lines are written by a queue of its own, so that no request and no stop
 /// ever waits for whoever reads them. What does not fit in the buffer is dropped and counted.
 ///
 /// `@unchecked Sendable`: `state` is touched in `withState` only, on `stateQueue`.
-final class LogWriter: @unchecked Sendable {
-  static let standardError = LogWriter(STDERR_FILENO)
+public final class LogWriter: @unchecked Sendable {
+  public static let standardError = LogWriter(STDERR_FILENO)
 
   /// Bytes of lines that wait to be written.
   private static let maxBufferedBytes = 1 << 20
@@ -32,7 +32,7 @@ final class LogWriter: @unchecked Sendable {
   }
 
   /// Lines dropped since the start.
-  var dropped: Int { withState { $0.dropped } }
+  public var dropped: Int { withState { $0.dropped } }
 
   /// Takes a line, with its end; returns at once.
   func append(_ line: [UInt8]) {
@@ -50,7 +50,7 @@ final class LogWriter: @unchecked Sendable {
   }
 
   /// Waits until all is written, but not longer than that.
-  func flush(timeout: DispatchTimeInterval) {
+  public func flush(timeout: DispatchTimeInterval) {
     let isDone = DispatchSemaphore(value: 0)
     writeQueue.async { isDone.signal() }
     _ = isDone.wait(timeout: .now() + timeout)

@@ -1,12 +1,12 @@
 import FoundationEssentials
-import Service
+public import Service
 import Synchronization
 
 /// Notices model files that change under the running server.
 ///
 /// Nothing is read again: the models in memory are those that were loaded. A change is told in the
 /// log and in `/metrics`, because a restart would serve something else.
-final class ModelFileWatch: Sendable {
+public final class ModelFileWatch: Sendable {
   /// No model has nearly as many.
   private static let maximumFileCount = 1_000
 
@@ -16,7 +16,7 @@ final class ModelFileWatch: Sendable {
   private let changedCount = Atomic(0)
 
   /// - Parameter folders: the models', with all files below them but for hidden ones and Markdown.
-  init(_ folders: [String]) {
+  public init(_ folders: [String]) {
     let paths = folders.flatMap { folder in
       let names = (try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? []
       return names.sorted().filter { name in
@@ -28,14 +28,14 @@ final class ModelFileWatch: Sendable {
     watcher = FileWatcher(paths)
   }
 
-  var measurement: ProcessFacts.Measurement {
+  public var measurement: ProcessFacts.Measurement {
     ProcessFacts.Measurement(
       "bert_model_files_changed", .gauge,
       help: "Model files that are not as they were loaded. The models in use are the loaded ones."
     ) { [self] in Double(changedCount.load(ordering: .relaxed)) }
   }
 
-  func start(_ log: Log) {
+  public func start(_ log: Log) {
     watcher.start { [self] in
       let changed = zip(paths, loaded).filter { path, stamp in FileStamp(path) != stamp }.map(\.0)
       changedCount.store(changed.count, ordering: .relaxed)

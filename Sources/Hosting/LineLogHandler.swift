@@ -21,21 +21,27 @@ struct LineLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
-    let all = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-    let message = event.message.description
-    let line = format == .json ? json(event, message, all) : text(event, message, all)
-    LogWriter.standardError.append(line + [UInt8(ascii: "\n")])
+    let all = metadata.merging(event.metadata ?? [:]) { $1 }
+    LogWriter.standardError.append(line(event.level, event.message.description, all))
+  }
+
+  /// With its end.
+  func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata) -> [UInt8] {
+    let all = metadata.sorted { $0.key < $1.key }
+    let line = format == .json ? json(level, message, all) : text(level, message, all)
+    return line + [UInt8(ascii: "\n")]
   }
 
   private func json(
-    _ event: LogEvent, _ message: String, _ metadata: [(key: String, value: Logger.MetadataValue)]
+    _ level: Logger.Level, _ message: String,
+    _ metadata: [(key: String, value: Logger.MetadataValue)]
   ) -> [UInt8] {
     var writer = JSONWriter()
     writer.beginObject()
     writer.key("time")
     writer.string(Self.timestamp())
     writer.key("level")
-    writer.string(event.level.rawValue)
+    writer.string(level.rawValue)
     writer.key("message")
     writer.string(message)
     for (key, value) in metadata {
@@ -53,10 +59,11 @@ struct LineLogHandler: LogHandler {
 
   /// `TIME LEVEL LABEL: key=value … MESSAGE`; a line end in a value does not end the line.
   private func text(
-    _ event: LogEvent, _ message: String, _ metadata: [(key: String, value: Logger.MetadataValue)]
+    _ level: Logger.Level, _ message: String,
+    _ metadata: [(key: String, value: Logger.MetadataValue)]
   ) -> [UInt8] {
     let values = metadata.map { " \($0.key)=\($0.value)" }.joined()
-    let line = "\(Self.timestamp()) \(event.level.rawValue) \(label):\(values) \(message)"
+    let line = "\(Self.timestamp()) \(level.rawValue) \(label):\(values) \(message)"
     return line.utf8.map { $0 < 0x20 ? 0x20 : $0 }
   }
 

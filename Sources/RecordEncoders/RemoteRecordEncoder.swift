@@ -1,6 +1,7 @@
 import Bulk
 import Dispatch
 import Glibc
+import HTTPClient
 import JSON
 import OutputMap
 import Synchronization
@@ -96,11 +97,16 @@ struct RemoteRecordEncoder: RecordEncoder {
 
   /// Asks again while there is no answer, or one that says later.
   func ask(_ method: String, _ path: String, body: [UInt8] = []) throws(BulkError)
-    -> HTTPClient.Answer
+    -> Answer
   {
     var wait = 0.1
     for attempt in 1...Self.attempts {
-      let answer = try client.ask(method, path, body: body, maxAnswerBytes: maxAnswerBytes)
+      let answer: Answer?
+      do throws(HTTPClientError) {
+        answer = try client.ask(method, path, body: body, maxAnswerBytes: maxAnswerBytes)
+      } catch {
+        throw BulkError(error.description)
+      }
       if let answer, ![429, 500, 502, 503, 504].contains(answer.status) { return answer }
       guard attempt < Self.attempts else {
         throw BulkError(
@@ -127,7 +133,7 @@ struct RemoteRecordEncoder: RecordEncoder {
     }
   }
 
-  static func message(_ answer: HTTPClient.Answer) -> String {
+  static func message(_ answer: Answer) -> String {
     if case .string(let message)? = (try? JSONParser.parse(answer.body))?["error"] {
       return message
     }

@@ -1,12 +1,12 @@
 import Checkpoints
 import JSON
-import Service
-import Settings
+public import Service
+public import Settings
 
 /// Under which names a folder is served.
-enum ModelNames {
+public enum ModelNames {
   /// The folders, each once under the first of its names, and for each name the index of its folder.
-  static func distinct(_ names: [ModelFolder]) -> (folders: [ModelFolder], indices: [Int]) {
+  public static func distinct(_ names: [ModelFolder]) -> (folders: [ModelFolder], indices: [Int]) {
     var folders: [ModelFolder] = []
     let indices = names.map { name in
       if let index = folders.firstIndex(where: { isSame($0, name) }) { return index }
@@ -27,7 +27,7 @@ enum ModelNames {
   ///   - models: one of each of the distinct folders.
   ///   - indices: which of them each name is of.
   ///   - names: all folders, with their names.
-  static func named(
+  public static func named(
     _ models: [ServedModel], _ indices: [Int], as names: [ModelFolder], _ others: [ServedName]
   ) -> [ServedModel] {
     zip(names, indices).enumerated().map { index, named in
@@ -47,7 +47,7 @@ enum ModelNames {
 
   /// `OWNER/NAME` as `config.json` has it, if NAME is the folder's. Of a model that was trained from
   /// another one it is the other's, whose vectors are not to be had here.
-  private static func hubName(of folder: ModelFolder) -> String? {
+  static func hubName(of folder: ModelFolder) -> String? {
     guard let file = try? ModelFile(path: "\(folder.path)/config.json"),
       file.size <= mostConfigurationBytes, let bytes = try? file.copy(),
       case .object(let members)? = try? JSONParser.parse(bytes),
@@ -57,14 +57,5 @@ enum ModelNames {
     let own = RawText(ModelFolder.name(of: folder.path))
     guard parts.count == 2, !parts[0].isEmpty, parts[1] == own else { return nil }
     return name
-  }
-}
-
-extension SentenceModules {
-  /// The folder's modules with another pooling; nil if there are none and no pooling is given.
-  init?(_ folder: SentenceModules?, pooling: Pooling?) {
-    guard let modules = folder ?? pooling.map({ SentenceModules(pooling: $0) }) else { return nil }
-    self = modules
-    if let pooling { poolings = [pooling] }
   }
 }

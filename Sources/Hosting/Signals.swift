@@ -2,7 +2,7 @@ import Glibc
 
 /// Signals, taken one by one by threads that wait for them and by no handler: a handler may do next to
 /// nothing (signal-safety(7)).
-enum Signals {
+public enum Signals {
   /// Those that end a command, and SIGHUP, which ends it too or has files read again.
   private static let awaited = [SIGTERM, SIGINT, SIGHUP]
   /// Each would end the process at once, and none is meant for it; SIGPIPE: a client that is gone is
@@ -11,14 +11,14 @@ enum Signals {
 
   /// Blocks what is awaited in this thread and all that it starts: call before any other thread
   /// exists.
-  static func block() {
+  public static func block() {
     var set = awaitedSet()
     unsafe _ = pthread_sigmask(SIG_BLOCK, &set, nil)
     for number in ignored { _ = signal(number, SIG_IGN) }
   }
 
   /// Waits for the next of them.
-  static func wait() -> Int32 {
+  public static func wait() -> Int32 {
     var set = awaitedSet()
     var number: Int32 = 0
     while unsafe sigwait(&set, &number) != 0 {}
@@ -26,7 +26,7 @@ enum Signals {
   }
 
   /// Waits for the next that ends the command, and calls `hangUp` for each SIGHUP before it.
-  static func waitForStop(hangUp: () -> Void) {
+  public static func waitForStop(hangUp: () -> Void) {
     while wait() == SIGHUP { hangUp() }
   }
 

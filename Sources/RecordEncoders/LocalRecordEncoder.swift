@@ -11,24 +11,16 @@ struct LocalRecordEncoder: RecordEncoder {
 
   let model: Model
   let maxTokens: Int
-  let truncation: Truncation
-  let padTo: Int?
-  /// Tokens that chunks of a text share; nil: texts are not cut into chunks.
-  let overlap: Int?
+  let options: RowOptions
   let selection: OutputSelection
   let windowSize: Int
   let windowBytes: Int
 
   /// - Parameter columns: what is asked for, whose size bounds the window.
-  init(
-    _ model: Model, maxTokens: Int, truncation: Truncation, padTo: Int?, overlap: Int?,
-    columns: [Column]
-  ) {
+  init(_ model: Model, maxTokens: Int, _ options: RowOptions, columns: [Column]) {
     self.model = model
     self.maxTokens = maxTokens
-    self.truncation = truncation
-    self.padTo = padTo
-    self.overlap = overlap
+    self.options = options
     var selection = OutputSelection()
     var numbers = 0
     for column in columns {
@@ -44,7 +36,7 @@ struct LocalRecordEncoder: RecordEncoder {
     windowSize = max(16, min(Self.mostRecords, rows))
     // A token is a byte at least, and a chunk begins a quarter of its length behind another at least.
     windowBytes =
-      overlap == nil
+      options.overlap == nil
       ? RecordReader.maxRecordBytes
       : min(RecordReader.maxRecordBytes, max(16, rows) * max(1, maxTokens / 4))
   }
@@ -54,12 +46,13 @@ struct LocalRecordEncoder: RecordEncoder {
   ) throws(BulkError) -> [Result<[EncodedRecord], BadRecord>] {
     do {
       let results: [Result<[EncodedText], InputError>]
-      if let overlap {
+      if let overlap = options.overlap {
         results = try model.encodeChunks(
           of: inputs, for: selection, maxTokens: maxTokens, overlap: overlap)
       } else {
         results = try model.encode(
-          inputs, for: selection, maxTokens: maxTokens, truncation: truncation, padTo: padTo
+          inputs, for: selection, maxTokens: maxTokens, truncation: options.truncation,
+          padTo: options.padTo
         ).map { $0.map { [$0] } }
       }
       return results.map { result in

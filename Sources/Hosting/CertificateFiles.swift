@@ -1,15 +1,15 @@
-import HTTP
-import Settings
+public import HTTP
+public import Settings
 
 /// The files that TLS needs, read again when they change.
-struct CertificateFiles {
+public struct CertificateFiles: Sendable {
   private let certificate: String
   private let key: String
   private let clientAuthorities: String?
   private let watcher: FileWatcher
 
   /// Nil without TLS.
-  init?(_ settings: Settings) {
+  public init?(_ settings: Settings) {
     if settings.tlsCertificate.isEmpty { return nil }
     certificate = settings.tlsCertificate
     key = settings.tlsKey
@@ -17,16 +17,16 @@ struct CertificateFiles {
     watcher = FileWatcher([certificate, key, clientAuthorities].compactMap(\.self))
   }
 
-  func load() throws(TLSError) -> TLSContext {
+  public func load() throws(TLSError) -> TLSContext {
     try TLSContext(certificate: certificate, key: key, clientAuthorities: clientAuthorities)
   }
 
   /// Reads the files again, changed or not.
-  func renew() { watcher.renew() }
+  public func renew() { watcher.renew() }
 
   /// From now on new connections of the server get what the files hold by then. The keys of session
   /// tickets live as long as a context, so a new one is made now and then.
-  func watch(_ server: Server, _ log: Log) {
+  public func watch(_ server: Server, _ log: Log) {
     watcher.start(isRenewing: true) {
       do throws(TLSError) {
         server.renew(try load())

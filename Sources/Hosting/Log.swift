@@ -1,15 +1,15 @@
-import HTTP
+public import HTTP
 import Logging
-import Service
-import Settings
+public import Service
+public import Settings
 import Synchronization
 
 /// The process's log on standard error: swift-log's levels, as text or as a JSON object a line.
-struct Log: Sendable {
+public struct Log: Sendable {
   private let logger: Logger
   private let loggedNames = LoggedNames()
 
-  init(_ settings: Settings) {
+  public init(_ settings: Settings) {
     let format = settings.logFormat
     LoggingSystem.bootstrap { label in LineLogHandler(label: label, format: format) }
     var logger = Logger(label: "bert-server")
@@ -17,12 +17,12 @@ struct Log: Sendable {
     self.logger = logger
   }
 
-  func info(_ message: String) { logger.info("\(message)") }
-  func warning(_ message: String) { logger.warning("\(message)") }
-  func error(_ message: String) { logger.error("\(message)") }
+  public func info(_ message: String) { logger.info("\(message)") }
+  public func warning(_ message: String) { logger.warning("\(message)") }
+  public func error(_ message: String) { logger.error("\(message)") }
 
   /// Clients' mistakes are no operator's business; our own are.
-  func event(_ event: ServerEvent) {
+  public func event(_ event: ServerEvent) {
     switch event {
     case .handshakeFailed: logger.debug("\(event.description)")
     case .acceptFailed: logger.warning("\(event.description)")
@@ -32,7 +32,7 @@ struct Log: Sendable {
 
   /// One line a request, with sizes and times and never the text. What a client brings about by
   /// itself is no error of ours, other statuses from 501 on included.
-  func request(_ record: RequestRecord) {
+  public func request(_ record: RequestRecord) {
     for name in record.ignoredNames where loggedNames.isNew(name) {
       info(
         "\(record.route): the body's member '\(name)' had no effect; logged once, counted in "

@@ -4,7 +4,7 @@ import Models
 
 extension ModelFiles {
   /// The SHA-256 of what answers depend on: the files of weights, and those that say how to use them.
-  func digest() throws -> String {
+  func digest() throws(BulkError) -> String {
     let digest = try Digest()
     for name in checkpoint.files.sorted() { try digest.add(fileAt: name, in: checkpoint.folder) }
     let endings = [".json", ".txt", ".model"]

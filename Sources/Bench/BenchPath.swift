@@ -1,24 +1,30 @@
-import BERT
 import JSON
 import OutputMap
-import WordPiece
+public import WordPiece
 
 /// What accompanies an encode, on one thread: reading the body, tokenizing, writing numbers.
-struct BenchPath {
-  let texts: [String]
-  let tokenizer: Tokenizer
-  let maxTokens: Int
-  let rounds: Int
+public struct BenchPath {
+  private let texts: [String]
+  private let tokenizer: Tokenizer
+  private let maxTokens: Int
+  private let rounds: Int
+
+  public init(texts: [String], tokenizer: Tokenizer, maxTokens: Int, rounds: Int) {
+    self.texts = texts
+    self.tokenizer = tokenizer
+    self.maxTokens = maxTokens
+    self.rounds = rounds
+  }
 
   /// A part, what is counted, its count a second.
-  struct Speed {
-    let part: String
-    let unit: String
-    let perSecond: Double
+  public struct Speed {
+    public let part: String
+    public let unit: String
+    public let perSecond: Double
   }
 
   /// - Parameter vectors: what is written as numbers, as an answer of `encoder_outputs` is.
-  func measure(vectors: [[Float]]) throws -> [Speed] {
+  public func measure(vectors: [[Float]]) throws -> [Speed] {
     var body = JSONWriter()
     body.beginArray()
     for text in texts { body.string(text) }
@@ -80,12 +86,12 @@ struct BenchPath {
 
 extension BenchPath.Speed {
   /// Cells of a table: `rate` in millions a second, and the time of one.
-  var cells: [String] {
+  public var cells: [String] {
     let rate = (perSecond / 1e4).rounded() / 100
     return ["\(part), one thread", "\(rate) million \(unit)/s, \(Int(1e9 / perSecond)) ns each"]
   }
 
-  var json: String {
+  public var json: String {
     var writer = JSONWriter()
     writer.beginObject()
     for (name, value) in ["part": part, "unit": unit] as KeyValuePairs {

@@ -1,21 +1,21 @@
 import CPlatform
 import FoundationEssentials
-import HTTP
-import Service
+public import HTTP
+public import Service
 
 /// Gauges of the process and of its server for `/metrics`. The server is made after the service
 /// that shows them, so it is handed in later.
 ///
 /// `@unchecked Sendable`: `server` is written once, before the server listens.
-final class StatisticsSource: @unchecked Sendable {
+public final class StatisticsSource: @unchecked Sendable {
   private weak var server: Server?
   private let memory: MemoryBudget
 
-  init(_ memory: MemoryBudget) { self.memory = memory }
+  public init(_ memory: MemoryBudget) { self.memory = memory }
 
-  func watch(_ server: Server) { self.server = server }
+  public func watch(_ server: Server) { self.server = server }
 
-  var measurements: [ProcessFacts.Measurement] {
+  public var measurements: [ProcessFacts.Measurement] {
     typealias Measurement = ProcessFacts.Measurement
     func server(_ value: @escaping @Sendable (ServerStatistics) -> Int) -> @Sendable () -> Double {
       { [self] in Double(value(self.server?.statistics ?? ServerStatistics())) }

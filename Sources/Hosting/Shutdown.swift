@@ -1,9 +1,9 @@
 import Dispatch
-import HTTP
-import Service
+public import HTTP
+public import Service
 
 /// From the first SIGTERM or SIGINT to the exit.
-struct Shutdown {
+public struct Shutdown {
   let service: Service
   let server: Server
   /// How long new connections are served: whoever routes requests here learns of the stop a little
@@ -12,8 +12,15 @@ struct Shutdown {
   /// After that, how long what is in flight or half sent may take.
   let patience: Duration
 
+  public init(service: Service, server: Server, grace: Duration, patience: Duration) {
+    self.service = service
+    self.server = server
+    self.grace = grace
+    self.patience = patience
+  }
+
   /// Whether every accepted request was answered.
-  func run() -> Bool {
+  public func run() -> Bool {
     service.beginDraining()
     server.beginDrain()
     let isStopped = DispatchSemaphore(value: 0)
