@@ -20,6 +20,8 @@ public enum JSONError: Error, Equatable, Sendable {
   case tooDeep(limit: Int, offset: Int)
   case tooManyValues(limit: Int, offset: Int)
   case invalidBase64(offset: Int)
+  /// The caller's `mayContinue` said so.
+  case cancelled(offset: Int)
 
   /// Bytes from the start of the text.
   public var offset: Int {
@@ -28,7 +30,7 @@ public enum JSONError: Error, Equatable, Sendable {
       .trailingBytes(let offset), .invalidNumber(let offset), .numberTooLong(_, let offset),
       .invalidEscape(let offset), .loneSurrogate(let offset), .controlCharacter(let offset),
       .invalidUTF8(let offset), .tooDeep(_, let offset), .tooManyValues(_, let offset),
-      .invalidBase64(let offset):
+      .invalidBase64(let offset), .cancelled(let offset):
       offset
     case .byteOrderMark: 0
     }
@@ -64,6 +66,8 @@ public enum JSONError: Error, Equatable, Sendable {
       "byte \(offset): more than \(limit) values"
     case .invalidBase64(let offset):
       "character \(offset): not Base64"
+    case .cancelled(let offset):
+      "byte \(offset): reading was cancelled"
     }
   }
 

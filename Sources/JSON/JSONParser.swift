@@ -3,7 +3,7 @@
 /// Refused, beyond what the grammar refuses: a byte order mark, invalid UTF-8, halves of surrogate
 /// pairs, and what is over the limits.
 public struct JSONParser {
-  public struct Limits: Equatable, Sendable {
+  public struct Limits: Sendable {
     /// Arrays and objects inside one another.
     public var depth = 64
     /// Values in all, keys not counted: each takes 24 bytes of memory or more, and may be written
@@ -11,6 +11,8 @@ public struct JSONParser {
     public var valueCount = 1 << 20
     /// Whether half of a surrogate pair is read as U+FFFD (Unicode, section 3.9), and not refused.
     public var replacesLoneSurrogates = false
+    /// Asked every few thousand values whether to go on; a text of many takes seconds.
+    public var mayContinue: (@Sendable () -> Bool)?
 
     public init() {}
   }
@@ -30,6 +32,8 @@ public struct JSONParser {
   ) throws(JSONError) -> JSONValue {
     try parse(bytes.span, limits: limits)
   }
+
+  private static let valuesBetweenChecks = 4096
 
   let limits: Limits
   private var valueCount = 0
@@ -69,6 +73,11 @@ public struct JSONParser {
     valueCount += 1
     guard valueCount <= limits.valueCount else {
       throw .tooManyValues(limit: limits.valueCount, offset: cursor)
+    }
+    if valueCount % Self.valuesBetweenChecks == 0, let mayContinue = limits.mayContinue,
+      !mayContinue()
+    {
+      throw .cancelled(offset: cursor)
     }
   }
 

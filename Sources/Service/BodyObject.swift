@@ -14,7 +14,7 @@ struct BodyObject {
     do {
       value = try JSONParser.parse(bytes, limits: limits)
     } catch {
-      throw .invalid(error.message(in: bytes))
+      throw ServiceError(error, in: bytes)
     }
     self.mismatchIsUnprocessable = mismatchIsUnprocessable
     guard case .object(let members) = value else {
@@ -41,6 +41,18 @@ struct BodyObject {
     case .object(let members): self.members = members
     case let value?: throw body.error(name, "'\(name)' is \(value.kind); it is an object")
     }
+  }
+
+  /// With no other members than these.
+  func only(_ names: RawText...) -> BodyObject {
+    BodyObject(
+      members: members.filter { names.contains($0.key) },
+      mismatchIsUnprocessable: mismatchIsUnprocessable)
+  }
+
+  private init(members: [RawText: JSONValue], mismatchIsUnprocessable: Bool) {
+    self.members = members
+    self.mismatchIsUnprocessable = mismatchIsUnprocessable
   }
 
   subscript(name: RawText) -> JSONValue? {
@@ -70,16 +82,33 @@ struct BodyObject {
 
   func integer(_ name: RawText, in range: ClosedRange<Int>) throws(ServiceError) -> Int? {
     guard let value = self[name] else { return nil }
-    guard case .integer(let claimed) = value, let number = claimed.within(range) else {
-      throw error(
-        name, "'\(name)' is a whole number from \(range.lowerBound) to \(range.upperBound)")
+    guard case .integer(let claimed) = value else {
+      throw error(name, "'\(name)' is \(value.kind); \(Self.expected(range))")
+    }
+    guard let number = claimed.within(range) else {
+      throw error(name, "'\(name)' is \(claimed); \(Self.expected(range))")
     }
     return number
+  }
+
+  private static func expected(_ range: ClosedRange<Int>) -> String {
+    "it is a whole number from \(range.lowerBound) to \(range.upperBound)"
   }
 
   func error(_ name: RawText, _ message: String) -> ServiceError {
     mismatchIsUnprocessable
       ? .unprocessable(message) : .invalid(message, parameter: name.description)
+  }
+}
+
+extension ServiceError {
+  /// - Parameter bytes: the text that does not parse.
+  init(_ error: JSONError, in bytes: [UInt8]) {
+    if case .cancelled = error {
+      self = .deadlinePassed
+    } else {
+      self = .invalid(error.message(in: bytes))
+    }
   }
 }
 

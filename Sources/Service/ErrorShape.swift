@@ -31,6 +31,17 @@ enum ErrorShape: Sendable, CaseIterable {
     return response
   }
 
+  /// What to ask for instead of an answer that is too large.
+  var smallerAnswer: String {
+    switch self {
+    case .native:
+      "send fewer or shorter texts, or ask for fewer keys or layers, a binary format, or a stream "
+        + "(application/x-ndjson)"
+    case .plain: "send fewer or shorter texts, or ask for fewer outputs"
+    case .tei, .openAI: "send fewer or shorter texts"
+    }
+  }
+
   private static let maxMessageScalars = 2000
 
   func status(of error: ServiceError) -> HTTPResponse.Status {

@@ -19,7 +19,7 @@ public struct RequestRecord: Sendable {
   public var texts = 0
   public var tokens = 0
   public var truncated = 0
-  var ignored = IgnoredMembers()
+  var ignored = MemberNames()
   public var stages = Stages()
 
   /// Where the time of a request went; zero for a stage that it did not pass.
@@ -80,6 +80,11 @@ final class Exchange: Sendable {
   /// The status that the log and the metrics have for a client that went away (nginx's 499).
   static let clientClosedRequest = 499
 
+  var path: String { request.head.path ?? "/" }
+
+  /// What to ask for instead of an answer that is too large.
+  var smallerAnswer: String { route.errors.smallerAnswer }
+
   var queryNames: [RawText] { route.documentation.queryNames }
 
   /// Notes what is known by now; nothing once the answer is on its way.
@@ -132,8 +137,7 @@ final class Exchange: Sendable {
     guard bytes > request.memory.limit else { return .outOfMemoryBudget }
     return .answerTooLarge(
       "the request needs about \(bytes) bytes of memory and one request may use "
-        + "\(request.memory.limit) (max_buffered_bytes); send fewer or shorter texts, ask for "
-        + "fewer keys or layers, or stream (application/x-ndjson)")
+        + "\(request.memory.limit) (max_buffered_bytes); \(smallerAnswer)")
   }
 
   // MARK: The answer
@@ -228,48 +232,6 @@ final class TextReading: Sendable {
     let lacking = bytes.withLock { $0.lacking }
     return lacking == 0
       ? .deadlinePassed : exchange.noRoom(for: exchange.request.memory.bytes + lacking)
-  }
-}
-
-/// Members of a request's body that had no effect: how many, and the first of their names.
-struct IgnoredMembers: Sendable {
-  private static let mostNames = 8
-  private static let shownBytes = 64
-
-  private(set) var count = 0
-  /// In the order of their bytes.
-  private(set) var names: [RawText] = []
-
-  mutating func add(_ name: RawText) {
-    count += 1
-    if names.count == Self.mostNames {
-      guard name < names[names.count - 1] else { return }
-      names.removeLast()
-    }
-    names.insert(name, at: names.firstIndex { name < $0 } ?? names.count)
-  }
-
-  fileprivate var field: String? {
-    if count == 0 { return nil }
-    let others = count - names.count
-    return shownNames.joined(separator: ", ") + (others > 0 ? ", and \(others) more" : "")
-  }
-
-  /// With all but letters, digits and a few signs percent-encoded: fit for a header field and the log.
-  fileprivate var shownNames: [String] { names.map(Self.plain) }
-
-  private static func plain(_ name: RawText) -> String {
-    var text = ""
-    for byte in name.utf8.prefix(shownBytes) {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"),
-        UInt8(ascii: "."):
-        text.unicodeScalars.append(Unicode.Scalar(byte))
-      default: text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-      }
-    }
-    return text
   }
 }
 

@@ -19,8 +19,17 @@ public struct CrossOrigin: Sendable {
   /// - Parameter origins: as browsers send them, `https://host:port`, `app://host`, `null`; or `*` for
   ///   all.
   public init(origins: [String]) {
-    self.origins = Set(origins.map { RawText($0) })
+    self.origins = Set(origins.map { RawText(Self.withoutDefaultPort($0)) })
     allowsAny = self.origins.contains("*")
+  }
+
+  /// Browsers leave out a scheme's default port.
+  private static func withoutDefaultPort(_ origin: String) -> String {
+    for (scheme, port) in [("https://", ":443"), ("http://", ":80")]
+    where origin.hasPrefix(scheme) && origin.hasSuffix(port) {
+      return String(origin.dropLast(port.count))
+    }
+    return origin
   }
 
   func apply(to response: inout Response, _ head: HTTPRequest) {

@@ -111,12 +111,22 @@ struct Route: Sendable {
     for (template, routes) in templates {
       if let parameters = template.match(components) { return (routes, parameters) }
     }
+    // Clients leave the slash of a model's OWNER/NAME as it is.
+    guard let model = components.firstIndex(of: "models").map({ $0 + 1 }),
+      model + 1 < components.count
+    else { return nil }
+    let name = RawText("\(components[model].string)/\(components[model + 1].string)")
+    let joined = components[..<model] + [name] + components[(model + 2)...]
+    for (template, routes) in templates {
+      if let parameters = template.match(Array(joined)) { return (routes, parameters) }
+    }
     return nil
   }
 
   private static func path(_ head: HTTPRequest) -> String {
     let target = head.path ?? "/"
-    return target.firstIndex(of: "?").map { String(target[..<$0]) } ?? target
+    // Of the bytes: characters take a good part of a health check's time.
+    return target.utf8.firstIndex(of: UInt8(ascii: "?")).map { String(target[..<$0]) } ?? target
   }
 
   private static func allowed(_ routes: [Route]) -> [HTTPRequest.Method] {

@@ -156,4 +156,16 @@ extension [ServedModel] {
       ?? first { $0.hubNames.contains { RawText($0) == name } }
       ?? first { $0.isHubName(name) } ?? first(where: \.takesAnyName)
   }
+
+  /// The model that a path names, whose name may have a slash.
+  ///
+  /// - Throws: `unknownRoute` if only what is before the slash is a model's name.
+  func named(_ name: RawText, in exchange: Exchange) throws(ServiceError) -> ServedModel? {
+    if let model = named(name) { return model }
+    let parts = name.split(UInt8(ascii: "/"), maxSplits: 1)
+    if parts.count == 2, named(parts[0]) != nil {
+      throw .unknownRoute(path: exchange.path)
+    }
+    return nil
+  }
 }

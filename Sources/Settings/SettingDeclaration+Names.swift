@@ -122,7 +122,9 @@ extension ServedName {
   init?(_ text: String) {
     let sides = text.split(separator: "=", omittingEmptySubsequences: false).map { String($0) }
     guard sides.count <= 2, let name = sides.last, (1...Self.mostBytes).contains(name.utf8.count),
-      name.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+      name.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
+      // It stands for any name, and is no pattern.
+      name == "*" || !name.utf8.contains(UInt8(ascii: "*"))
     else { return nil }
     self.init(model: sides.count == 2 ? sides[0] : nil, name: name)
   }

@@ -143,6 +143,13 @@ def test_origins_of_applications(log):
         assert "Access-Control-Allow-Origin" not in preflight(server, "app://other").headers
 
 
+def test_origins_with_their_default_ports(log):
+    """Browsers leave those out."""
+    with Server("--cors-origins", "https://a.example:443,http://b.example:80,http://c.example:443", log=log) as server:
+        for origin in ("https://a.example", "http://b.example", "http://c.example:443"):
+            assert preflight(server, origin).headers["Access-Control-Allow-Origin"] == origin
+
+
 @pytest.mark.parametrize("origin", ["https://any.example", "app://obsidian.md", "null"])
 def test_all_origins(log, origin):
     with Server("--cors-origins", "*", log=log) as server:

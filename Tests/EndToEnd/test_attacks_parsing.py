@@ -181,6 +181,17 @@ def test_members_with_odd_values(victim, route):
                 assert json.loads(answer)["error"], body[:500]
 
 
+@pytest.mark.parametrize("path", ["/encode", "/v1/embeddings", "/embed", "/", "/tokenize", PREDICT, INFER])
+def test_a_body_of_a_million_members(path, log):
+    """It takes seconds to read, and the request's deadline ends that."""
+    members = ",".join(f'"m{index}":1' for index in range(1_000_000))
+    body = f'{{"input":"a","inputs":"a",{members}}}'.encode()
+    with Server("--request-timeout-seconds", 0.05, log=log) as server:
+        assert server.post(body, path=path).status_code == 504
+        answer = server.post(body, path=path, content_type=None)
+        assert answer.status_code == 504
+
+
 @pytest.mark.parametrize("layers", [[], [None]])
 def test_an_empty_list_of_layers_is_refused(victim, layers):
     body = json.dumps({"inputs": "a", "output_key": "all", "layers": layers})

@@ -185,11 +185,31 @@ IDS = {"name": "input_ids", "shape": [2, 1], "datatype": "INT64"}
         (
             f"/v2/models/{NAME}/infer",
             json.dumps({"inputs": [{**IDS, "data": [101, 99999]}]}).encode(),
-            "row 1 of input_word_ids: 99999 is no token id",
+            "row 1 of input_ids: 99999 is no token id",
         ),
     ],
 )
 def test_the_item_is_named(server, path, body, words):
+    response = server.post(body, path=path)
+    assert response.status_code in (400, 422)
+    error = response.json()["error"]
+    assert words in (error["message"] if isinstance(error, dict) else error)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/v1/embeddings", {"input": "a", "dimensions": 385}, "'dimensions' is 385; it is a whole number from 0 to 384"),
+        ("/v1/embeddings", {"input": "a", "output_dimension": -1}, "'output_dimension' is -1; it is"),
+        ("/v1/embeddings", {"input": "a", "dimensions": "9"}, "'dimensions' is a string; it is a whole number from 0"),
+        ("/embed", {"inputs": "a", "dimensions": 0}, "'dimensions' is 0; it is a whole number from 1 to 384"),
+        ("/", {"inputs": {"source_sentence": "a", "sentences": ["b"]}}, "send it to /similarity"),
+        (f"/v1/models/{NAME}:predict", {"inputs": {"input_ids": [[1]], "token_type_ids": [[9]]}}, "token_type_ids are 0"),
+        (f"/v1/models/{NAME}:predict", {"inputs": {"text": ["a"], "input_ids": [[1]]}}, "either text or input_ids"),
+        (f"/v1/models/{NAME}:predict", {"inputs": {"text": ["a"], "attention_mask": [[1]]}}, "attention_mask goes with"),
+    ],
+)
+def test_an_error_speaks_of_what_was_sent(server, path, body, words):
     response = server.post(body, path=path)
     assert response.status_code in (400, 422)
     error = response.json()["error"]

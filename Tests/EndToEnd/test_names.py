@@ -36,6 +36,23 @@ def test_names_that_need_no_setting(server, expected, name):
     assert server.post(SEED, content_type="text/plain", model=name).status_code == 200
 
 
+def test_the_slash_of_a_hub_name_in_a_path(server, expected):
+    """tritonclient and others leave it as it is."""
+    tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": [SEED]}
+    body = {"inputs": [tensor], "outputs": [{"name": "sentence_embedding"}]}
+    for name in (HUB, HUB.replace("/", "%2F")):
+        answer = server.post(body, path=f"/v2/models/{name}/infer").json()
+        assert np.array_equal(bits(np.float32(answer["outputs"][0]["data"])), bits(expected[0]))
+        assert server.get(f"/v2/models/{name}").json()["name"] == MODEL.name
+        assert server.get(f"/v2/models/{name}/versions/1/ready").status_code == 200
+        answer = server.post({"instances": [SEED]}, path=f"/v1/models/{name}:predict")
+        assert answer.status_code == 200 and len(answer.json()["predictions"]) == 1
+    for path in (f"/v2/models/{MODEL.name}/generate", f"/v1/models/{MODEL.name}/metadata/x"):
+        assert "there is no route" in server.get(path).text
+    assert "unknown model: 'a/b'" in server.get("/v2/models/a/b").json()["error"]
+    assert "classification head" in server.post({}, path=f"/v1/models/{HUB}:classify").text
+
+
 @pytest.mark.parametrize("name", ["text-embedding-ada-002", "nreimers/MiniLM-L6-H384-uncased", f"a/b/{MODEL.name}", "*"])
 def test_other_names_are_refused(server, name):
     """Also that of the model it was trained from, which config.json has: its vectors are others."""
@@ -79,7 +96,7 @@ def test_any_name(log, expected):
 
 
 def test_names_that_cannot_be():
-    for flags in (["none=x"], ["a b"], [MODEL.name], ["x", "--served-model-name", "x"]):
+    for flags in (["none=x"], ["a b"], [MODEL.name], ["gpt-*"], ["x", "--served-model-name", "x"]):
         ended = run("serve", "--port", 0, "--model", MODEL, "--served-model-name", *flags)
         assert ended.returncode == 2 and "--served-model-name" in ended.stderr
 

@@ -72,6 +72,31 @@ def test_truncation(client, server, direction):
     assert "256" in str(caught.value)
 
 
+def test_a_sentence_of_similarity_is_named(server):
+    """By its index in the request's list, to which the source does not belong."""
+    for index, part in ((0, "'source_sentence'"), (1, "item 0 of 'sentences'"), (3, "item 2 of 'sentences'")):
+        texts = ["a"] * 4
+        texts[index] = "word " * 600
+        body = {"inputs": {"source_sentence": texts[0], "sentences": texts[1:]}, "parameters": {"truncate": False}}
+        assert f"{part}: " in post(server, "/similarity", body, 422)["error"]
+
+
+def test_limits_of_similarity(log):
+    """Its limit of texts is of the list, and its answer has one number a sentence."""
+    with Server("--max-texts", 8, "--max-output-bytes", 1024, log=log) as server:
+
+        def ask(count, status=200):
+            body = {"inputs": {"source_sentence": "a", "sentences": ["b"] * count}}
+            return post(server, "/similarity", body, status)
+
+        assert len(ask(8)) == 8
+        assert "there are 9 texts" in ask(9, 422)["error"]
+        # Of 384 numbers a text one is over the limit, of 8 numbers eight are not.
+        assert "send fewer or shorter texts" in (refused := post(server, "/embed", {"inputs": ["a"]}, 413)["error"])
+        assert "x-ndjson" not in refused
+        assert len(post(server, "/embed", {"inputs": ["a"] * 4, "dimensions": 2})) == 4
+
+
 def test_sentence_similarity(server, expected):
     found = InferenceClient(model=f"{server.url}/similarity").sentence_similarity(SEED, other_sentences=MANY)
     assert np.abs(np.float32(found) - expected @ expected[0]).max() < 1e-6

@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 import UntrustedInput
@@ -172,6 +173,18 @@ struct JSONParserTests {
     }
   }
 
+  @Test func readingStopsWhereTheCallerSays() throws {
+    let text = Array(("[" + String(repeating: "1,", count: 20_000) + "1]").utf8)
+    let asked = Atomic(0)
+    var limits = JSONParser.Limits()
+    limits.mayContinue = { asked.add(1, ordering: .relaxed).newValue <= 5 }
+    _ = try JSONParser.parse(text, limits: limits)
+    #expect(asked.load(ordering: .relaxed) == 4)
+    #expect(throws: JSONError.cancelled(offset: 2 * (2 * 4096 - 2) + 1)) {
+      try JSONParser.parse(text, limits: limits)
+    }
+  }
+
   @Test func limitsHold() throws {
     func nested(_ depth: Int) -> String {
       String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
@@ -306,18 +319,5 @@ struct JSONParserTests {
       }
     }
     #expect(refused > 1_000)
-  }
-}
-
-extension JSONError {
-  var offset: Int {
-    switch self {
-    case .byteOrderMark: 0
-    case .unexpectedEnd(let offset), .unexpectedByte(_, let offset, _), .trailingBytes(let offset),
-      .invalidNumber(let offset), .numberTooLong(_, let offset), .invalidEscape(let offset),
-      .loneSurrogate(let offset), .controlCharacter(let offset), .invalidUTF8(let offset),
-      .tooDeep(_, let offset), .tooManyValues(_, let offset), .invalidBase64(let offset):
-      offset
-    }
   }
 }

@@ -13,8 +13,9 @@ import WordPiece
     #expect(try body(#"{"input": "a"}"#).texts == ["a"])
     #expect(try body(#"{"input": ["a", ""], "model": "m", "user": "u"}"#).texts == ["a", ""])
     #expect(try body(#"{"input": "a", "model": "m"}"#).model == "m")
-    #expect(try body(#"{"input": "a", "dimensions": 3}"#).dimensions == 3)
-    #expect(try body(#"{"input": "a", "dimensions": null, "model": null}"#).dimensions == nil)
+    #expect(try body(#"{"input": "a", "dimensions": 3}"#).dimensions(of: 384) == 3)
+    #expect(
+      try body(#"{"input": "a", "dimensions": null, "model": null}"#).dimensions(of: 384) == nil)
     guard case .base64 = try body(#"{"input": "a", "encoding_format": "base64"}"#).coding else {
       Issue.record("not base64")
       return
@@ -36,7 +37,7 @@ import WordPiece
     ),
   ])
   func whatIsWrongIsNamed(text: String, parameter: String) throws {
-    let error = try #require(throws: ServiceError.self) { try body(text) }
+    let error = try #require(throws: ServiceError.self) { _ = try body(text).dimensions(of: 384) }
     #expect(error.parameter == parameter)
   }
 
@@ -50,7 +51,7 @@ import WordPiece
     #expect(many.maxTokens == 511 && many.truncation == .left && many.inputType == "Query")
     #expect(try body(#"{"input": "a", "truncate_prompt_tokens": -1}"#).maxTokens == nil)
     #expect(try body(#"{"input": "a", "truncate": false}"#).truncation == .error)
-    #expect(try body(#"{"input": "a", "dimensions": 0}"#).dimensions == nil)
+    #expect(try body(#"{"input": "a", "dimensions": 0}"#).dimensions(of: 384) == nil)
   }
 
   @Test func halvesOfSurrogatePairsAreReplaced() throws {

@@ -99,7 +99,7 @@ import WordPiece
       try message(
         #"{"inputs": {"token_type_ids": [[0]], "segment_ids": [[0]], "input_ids": [[5]]}}"#
       )
-      .contains("twice"))
+      .contains("two names of one input"))
   }
 
   @Test func aModelWithOneSegmentTakesNoPairs() throws {
@@ -107,8 +107,9 @@ import WordPiece
     #expect(throws: ServiceError.self) {
       try MapRequest(model, keys: [.default]).tokenize([.text(.pair("a", "b"))])
     }
+    let names = TokenInputNames(ids: "a", mask: "b", types: "c")
     #expect(throws: ServiceError.self) {
-      try model.sequence(row: 0, ids: [5], mask: nil, types: [1])
+      try model.sequence(row: 0, ids: [5], mask: nil, types: [1], names)
     }
   }
 }

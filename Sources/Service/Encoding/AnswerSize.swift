@@ -26,20 +26,22 @@ struct AnswerSize {
     let request = job.request
     // Texts and tokens are within limits, and a model's sizes are far below 2^31: no overflow.
     let numbers = request.numberCount(texts: texts, tokens: tokens)
+    let written = job.numbersOfText.map { texts * $0 } ?? numbers * job.copies
     bytes =
-      job.coding.byteCount(ofNumbers: numbers * job.copies) + job.echoedBytes + 512
+      job.coding.byteCount(ofNumbers: written) + job.echoedBytes + 512
       + texts * 16 + (request.wantsTokens ? tokens * Self.bytesOfToken : 0)
     memory =
       numbers * 4 + job.echoedBytes
       + (job.isWhole ? 2 * bytes : min(bytes, AnswerSource.memoryBytes))
   }
 
+  /// - Parameter smaller: what to ask for instead.
   /// - Throws: `answerTooLarge`
-  func check(limit: Int) throws(ServiceError) {
+  func check(limit: Int, _ smaller: String) throws(ServiceError) {
     guard bytes <= limit else {
       throw .answerTooLarge(
-        "the answer would be about \(bytes) bytes and the limit is \(limit) (max_output_bytes); ask "
-          + "for fewer texts, keys or layers, a binary format, or a stream (application/x-ndjson)")
+        "the answer would be about \(bytes) bytes and the limit is \(limit) (max_output_bytes); "
+          + smaller)
     }
   }
 

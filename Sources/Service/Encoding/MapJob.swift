@@ -19,12 +19,16 @@ struct MapJob: Sendable {
   var coding: AnswerCursor.Coding
   /// How often the answer has each number.
   var copies = 1
+  /// Numbers that the answer has of a text, where those are not all of the entry's.
+  var numbersOfText: Int?
   /// Bytes of the request that the answer repeats.
   var echoedBytes = 0
   /// The answer's format, if it holds rectangles only, which texts of several lengths do not make.
   var rectangularFormat: String?
   /// Whether the answer is made as a whole before any of it is sent.
   var isWhole = false
+  /// What a text is called in messages, by its index.
+  var place: @Sendable (Int) -> String = { "text \($0)" }
   var render: @Sendable (MapAnswer) -> Response
 }
 
@@ -33,7 +37,7 @@ extension Service {
   func run(_ job: MapJob, for exchange: Exchange) throws(ServiceError) {
     let texts = try tokenize(job, for: exchange) { tokens throws(ServiceError) in
       try AnswerSize(job, texts: job.inputs.count, tokens: tokens).check(
-        limit: self.limits.outputBytes)
+        limit: self.limits.outputBytes, exchange.smallerAnswer)
       do throws(BatchingError) {
         try job.request.model.queue.check(tokens: tokens)
       } catch {
@@ -48,7 +52,7 @@ extension Service {
           + "send one text at a time, or ask for json or base64")
     }
     let size = AnswerSize(job, texts)
-    try size.check(limit: limits.outputBytes)
+    try size.check(limit: limits.outputBytes, exchange.smallerAnswer)
     try exchange.hold(size.memory)
     let (model, selection) = (job.request.model, job.request.selection)
     var job = job
@@ -78,7 +82,7 @@ extension Service {
       if let index = results.firstIndex(where: { $0.sequence.failure != nil }),
         let failure = results[index].sequence.failure
       {
-        return exchange.fail(.backend("text \(index): \(failure.description)"))
+        return exchange.fail(.backend("\(job.place(index)): \(failure.description)"))
       }
       let response = job.render(
         MapAnswer(request: job.request, texts: texts, results: results.map(\.sequence)))
@@ -97,10 +101,9 @@ extension Service {
   func tokenize(
     _ job: MapJob, for exchange: Exchange, check: (Int) throws(ServiceError) -> Void = { _ in }
   ) throws(ServiceError) -> [Tokenization] {
-    try bodyLimits.check(texts: job.inputs.count)
     if let timeout = job.request.timeout { exchange.setTimeout(timeout) }
     let tokenized = try job.request.tokenize(
-      job.inputs, reading: { exchange.reading() }, check: check,
+      job.inputs, place: job.place, reading: { exchange.reading() }, check: check,
       hold: { bytes throws(ServiceError) in
         try exchange.checkIsWanted()
         try exchange.holdMore(bytes)
@@ -128,12 +131,14 @@ extension AnswerCursor.Coding {
 
 extension MapRequest {
   /// - Parameters:
+  ///   - place: what a text is called in messages.
   ///   - reading: asked for each text.
   ///   - check: called with how many tokens there will be before texts are padded to one length.
   ///   - hold: called with the bytes of memory that tokens have taken since the last call; it throws
   ///     if there is no room for them, or nobody waits for them any more.
   func tokenize(
-    _ inputs: [MapInput], reading: () -> TextReading? = { nil },
+    _ inputs: [MapInput], place: (Int) -> String = { "text \($0)" },
+    reading: () -> TextReading? = { nil },
     check: (Int) throws(ServiceError) -> Void = { _ in },
     hold: (Int) throws(ServiceError) -> Void = { _ in }
   ) throws(ServiceError) -> [Tokenization] {
@@ -146,7 +151,7 @@ extension MapRequest {
     tokenized.reserveCapacity(inputs.count)
     var unheldBytes = 0
     for index in inputs.indices {
-      tokenized.append(try tokenize(inputs, index, padTo: padTo, reading()))
+      tokenized.append(try tokenize(inputs[index], place(index), padTo: padTo, reading()))
       unheldBytes += AnswerSize.memory(of: tokenized[index])
       if unheldBytes < Self.tokenBytesBetweenChecks { continue }
       try hold(unheldBytes)
@@ -159,7 +164,8 @@ extension MapRequest {
       try hold(tokenized.count * longest * bytesOfToken)
       for index in tokenized.indices where tokenized[index].sequence.count < longest {
         if index % 64 == 0 { try hold(0) }
-        tokenized[index] = try tokenize(inputs, index, padTo: longest, reading())
+        tokenized[index] = try tokenize(
+          inputs[index], place(index), padTo: longest, reading())
       }
     }
     return tokenized
@@ -168,15 +174,15 @@ extension MapRequest {
   private static let tokenBytesBetweenChecks = 65_536
 
   private func tokenize(
-    _ inputs: [MapInput], _ index: Int, padTo: Int?, _ reading: TextReading?
+    _ input: MapInput, _ place: @autoclosure () -> String, padTo: Int?, _ reading: TextReading?
   ) throws(ServiceError) -> Tokenization {
-    switch inputs[index] {
+    switch input {
     case .tokens(let sequence, let truncated):
       return Tokenization(sequence: sequence, truncated: truncated)
     case .text(let text):
       guard let text = text.prompted(prompt) else {
         throw .unprocessable(
-          "text \(index): the folder's default prompt, which a sentence_embedding is made with, is "
+          "\(place()): the folder's default prompt, which a sentence_embedding is made with, is "
             + "for single texts and no pairs")
       }
       if case .pair = text, model.tokenizer.highestType(ofPairs: true) >= model.shape.typeCount {
@@ -193,7 +199,7 @@ extension MapRequest {
       } catch .cancelled {
         throw reading?.failure ?? .deadlinePassed
       } catch {
-        throw .unprocessable("text \(index): \(error.description)")
+        throw .unprocessable("\(place()): \(error.description)")
       }
     }
   }

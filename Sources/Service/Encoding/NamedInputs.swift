@@ -23,7 +23,8 @@ struct NamedInputs {
   /// All that may be given, for descriptions.
   static let allNames = textNames + tokenNames + otherNames.keys.sorted()
 
-  private var columns: [RawText: Column] = [:]
+  /// By the names of `textNames` and `tokenNames`, with the names that the client has for them.
+  private var columns: [RawText: (name: RawText, values: Column)] = [:]
 
   /// Whether an input is rows of token ids and the like; false for texts.
   ///
@@ -38,6 +39,18 @@ struct NamedInputs {
     return !textNames.contains(name)
   }
 
+  /// A client's inputs in the order of `allNames`.
+  ///
+  /// - Throws: if there is another among them.
+  static func ordered<Value>(
+    _ inputs: [RawText: Value], of model: ServedModel
+  ) throws(ServiceError) -> [(name: RawText, value: Value)] {
+    if let unknown = inputs.keys.lazy.filter({ !allNames.contains($0) }).min() {
+      _ = try holdsTokens(unknown, of: model)
+    }
+    return allNames.compactMap { name in inputs[name].map { (name, $0) } }
+  }
+
   /// - Throws: if there is no such input, or it is there already, or it is of another kind.
   mutating func add(
     _ column: Column, _ name: RawText, of model: ServedModel
@@ -48,9 +61,12 @@ struct NamedInputs {
     case (.rows, false): throw .invalid("input '\(name)' holds texts (as BYTES)")
     default: break
     }
-    guard columns.updateValue(column, forKey: Self.otherNames[name] ?? name) == nil else {
+    let before = columns.updateValue((name, column), forKey: Self.otherNames[name] ?? name)
+    if let before {
       throw .invalid(
-        "input '\(name)' is given twice, perhaps under another of its names")
+        before.name == name
+          ? "input '\(name)' is given twice"
+          : "inputs '\(before.name)' and '\(name)' are two names of one input; give one")
     }
   }
 
@@ -58,15 +74,15 @@ struct NamedInputs {
   func inputs(of model: ServedModel) throws(ServiceError) -> [MapInput] {
     if let ids = rows("input_word_ids") {
       guard texts("text") == nil, texts("text_pair") == nil else {
-        throw .invalid("give either text or input_word_ids")
+        throw .invalid("give either text or \(name("input_word_ids"))")
       }
       return try sequences(ids, model)
     }
     guard let texts = texts("text") else {
-      throw .invalid("the input 'text' is missing (or 'input_word_ids')")
+      throw .invalid("the input 'text' is missing (or 'input_ids')")
     }
-    guard rows("input_mask") == nil, rows("input_type_ids") == nil else {
-      throw .invalid("input_mask and input_type_ids go with input_word_ids")
+    for other: RawText in ["input_mask", "input_type_ids"] where columns[other] != nil {
+      throw .invalid("\(name(other)) goes with input_ids, and there is a text")
     }
     guard let others = self.texts("text_pair") else { return texts.map { .text(.single($0)) } }
     guard texts.count == others.count else {
@@ -79,31 +95,36 @@ struct NamedInputs {
     _ ids: [ArraySlice<Untrusted<Int64>>], _ model: ServedModel
   ) throws(ServiceError) -> [MapInput] {
     let (masks, types) = (rows("input_mask"), rows("input_type_ids"))
-    for (name, others) in [("input_mask", masks), ("input_type_ids", types)] {
+    let names = TokenInputNames(
+      ids: name("input_word_ids"), mask: name("input_mask"), types: name("input_type_ids"))
+    for (name, others) in [(names.mask, masks), (names.types, types)] {
       guard let others, others.count != ids.count else { continue }
-      throw .invalid("there are \(ids.count) rows of input_word_ids and \(others.count) of \(name)")
+      throw .invalid("there are \(ids.count) rows of \(names.ids) and \(others.count) of \(name)")
     }
     var inputs: [MapInput] = []
     inputs.reserveCapacity(ids.count)
     for row in ids.indices {
       guard ids[row].count == ids[0].count else {
         throw .invalid(
-          "row \(row) of input_word_ids has \(ids[row].count) ids and the first has \(ids[0].count); "
-            + "pad them to one length, with an input_mask")
+          "row \(row) of \(names.ids) has \(ids[row].count) ids and the first has \(ids[0].count); "
+            + "pad them to one length, with an \(names.mask)")
       }
       inputs.append(
         .tokens(
           try model.sequence(
-            row: row, ids: ids[row], mask: masks?[row], types: types?[row])))
+            row: row, ids: ids[row], mask: masks?[row], types: types?[row], names)))
     }
     return inputs
   }
 
+  /// The client's name of a column.
+  private func name(_ name: RawText) -> RawText { columns[name]?.name ?? name }
+
   private func texts(_ name: RawText) -> [String]? {
-    if case .texts(let texts)? = columns[name] { texts } else { nil }
+    if case .texts(let texts)? = columns[name]?.values { texts } else { nil }
   }
 
   private func rows(_ name: RawText) -> [ArraySlice<Untrusted<Int64>>]? {
-    if case .rows(let rows)? = columns[name] { rows } else { nil }
+    if case .rows(let rows)? = columns[name]?.values { rows } else { nil }
   }
 }

@@ -22,9 +22,11 @@ struct BodyLimits: Sendable {
 }
 
 extension Service {
-  var bodyLimits: BodyLimits {
+  /// The limits of a request's body, which is read as long as somebody waits for the answer.
+  func bodyLimits(_ exchange: Exchange) -> BodyLimits {
     var json = JSONParser.Limits()
     json.depth = limits.jsonDepth
+    json.mayContinue = { !exchange.isOver }
     return BodyLimits(json: json, texts: limits.texts)
   }
 

@@ -3,6 +3,13 @@ import OutputMap
 import UntrustedInput
 import WordPiece
 
+/// What a client calls the inputs of BERT's encoder.
+struct TokenInputNames {
+  var ids: RawText
+  var mask: RawText
+  var types: RawText
+}
+
 /// Token ids that a client has made itself.
 extension ServedModel {
   /// Token ids of one text, each checked against the vocabulary.
@@ -45,14 +52,14 @@ extension ServedModel {
   ///
   /// - Parameters:
   ///   - row: which one, for messages.
-  ///   - ids: `input_word_ids`, one a position.
-  ///   - mask: `input_mask`: 1 for a token, 0 for the padding behind them; all 1 when nil.
-  ///   - types: `input_type_ids`: 0, or 1 for the second text of a pair; all 0 when nil.
+  ///   - ids: one a position.
+  ///   - mask: 1 for a token, 0 for the padding behind them; all 1 when nil.
+  ///   - types: 0, or 1 for the second text of a pair; all 0 when nil.
   func sequence(
     row: Int, ids: ArraySlice<Untrusted<Int64>>, mask: ArraySlice<Untrusted<Int64>>?,
-    types: ArraySlice<Untrusted<Int64>>?
+    types: ArraySlice<Untrusted<Int64>>?, _ names: TokenInputNames
   ) throws(ServiceError) -> TokenSequence {
-    let ids = try self.ids(ids, of: "row \(row) of input_word_ids")
+    let ids = try self.ids(ids, of: "row \(row) of \(names.ids)")
     guard ids.count <= shape.positionCount else {
       throw .unprocessable(
         "row \(row) has \(ids.count) token ids and the model has \(shape.positionCount) "
@@ -60,21 +67,22 @@ extension ServedModel {
     }
     guard (mask?.count ?? ids.count) == ids.count, (types?.count ?? ids.count) == ids.count else {
       throw .unprocessable(
-        "row \(row): input_mask and input_type_ids must have as many columns as input_word_ids")
+        "row \(row): \(names.mask) and \(names.types) must have as many columns as \(names.ids)")
     }
     var attended = ids.count
     if let mask {
       attended = mask.prefix { $0 == 1 }.count
       guard attended > 0, mask.dropFirst(attended).allSatisfy({ $0 == 0 }) else {
         throw .unprocessable(
-          "row \(row): input_mask must be ones, at least one, and then zeros: padding comes last")
+          "row \(row): \(names.mask) must be ones, at least one, and then zeros: padding comes last"
+        )
       }
     }
     var typeIDs = [Int32](repeating: 0, count: ids.count)
     if let types {
       let known = types.compactMap { $0.within(0..<shape.typeCount) }
       guard known.count == types.count else {
-        throw .unprocessable("row \(row): input_type_ids are 0 to \(shape.typeCount - 1)")
+        throw .unprocessable("row \(row): \(names.types) are 0 to \(shape.typeCount - 1)")
       }
       typeIDs = known.map { Int32($0) }
     }

@@ -10,7 +10,8 @@ extension Service {
     work(exchange) { [self] bytes throws(ServiceError) in
       let model = try kserveModel(exchange)
       let body = try InferRequest(
-        bytes, headerLength: Self.headerLength(exchange, of: bytes.count), limits: bodyLimits,
+        bytes, headerLength: Self.headerLength(exchange, of: bytes.count),
+        limits: bodyLimits(exchange),
         model: model.name)
       let given = try body.given()
       var request = try MapRequest(given, keys: [.encoderOutputs], for: model)

@@ -45,7 +45,7 @@ extension Service {
     let models = try models()
     let name = exchange.parameters["model"] ?? ""
     let version = exchange.parameters["version"] ?? RawText(ServedModel.version)
-    guard let model = models.named(name),
+    guard let model = try models.named(name, in: exchange),
       version == RawText(ServedModel.version)
     else {
       throw .notFound(
@@ -110,7 +110,7 @@ extension Service {
   fileprivate func repositoryIndex(_ exchange: Exchange) {
     work(exchange) { [self] body throws(ServiceError) in
       // All models are ready, so what the body filters by makes no difference.
-      if !body.isEmpty { _ = try BodyObject(body, limits: bodyLimits.json) }
+      if !body.isEmpty { _ = try BodyObject(body, limits: bodyLimits(exchange).json) }
       var writer = JSONWriter()
       writer.beginArray()
       for model in try models() {

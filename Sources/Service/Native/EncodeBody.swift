@@ -22,7 +22,7 @@ struct EncodeBody {
     case .unstated, .binary:
       let first = bytes.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
       if let first, [UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "\"")].contains(first),
-        let value = try? Self.value(bytes, limits)
+        let value = try Self.valueOfJSON(bytes, limits)
       {
         try self.init(json: value, limits)
       } else {
@@ -46,7 +46,15 @@ struct EncodeBody {
     var tokenized = false
     var id: JSONValue?
     var parameters: GivenParameters = [:]
-    for (name, value) in members.sorted(by: { $0.key < $1.key }) {
+    var unknown = MemberNames()
+    for name in members.keys where !Self.members.contains(name) { unknown.add(name) }
+    guard unknown.count == 0 else {
+      throw .invalid(
+        "unknown member \(unknown.names.map { "'\($0)'" }.joined(separator: ", ")); there are "
+          + Self.members.list)
+    }
+    for name in Self.members {
+      guard let value = members[name] else { continue }
       switch name {
       case "inputs", "text", "texts", "instances":
         if let inputs {
@@ -59,15 +67,7 @@ struct EncodeBody {
         }
         tokenized = flag
       case "id": id = value
-      case _ where EncodeParameters.names.contains(name):
-        parameters[name] = try Self.parameter(name, value)
-      default:
-        let unknown = members.keys.sorted().filter {
-          !Self.members.contains($0) && !EncodeParameters.names.contains($0)
-        }
-        throw .invalid(
-          "unknown member \(unknown.prefix(8).map { "'\($0)'" }.joined(separator: ", ")); there are "
-            + (Self.members + EncodeParameters.names).list)
+      default: parameters[name] = try Self.parameter(name, value)
       }
     }
     guard let inputs else {
@@ -79,9 +79,8 @@ struct EncodeBody {
       parameters: parameters, id: id)
   }
 
-  private static let members: [RawText] = [
-    "inputs", "text", "texts", "instances", "is_tokenized", "id",
-  ]
+  private static let members: [RawText] =
+    ["inputs", "text", "texts", "instances", "is_tokenized", "id"] + EncodeParameters.names
 
   /// A member as it would stand in the query.
   private static func parameter(
@@ -166,6 +165,8 @@ struct EncodeBody {
         let value: JSONValue
         do {
           value = try JSONParser.parse(Array(line), limits: limits.json)
+        } catch .cancelled {
+          throw .deadlinePassed
         } catch {
           throw .invalid("line \(number): \(error.message)")
         }
@@ -173,6 +174,7 @@ struct EncodeBody {
       }
       start = end + 1
     }
+    try limits.check(texts: texts.count)
     return texts
   }
 
@@ -182,7 +184,20 @@ struct EncodeBody {
     do {
       return try JSONParser.parse(bytes, limits: limits.json)
     } catch {
-      throw .invalid(error.message(in: bytes))
+      throw ServiceError(error, in: bytes)
+    }
+  }
+
+  /// Nil for what is not JSON.
+  private static func valueOfJSON(
+    _ bytes: [UInt8], _ limits: BodyLimits
+  ) throws(ServiceError) -> JSONValue? {
+    do {
+      return try JSONParser.parse(bytes, limits: limits.json)
+    } catch .cancelled {
+      throw .deadlinePassed
+    } catch {
+      return nil
     }
   }
 

@@ -25,7 +25,10 @@ extension EncodeParameters {
   static let declared: [Documentation.Parameter] =
     [
       .init(
-        name: "output_key", meaning: "Entries of the map: a key, several with commas, or all.",
+        name: "output_key",
+        meaning:
+          "Entries of the map: a key, several with commas, or all. With sentence_embedding among them, "
+          + "all are of the text with the folder's default prompt before it, if it has one.",
         schema: ["type": "string", "default": "default"]),
       .init(
         name: "layers", meaning: "Blocks of encoder_outputs, in that order: 0,3,-1 or 2..5.",

@@ -14,7 +14,7 @@ extension Service {
     // What is none of ours was refused by the head alone.
     let type = ContentType(field: fields[.contentType]) ?? .unstated
     var given = try parameters(exchange)
-    let body = try EncodeBody(bytes, type, limits: bodyLimits)
+    let body = try EncodeBody(bytes, type, limits: bodyLimits(exchange))
     for (name, values) in body.parameters {
       guard given[name] == nil else {
         throw .invalid("\(name) stands both in the query and in the body; give it once")

@@ -9,9 +9,8 @@ struct EmbeddingsBody {
   var texts: [String]
   var model: RawText?
   var coding = AnswerCursor.Coding.json
-  /// Components to keep; all when nil.
-  var dimensions: Int?
   var normalizes: Bool
+  private let sizes: BodyObject
   /// Special ones included; the model's limit when nil.
   var maxTokens: Int?
   var truncation: Truncation
@@ -19,7 +18,7 @@ struct EmbeddingsBody {
   var promptName: RawText?
   /// What the texts are, `query` or `passage`, which picks a prompt too.
   var inputType: RawText?
-  var ignored = IgnoredMembers()
+  var ignored = MemberNames()
 
   private static let honored: [RawText] = [
     "input", "model", "encoding_format", "dimensions", "output_dimension", "normalize",
@@ -57,15 +56,21 @@ struct EmbeddingsBody {
       throw body.error(
         "encoding_format", "'encoding_format' is float or base64; it was '\(other)'")
     }
-    // Infinity's client sends 0 for all of them.
-    var size = try body.integer("dimensions", in: 0...(1 << 20))
-    if size == nil { size = try body.integer("output_dimension", in: 0...(1 << 20)) }
-    dimensions = size == 0 ? nil : size
+    sizes = body.only("dimensions", "output_dimension")
     normalizes = try body.boolean("normalize", default: body.boolean("normalized", default: true))
     truncation = try Self.truncation(body)
     maxTokens = try Self.maxTokens(body)
     promptName = try body.string("prompt_name").flatMap { $0.isEmpty ? nil : $0 }
     inputType = try body.string("input_type").flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  /// Components to keep; nil for all, as 0 is, which infinity's client sends.
+  ///
+  /// - Parameter count: components that there are.
+  func dimensions(of count: Int) throws(ServiceError) -> Int? {
+    var size = try sizes.integer("dimensions", in: 0...count)
+    if size == nil { size = try sizes.integer("output_dimension", in: 0...count) }
+    return size == 0 ? nil : size
   }
 
   private static func checkFixed(_ body: BodyObject) throws(ServiceError) {

@@ -18,10 +18,6 @@ extension Route {
         Route(
           method: .get, path: base + "/models/{model}", errors: .openAI, documentation: .model
         ) { $0.describeModel($1) },
-        Route(
-          method: .get, path: base + "/models/{owner}/{model}", errors: .openAI,
-          documentation: .model
-        ) { $0.describeModel($1) },
       ]
     }
 }
@@ -33,7 +29,7 @@ extension Service {
   /// folder has a Normalize module or not: clients compare them by their dot product.
   func embeddings(_ exchange: Exchange) {
     work(exchange) { [self] bytes throws(ServiceError) in
-      var body = try EmbeddingsBody(bytes, limits: bodyLimits)
+      var body = try EmbeddingsBody(bytes, limits: bodyLimits(exchange))
       exchange.note { [ignored = body.ignored] in $0.ignored = ignored }
       let model = try model(named: body.model)
       let key = try model.vectorKey()
@@ -41,11 +37,7 @@ extension Service {
       if prompt == nil, let type = body.inputType, !ServedModel.isInputType(type) {
         exchange.note { $0.ignored.add("input_type") }
       }
-      if let dimensions = body.dimensions, dimensions > model.vectorSize {
-        throw .invalid(
-          "'dimensions' is \(dimensions) and this model's vectors have \(model.vectorSize)",
-          parameter: "dimensions")
-      }
+      let dimensions = try body.dimensions(of: model.vectorSize)
       let inputs = body.texts.map { MapInput.text(.single((prompt ?? "") + $0)) }
       body.texts = []
       var request = MapRequest(model, keys: [key])
@@ -54,20 +46,21 @@ extension Service {
       request.truncation = body.truncation
       request.usesDefaultPrompt = prompt == nil
       request.normalizesSentence = body.normalizes
-      let job = MapJob(request: request, inputs: inputs, coding: body.coding) { [body] answer in
-        Self.embeddings(answer, key, body)
+      var job = MapJob(request: request, inputs: inputs, coding: body.coding) { [body] answer in
+        Self.embeddings(answer, key, dimensions, body)
       }
+      job.numbersOfText = dimensions
       try run(job, for: exchange)
     }
   }
 
   private static func embeddings(
-    _ answer: MapAnswer, _ key: OutputKey, _ body: EmbeddingsBody
+    _ answer: MapAnswer, _ key: OutputKey, _ dimensions: Int?, _ body: EmbeddingsBody
   ) -> Response {
     var pieces = answer.pieces(of: key)
     let normalizes =
-      body.normalizes && !answer.model.isNormalized(key, dimensions: body.dimensions)
-    let size = body.dimensions ?? answer.model.vectorSize
+      body.normalizes && !answer.model.isNormalized(key, dimensions: dimensions)
+    let size = dimensions ?? answer.model.vectorSize
     var writer = JSONWriter()
     writer.beginObject()
     writer.key("object")
@@ -75,7 +68,7 @@ extension Service {
     writer.key("data")
     writer.beginArray()
     for index in pieces.indices {
-      if normalizes || body.dimensions != nil {
+      if normalizes || dimensions != nil {
         pieces[index].values = pieces[index].values.cut(to: size, normalizes: normalizes)
         pieces[index].width = size
       }

@@ -31,8 +31,7 @@ extension Service {
   /// `GET /v1/models/{model}`.
   func describeModel(_ exchange: Exchange) {
     do throws(ServiceError) {
-      let owner = exchange.parameters["owner"].map { $0.string + "/" } ?? ""
-      let asked = RawText(owner + (exchange.parameters["model"]?.string ?? ""))
+      let asked = exchange.parameters["model"] ?? ""
       let model = try model(named: asked)
       let name = model.aliases.first { RawText($0) == asked } ?? model.name
       var writer = JSONWriter()

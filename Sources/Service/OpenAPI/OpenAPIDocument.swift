@@ -74,7 +74,6 @@ struct OpenAPIDocument {
     let (values, meaning) =
       switch name {
       case "model": (models, "A served model's name.")
-      case "owner": ([], "Of a Hub id: any, the model's name is what counts.")
       case "version": ([ServedModel.version], "The model's version; there is one.")
       default: (["stable"], "The version's label; there is one.")
       }

@@ -70,6 +70,8 @@ extension TEIOptions {
       }
       return try tokens(
         try model.ids(items, of: place()), limit: model.defaultMaxTokens, place())
+    case .object(let members) where members["source_sentence"] != nil:
+      throw .unprocessable("\(place()) has a 'source_sentence': send it to /similarity")
     default:
       throw .unprocessable("\(place()) is \(value.kind); it is a text, or the token ids of one")
     }

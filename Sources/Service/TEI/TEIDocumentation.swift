@@ -35,7 +35,8 @@ extension Documentation {
     Answer(schema: .list(of: .numbers), example: [[.double(0.05), .double(0.09)]]))
 
   static let embedAll = route(
-    "A vector a token.", options.merging(["inputs": inputs]) { $1 }, required: "inputs",
+    "A vector a token; without the folder's default prompt.",
+    options.merging(["inputs": inputs]) { $1 }, required: "inputs",
     example: ["inputs": [.goldfish]],
     Answer(
       schema: .list(of: .list(of: .numbers)), example: [[[.double(0.12), .double(0.57)]]]))
@@ -54,7 +55,7 @@ extension Documentation {
     Answer(schema: .numbers, example: [.double(0.81), .double(0.12)]))
 
   static let tokenize = route(
-    "Tokens of texts, with ids and UTF-8 offsets.",
+    "Tokens of texts, with ids and UTF-8 offsets; without the folder's default prompt.",
     [
       "inputs": .textOrTexts, "prompt_name": .orNull("string"),
       "add_special_tokens": ["type": ["boolean", "null"], "default": true],

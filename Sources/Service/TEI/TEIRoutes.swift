@@ -27,7 +27,8 @@ extension Service {
     workTEI(exchange) { [self] (body, model) throws(ServiceError) in
       let options = try TEIOptions(body, model)
       try run(
-        vectorJob(options, try options.inputs(body, model, bodyLimits), model) { answer, vectors in
+        vectorJob(options, try options.inputs(body, model, bodyLimits(exchange)), model) {
+          answer, vectors in
           Self.lists(
             zip(answer.results.indices, vectors).map { index, vector in
               AnswerPiece(values: vector, width: vector.count)
@@ -43,7 +44,7 @@ extension Service {
       try run(
         MapJob(
           request: options.request(model, .sequenceOutput),
-          inputs: try options.inputs(body, model, bodyLimits), coding: .json
+          inputs: try options.inputs(body, model, bodyLimits(exchange)), coding: .json
         ) { Self.lists($0.pieces(of: .sequenceOutput)) }, for: exchange)
     }
   }
@@ -58,7 +59,7 @@ extension Service {
         throw .unprocessable(
           "'inputs' is an object of 'source_sentence', a text, and 'sentences', a list of texts")
       }
-      try bodyLimits.check(texts: items.count)
+      try bodyLimits(exchange).check(texts: items.count)
       var inputs = [source]
       for (index, item) in items.enumerated() {
         guard case .string(let sentence) = item else {
@@ -72,13 +73,15 @@ extension Service {
       options.normalizes = true
       options.dimensions = nil
       let texts = inputs.map { [options] in MapInput.text(options.single($0)) }
-      try run(
-        vectorJob(options, texts, model) { _, vectors in
-          var writer = JSONWriter()
-          let cosines = vectors.dropFirst().map { vectors[0].cosine(with: $0) }
-          writer.floats(cosines.span)
-          return .json(writer.bytes)
-        }, for: exchange)
+      var job = try vectorJob(options, texts, model) { _, vectors in
+        var writer = JSONWriter()
+        let cosines = vectors.dropFirst().map { vectors[0].cosine(with: $0) }
+        writer.floats(cosines.span)
+        return .json(writer.bytes)
+      }
+      job.numbersOfText = 1
+      job.place = { $0 == 0 ? "'source_sentence'" : "item \($0 - 1) of 'sentences'" }
+      try run(job, for: exchange)
     }
   }
 
@@ -93,10 +96,12 @@ extension Service {
     let normalizes =
       options.normalizes && !model.isNormalized(key, dimensions: options.dimensions)
     let size = options.dimensions ?? model.vectorSize
-    return MapJob(request: request, inputs: inputs, coding: .json) { answer in
+    var job = MapJob(request: request, inputs: inputs, coding: .json) { answer in
       render(
         answer, answer.pieces(of: key).map { $0.values.cut(to: size, normalizes: normalizes) })
     }
+    job.numbersOfText = size
+    return job
   }
 
   /// Pieces as one JSON list.
@@ -115,7 +120,8 @@ extension Service {
   ) {
     work(exchange) { [self] bytes throws(ServiceError) in
       let given = try parameters(exchange)
-      let object = try BodyObject(bytes, limits: bodyLimits.json, mismatchIsUnprocessable: true)
+      let object = try BodyObject(
+        bytes, limits: bodyLimits(exchange).json, mismatchIsUnprocessable: true)
       if let name = try given.single("model") {
         try body(object, model(named: name))
       } else {
@@ -145,7 +151,7 @@ extension Service {
     workTEI(exchange) { [self] (body, model) throws(ServiceError) in
       let options = try TEIOptions(body, model)
       let hasSpecialTokens = try body.boolean("add_special_tokens", default: true)
-      let inputs = try options.inputs(body, model, bodyLimits)
+      let inputs = try options.inputs(body, model, bodyLimits(exchange))
       var tokenized = TokenizedTexts(hasSpecialTokens: hasSpecialTokens, of: model)
       for input in inputs {
         guard case .text(.single(let text)) = input else {
@@ -167,7 +173,7 @@ extension Service {
       let skipsSpecialTokens = try body.boolean("skip_special_tokens", default: true)
       var lists = [items]
       if case .array? = items.first {
-        try bodyLimits.check(texts: items.count)
+        try bodyLimits(exchange).check(texts: items.count)
         lists = []
         for (index, item) in items.enumerated() {
           guard case .array(let ids) = item else {

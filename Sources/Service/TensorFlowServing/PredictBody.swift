@@ -37,7 +37,7 @@ struct PredictBody {
     case (nil, let value?):
       isRows = false
       if let members = Self.named(value) {
-        for (name, value) in members.sorted(by: { $0.key < $1.key }) {
+        for (name, value) in try NamedInputs.ordered(members, of: model) {
           try columns.add(try Self.column(Self.list(value, limits), name, model), name, of: model)
         }
       } else {
@@ -64,7 +64,7 @@ struct PredictBody {
       }
       for (name, value) in members { values[name, default: []].append(value) }
     }
-    for (name, values) in values.sorted(by: { $0.key < $1.key }) {
+    for (name, values) in try NamedInputs.ordered(values, of: model) {
       try columns.add(try column(values, name, model), name, of: model)
     }
   }

@@ -31,7 +31,7 @@ extension Service {
     let models = try models()
     let name = exchange.parameters["model"] ?? ""
     let version = exchange.parameters["version"]
-    guard let model = models.named(name),
+    guard let model = try models.named(name, in: exchange),
       version ?? RawText(ServedModel.version) == RawText(ServedModel.version)
     else {
       let request = version.map { "Specific(\(name), \($0))" } ?? "Latest(\(name))"
@@ -69,7 +69,7 @@ extension Service {
     work(exchange) { [self] bytes throws(ServiceError) in
       let model = try servable(exchange)
       let given = try parameters(exchange)
-      let body = try PredictBody(bytes, limits: bodyLimits, model: model)
+      let body = try PredictBody(bytes, limits: bodyLimits(exchange), model: model)
       let hasMask = body.signature == "all"
       var request = try MapRequest(
         given, keys: try Self.keys(of: body.signature, model), for: model)
