@@ -26,6 +26,20 @@ import Testing
     #expect(Checks.imports(of: file("Cellar", "")).count == 1)
   }
 
+  @Test func protocolsThatKnowEachOther() {
+    let tei = SourceFile(
+      "Sources/Service/TEI/TEIBody.swift", "final class Body {}")
+    let shared = SourceFile("Sources/Service/Encoding/Job.swift", "struct Job {}\nlet a = Body()")
+    func wrong(_ text: String) -> [String] {
+      Checks.protocols(in: [tei, shared, SourceFile("Sources/Service/OpenAI/File.swift", text)])
+    }
+    #expect(
+      wrong("let a = [Body]()") == [
+        "Sources/Service/OpenAI/File.swift: OpenAI may not name TEI's Body"
+      ])
+    #expect(wrong("struct Other { var body: Job }\n// as Body\nlet bodies = 1") == [])
+  }
+
   @Test func dependenciesAreRead() {
     let manifest = SourceFile(
       "Package.swift",

@@ -9,6 +9,25 @@ enum Checks {
       .map { "\(file.path): \(file.module) may not import \($0)" }
   }
 
+  /// Types of one protocol that a file of another one names.
+  static func protocols(in files: [SourceFile]) -> [String] {
+    let declaration =
+      /^(?:(?:public|package|final|indirect) )*(?:struct|enum|class|protocol|actor|typealias) (\w+)/
+    var owners: [String: String] = [:]
+    for file in files {
+      guard let name = file.protocolName else { continue }
+      for line in file.code {
+        if let match = line.firstMatch(of: declaration) { owners[String(match.1)] = name }
+      }
+    }
+    return files.flatMap { file -> [String] in
+      guard let name = file.protocolName else { return [] }
+      let words = Set(file.code.flatMap { $0.matches(of: /\w+/).map { String($0.0) } })
+      return owners.filter { $0.value != name && words.contains($0.key) }
+        .map { "\(file.path): \(name) may not name \($0.value)'s \($0.key)" }.sorted()
+    }
+  }
+
   /// Package.swift's targets against the table, both ways.
   static func dependencies(of manifest: SourceFile) -> [String] {
     let declared = targets(of: manifest)

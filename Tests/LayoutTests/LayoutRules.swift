@@ -75,6 +75,12 @@ enum LayoutRules {
       toolchain: ["FoundationEssentials"]),
   ]
 
+  /// The folders of `Service` that are a protocol each. None names what another one declares: what two
+  /// of them need stands beside them, in `Service` or in its `Encoding`.
+  static let protocols: Set = [
+    "Explorer", "KServe", "Native", "OpenAI", "Operations", "TEI", "TensorFlowServing",
+  ]
+
   /// What stands in no source, each with the reason.
   static let bannedWords: [String: String] = [
     "String(format:": "brings ICU, 40 MB",

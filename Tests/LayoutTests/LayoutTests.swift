@@ -24,6 +24,11 @@ import Testing
     #expect(Set(modules) == Set(LayoutRules.importTable.keys))
   }
 
+  @Test func protocolsDoNotKnowEachOther() throws {
+    #expect(Set(swift.compactMap(\.protocolName)) == LayoutRules.protocols)
+    #expect(Checks.protocols(in: swift) == [])
+  }
+
   @Test func noBannedWords() {
     #expect(swift.flatMap(Checks.bannedWords) == [])
   }

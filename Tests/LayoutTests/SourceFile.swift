@@ -50,6 +50,15 @@ struct SourceFile {
   /// The folder below `Sources`.
   var module: String { path.split(separator: "/").dropFirst().first.map { String($0) } ?? "" }
 
+  /// Of a file in one of the protocols' folders.
+  var protocolName: String? {
+    let parts = path.split(separator: "/").map { String($0) }
+    guard parts.count > 3, module == "Service", LayoutRules.protocols.contains(parts[2]) else {
+      return nil
+    }
+    return parts[2]
+  }
+
   /// The lines without their comments.
   var code: [Substring] {
     lines.map { line in line.firstRange(of: "//").map { line[..<$0.lowerBound] } ?? line }
