@@ -19,8 +19,7 @@ public struct BatchLimits: Sendable, Equatable {
   public var minBatchRows: Int
 
   public init(
-    maxBatchTokens: Int = 1024, maxQueueTokens: Int = 262_144, maxWait: Duration = .zero,
-    minBatchRows: Int = 32
+    maxBatchTokens: Int, maxQueueTokens: Int, maxWait: Duration, minBatchRows: Int = 32
   ) {
     precondition(maxBatchTokens > 0 && maxQueueTokens > 0 && minBatchRows > 0 && maxWait >= .zero)
     self.maxBatchTokens = maxBatchTokens

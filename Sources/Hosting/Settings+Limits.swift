@@ -5,13 +5,9 @@ public import Settings
 /// The settings as the modules know them.
 extension Settings {
   public var serviceLimits: ServiceLimits {
-    var limits = ServiceLimits()
-    limits.texts = maxTexts
-    limits.bodyBytes = maxBodyBytes
-    limits.outputBytes = maxOutputBytes
-    limits.jsonDepth = maxJSONDepth
-    limits.requestTimeout = requestTimeout
-    return limits
+    ServiceLimits(
+      texts: maxTexts, bodyBytes: maxBodyBytes, outputBytes: maxOutputBytes,
+      jsonDepth: maxJSONDepth, requestTimeout: requestTimeout)
   }
 
   public var responseHeaders: ResponseHeaders {
@@ -27,19 +23,13 @@ extension Settings {
   }
 
   public var serverLimits: ServerLimits {
-    var limits = ServerLimits()
-    limits.maxConnections = maxConnections
-    if maxConnectionsPerAddress > 0 { limits.maxConnectionsPerAddress = maxConnectionsPerAddress }
-    limits.maxTargetBytes = maxTargetBytes
-    limits.maxHeaderBytes = maxHeaderBytes
-    limits.maxFieldBytes = maxHeaderBytes
-    limits.maxHeaderCount = maxHeaderCount
-    limits.maxBodyBytes = maxBodyBytes
-    limits.headerTimeout = headerTimeout
-    limits.bodyTimeout = bodyTimeout
-    limits.writeTimeout = writeTimeout
-    limits.idleTimeout = idleTimeout
-    return limits
+    ServerLimits(
+      maxConnections: maxConnections,
+      maxConnectionsPerAddress: maxConnectionsPerAddress > 0 ? maxConnectionsPerAddress : .max,
+      maxTargetBytes: maxTargetBytes, maxFieldBytes: maxHeaderBytes,
+      maxHeaderBytes: maxHeaderBytes, maxHeaderCount: maxHeaderCount, maxBodyBytes: maxBodyBytes,
+      headerTimeout: headerTimeout, bodyTimeout: bodyTimeout, idleTimeout: idleTimeout,
+      writeTimeout: writeTimeout)
   }
 
   /// What `/info` tells of them.

@@ -8,16 +8,24 @@ import OutputMap
 /// Limits of the routes; those of bytes on the wire are the HTTP module's.
 public struct ServiceLimits: Sendable {
   /// Texts of one request.
-  public var texts = 10_000
+  public var texts: Int
   /// Bytes of a body that came compressed.
-  public var bodyBytes = 16 << 20
+  public var bodyBytes: Int
   /// Bytes of one answer, as estimated before anything is encoded.
-  public var outputBytes = 256 << 20
-  public var jsonDepth = 64
+  public var outputBytes: Int
+  public var jsonDepth: Int
   /// How long a request that names no time of its own may take.
-  public var requestTimeout: Duration = .seconds(60)
+  public var requestTimeout: Duration
 
-  public init() {}
+  public init(
+    texts: Int, bodyBytes: Int, outputBytes: Int, jsonDepth: Int, requestTimeout: Duration
+  ) {
+    self.texts = texts
+    self.bodyBytes = bodyBytes
+    self.outputBytes = outputBytes
+    self.jsonDepth = jsonDepth
+    self.requestTimeout = requestTimeout
+  }
 }
 
 /// Takes a request, finds its route, and answers it.

@@ -11,7 +11,7 @@ import Testing
   @Test(arguments: seeds)
   func anyEventsLoseDuplicateOrReorderNothing(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
-    let limits = BatchLimits(
+    let limits = BatchLimits.test(
       maxBatchTokens: .random(in: 20...300, using: &random),
       maxQueueTokens: .random(in: 20...3000, using: &random),
       maxWait: Bool.random(using: &random) ? .zero : .milliseconds(3),
@@ -102,7 +102,7 @@ import Testing
 
   /// Quadratic work would keep this test for minutes.
   @Test func aHundredThousandSequencesWait() throws {
-    let limits = BatchLimits(maxQueueTokens: 10_000_000)
+    let limits = BatchLimits.test(maxQueueTokens: 10_000_000)
     var scheduler = BatchScheduler(threadCount: 2, limits: limits)
     var now = ContinuousClock.now
     var running: [BatchScheduler.Batch] = []
@@ -129,7 +129,7 @@ import Testing
   }
 
   @Test func requestsThatAreGoneAreForgotten() throws {
-    var scheduler = BatchScheduler(threadCount: 1, limits: BatchLimits())
+    var scheduler = BatchScheduler(threadCount: 1, limits: BatchLimits.test())
     let now = ContinuousClock.now
     _ = try scheduler.submit([10], deadline: nil, at: now)
     for _ in 0..<10_000 {

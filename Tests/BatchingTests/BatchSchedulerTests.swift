@@ -7,7 +7,7 @@ import Testing
   // MARK: Threads
 
   @Test func aLoneTextGetsAllIdleThreads() throws {
-    var simulation = Simulation(threads: 4, limits: BatchLimits())
+    var simulation = Simulation(threads: 4, limits: BatchLimits.test())
     let id = try simulation.submit([16])
     #expect(
       simulation.started == [
@@ -19,20 +19,20 @@ import Testing
   }
 
   @Test func aLongTextIsNotSplit() throws {
-    var simulation = Simulation(threads: 2, limits: BatchLimits())
+    var simulation = Simulation(threads: 2, limits: BatchLimits.test())
     _ = try simulation.submit([512])
     #expect(simulation.started.map(\.threads) == [[0, 1]])
   }
 
   @Test func enoughWorkIsSharedOutInEqualPasses() throws {
-    var simulation = Simulation(threads: 2, limits: BatchLimits())
+    var simulation = Simulation(threads: 2, limits: BatchLimits.test())
     _ = try simulation.submit(Array(repeating: 10, count: 40))
     #expect(simulation.started.map(\.threads) == [[0], [1]])
     #expect(simulation.started.map(\.rows) == [200, 200])
   }
 
   @Test func littleWorkIsOnePass() throws {
-    var simulation = Simulation(threads: 2, limits: BatchLimits(minBatchRows: 32))
+    var simulation = Simulation(threads: 2, limits: BatchLimits.test(minBatchRows: 32))
     _ = try simulation.submit([21, 21, 21])
     #expect(simulation.started.map(\.threads) == [[0, 1]])
     simulation.finishAll()
@@ -42,7 +42,7 @@ import Testing
   }
 
   @Test func manyThreadsFormEqualGroups() throws {
-    var simulation = Simulation(threads: 8, limits: BatchLimits(minBatchRows: 32))
+    var simulation = Simulation(threads: 8, limits: BatchLimits.test(minBatchRows: 32))
     _ = try simulation.submit(Array(repeating: 10, count: 10))
     // 100 rows are three passes.
     #expect(simulation.started.map(\.threads) == [[0, 1, 2], [3, 4, 5], [6, 7]])
@@ -52,7 +52,7 @@ import Testing
 
   @Test func encodersTakeTurns() throws {
     var simulation = Simulation(
-      encoders: 2, threads: 1, limits: BatchLimits(maxBatchTokens: 100))
+      encoders: 2, threads: 1, limits: BatchLimits.test(maxBatchTokens: 100))
     _ = try simulation.submit(Array(repeating: 100, count: 4), to: 0)
     _ = try simulation.submit(Array(repeating: 50, count: 4), to: 1)
     simulation.finishAll()
@@ -62,7 +62,8 @@ import Testing
   }
 
   @Test func encodersShareIdleThreads() throws {
-    var simulation = Simulation(encoders: 2, threads: 4, limits: BatchLimits(maxBatchTokens: 512))
+    var simulation = Simulation(
+      encoders: 2, threads: 4, limits: BatchLimits.test(maxBatchTokens: 512))
     _ = try simulation.submit([512])
     _ = try simulation.submit(Array(repeating: 16, count: 20), to: 1)
     _ = try simulation.submit([16])
@@ -73,7 +74,7 @@ import Testing
   }
 
   @Test func aPassGetsNeighbouringThreads() throws {
-    var simulation = Simulation(threads: 4, limits: BatchLimits(maxBatchTokens: 100))
+    var simulation = Simulation(threads: 4, limits: BatchLimits.test(maxBatchTokens: 100))
     _ = try simulation.submit(Array(repeating: 100, count: 4))
     for n in [2, 0, 1, 0] { simulation.finish(n) }
     _ = try simulation.submit([10])
@@ -81,7 +82,7 @@ import Testing
   }
 
   @Test func oneIdleThreadTakesUpToTheBudget() throws {
-    var simulation = Simulation(threads: 2, limits: BatchLimits(maxBatchTokens: 100))
+    var simulation = Simulation(threads: 2, limits: BatchLimits.test(maxBatchTokens: 100))
     _ = try simulation.submit(Array(repeating: 30, count: 20))
     #expect(simulation.started.map(\.count) == [3, 3])
     simulation.finish(1)
@@ -95,7 +96,7 @@ import Testing
   // MARK: Fairness
 
   @Test func oneTextBehindAThousandIsInTheNextPass() throws {
-    var simulation = Simulation(threads: 2, limits: BatchLimits())
+    var simulation = Simulation(threads: 2, limits: BatchLimits.test())
     let large = try simulation.submit(Array(repeating: 30, count: 1000))
     let small = try simulation.submit([16])
     simulation.finish()
@@ -107,7 +108,7 @@ import Testing
   }
 
   @Test func oneTextBehindTwentyLargeRequestsWaitsOneRound() throws {
-    var simulation = Simulation(threads: 1, limits: BatchLimits(maxBatchTokens: 512))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 512))
     for _ in 0..<20 { _ = try simulation.submit(Array(repeating: 50, count: 200)) }
     let passesBefore = simulation.started.count
     let small = try simulation.submit([500])
@@ -119,7 +120,7 @@ import Testing
   }
 
   @Test func longAndShortTextsGetTheSameTokens() throws {
-    var simulation = Simulation(threads: 1, limits: BatchLimits(maxBatchTokens: 600))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 600))
     let long = try simulation.submit(Array(repeating: 500, count: 100))
     let short = try simulation.submit(Array(repeating: 7, count: 5000))
     for _ in 0..<40 { simulation.finish() }
@@ -132,7 +133,7 @@ import Testing
   }
 
   @Test func aStreamOfSmallRequestsDoesNotStarveALargeOne() throws {
-    var simulation = Simulation(threads: 1, limits: BatchLimits(maxBatchTokens: 256))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 256))
     let large = try simulation.submit(Array(repeating: 20, count: 300))
     var passes = 0
     while simulation.requests[large]!.next < 300 {
@@ -149,7 +150,7 @@ import Testing
   // MARK: Waiting for company
 
   @Test func aLoneRequestWaitsNoLongerThanMaxWait() throws {
-    var simulation = Simulation(threads: 2, limits: BatchLimits(maxWait: .milliseconds(5)))
+    var simulation = Simulation(threads: 2, limits: BatchLimits.test(maxWait: .milliseconds(5)))
     _ = try simulation.submit([10])
     #expect(simulation.started.isEmpty)
     #expect(simulation.scheduler.wakeUp == simulation.now + .milliseconds(5))
@@ -162,7 +163,7 @@ import Testing
   }
 
   @Test func aHeldBackRequestMayExpireOrGo() throws {
-    var simulation = Simulation(threads: 1, limits: BatchLimits(maxWait: .milliseconds(5)))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxWait: .milliseconds(5)))
     let late = try simulation.submit([10], timeout: .milliseconds(3))
     #expect(simulation.scheduler.wakeUp == simulation.now + .milliseconds(3))
     simulation.advance(.milliseconds(3))
@@ -176,7 +177,7 @@ import Testing
   }
 
   @Test func aFullPassWaitsForNobody() throws {
-    let limits = BatchLimits(maxBatchTokens: 100, maxWait: .seconds(1))
+    let limits = BatchLimits.test(maxBatchTokens: 100, maxWait: .seconds(1))
     var simulation = Simulation(threads: 1, limits: limits)
     _ = try simulation.submit([60])
     #expect(simulation.started.isEmpty)
@@ -189,7 +190,7 @@ import Testing
   }
 
   @Test func drainingWaitsForNobody() throws {
-    var simulation = Simulation(threads: 1, limits: BatchLimits(maxWait: .seconds(1)))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxWait: .seconds(1)))
     _ = try simulation.submit([10])
     simulation.drain()
     #expect(simulation.started.count == 1)
@@ -202,7 +203,7 @@ import Testing
   // MARK: Bounds
 
   @Test func whatCanNeverRunIsRefused() throws {
-    let limits = BatchLimits(maxBatchTokens: 100, maxQueueTokens: 250)
+    let limits = BatchLimits.test(maxBatchTokens: 100, maxQueueTokens: 250)
     var simulation = Simulation(threads: 1, limits: limits)
     #expect(throws: BatchingError.empty) { try simulation.submit([]) }
     #expect(throws: BatchingError.sequenceTooLong(index: 1, tokens: 101, limit: 100)) {
@@ -217,7 +218,7 @@ import Testing
   }
 
   @Test func aFullQueueSaysWhenItHasRoom() throws {
-    let limits = BatchLimits(maxBatchTokens: 100, maxQueueTokens: 1000)
+    let limits = BatchLimits.test(maxBatchTokens: 100, maxQueueTokens: 1000)
     var simulation = Simulation(threads: 1, limits: limits)
     func retryAfter(_ tokens: Int) -> Int? {
       var copy = simulation
@@ -285,7 +286,7 @@ import Testing
   // MARK: Requests that go
 
   @Test func aLateRequestIsNeverEncoded() throws {
-    var simulation = Simulation(threads: 1, limits: BatchLimits())
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test())
     let first = try simulation.submit([10])
     let late = try simulation.submit([20], timeout: .seconds(1))
     let patient = try simulation.submit([30], timeout: .seconds(2))
@@ -299,7 +300,7 @@ import Testing
   }
 
   @Test func theRestOfALateRequestIsDropped() throws {
-    var simulation = Simulation(threads: 1, limits: BatchLimits(maxBatchTokens: 100))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 100))
     let id = try simulation.submit(Array(repeating: 50, count: 10), timeout: .seconds(3))
     simulation.now += .seconds(1)
     simulation.finish()
@@ -315,7 +316,7 @@ import Testing
   }
 
   @Test func whatIsCancelledCostsNothing() throws {
-    var simulation = Simulation(threads: 1, limits: BatchLimits(maxBatchTokens: 100))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 100))
     let first = try simulation.submit([40])
     let cancelled = try simulation.submit([50, 60])
     simulation.cancel(cancelled)
@@ -336,7 +337,7 @@ import Testing
 
   @Test func aBrokenPassFailsThoseInIt() throws {
     let error = BatchingError.encoder(.notFinite(key: .pooledOutput))
-    var simulation = Simulation(threads: 1, limits: BatchLimits(maxBatchTokens: 100))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 100))
     let first = try simulation.submit([90, 90])
     let second = try simulation.submit([10])
     simulation.finish(error: error)
@@ -351,7 +352,7 @@ import Testing
   // MARK: Counters
 
   @Test func countersCount() throws {
-    var simulation = Simulation(threads: 1, limits: BatchLimits(maxBatchTokens: 100))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 100))
     _ = try simulation.submit([10])
     simulation.now += .seconds(1)
     _ = try simulation.submit([40, 10, 20])

@@ -154,3 +154,14 @@ struct Simulation {
     if !isTrue { violations.append(message()) }
   }
 }
+
+extension BatchLimits {
+  static func test(
+    maxBatchTokens: Int = 1024, maxQueueTokens: Int = 262_144, maxWait: Duration = .zero,
+    minBatchRows: Int = 32
+  ) -> BatchLimits {
+    BatchLimits(
+      maxBatchTokens: maxBatchTokens, maxQueueTokens: maxQueueTokens, maxWait: maxWait,
+      minBatchRows: minBatchRows)
+  }
+}

@@ -28,7 +28,11 @@ import Testing
   }
 
   private static func server() throws -> (Server, port: Int) {
-    let server = Server(host: "127.0.0.1", port: 0, handler: Mirror()) { _ in }
+    let limits = ServerLimits(
+      maxConnections: 9, maxTargetBytes: 999, maxFieldBytes: 999, maxHeaderBytes: 999,
+      maxHeaderCount: 9, maxBodyBytes: 9999, headerTimeout: .seconds(60), bodyTimeout: .seconds(60),
+      idleTimeout: .seconds(60), writeTimeout: .seconds(60))
+    let server = Server(host: "127.0.0.1", port: 0, limits: limits, handler: Mirror()) { _ in }
     return (server, try server.start().port)
   }
 
@@ -52,9 +56,9 @@ import Testing
     #expect(try client.ask("GET", "/", maxAnswerBytes: 1000)?.status == 202)
   }
 
-  @Test func nobodyListens() throws {
+  @Test func nobodyListens() async throws {
     let (server, port) = try Self.server()
-    server.stop {}
+    await withCheckedContinuation { stopped in server.stop { stopped.resume() } }
     let client = unsafe HTTPClient(host: "127.0.0.1", port: String(port), timeLimit: 60)
     #expect(try client.ask("GET", "/") == nil)
   }

@@ -17,7 +17,10 @@ enum TestModel {
       sentence: nil, defaultMaxTokens: 8,
       tokenizer: try Tokenizer(
         vocabulary: try Vocabulary(lines: Array(words.joined(separator: "\n").utf8))),
-      queue: BatchQueue(encoders: [IdleEncoder()], limits: BatchLimits()), encoder: 0, facts: [])
+      queue: BatchQueue(
+        encoders: [IdleEncoder()],
+        limits: BatchLimits(maxBatchTokens: 1024, maxQueueTokens: 262_144, maxWait: .zero)),
+      encoder: 0, facts: [])
   }
 
   private struct IdleEncoder: BatchEncoder {
