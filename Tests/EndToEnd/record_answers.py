@@ -9,6 +9,7 @@ scalar kernels make the numbers the same on every machine.
 """
 
 import argparse
+import collections
 import gzip
 import itertools
 import json
@@ -261,16 +262,27 @@ def record(binary, out):
     print(f"{count} answers recorded")
 
 
+def read(path):
+    """Answers by server, request, and how often that came before: a route more or less moves nothing else."""
+    answers, seen = {}, collections.Counter()
+    for line in open(path):
+        record = json.loads(line)
+        asked = record["server"], record["request"]
+        answers[*asked, seen[asked]] = record["answer"]
+        seen[asked] += 1
+    return answers
+
+
 def compare(before, after):
-    records = [[json.loads(line) for line in open(name)] for name in (before, after)]
-    different = 0
-    for old, new in itertools.zip_longest(*records):
-        if old != new:
-            different += 1
-            print(f"--- {(old or new)['server']}: {(old or new)['request'][:300]!r}")
-            print(f"before: {(old or {}).get('answer', 'no request')[:600]!r}\n after: {(new or {}).get('answer', 'no request')[:600]!r}")
-    print(f"{max(map(len, records))} answers, {different} different")
-    return different != 0
+    before, after = read(before), read(after)
+    asked = [*before, *(key for key in after if key not in before)]
+    different = [key for key in asked if before.get(key) != after.get(key)]
+    for key in different:
+        print(f"--- {key[0]}: {key[1][:300]!r}")
+        for name, answers in [("before", before), ("after", after)]:
+            print(f"{name}: {answers.get(key, 'not asked')[:600]!r}")
+    print(f"{len(asked)} requests, {len(different)} answered differently")
+    return bool(different)
 
 
 if __name__ == "__main__":
