@@ -52,11 +52,11 @@ test-sanitize: sanitize-thread sanitize-address ## every test again, with Thread
 
 test-races: system ## what runs on several threads, with ThreadSanitizer
 	swift test --disable-xctest $(THREAD_SANITIZER) \
-	  --filter 'HTTPTests|BatchingTests|ServiceTests|BERTTests.BatchInvariance'
+	  --filter 'HTTPTests|BatchingTests|ServiceTests|HostingTests|BERTTests.BatchInvariance'
 
 test-bounds: system model ## what reads foreign bytes, with Address- and UndefinedBehaviorSanitizer
 	swift test --disable-xctest $(ADDRESS_SANITIZER) \
-	  --filter 'HTTPTests|JSONTests|WordPieceTests|CheckpointsTests|ServiceTests'
+	  --filter 'HTTP|JSONTests|WordPieceTests|CheckpointsTests|ServiceTests'
 
 test-neon: system-aarch64 ## all C compiled for 64-bit ARM, its kernels against scalar, under emulation
 	@mkdir -p .build/aarch64
@@ -128,15 +128,15 @@ accuracy: build model .venv/installed system-texts ## compares the precisions' a
 
 docs: build ## the library's documentation, in .build/docs
 	@rm -rf .build/docs && mkdir -p .build/docs
-	@for room in Models BERT WordPiece; do \
-	  mkdir .build/docs/$$room.symbols && \
-	  swift symbolgraph-extract -module-name $$room -I .build/release/Modules \
+	@for module in Models BERT WordPiece; do \
+	  mkdir .build/docs/$$module.symbols && \
+	  swift symbolgraph-extract -module-name $$module -I .build/release/Modules \
 	    $$(printf -- '-Xcc -fmodule-map-file=%s ' .build/release/*.build/module.modulemap) \
 	    -I Sources/CKernels/include -target $$(uname -m)-unknown-linux-gnu \
-	    -minimum-access-level public -output-dir .build/docs/$$room.symbols && \
-	  docc convert Sources/$$room/$$room.docc --warnings-as-errors \
-	    --additional-symbol-graph-dir .build/docs/$$room.symbols \
-	    --fallback-bundle-identifier bert-server.$$room --output-dir .build/docs/$$room || exit 1; \
+	    -minimum-access-level public -output-dir .build/docs/$$module.symbols && \
+	  docc convert Sources/$$module/$$module.docc --warnings-as-errors \
+	    --additional-symbol-graph-dir .build/docs/$$module.symbols \
+	    --fallback-bundle-identifier bert-server.$$module --output-dir .build/docs/$$module || exit 1; \
 	done
 
 screenshots: build model .venv/installed system-clients system-fonts ## the explorer's pictures in the README

@@ -13,7 +13,7 @@ let swiftSettings: [SwiftSetting] =
     .strictMemorySafety(),
     // An existential costs a box and a dynamic call: `any` makes it visible.
     .enableUpcomingFeature("ExistentialAny"),
-    // An import is private to its file unless the API needs it: rooms do not leak into each other.
+    // An import is private to its file unless the API needs it: modules do not leak into each other.
     .enableUpcomingFeature("InternalImportsByDefault"),
     // A member is visible only where its module is imported, so that the import table is the truth.
     .enableUpcomingFeature("MemberImportVisibility"),
@@ -21,7 +21,7 @@ let swiftSettings: [SwiftSetting] =
   + (isDependency
     ? []
     : [
-      // Small functions called across rooms (float writer, spans) are inlined in release builds.
+      // Small functions called across modules (float writer, spans) are inlined in release builds.
       .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))
     ])
 
@@ -101,14 +101,34 @@ let package = Package(
       dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
       swiftSettings: swiftSettings),
     .target(name: "Settings", swiftSettings: swiftSettings),
+    .target(
+      name: "HTTPClient", dependencies: ["COpenSSL", "HTTP", "JSON", "UntrustedInput"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "RecordEncoders",
+      dependencies: [
+        "BERT", "Bulk", "Checkpoints", "HTTPClient", "JSON", "Models", "OutputMap",
+        "UntrustedInput", "WordPiece",
+      ],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "Bench",
+      dependencies: ["BERT", "Checkpoints", "JSON", "Models", "OutputMap", "WordPiece"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "Hosting",
+      dependencies: [
+        "CPlatform", "Checkpoints", "HTTP", "JSON", "Service", "Settings",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "bert-server",
       dependencies: [
-        "BERT", "Batching", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "HTTP", "JSON",
-        "Models", "OutputMap", "Service", "Settings", "UntrustedInput", "WordPiece",
+        "BERT", "Batching", "Bench", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "HTTP",
+        "HTTPClient", "Hosting", "JSON", "Models", "OutputMap", "RecordEncoders", "Service",
+        "Settings", "WordPiece",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "HTTPTypes", package: "swift-http-types"),
-        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
@@ -150,6 +170,25 @@ let package = Package(
         "Service", "Batching", "HTTP", "JSON", "OutputMap", "TestSupport", "UntrustedInput",
         "WordPiece",
         .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "HTTPClientTests",
+      dependencies: [
+        "HTTPClient", "HTTP", "JSON", .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "RecordEncodersTests",
+      dependencies: ["RecordEncoders", "Bulk", "OutputMap"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "BenchTests", dependencies: ["Bench", "OutputMap"], swiftSettings: swiftSettings),
+    .testTarget(
+      name: "HostingTests",
+      dependencies: [
+        "Hosting", "HTTP", "JSON", "Service", "Settings",
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(name: "LayoutTests", swiftSettings: swiftSettings),

@@ -16,7 +16,7 @@ public enum BERTError: Error, Equatable, Sendable, CustomStringConvertible {
       "no kernel set \"\(name)\" for \(precision.rawValue) on this CPU; there is "
         + available.joined(separator: ", ")
     case .outOfMemory(let bytes):
-      "the system refuses \(bytes >> 20) MB of memory; lower the largest batch or the lanes"
+      "the system refuses \(bytes >> 20) MB of memory; lower the largest batch or the threads"
     case .memoryLimit(let needed, let limit):
       "it needs \(needed >> 20) MiB for weights and batches, and \(limit >> 20) MiB are left of "
         + "the control group's memory limit; raise that, or lower the threads or the precision"

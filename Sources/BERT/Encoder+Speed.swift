@@ -17,8 +17,8 @@ extension Encoder {
     return Double(configuration.blockCount) * perBlock
   }
 
-  /// Floating-point operations a second of all lanes together, by multiply-adds on registers alone,
-  /// measured now for about `duration`. Not to be called on a lane, nor while one is busy.
+  /// Floating-point operations a second of all threads together, by multiply-adds on registers alone,
+  /// measured now for about `duration`. Not to be called on a thread, nor while one is busy.
   public func measurePeak(for duration: Duration = .milliseconds(20)) -> Double {
     let steps = 2_000_000
     let kernels = kernels
@@ -26,31 +26,31 @@ extension Encoder {
     let start = ContinuousClock.now
     var time = Duration.zero
     repeat {
-      lanes.runOnAll { _ in unsafe kernels.set.peak(steps) }
+      threads.runOnAll { _ in unsafe kernels.set.peak(steps) }
       calls += 1
       time = .now - start
     } while time < duration
-    let operations = unsafe kernels.set.peakOperations * Double(steps * calls * lanes.count)
+    let operations = unsafe kernels.set.peakOperations * Double(steps * calls * threads.count)
     return operations / (time / .seconds(1))
   }
 
-  /// Seconds that all lanes together take to read the weights of all blocks once from where they
-  /// lie, measured now for about `duration`: a pass cannot take less. Not to be called on a lane,
+  /// Seconds that all threads together take to read the weights of all blocks once from where they
+  /// lie, measured now for about `duration`: a pass cannot take less. Not to be called on a thread,
   /// nor while one is busy.
   public func measureReading(for duration: Duration = .milliseconds(20)) -> Double {
     let weights = weights
     let kernels = kernels
-    let laneCount = lanes.count
+    let threadCount = threads.count
     var calls = 0
     let start = ContinuousClock.now
     var time = Duration.zero
     repeat {
-      lanes.runOnAll { rank in
+      threads.runOnAll { rank in
         func read(_ layer: LinearLayer) {
           let panelSize = unsafe kernels.set.panelSize(layer.inputs)
           let panels = unsafe kernels.panelCount(outputs: layer.outputs)
-          let first = panels * rank / laneCount
-          let count = panels * (rank + 1) / laneCount - first
+          let first = panels * rank / threadCount
+          let count = panels * (rank + 1) / threadCount - first
           _ = unsafe readAll(layer.weights + first * panelSize, count * panelSize)
         }
         for index in unsafe weights.blocks.indices {

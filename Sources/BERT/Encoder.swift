@@ -24,26 +24,26 @@ public final class Encoder: BatchEncoder {
   /// Rows of the largest batch that a pass takes.
   public let maxBatchRows: Int
 
-  let lanes: ComputeLanes
+  let threads: ComputeThreads
   let kernels: Kernels
   let weights: ModelWeights
   private let shape: ModelShape
   private let limits: RowLimits
-  /// One per lane.
+  /// One per thread.
   private let workspaces: [Workspace]
 
-  /// Packs a model's weights, with all lanes, which must be idle.
+  /// Packs a model's weights, with all threads, which must be idle.
   ///
   /// - Parameters:
   ///   - checkpoint: the model's folder, opened.
   ///   - sentence: how `sentence_embedding` is made; nil if the model has none.
-  ///   - lanes: may serve several encoders.
+  ///   - threads: may serve several encoders.
   ///   - precision: of the products.
   ///   - kernelSet: one of `availableKernelSets`, or nil for the fastest.
   ///   - maxBatchRows: tokens of the largest batch; memory is reserved for it, and used as needed.
   ///   - memoryLimit: bytes that weights and passes may take; over it nothing is packed.
   public init(
-    _ checkpoint: Checkpoint, sentence: SentenceModules? = nil, lanes: ComputeLanes,
+    _ checkpoint: Checkpoint, sentence: SentenceModules? = nil, threads: ComputeThreads,
     precision: Precision = .float32, kernelSet: String? = nil, maxBatchRows: Int = 16_384,
     memoryLimit: Int = .max
   ) throws(BERTError) {
@@ -51,15 +51,15 @@ public final class Encoder: BatchEncoder {
     self.kernels = kernels
     self.precision = precision
     self.kernelSet = kernels.name
-    self.lanes = lanes
+    self.threads = threads
     self.maxBatchRows = maxBatchRows
     let configuration = checkpoint.configuration
     self.configuration = configuration
     limits = RowLimits(
-      configuration, kernels: kernels, laneCount: lanes.count, maxBatchRows: maxBatchRows)
+      configuration, kernels: kernels, threadCount: threads.count, maxBatchRows: maxBatchRows)
     // Before the weights: they are large, and untouched memory costs nothing.
     var workspaces: [Workspace] = []
-    for _ in 0..<lanes.count {
+    for _ in 0..<threads.count {
       workspaces.append(
         try Workspace(
           configuration, kernels: kernels, rows: maxBatchRows, fewRows: limits.largest))
@@ -67,7 +67,7 @@ public final class Encoder: BatchEncoder {
     self.workspaces = workspaces
     let workspaceBytes = workspaces.reduce(0) { $0 + $1.byteCount }
     let weights = try ModelWeights(
-      checkpoint, kernels: kernels, lanes: lanes, besides: workspaceBytes, limit: memoryLimit)
+      checkpoint, kernels: kernels, threads: threads, besides: workspaceBytes, limit: memoryLimit)
     self.weights = weights
     weightBytes = weights.byteCount
     memoryBytes = workspaceBytes + weights.byteCount
@@ -81,7 +81,7 @@ public final class Encoder: BatchEncoder {
     Kernels.supported(precision).map(\.name)
   }
 
-  public var laneCount: Int { lanes.count }
+  public var threadCount: Int { threads.count }
   public var hasPooler: Bool { shape.hasPooler }
   /// D, values of `sentence_embedding`; nil without sentence-transformers modules.
   public var sentenceSize: Int? {
@@ -89,34 +89,34 @@ public final class Encoder: BatchEncoder {
   }
 
   public func encode(
-    _ batch: PackedBatch, on lanes: [Int],
+    _ batch: PackedBatch, on threads: [Int],
     completion: @escaping @Sendable (Result<[EncodedSequence], EncodeError>) -> Void
   ) {
     let plan: PassPlan
     do {
-      plan = try PassPlan(batch, shape: shape, laneCount: lanes.count)
+      plan = try PassPlan(batch, shape: shape, threadCount: threads.count)
     } catch {
-      return self.lanes.start(on: [lanes[0]]) { _ in completion(.failure(error)) }
+      return self.threads.start(on: [threads[0]]) { _ in completion(.failure(error)) }
     }
     let pass = Pass(
       plan: plan,
       sequences: (0..<batch.count).map { EncodedSequence(rowCount: batch.rows(of: $0).count) },
-      shape: shape, weights: weights, kernels: kernels, workspaces: lanes.map { workspaces[$0] },
+      shape: shape, weights: weights, kernels: kernels, workspaces: threads.map { workspaces[$0] },
       limits: limits)
-    self.lanes.start(on: lanes) { rank in
+    self.threads.start(on: threads) { rank in
       pass.run(rank: rank)
       if rank == 0 { completion(.success(pass.takeResults())) }
     }
   }
 
-  /// `encode`, for a caller that has nothing else to do. Not to be called on a lane.
+  /// `encode`, for a caller that has nothing else to do. Not to be called on a thread.
   ///
   /// - Returns: the sequences, each with its own failure if it has one.
   public func encodeAndWait(
-    _ batch: PackedBatch, on lanes: [Int]? = nil
+    _ batch: PackedBatch, on threads: [Int]? = nil
   ) throws(EncodeError) -> [EncodedSequence] {
     let answer = Answer()
-    encode(batch, on: lanes ?? Array(0..<laneCount)) { result in
+    encode(batch, on: threads ?? Array(0..<threadCount)) { result in
       answer.monitor.change { answer.result = result }
     }
     return try answer.monitor.wait { answer.result }.get()

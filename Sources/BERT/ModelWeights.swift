@@ -16,7 +16,7 @@ struct BlockWeights {
 /// The model as passes read it, all in one arena: linear layers packed for the chosen kernels, the
 /// rest as it is. No pass reads a file.
 ///
-/// `@unchecked Sendable`: nothing changes after `init`, which ends when all lanes have packed.
+/// `@unchecked Sendable`: nothing changes after `init`, which ends when all threads have packed.
 @safe
 final class ModelWeights: @unchecked Sendable {
   let configuration: ModelConfiguration
@@ -37,7 +37,7 @@ final class ModelWeights: @unchecked Sendable {
   ///   - besides: bytes of what else counts towards `limit`. Touched only when packing has ended.
   ///   - limit: bytes; over it nothing is packed.
   init(
-    _ checkpoint: Checkpoint, kernels: Kernels, lanes: ComputeLanes, besides: Int, limit: Int
+    _ checkpoint: Checkpoint, kernels: Kernels, threads: ComputeThreads, besides: Int, limit: Int
   ) throws(BERTError) {
     let configuration = checkpoint.configuration
     self.configuration = configuration
@@ -73,7 +73,7 @@ final class ModelWeights: @unchecked Sendable {
       }
       return place
     }
-    // The largest first, so that the lanes end at the same time.
+    // The largest first, so that the threads end at the same time.
     let tablePlaces = TensorNames.tables.map(vector)
     let blockPlaces = (0..<configuration.blockCount).map { index in
       let block = "encoder.layer.\(index)"
@@ -94,11 +94,11 @@ final class ModelWeights: @unchecked Sendable {
     let arena = try FloatArena(count: layout.count)
     byteCount = arena.size
     let scratchCount = jobs.map(\.scratchCount).max() ?? 0
-    let scratchSize = lanes.count * scratchCount * MemoryLayout<Float>.size
+    let scratchSize = threads.count * scratchCount * MemoryLayout<Float>.size
     let needed = byteCount + max(besides, scratchSize)
     guard needed <= limit else { throw .memoryLimit(needed: needed, limit: limit) }
     try PackingJob.run(
-      jobs, scratchCount: scratchCount, kernels: kernels, into: arena, lanes: lanes)
+      jobs, scratchCount: scratchCount, kernels: kernels, into: arena, threads: threads)
 
     // One activation of each kind in use.
     let kinds = [ActivationNone, configuration.activation.kind, ActivationTanh]

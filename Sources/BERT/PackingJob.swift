@@ -9,7 +9,7 @@ enum PackingJob: Sendable {
   /// Packs weight matrices stacked on each other: all [out, in], the same `in`.
   case pack([Tensor], LayerPlace)
 
-  /// Floats that a lane needs to read the matrices before it packs them.
+  /// Floats that a thread needs to read the matrices before it packs them.
   var scratchCount: Int {
     switch self {
     case .copy: 0
@@ -17,18 +17,18 @@ enum PackingJob: Sendable {
     }
   }
 
-  /// Runs all jobs, on all lanes.
+  /// Runs all jobs, on all threads.
   ///
   /// - Parameter scratchCount: that of the job which needs most.
   static func run(
     _ jobs: [PackingJob], scratchCount: Int, kernels: Kernels, into arena: FloatArena,
-    lanes: ComputeLanes
+    threads: ComputeThreads
   ) throws(BERTError) {
     let work = SharedWork()
     let failure = Mutex<BERTError?>(nil)
-    lanes.runOnAll { _ in
+    threads.runOnAll { _ in
       do throws(BERTError) {
-        // Made once a lane: its pages are used again, and leave the process when it ends.
+        // Made once a thread: its pages are used again, and leave the process when it ends.
         let scratch = try FloatArena(count: scratchCount)
         while let index = work.take(of: jobs.count) {
           try jobs[index].run(kernels: kernels, scratch: scratch, into: arena)

@@ -5,9 +5,9 @@ extension Pass {
   // MARK: Steps
 
   /// Embeddings of some rows, and what the first block's attention needs of them.
-  func embed(_ rows: Range<Int>, _ lane: LaneState) {
-    let hidden = unsafe hidden(before: 0, lane)
-    let operands = unsafe operands(before: 0, lane)
+  func embed(_ rows: Range<Int>, _ thread: ThreadState) {
+    let hidden = unsafe hidden(before: 0, thread)
+    let operands = unsafe operands(before: 0, thread)
     unsafe plan.ids.withUnsafeBufferPointer { ids in
       unsafe plan.positions.withUnsafeBufferPointer { positions in
         unsafe plan.types.withUnsafeBufferPointer { types in
@@ -24,19 +24,19 @@ extension Pass {
         }
       }
     }
-    projectQueriesKeysValues(rows, 0, lane)
+    projectQueriesKeysValues(rows, 0, thread)
   }
 
   /// Attention of some heads of one sequence.
-  func attend(_ index: Int, _ block: Int, _ lane: LaneState) {
+  func attend(_ index: Int, _ block: Int, _ thread: ThreadState) {
     let item = plan.items[index]
     let entry = plan.entries[item.entry]
-    if item.heads.lowerBound == 0, block > 0 { collectBlock(block - 1, entry, lane) }
+    if item.heads.lowerBound == 0, block > 0 { collectBlock(block - 1, entry, thread) }
     let headSize = shape.configuration.headSize
     let hiddenSize = shape.configuration.hiddenSize
     let column = item.heads.lowerBound * headSize
-    let projected = unsafe lane.lead.queryKeyValue
-    let context = unsafe lane.lead.context
+    let projected = unsafe thread.lead.queryKeyValue
+    let context = unsafe thread.lead.context
     let size = kernels.valueSize
     let first = unsafe projected.row(entry.rows.lowerBound) + column * size
     var input = unsafe AttentionInput(
@@ -52,37 +52,37 @@ extension Pass {
           outputs: item.heads.upperBound * headSize)
       unsafe product(
         \.queryKeyValue, block, panels, rows: 1,
-        x: Rows(base: operands(before: block, lane).row(entry.rows.lowerBound), stride: 0),
-        y: Rows(base: lane.own.firstQuery, stride: 0))
-      unsafe input.queries = unsafe UnsafeRawPointer(lane.own.firstQuery) + column * size
+        x: Rows(base: operands(before: block, thread).row(entry.rows.lowerBound), stride: 0),
+        y: Rows(base: thread.own.firstQuery, stride: 0))
+      unsafe input.queries = unsafe UnsafeRawPointer(thread.own.firstQuery) + column * size
       unsafe input.queryCount = 1
       output = entry.resultRow
     }
     unsafe kernels.set.attention(
-      &input, context.row(output) + column * size, context.stride, lane.own.attentionScratch)
+      &input, context.row(output) + column * size, context.stride, thread.own.attentionScratch)
   }
 
   /// The rest of a block for some rows, and what the next block's attention needs of them.
-  func transform(_ rows: Range<Int>, _ block: Int, _ lane: LaneState) {
+  func transform(_ rows: Range<Int>, _ block: Int, _ thread: ThreadState) {
     let configuration = shape.configuration
     let kernelSet = unsafe kernels.set
-    let context = unsafe lane.lead.context
-    let attended = unsafe lane.own.attended
-    let attendedOperands = unsafe lane.own.attendedOperands
-    let sum = unsafe (isSharedByColumns ? lane.lead : lane.own).sum
-    let intermediate = unsafe (isSharedByColumns ? lane.lead : lane.own).intermediate
-    let narrow = panels(configuration.hiddenSize, lane)
-    let wide = panels(configuration.intermediateSize, lane)
-    let output = unsafe hidden(before: block + 1, lane)
+    let context = unsafe thread.lead.context
+    let attended = unsafe thread.own.attended
+    let attendedOperands = unsafe thread.own.attendedOperands
+    let sum = unsafe (isSharedByColumns ? thread.lead : thread.own).sum
+    let intermediate = unsafe (isSharedByColumns ? thread.lead : thread.own).intermediate
+    let narrow = panels(configuration.hiddenSize, thread)
+    let wide = panels(configuration.intermediateSize, thread)
+    let output = unsafe hidden(before: block + 1, thread)
 
-    let nextOperands = unsafe operands(before: block + 1, lane)
+    let nextOperands = unsafe operands(before: block + 1, thread)
 
     unsafe product(
       \.attentionOutput, block, narrow, rows: rows.count,
       x: operands(
         of: Rows(base: context.row(rows.lowerBound), stride: context.stride), rows.count,
-        configuration.hiddenSize, in: lane.own.contextOperands),
-      residual: residual(rows, block, lane), y: sum.rows)
+        configuration.hiddenSize, in: thread.own.contextOperands),
+      residual: residual(rows, block, thread), y: sum.rows)
     meet()
     var attentionNorm = unsafe weights.blocks[block].attentionNorm
     unsafe kernelSet.layerNorm(
@@ -95,7 +95,7 @@ extension Pass {
       \.output, block, narrow, rows: rows.count,
       x: operands(
         of: intermediate, rows.count, configuration.intermediateSize,
-        in: lane.own.intermediateOperands),
+        in: thread.own.intermediateOperands),
       residual: attended, y: sum.rows)
     meet()
     var outputNorm = unsafe weights.blocks[block].outputNorm
@@ -104,24 +104,24 @@ extension Pass {
       nextOperands.row(rows.lowerBound), nextOperands.stride)
     if block + 1 < plan.stages.count {
       projectQueriesKeysValues(
-        rows.clamped(to: 0..<plan.stages[block + 1].rowCount), block + 1, lane)
+        rows.clamped(to: 0..<plan.stages[block + 1].rowCount), block + 1, thread)
     }
   }
 
   /// The pooler for some of the entries that ask for it; its results are the rows of the lead's
   /// `pooled`.
-  func pool(_ indices: Range<Int>, _ lane: LaneState) {
+  func pool(_ indices: Range<Int>, _ thread: ThreadState) {
     let configuration = shape.configuration
     guard var layer = unsafe weights.pooler else { return }
-    let operands = unsafe operands(before: configuration.blockCount, lane)
-    let gathered = unsafe lane.own.attendedOperands
+    let operands = unsafe operands(before: configuration.blockCount, thread)
+    let gathered = unsafe thread.own.attendedOperands
     for index in indices {
       let row = plan.entries[plan.pooledEntries[index]].resultRow
       unsafe gathered.row(index - indices.lowerBound).copyMemory(
         from: operands.row(row), byteCount: kernels.operandSize(configuration.hiddenSize))
     }
-    let pooled = unsafe lane.lead.pooled.rows
-    let panels = panels(configuration.hiddenSize, lane)
+    let pooled = unsafe thread.lead.pooled.rows
+    let panels = panels(configuration.hiddenSize, thread)
     unsafe kernels.set.product(
       &layer, panels.lowerBound, panels.upperBound, indices.count, gathered.base, gathered.stride,
       nil, 0, pooled.row(indices.lowerBound), pooled.stride)
@@ -131,7 +131,7 @@ extension Pass {
 
   /// Q, K and V of some rows for a block; only K and V of those of which the last block is asked
   /// for one row.
-  private func projectQueriesKeysValues(_ rows: Range<Int>, _ block: Int, _ lane: LaneState) {
+  private func projectQueriesKeysValues(_ rows: Range<Int>, _ block: Int, _ thread: ThreadState) {
     let hiddenSize = shape.configuration.hiddenSize
     let isLast = block == shape.configuration.blockCount - 1
     let whole = isLast ? rows.clamped(to: 0..<plan.wholeRowCount) : rows
@@ -139,26 +139,26 @@ extension Pass {
       whole.upperBound < rows.upperBound
       ? max(whole.upperBound, rows.lowerBound)..<rows.upperBound : rows.upperBound..<rows.upperBound
     let panelCount = kernels.panelCount(outputs: 3 * hiddenSize)
-    let operands = unsafe operands(before: block, lane)
-    let y = unsafe lane.lead.queryKeyValue
+    let operands = unsafe operands(before: block, thread)
+    let y = unsafe thread.lead.queryKeyValue
     for (rows, panels) in [
       (whole, 0..<panelCount), (rest, hiddenSize / kernels.panelColumns..<panelCount),
     ] where !rows.isEmpty {
       unsafe product(
-        \.queryKeyValue, block, isSharedByColumns ? lane.share(of: panels) : panels,
+        \.queryKeyValue, block, isSharedByColumns ? thread.share(of: panels) : panels,
         rows: rows.count, x: Rows(base: operands.row(rows.lowerBound), stride: operands.stride),
         y: Rows(base: y.row(rows.lowerBound), stride: y.stride))
     }
   }
 
   /// What went into the block in some of the rows that come out of it.
-  private func residual(_ rows: Range<Int>, _ block: Int, _ lane: LaneState) -> Matrix {
-    let hidden = unsafe hidden(before: block, lane)
+  private func residual(_ rows: Range<Int>, _ block: Int, _ thread: ThreadState) -> Matrix {
+    let hidden = unsafe hidden(before: block, thread)
     let isLast = block == shape.configuration.blockCount - 1
     if !isLast || rows.upperBound <= plan.wholeRowCount {
       return unsafe Matrix(base: hidden.row(rows.lowerBound), stride: hidden.stride)
     }
-    let copy = unsafe lane.own.residual
+    let copy = unsafe thread.own.residual
     for row in rows {
       let source =
         row < plan.wholeRowCount ? row : plan.firstRows[row - plan.wholeRowCount]
@@ -172,13 +172,13 @@ extension Pass {
     entry.isFirstRowOnly && block == shape.configuration.blockCount - 1
   }
 
-  /// The panels that this lane computes of a layer with so many outputs.
-  private func panels(_ outputs: Int, _ lane: LaneState) -> Range<Int> {
+  /// The panels that this thread computes of a layer with so many outputs.
+  private func panels(_ outputs: Int, _ thread: ThreadState) -> Range<Int> {
     let all = 0..<kernels.panelCount(outputs: outputs)
-    return isSharedByColumns ? lane.share(of: all) : all
+    return isSharedByColumns ? thread.share(of: all) : all
   }
 
-  /// Waits for the lanes that compute the other columns of the same rows.
+  /// Waits for the threads that compute the other columns of the same rows.
   private func meet() {
     if isSharedByColumns { barrier.wait() }
   }

@@ -4,10 +4,10 @@ import OutputMap
 
 extension Pass {
   /// Takes a block's output for a sequence that asks for it and goes on to the next block.
-  func collectBlock(_ block: Int, _ entry: PassPlan.Entry, _ lane: LaneState) {
+  func collectBlock(_ block: Int, _ entry: PassPlan.Entry, _ thread: ThreadState) {
     guard entry.selection.blocks.contains(block) else { return }
     let isLast = block == shape.configuration.blockCount - 1
-    let hidden = unsafe hidden(before: block + 1, lane)
+    let hidden = unsafe hidden(before: block + 1, thread)
     let values = unsafe copy(
       rows: entry.rows.count, of: hidden.row(entry.rows.lowerBound), hidden.stride,
       as: isLast ? .sequenceOutput : .encoderOutputs, entry)
@@ -15,11 +15,11 @@ extension Pass {
   }
 
   /// Takes everything that a sequence asks for of its deepest block.
-  func collect(_ index: Int, _ lane: LaneState) {
+  func collect(_ index: Int, _ thread: ThreadState) {
     let entry = plan.entries[index]
-    if entry.depth > 0, !entry.isFirstRowOnly { collectBlock(entry.depth - 1, entry, lane) }
+    if entry.depth > 0, !entry.isFirstRowOnly { collectBlock(entry.depth - 1, entry, thread) }
     if let place = entry.pooledPlace {
-      let pooled = unsafe lane.lead.pooled
+      let pooled = unsafe thread.lead.pooled
       if shape.configuration.normalizesPooled {
         unsafe normalizeLength(shape.configuration.hiddenSize, pooled.row(place))
       }
@@ -28,15 +28,15 @@ extension Pass {
       updateResult(of: entry.sequence) { $0.pooled = values }
     }
     if entry.selection.sentence {
-      let values = embedSentence(entry, lane)
+      let values = embedSentence(entry, thread)
       updateResult(of: entry.sequence) { $0.sentence = values }
     }
   }
 
   /// Pooling over the attended rows, and the layers after it, as the folder's modules say.
-  private func embedSentence(_ entry: PassPlan.Entry, _ lane: LaneState) -> [Float] {
+  private func embedSentence(_ entry: PassPlan.Entry, _ thread: ThreadState) -> [Float] {
     guard let modules = shape.sentence else { return [] }
-    let hidden = unsafe hidden(before: entry.depth, lane)
+    let hidden = unsafe hidden(before: entry.depth, thread)
     let first = unsafe hidden.row(entry.resultRow)
     let columns = shape.configuration.hiddenSize
     let size = columns * modules.poolings.count

@@ -2,19 +2,19 @@ import CKernels
 import Checkpoints
 import OutputMap
 
-/// One batch on its way through the model, on some lanes.
+/// One batch on its way through the model, on some threads.
 ///
-/// Every lane runs `run` from beginning to end; steps that need each other's results are divided
+/// Every thread runs `run` from beginning to end; steps that need each other's results are divided
 /// by a barrier. There are two ways to share the work:
-/// - **rows**: a lane takes some rows through a whole block, alone, then the next ones. Weights
-///   are read again for each handful of rows, and lanes meet twice per block.
-/// - **columns**: for few rows. Each lane computes some columns of every product, so that each
-///   weight is read once; lanes meet after every product, and each keeps the hidden states of all
+/// - **rows**: a thread takes some rows through a whole block, alone, then the next ones. Weights
+///   are read again for each handful of rows, and threads meet twice per block.
+/// - **columns**: for few rows. Each thread computes some columns of every product, so that each
+///   weight is read once; threads meet after every product, and each keeps the hidden states of all
 ///   rows for itself.
 ///
-/// Both, and any number of lanes, give the same bits: the kernels see to that.
+/// Both, and any number of threads, give the same bits: the kernels see to that.
 ///
-/// `@unchecked Sendable`: the workspaces belong to the lanes, which the caller keeps for this
+/// `@unchecked Sendable`: the workspaces belong to the threads, which the caller keeps for this
 /// pass; inside, shared matrices are written in disjoint parts between barriers. The rest is
 /// immutable or atomic; `results` is touched only inside `monitor`.
 @safe
@@ -23,11 +23,11 @@ final class Pass: @unchecked Sendable {
   let shape: ModelShape
   let weights: ModelWeights
   let kernels: Kernels
-  /// One per lane; the lead's first.
+  /// One per thread; the lead's first.
   let workspaces: [Workspace]
-  let barrier: LaneBarrier
+  let barrier: ThreadBarrier
   let isSharedByColumns: Bool
-  /// The most rows that a lane takes at once.
+  /// The most rows that a thread takes at once.
   let blockRows: Int
   /// Guards `results`. Not a `Mutex`: the thread sanitizer does not see how that one works.
   private let monitor = Monitor()
@@ -44,7 +44,7 @@ final class Pass: @unchecked Sendable {
     self.weights = weights
     self.kernels = kernels
     self.workspaces = workspaces
-    barrier = LaneBarrier(count: workspaces.count)
+    barrier = ThreadBarrier(count: workspaces.count)
     isSharedByColumns = workspaces.count > 1 && plan.rowCount <= limits.sharedByColumns
     blockRows = limits.block
     results = sequences

@@ -55,7 +55,7 @@ struct PassPlan {
   /// Entries that go through the pooler.
   private(set) var pooledEntries: [Int] = []
 
-  init(_ batch: PackedBatch, shape: ModelShape, laneCount: Int) throws(EncodeError) {
+  init(_ batch: PackedBatch, shape: ModelShape, threadCount: Int) throws(EncodeError) {
     try shape.check(batch)
     let blockCount = shape.configuration.blockCount
     for index in 0..<batch.count {
@@ -78,7 +78,7 @@ struct PassPlan {
       return one < other
     }
     layOutRows(batch, shape)
-    layOutStages(shape, laneCount: laneCount)
+    layOutStages(shape, threadCount: threadCount)
   }
 
   private mutating func layOutRows(_ batch: PackedBatch, _ shape: ModelShape) {
@@ -105,7 +105,7 @@ struct PassPlan {
     }
   }
 
-  private mutating func layOutStages(_ shape: ModelShape, laneCount: Int) {
+  private mutating func layOutStages(_ shape: ModelShape, threadCount: Int) {
     let configuration = shape.configuration
     stages = Array(repeating: Stage(), count: entries.first?.depth ?? 0)
     for index in entries.indices where entries[index].depth > 0 {
@@ -123,7 +123,7 @@ struct PassPlan {
       }
       let cost = 2 * size * size * configuration.hiddenSize
       var parts = cost / Self.itemCost + 1
-      if entries.count < 4 * laneCount { parts = max(parts, laneCount) }
+      if entries.count < 4 * threadCount { parts = max(parts, threadCount) }
       parts = min(parts, configuration.headCount)
       for part in 0..<parts {
         let first = configuration.headCount * part / parts

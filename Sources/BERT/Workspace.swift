@@ -1,12 +1,12 @@
 import CKernels
 import Checkpoints
 
-/// Where one lane keeps what it computes: room for the largest pass, made once.
+/// Where one thread keeps what it computes: room for the largest pass, made once.
 ///
 /// In a pass whose rows are shared out, the lead's matrices of whole passes are everybody's, and
-/// those of a few rows each lane's own; in one whose columns are, it is the other way round.
+/// those of a few rows each thread's own; in one whose columns are, it is the other way round.
 ///
-/// `@unchecked Sendable`: used only by the pass that runs on its lane.
+/// `@unchecked Sendable`: used only on its own thread, by the pass that runs there.
 @safe
 final class Workspace: @unchecked Sendable {
   /// [rows, H], twice: what goes into a block and what comes out, in turns.
@@ -40,7 +40,7 @@ final class Workspace: @unchecked Sendable {
 
   /// - Parameters:
   ///   - rows: of the largest pass.
-  ///   - fewRows: as many as a lane takes through a block at once.
+  ///   - fewRows: as many as a thread takes through a block at once.
   init(
     _ configuration: ModelConfiguration, kernels: Kernels, rows: Int, fewRows: Int
   ) throws(BERTError) {

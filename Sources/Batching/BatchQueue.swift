@@ -3,11 +3,11 @@ public import OutputMap
 
 /// The queue before the encoders: `BatchScheduler` with a clock, a place and somebody to tell.
 ///
-/// Whoever has an event (a submit, a lane at the end of its pass) brings it to the state's queue
+/// Whoever has an event (a submit, a thread at the end of its pass) brings it to the state's queue
 /// itself with `sync` and acts on the outcome on its own thread: a submit knows at once whether
-/// there is room, and a lane picks up its next pass without waking a thread between. A submit takes
+/// there is room, and a thread picks up its next pass without waking a thread between. A submit takes
 /// some 1.2 µs so and 0.8 µs with a `Mutex` in the queue's place, which the thread sanitizer cannot
-/// see through. What the requests hear is told on a second queue: no lane waits for a listener.
+/// see through. What the requests hear is told on a second queue: no thread waits for a listener.
 ///
 /// Each accepted request is kept until it has heard all or was cancelled, and each pass and timer
 /// keeps the queue: no answer is lost on the way.
@@ -51,12 +51,12 @@ public final class BatchQueue: @unchecked Sendable {
   /// All events and drain completions are called here.
   private let listeners = DispatchQueue(label: "bert-server.batching.listeners")
 
-  /// - Parameter encoders: at least one; all run on the same lanes.
+  /// - Parameter encoders: at least one; all run on the same threads.
   public init(encoders: [any BatchEncoder], limits: BatchLimits) {
     self.encoders = encoders
     state = State(
       scheduler: BatchScheduler(
-        encoderCount: encoders.count, laneCount: encoders[0].laneCount, limits: limits))
+        encoderCount: encoders.count, threadCount: encoders[0].threadCount, limits: limits))
   }
 
   private func withState<T>(_ body: (inout State) -> T) -> T {
@@ -154,7 +154,7 @@ public final class BatchQueue: @unchecked Sendable {
     for items in pass.items {
       for item in items { packed.append(item.sequence, for: item.selection) }
     }
-    encoders[pass.batch.encoder].encode(packed, on: pass.batch.lanes) { [self] result in
+    encoders[pass.batch.encoder].encode(packed, on: pass.batch.threads) { [self] result in
       finish(pass.batch, startedAt: pass.start, with: result)
     }
   }

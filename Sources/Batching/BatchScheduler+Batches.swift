@@ -6,14 +6,14 @@ extension BatchScheduler {
   /// Using Deficit Round Robin" (Shreedhar and Varghese, 1995).
   static let turnTokens = 128
 
-  /// Takes a pass out of the queue; nil when no lane is idle, nothing waits, or it may yet grow.
+  /// Takes a pass out of the queue; nil when no thread is idle, nothing waits, or it may yet grow.
   ///
-  /// Encoders take turns, a pass each. Work that fills `minBatchRows` for several idle lanes is
+  /// Encoders take turns, a pass each. Work that fills `minBatchRows` for several idle threads is
   /// shared out in equal passes, each on an equal part of them: threads that need not wait for each
-  /// other are the fastest way through a queue. Work that does not is one pass on all idle lanes:
+  /// other are the fastest way through a queue. Work that does not is one pass on all idle threads:
   /// the fastest way to one answer.
   mutating func nextBatch(at now: Instant) -> Batch? {
-    guard !idleLanes.isEmpty, counters.queuedTokens > 0 else { return nil }
+    guard !idleThreads.isEmpty, counters.queuedTokens > 0 else { return nil }
     if !isDraining, counters.queuedTokens < limits.maxBatchTokens, let waitingSince,
       now < waitingSince.advanced(by: limits.maxWait)
     {
@@ -23,14 +23,14 @@ extension BatchScheduler {
     let line = lines[turn]
     let others = lines.count { $0.tokens > 0 } - 1
     let passes = max(
-      1, min(idleLanes.count - others, line.sequences, line.tokens / limits.minBatchRows))
-    let laneCount = (idleLanes.count + passes + others - 1) / (passes + others)
+      1, min(idleThreads.count - others, line.sequences, line.tokens / limits.minBatchRows))
+    let threadCount = (idleThreads.count + passes + others - 1) / (passes + others)
     let share = (line.tokens + passes - 1) / passes
-    var batch = Batch(encoder: turn, lanes: Array(idleLanes.prefix(laneCount)))
+    var batch = Batch(encoder: turn, threads: Array(idleThreads.prefix(threadCount)))
     fill(&batch, upTo: min(share, limits.maxBatchTokens))
 
     turn = (turn + 1) % lines.count
-    idleLanes.removeFirst(laneCount)
+    idleThreads.removeFirst(threadCount)
     counters.runningBatches += 1
     counters.runningRows += batch.rows
     drainRate.started(at: now)

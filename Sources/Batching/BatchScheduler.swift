@@ -12,10 +12,10 @@ struct BatchScheduler {
     var rows: Int
   }
 
-  /// A pass. Its lanes are busy until it is handed back to `finish`.
+  /// A pass. Its threads are busy until it is handed back to `finish`.
   struct Batch: Equatable {
     var encoder = 0
-    let lanes: [Int]
+    let threads: [Int]
     var slices: [Slice] = []
     var count = 0
     var rows = 0
@@ -62,7 +62,7 @@ struct BatchScheduler {
   /// The deadlines of requests that have one; and of some that are gone.
   var deadlines = DeadlineHeap()
   /// In rising order, so that a pass gets neighbours.
-  var idleLanes: [Int]
+  var idleThreads: [Int]
   /// When the queue was last empty and something came.
   var waitingSince: Instant?
   var drainRate = DrainRate()
@@ -70,11 +70,11 @@ struct BatchScheduler {
   private(set) var isDraining = false
   private var lastNumber: UInt64 = 0
 
-  init(encoderCount: Int = 1, laneCount: Int, limits: BatchLimits) {
-    precondition(encoderCount > 0 && laneCount > 0, "there is an encoder, and a lane to run it")
+  init(encoderCount: Int = 1, threadCount: Int, limits: BatchLimits) {
+    precondition(encoderCount > 0 && threadCount > 0, "there is an encoder, and a thread to run it")
     self.limits = limits
     lines = Array(repeating: Line(), count: encoderCount)
-    idleLanes = Array(0..<laneCount)
+    idleThreads = Array(0..<threadCount)
   }
 
   // MARK: Events
@@ -136,7 +136,7 @@ struct BatchScheduler {
   ///
   /// - Parameter error: why it gave no results. Every request that had a part in it fails.
   mutating func finish(_ batch: Batch, error: BatchingError? = nil, at now: Instant) -> [Action] {
-    idleLanes = (idleLanes + batch.lanes).sorted()
+    idleThreads = (idleThreads + batch.threads).sorted()
     counters.runningBatches -= 1
     counters.runningRows -= batch.rows
     drainRate.finished(rows: batch.rows, at: now, idle: counters.runningBatches == 0)
@@ -187,7 +187,7 @@ struct BatchScheduler {
   var wakeUp: Instant? {
     mutating get {
       while let first = deadlines.first, requests[first.request] == nil { deadlines.removeFirst() }
-      let isHeldBack = !idleLanes.isEmpty && counters.queuedTokens > 0
+      let isHeldBack = !idleThreads.isEmpty && counters.queuedTokens > 0
       let startsAt = isHeldBack ? waitingSince?.advanced(by: limits.maxWait) : nil
       guard let deadline = deadlines.first?.deadline, let startsAt else {
         return startsAt ?? deadlines.first?.deadline

@@ -137,3 +137,12 @@ public struct SentenceModules: Equatable, Sendable {
     return parts.joined(separator: ", ")
   }
 }
+
+extension SentenceModules {
+  /// The folder's modules with another pooling; nil if there are none and no pooling is given.
+  public init?(_ folder: SentenceModules?, pooling: Pooling?) {
+    guard let modules = folder ?? pooling.map({ SentenceModules(pooling: $0) }) else { return nil }
+    self = modules
+    if let pooling { poolings = [pooling] }
+  }
+}

@@ -95,26 +95,10 @@ struct HeadBuilder {
 
   // MARK: Fields
 
-  /// The place of the colon after a field's name; section 5.1 wants none but token bytes before it,
-  /// which also refuses a folded line (section 5.2).
-  static func fieldColon(_ line: ByteSpan) throws(HTTPFailure) -> Int {
-    if line[0] == 0x20 || line[0] == 0x09 {
-      throw .malformed("a header line starts with white space; write each field on one line")
-    }
-    guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
-      throw .malformed("a header line has no colon")
-    }
-    guard line.extracting(0..<colon).isToken else {
-      throw .malformed("a header field name is not a token")
-    }
-    return colon
-  }
-
   mutating func readField(_ line: ByteSpan) throws(HTTPFailure) {
-    let colon = try Self.fieldColon(line)
-    let rest = line.extracting(colon + 1..<line.count)
-    let value = rest.extracting(rest.trimmed)
-    guard let name = HTTPField.Name(line.extracting(0..<colon).string) else {
+    let parts = try FieldLine(line)
+    let value = line.extracting(parts.value)
+    guard let name = HTTPField.Name(line.extracting(parts.name).string) else {
       throw .malformed("a header field name is not a token")
     }
     switch name.canonicalName {
@@ -142,14 +126,10 @@ struct HeadBuilder {
     fields.append(field)
   }
 
-  /// Digits only, once: a list or a repetition may be read otherwise by a proxy in front
-  /// (section 6.3).
+  /// Once: a repetition may be read otherwise by a proxy in front (section 6.3).
   private mutating func readContentLength(_ value: ByteSpan) throws(HTTPFailure) {
     guard contentLength == nil else { throw .malformed("Content-Length is given twice") }
-    guard value.count <= 19, let length = Untrusted<Int64>(decimal: value) else {
-      throw .malformed("Content-Length must be a number of bytes below 2^63")
-    }
-    contentLength = length
+    contentLength = try FieldLine.contentLength(value)
   }
 
   /// `chunked` alone is served; a known framing with an unknown coding inside is 501, a framing

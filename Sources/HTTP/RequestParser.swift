@@ -209,7 +209,7 @@ struct RequestParser {
       if line.isEmpty { return finishRequest() }
       try countField(line)
       // Held to the same grammar, then dropped: a trailer field must not be merged (section 7.1.2).
-      _ = try HeadBuilder.fieldColon(line)
+      _ = try FieldLine(line)
     case .chunkSize:
       try readChunkSize(line)
     case .chunkEnd:
@@ -251,26 +251,16 @@ struct RequestParser {
     return taken
   }
 
-  /// `chunk-size [ chunk-ext ]`, RFC 9112 section 7.1.
   private mutating func readChunkSize(_ line: ByteSpan) throws(HTTPFailure) {
-    var digits = 0
-    while digits < line.count, line[digits].hexadecimalValue != nil { digits += 1 }
-    guard digits <= 16, let claimed = Untrusted<UInt64>(hexadecimal: line.extracting(0..<digits))
-    else { throw .malformed("a chunk size must be a hexadecimal number of at most 16 digits") }
-    if digits < line.count {
-      let rest = line.extracting(digits..<line.count)
-      guard rest.isChunkExtensions else {
-        throw .malformed("a chunk size must be followed by CR LF or by ;name=value extensions")
-      }
-      extensionBytes += rest.count
-      guard extensionBytes <= ServerLimits.maxChunkExtensionBytes else {
-        throw .malformed(
-          "the chunk extensions are longer than \(ServerLimits.maxChunkExtensionBytes) bytes: leave them out"
-        )
-      }
+    let chunk = try ChunkLine(line)
+    extensionBytes += chunk.extensionBytes
+    guard extensionBytes <= ServerLimits.maxChunkExtensionBytes else {
+      throw .malformed(
+        "the chunk extensions are longer than \(ServerLimits.maxChunkExtensionBytes) bytes: leave them out"
+      )
     }
     let limit = discardsBody ? ServerLimits.maxDiscardedBody : limits.maxBodyBytes
-    guard let size = claimed.within(0...max(0, limit - bodyCount)) else {
+    guard let size = chunk.size.within(0...max(0, limit - bodyCount)) else {
       throw .bodyTooLong(limit: limit)
     }
     bodyCount += size

@@ -36,7 +36,7 @@ public final class Server: Sendable {
   ///   - tls: what connections speak; nil: plain HTTP.
   ///   - log: called on I/O queues.
   public init(
-    host: String, port: Int, limits: ServerLimits = ServerLimits(), ioQueueCount: Int = 2,
+    host: String, port: Int, limits: ServerLimits, ioQueueCount: Int = 2,
     memory: MemoryBudget = MemoryBudget(), tls: TLSContext? = nil, handler: any RequestHandler,
     log: @escaping @Sendable (ServerEvent) -> Void
   ) {

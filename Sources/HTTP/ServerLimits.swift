@@ -1,35 +1,52 @@
-/// What a client may ask of the server: sizes in bytes, and how long it may take.
+/// What a client may ask of the server: sizes in bytes, and how long it may take. The defaults are
+/// those of `Settings`.
 public struct ServerLimits: Equatable, Sendable {
   /// Open connections. One more takes the place of the one that has been idle longest of those on
   /// its queue; if none is idle, it gets 503, unless it asks for the process's health.
-  public var maxConnections = 1024
+  public var maxConnections: Int
   /// Those of one IPv4 address or IPv6 /64 network; one more is told 429 and closed.
-  public var maxConnectionsPerAddress = Int.max
+  public var maxConnectionsPerAddress: Int
   /// The request target (path and query). Longer: 414.
-  public var maxTargetBytes = 8192
+  public var maxTargetBytes: Int
   /// One header field line. Longer: 431.
-  public var maxFieldBytes = 16384
+  public var maxFieldBytes: Int
   /// All header field lines of a request, or all its trailer lines. Longer: 431.
-  public var maxHeaderBytes = 32768
+  public var maxHeaderBytes: Int
   /// Header fields of a request. More: 431.
-  public var maxHeaderCount = 100
+  public var maxHeaderCount: Int
   /// The request body as sent. Longer: 413.
-  public var maxBodyBytes = 16 * 1024 * 1024
+  public var maxBodyBytes: Int
 
   /// From the first byte of a request to the end of its head, however the bytes trickle in. Also
   /// from accepting a connection to its first byte. Later: 408 (nothing, if no byte came).
-  public var headerTimeout = Duration.seconds(15)
+  public var headerTimeout: Duration
   /// From the end of the head to the end of the body. Later: 408.
-  public var bodyTimeout = Duration.seconds(30)
+  public var bodyTimeout: Duration
   /// Between two requests of a connection. Later: closed without a word.
-  public var idleTimeout = Duration.seconds(75)
+  public var idleTimeout: Duration
   /// Without the client taking one byte of an answer. Later: broken off.
-  public var writeTimeout = Duration.seconds(30)
+  public var writeTimeout: Duration
   /// How long what a client still sends is thrown away after its last answer, so that it can read
   /// that answer (RFC 9112 section 9.6).
   public var lingerTimeout = Duration.seconds(2)
 
-  public init() {}
+  public init(
+    maxConnections: Int, maxConnectionsPerAddress: Int = .max, maxTargetBytes: Int,
+    maxFieldBytes: Int, maxHeaderBytes: Int, maxHeaderCount: Int, maxBodyBytes: Int,
+    headerTimeout: Duration, bodyTimeout: Duration, idleTimeout: Duration, writeTimeout: Duration
+  ) {
+    self.maxConnections = maxConnections
+    self.maxConnectionsPerAddress = maxConnectionsPerAddress
+    self.maxTargetBytes = maxTargetBytes
+    self.maxFieldBytes = maxFieldBytes
+    self.maxHeaderBytes = maxHeaderBytes
+    self.maxHeaderCount = maxHeaderCount
+    self.maxBodyBytes = maxBodyBytes
+    self.headerTimeout = headerTimeout
+    self.bodyTimeout = bodyTimeout
+    self.idleTimeout = idleTimeout
+    self.writeTimeout = writeTimeout
+  }
 }
 
 extension ServerLimits {

@@ -47,7 +47,7 @@ public final class Model: Sendable {
     defaultPrompt = sentence?.defaultPrompt
     encoder = try Encoder(
       files.checkpoint, sentence: sentence,
-      lanes: ComputeLanes(count: ThreadCount(setting: threads).count), precision: precision,
+      threads: ComputeThreads(count: ThreadCount(setting: threads).count), precision: precision,
       kernelSet: kernelSet,
       maxBatchRows: max(files.checkpoint.configuration.positionCount, Self.batchRows))
   }
@@ -149,7 +149,7 @@ public final class Model: Sendable {
     _ inputs: [TokenizerInput], _ body: @Sendable (TokenizerInput) -> Output
   ) -> [Output] {
     let parts = Mutex([Int: [Output]]())
-    let count = encoder.laneCount
+    let count = encoder.threadCount
     DispatchQueue.concurrentPerform(iterations: count) { part in
       let range = inputs.count * part / count..<inputs.count * (part + 1) / count
       let results = inputs[range].map(body)

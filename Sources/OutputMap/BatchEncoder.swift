@@ -1,17 +1,17 @@
-/// What the batcher knows of an encoder: lanes that are idle or busy, and passes started on them.
+/// What the batcher knows of an encoder: threads that are idle or busy, and passes started on them.
 public protocol BatchEncoder: Sendable {
-  /// Compute threads. Lane i is thread i.
-  var laneCount: Int { get }
+  /// Compute threads, by their indices from 0.
+  var threadCount: Int { get }
 
-  /// Starts one pass on the given lanes and returns at once.
+  /// Starts one pass on the given threads and returns at once.
   ///
   /// - Parameters:
-  ///   - lanes: distinct and idle, at least one: the caller keeps them so until `completion`.
-  ///   - completion: called once, on one of the lanes' threads; must not block. The results are in
+  ///   - threads: distinct and idle, at least one: the caller keeps them so until `completion`.
+  ///   - completion: called once, on one of the threads; must not block. The results are in
   ///     the batch's order, each with a failure of its own if it has one; a failure of the whole is
   ///     a batch that cannot be encoded.
   func encode(
-    _ batch: PackedBatch, on lanes: [Int],
+    _ batch: PackedBatch, on threads: [Int],
     completion: @escaping @Sendable (Result<[EncodedSequence], EncodeError>) -> Void)
 }
 

@@ -46,14 +46,15 @@ final class Exchange: Sendable {
   private let route: Route
   private let responder: Responder
   private let record: Locked<RequestRecord>
-  private let dress: AnswerDress
+  private let responseHeaders: ResponseHeaders
   /// Called once, with what became of the request.
   private let finished: @Sendable (RequestRecord) -> Void
   private let body: Locked<[UInt8]>
   private let deadline: Locked<ContinuousClock.Instant>
 
   init(
-    _ request: Request, _ responder: Responder, _ match: Route.Match, dress: AnswerDress,
+    _ request: Request, _ responder: Responder, _ match: Route.Match,
+    responseHeaders: ResponseHeaders,
     timeout: Duration, finished: @escaping @Sendable (RequestRecord) -> Void
   ) {
     var request = request
@@ -63,7 +64,7 @@ final class Exchange: Sendable {
     self.request = request
     deadline = Locked(request.receivedAt + timeout)
     self.responder = responder
-    self.dress = dress
+    self.responseHeaders = responseHeaders
     self.finished = finished
     parameters = match.parameters
     route = match.route
@@ -146,14 +147,14 @@ final class Exchange: Sendable {
   /// - Parameter keptGzip: the body compressed, of an answer that is kept and shared by all requests.
   func answer(_ response: Response, _ bulk: AnswerBulk = .text, keptGzip: [UInt8]? = nil) {
     var response = response
-    let isCompressed = dress.compressed.apply(
+    let isCompressed = responseHeaders.compressed.apply(
       to: &response, bulk, request.head.headerFields[.acceptEncoding], keptGzip: keptGzip,
       memory: request.memory)
     if !isCompressed || keptGzip == nil && !holds(response) {
       if case .stream(let source, _) = response.body { source.abandon() }
       response = route.errors.response(.outOfMemoryBudget)
     }
-    dress.crossOrigin.apply(to: &response, request.head)
+    responseHeaders.crossOrigin.apply(to: &response, request.head)
     response.memory = request.memory
     // First: the process may end as soon as its last answer is out.
     let record = finish(status: response.status.code)

@@ -8,16 +8,24 @@ import OutputMap
 /// Limits of the routes; those of bytes on the wire are the HTTP module's.
 public struct ServiceLimits: Sendable {
   /// Texts of one request.
-  public var texts = 10_000
+  public var texts: Int
   /// Bytes of a body that came compressed.
-  public var bodyBytes = 16 << 20
+  public var bodyBytes: Int
   /// Bytes of one answer, as estimated before anything is encoded.
-  public var outputBytes = 256 << 20
-  public var jsonDepth = 64
+  public var outputBytes: Int
+  public var jsonDepth: Int
   /// How long a request that names no time of its own may take.
-  public var requestTimeout: Duration = .seconds(60)
+  public var requestTimeout: Duration
 
-  public init() {}
+  public init(
+    texts: Int, bodyBytes: Int, outputBytes: Int, jsonDepth: Int, requestTimeout: Duration
+  ) {
+    self.texts = texts
+    self.bodyBytes = bodyBytes
+    self.outputBytes = outputBytes
+    self.jsonDepth = jsonDepth
+    self.requestTimeout = requestTimeout
+  }
 }
 
 /// Takes a request, finds its route, and answers it.
@@ -43,14 +51,14 @@ public final class Service: RequestHandler {
   let basePath: BasePath
   private let keys: Locked<APIKeys?>
   private let metricsAreOpen: Bool
-  private let dress: AnswerDress
+  private let responseHeaders: ResponseHeaders
   private let phase = Locked(Phase.loading)
   private let log: @Sendable (RequestRecord) -> Void
 
   public init(
     limits: ServiceLimits, memory: MemoryBudget = MemoryBudget(), keys: APIKeys? = nil,
     metricsAreOpen: Bool = false, basePath: String = "",
-    dress: AnswerDress = AnswerDress(), process: ProcessFacts,
+    responseHeaders: ResponseHeaders = ResponseHeaders(), process: ProcessFacts,
     log: @escaping @Sendable (RequestRecord) -> Void
   ) {
     self.limits = limits
@@ -58,7 +66,7 @@ public final class Service: RequestHandler {
     self.keys = Locked(keys)
     self.metricsAreOpen = metricsAreOpen
     self.basePath = BasePath(text: basePath)
-    self.dress = dress
+    self.responseHeaders = responseHeaders
     self.process = process
     self.log = log
   }
@@ -137,7 +145,7 @@ public final class Service: RequestHandler {
       if let keys = keys.withLock({ $0 }), !isOpen(route) {
         try keys.check(head.headerFields[.authorization])
       }
-      guard dress.compressed.canAnswer(head.headerFields[.acceptEncoding]) else {
+      guard responseHeaders.compressed.canAnswer(head.headerFields[.acceptEncoding]) else {
         throw .notAcceptable
       }
       guard route.takesBody else { return .discardBody }
@@ -161,7 +169,7 @@ public final class Service: RequestHandler {
         RequestRecord(
           id: id, method: Route.knownMethod(head.method), route: match?.route.path ?? "none",
           status: response.status.code, remoteAddress: remoteAddress))
-      dress.crossOrigin.apply(to: &response, head)
+      responseHeaders.crossOrigin.apply(to: &response, head)
       return .refuse(response)
     }
   }
@@ -176,7 +184,7 @@ public final class Service: RequestHandler {
     do throws(ServiceError) {
       let match = try Route.find(request.head)
       let exchange = Exchange(
-        request, responder, match, dress: dress, timeout: limits.requestTimeout
+        request, responder, match, responseHeaders: responseHeaders, timeout: limits.requestTimeout
       ) { [self] in finish($0) }
       match.route.answer(self, exchange)
     } catch {

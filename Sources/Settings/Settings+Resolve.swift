@@ -7,6 +7,20 @@ extension Settings {
   /// in a list of processes, or in an error's message.
   public static let keysVariable = SettingDeclaration.environmentPrefix + "API_KEYS"
 
+  /// - Parameter config: path of the settings file; the environment's when not given.
+  public static func resolve(
+    config: String?, environment: [String: String], flags: [String: [String]] = [:]
+  ) throws(SettingsError) -> Settings {
+    var file: (path: String, bytes: [UInt8])?
+    if let path = config ?? environment[fileVariable] {
+      guard let bytes = FileManager.default.contents(atPath: path) else {
+        throw .missing(path: path)
+      }
+      file = (path, Array(bytes))
+    }
+    return try resolve(file: file, environment: environment, flags: flags)
+  }
+
   /// The settings, of the given sources and the defaults.
   ///
   /// - Parameters:

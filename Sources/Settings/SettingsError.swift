@@ -25,6 +25,7 @@ public enum SettingsError: Error, Equatable, Sendable {
   case repeated(SettingSource, values: [String])
   /// Each is possible, both together are not.
   case conflict(SettingSource, SettingSource, reason: String)
+  case missing(path: String)
   /// The file is no JSON object.
   case unreadable(path: String, reason: String)
 }
@@ -43,6 +44,7 @@ extension SettingsError: CustomStringConvertible {
       "\(source) is given \(values.count) times (\(values.joined(separator: ", "))): keep one"
     case .conflict(let first, let second, let reason):
       "\(first) and \(second) do not go together: \(reason)"
+    case .missing(let path): "the settings file \(path) cannot be read"
     case .unreadable(let path, let reason):
       "\(path) cannot be read as settings: \(reason)"
     }

@@ -15,7 +15,7 @@ public enum TokenizerFileError: Error, Equatable, Sendable, CustomStringConverti
   case json(JSONError)
   /// Something in a `tokenizer.json` that cannot be right.
   case invalid(place: String, reason: String)
-  /// Right, but something that this room does not do exactly.
+  /// Right, but something that this module does not do exactly.
   case unsupported(place: String, what: String)
   /// The same of what cuts words into tokens, for which nothing else can stand in.
   case unsupportedModel(place: String, what: String)

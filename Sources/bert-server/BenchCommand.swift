@@ -1,8 +1,8 @@
 import ArgumentParser
 import BERT
+import Bench
 import Checkpoints
 import FoundationEssentials
-import JSON
 import Models
 import OutputMap
 import WordPiece
@@ -45,7 +45,7 @@ struct BenchCommand: ParsableCommand {
       let encoder = try flags.load(files).encoder
       if !json {
         print(
-          "\(flags.model), \(encoder.kernelSet), \(encoder.laneCount) threads, "
+          "\(flags.model), \(encoder.kernelSet), \(encoder.threadCount) threads, "
             + encoder.precision.rawValue)
         let names = ["shape", "tokens/s", "ms", "bound", "GFLOP/s", "peak"]
         print(row(names + ["share (min to max)"]))
@@ -55,7 +55,7 @@ struct BenchCommand: ParsableCommand {
         for batch in shape.batches(for: encoder) { _ = try encoder.encodeAndWait(batch) }
       }
       for shape in measured {
-        let speed = try measure(shape, encoder)
+        let speed = try BenchSpeed(of: shape, on: encoder, rounds: rounds)
         print(json ? speed.json(encoder) : row(speed.cells))
       }
       if !lines.isEmpty {
@@ -67,29 +67,6 @@ struct BenchCommand: ParsableCommand {
       printError("\(error)")
       throw ExitCode(1)
     }
-  }
-
-  private func measure(_ shape: BenchShape, _ encoder: Encoder) throws -> BenchSpeed {
-    let batches = shape.batches(for: encoder)
-    let operations = batches.reduce(0) { $0 + encoder.operations(of: $1) }
-    func runOnce() throws -> Double {
-      let start = ContinuousClock.now
-      for batch in batches { _ = try encoder.encodeAndWait(batch) }
-      return (ContinuousClock.now - start) / .seconds(1)
-    }
-    var speed = BenchSpeed(
-      name: shape.name, tokens: batches.reduce(0) { $0 + $1.rowCount }, operations: operations,
-      firstTime: try runOnce())
-    for _ in 0..<2 { _ = try runOnce() }
-    for _ in 0..<max(1, rounds) {
-      speed.peaks.append(encoder.measurePeak())
-      speed.readings.append(encoder.measureReading() * Double(batches.count))
-      // Short passes are too short to be timed alone.
-      var times: [Double] = []
-      repeat { times.append(try runOnce()) } while times.reduce(0, +) < 0.05
-      speed.times.append(times.median)
-    }
-    return speed
   }
 
   private func fileShape(_ lines: [String], _ files: ModelFiles) throws -> BenchShape {

@@ -5,8 +5,10 @@ import Checkpoints
 import Dispatch
 import FoundationEssentials
 import Glibc
+import Hosting
 import JSON
 import OutputMap
+import RecordEncoders
 import Synchronization
 import WordPiece
 

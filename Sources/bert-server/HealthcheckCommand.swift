@@ -1,5 +1,6 @@
 import ArgumentParser
 import COpenSSL
+import HTTPClient
 import Settings
 
 /// For a container without curl: exit 0 if the service on this host is ready.

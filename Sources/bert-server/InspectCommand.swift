@@ -21,7 +21,8 @@ struct InspectCommand: ParsableCommand {
       let model = try ModelFiles(folder, lowercases: letterCase.value.lowercases)
       let configuration = model.checkpoint.configuration
       // What is not served is refused here for the same reason.
-      let encoder = try Encoder(model.checkpoint, lanes: ComputeLanes(count: 1), maxBatchRows: 1)
+      let encoder = try Encoder(
+        model.checkpoint, threads: ComputeThreads(count: 1), maxBatchRows: 1)
       let tokenizer = try model.tokenizer()
       line(
         "format",

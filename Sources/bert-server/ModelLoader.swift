@@ -4,6 +4,7 @@ import CPlatform
 import Checkpoints
 import Dispatch
 import HTTP
+import Hosting
 import Models
 import OutputMap
 import Service
@@ -17,7 +18,7 @@ enum ModelLoader {
   static func load(
     _ folders: [ModelFolder], _ settings: Settings, threads: ThreadCount, _ budget: MemoryBudget
   ) throws -> [ServedModel] {
-    let lanes = ComputeLanes(count: threads.count)
+    let computeThreads = ComputeThreads(count: threads.count)
     // A folder that is served under two names is loaded once.
     let names = folders
     let (folders, indices) = ModelNames.distinct(names)
@@ -35,7 +36,7 @@ enum ModelLoader {
     let encoders = try folders.indices.map { index in
       try of(folders[index]) {
         let encoder = try Encoder(
-          files[index].checkpoint, sentence: sentences[index], lanes: lanes,
+          files[index].checkpoint, sentence: sentences[index], threads: computeThreads,
           precision: Encoder.Precision(settings.precision),
           kernelSet: settings.kernels == "auto" ? nil : settings.kernels,
           maxBatchRows: batchTokens, memoryLimit: memory)

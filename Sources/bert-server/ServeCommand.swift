@@ -5,7 +5,7 @@ import Dispatch
 import FoundationEssentials
 import Glibc
 import HTTP
-import Logging
+import Hosting
 import Models
 import Service
 import Settings
@@ -61,7 +61,7 @@ struct ServeCommand: ParsableCommand {
     let service = Service(
       limits: settings.serviceLimits, memory: memory, keys: keys,
       metricsAreOpen: settings.metricsAccess == .open, basePath: settings.basePath,
-      dress: settings.answerDress,
+      responseHeaders: settings.responseHeaders,
       process: ProcessFacts(
         version: version, limits: settings.publishedLimits,
         measurements: statistics.measurements + [modelFiles.measurement]),

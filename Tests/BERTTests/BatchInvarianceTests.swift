@@ -6,15 +6,15 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A text's answer has the same bits whatever it is batched with, on however many lanes.
+/// A text's answer has the same bits whatever it is batched with, on however many threads.
 struct BatchInvarianceTests {
   static let all = OutputSelection(pooled: true, sentence: true, blocks: BlockSet(0..<3))
 
   @Test(arguments: KernelChoice.all)
   func sameBitsInEveryBatch(_ choice: KernelChoice) throws {
     let model = try TestModel(hiddenSize: 60, intermediateSize: 70)
-    let lanes = ComputeLanes(count: 2)
-    let encoder = try model.encoder(choice, lanes: lanes, sentence: EncoderTests.modules())
+    let threads = ComputeThreads(count: 2)
+    let encoder = try model.encoder(choice, threads: threads, sentence: EncoderTests.modules())
     var random = SeededGenerator(seed: 21)
     let probe = TestModel.sequence(23, attended: 19, &random)
     var batch = PackedBatch()
@@ -30,23 +30,23 @@ struct BatchInvarianceTests {
         batch.append(
           index == place ? probe : TestModel.sequence(length, &random), for: Self.all)
       }
-      for lanes in [[0], [1], [0, 1], [1, 0]] {
-        let result = try encoder.encodeAndWait(batch, on: lanes)[place]
+      for threads in [[0], [1], [0, 1], [1, 0]] {
+        let result = try encoder.encodeAndWait(batch, on: threads)[place]
         EncoderTests.expectPart(result, of: alone, Self.all)
         guard isIdentical(result.pooled, alone.pooled) else {
-          Issue.record("seed 21, round \(round), \(count) sequences, lanes \(lanes)")
+          Issue.record("seed 21, round \(round), \(count) sequences, threads \(threads)")
           return
         }
       }
     }
   }
 
-  /// Two passes at once, each on its lane, against the same on both lanes.
+  /// Two passes at once, each on its thread, against the same on both threads.
   @Test(arguments: KernelChoice.all)
   func passesSideBySide(_ choice: KernelChoice) async throws {
     let model = try TestModel(hiddenSize: 60, intermediateSize: 70)
     let encoder = try model.encoder(
-      choice, lanes: ComputeLanes(count: 2), sentence: EncoderTests.modules())
+      choice, threads: ComputeThreads(count: 2), sentence: EncoderTests.modules())
     var random = SeededGenerator(seed: 22)
     for _ in 0..<8 {
       let batches = (0..<2).map { _ in
@@ -67,13 +67,13 @@ struct BatchInvarianceTests {
     }
   }
 
-  /// Four lanes and two encoders on them, passes on changing pairs of lanes.
-  @Test func lanesServeSeveralEncoders() async throws {
+  /// Four threads and two encoders on them, passes on changing pairs of threads.
+  @Test func threadsServeSeveralEncoders() async throws {
     let model = try TestModel()
-    let lanes = ComputeLanes(count: 4)
+    let threads = ComputeThreads(count: 4)
     let encoders = try (0..<2).map { _ in
       try model.encoder(
-        KernelChoice.all[0], lanes: lanes, sentence: EncoderTests.modules())
+        KernelChoice.all[0], threads: threads, sentence: EncoderTests.modules())
     }
     var random = SeededGenerator(seed: 23)
     for _ in 0..<20 {
@@ -95,10 +95,10 @@ struct BatchInvarianceTests {
   }
 
   static func encode(
-    _ batch: PackedBatch, _ encoder: Encoder, on lanes: [Int]
+    _ batch: PackedBatch, _ encoder: Encoder, on threads: [Int]
   ) async throws -> [EncodedSequence] {
     try await withCheckedThrowingContinuation { continuation in
-      encoder.encode(batch, on: lanes) { continuation.resume(with: $0) }
+      encoder.encode(batch, on: threads) { continuation.resume(with: $0) }
     }
   }
 }

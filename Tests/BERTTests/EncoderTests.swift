@@ -64,7 +64,7 @@ struct EncoderTests {
     for sequence in sequences { batch.append(sequence, for: all) }
     let expected = sequences.map(reference.blocks)
     for choice in choices {
-      let encoder = try model.encoder(choice, lanes: ComputeLanes(count: 2), sentence: modules)
+      let encoder = try model.encoder(choice, threads: ComputeThreads(count: 2), sentence: modules)
       let tolerance = Self.tolerance(choice.precision)
       let results = try encoder.encodeAndWait(batch)
       #expect(results.count == sequences.count)
@@ -114,9 +114,9 @@ struct EncoderTests {
     let model = try TestModel(blockCount: 4)
     var random = SeededGenerator(seed: 12)
     for pooling in [SentenceModules.Pooling.mean, .cls] {
-      for laneCount in 1...2 {
+      for threadCount in 1...2 {
         let encoder = try model.encoder(
-          choice, lanes: ComputeLanes(count: laneCount), sentence: Self.modules(pooling))
+          choice, threads: ComputeThreads(count: threadCount), sentence: Self.modules(pooling))
         var selections: [OutputSelection] = []
         for blocks in 0..<16 {
           let set = BlockSet((0..<4).filter { blocks >> $0 & 1 == 1 })
@@ -165,7 +165,7 @@ struct EncoderTests {
   @Test func refuses() throws {
     let model = try TestModel(hasPooler: false)
     let encoder = try model.encoder(
-      Self.sets.last!, lanes: ComputeLanes(count: 2), maxBatchRows: 100)
+      Self.sets.last!, threads: ComputeThreads(count: 2), maxBatchRows: 100)
     #expect(!encoder.hasPooler)
     #expect(encoder.sentenceSize == nil)
     func refused(
@@ -198,7 +198,7 @@ struct EncoderTests {
       let available = Encoder.availableKernelSets(for: precision)
       #expect(throws: BERTError.kernels(name: "mmx", precision, available: available)) {
         try model.encoder(
-          KernelChoice(precision: precision, kernelSet: "mmx"), lanes: ComputeLanes(count: 1))
+          KernelChoice(precision: precision, kernelSet: "mmx"), threads: ComputeThreads(count: 1))
       }
     }
   }
@@ -208,7 +208,8 @@ struct EncoderTests {
     let model = try TestModel()
     func encoder(limit: Int) throws -> Encoder {
       try Encoder(
-        model.checkpoint, lanes: ComputeLanes(count: 2), precision: precision, maxBatchRows: 100,
+        model.checkpoint, threads: ComputeThreads(count: 2), precision: precision,
+        maxBatchRows: 100,
         memoryLimit: limit)
     }
     let needed = try encoder(limit: .max).memoryBytes
@@ -228,7 +229,7 @@ struct EncoderTests {
         weights["encoder.layer.1.output.dense.weight"]![8] = broken
       }
       let encoder = try model.encoder(
-        choice, lanes: ComputeLanes(count: 2), sentence: Self.modules())
+        choice, threads: ComputeThreads(count: 2), sentence: Self.modules())
       func encode(_ selection: OutputSelection) throws -> [EncodedSequence] {
         var random = SeededGenerator(seed: 13)
         var batch = PackedBatch()

@@ -20,11 +20,11 @@ enum DefaultModel {
 struct MiniLMTests {
   static let all = OutputSelection(pooled: true, sentence: true, blocks: BlockSet(0..<6))
 
-  static func encoder(_ choice: KernelChoice, laneCount: Int) throws -> Encoder {
+  static func encoder(_ choice: KernelChoice, threadCount: Int) throws -> Encoder {
     let modules = try #require(try SentenceModules.read(folder: DefaultModel.folder))
     return try Encoder(
       Checkpoint(folder: DefaultModel.folder), sentence: modules,
-      lanes: ComputeLanes(count: laneCount),
+      threads: ComputeThreads(count: threadCount),
       precision: choice.precision, kernelSet: choice.kernelSet,
       maxBatchRows: 2_048)
   }
@@ -47,7 +47,7 @@ struct MiniLMTests {
     let sequence = TokenSequence(
       ids: [101, 7592, 2088, 999, 102], typeIDs: Array(repeating: 0, count: 5))
     let expected = reference.blocks(sequence)
-    let encoder = try Self.encoder(choice, laneCount: 2)
+    let encoder = try Self.encoder(choice, threadCount: 2)
     var batch = PackedBatch()
     batch.append(sequence, for: Self.all)
     let result = try encoder.encodeAndWait(batch)[0]
@@ -70,12 +70,12 @@ struct MiniLMTests {
     for _ in 0..<40 {
       batch.append(Self.tokens(Int.random(in: 4...48, using: &random), &random), for: Self.all)
     }
-    let expected = try Self.encoder(KernelChoice.of(.float32)[0], laneCount: 2)
+    let expected = try Self.encoder(KernelChoice.of(.float32)[0], threadCount: 2)
       .encodeAndWait(batch)
     // Over 1,200 English texts the least is 0.99994 and 0.9975, the means 0.99999 and 0.9994.
     let (least, mean) = precision == .bfloat16 ? (0.9999, 0.99995) : (0.995, 0.999)
     for choice in KernelChoice.of(precision).filter({ $0.kernelSet != "scalar" }) {
-      let results = try Self.encoder(choice, laneCount: 2).encodeAndWait(batch)
+      let results = try Self.encoder(choice, threadCount: 2).encodeAndWait(batch)
       for key in [\EncodedSequence.pooled, \.sentence] {
         let cosines = zip(results, expected).map { cosine($0[keyPath: key], $1[keyPath: key]) }
         #expect(cosines.min()! > least, "\(choice)")
@@ -86,7 +86,7 @@ struct MiniLMTests {
 
   @Test(arguments: KernelChoice.all.filter { $0.kernelSet != "scalar" })
   func sameBitsInEveryBatch(_ choice: KernelChoice) throws {
-    let encoder = try Self.encoder(choice, laneCount: 2)
+    let encoder = try Self.encoder(choice, threadCount: 2)
     var random = SeededGenerator(seed: 31)
     let probe = Self.tokens(19, &random)
     var batch = PackedBatch()
@@ -101,9 +101,9 @@ struct MiniLMTests {
         let length = Int.random(in: 3...120, using: &random)
         batch.append(index == place ? probe : Self.tokens(length, &random), for: Self.all)
       }
-      for lanes in [[0], [0, 1]] {
+      for threads in [[0], [0, 1]] {
         EncoderTests.expectPart(
-          try encoder.encodeAndWait(batch, on: lanes)[place], of: alone, Self.all)
+          try encoder.encodeAndWait(batch, on: threads)[place], of: alone, Self.all)
       }
     }
   }

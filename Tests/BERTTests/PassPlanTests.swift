@@ -21,7 +21,7 @@ import Testing
           ids: ids, typeIDs: ids.map { _ in 0 }, attendedCount: ids.count == 7 ? 5 : 2),
         for: OutputSelection(blocks: BlockSet([0])))
     }
-    let plan = try PassPlan(batch, shape: shape, laneCount: 1)
+    let plan = try PassPlan(batch, shape: shape, threadCount: 1)
     #expect(
       plan.positions == (isRoBERTa ? [1, 2, 0, 3, 4, 0, 0, 1, 2] : [0, 1, 2, 3, 4, 5, 6, 0, 1]))
   }

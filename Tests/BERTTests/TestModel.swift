@@ -96,11 +96,11 @@ final class TestModel {
   deinit { try? FileManager.default.removeItem(at: folder) }
 
   func encoder(
-    _ choice: KernelChoice, lanes: ComputeLanes, sentence: SentenceModules? = nil,
+    _ choice: KernelChoice, threads: ComputeThreads, sentence: SentenceModules? = nil,
     maxBatchRows: Int = 2_048
   ) throws -> Encoder {
     try Encoder(
-      checkpoint, sentence: sentence, lanes: lanes, precision: choice.precision,
+      checkpoint, sentence: sentence, threads: threads, precision: choice.precision,
       kernelSet: choice.kernelSet, maxBatchRows: maxBatchRows)
   }
 

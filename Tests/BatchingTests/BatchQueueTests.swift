@@ -37,8 +37,8 @@ extension BatchQueue {
 
 @Suite struct BatchQueueTests {
   @Test func eachTextGetsItsOwnAnswer() async throws {
-    let encoder = FakeEncoder(lanes: 2)
-    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits(maxBatchTokens: 50))
+    let encoder = FakeEncoder(threads: 2)
+    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits.test(maxBatchTokens: 50))
     let ears = (0..<20).map { _ in Ear() }
     for (request, ear) in ears.enumerated() {
       let items = (0..<30).map { item($0 % 10 + 1, sum: request * 100 + $0) }
@@ -58,7 +58,7 @@ extension BatchQueue {
 
   /// Texts come in just as passes end and start: their clock must not run back.
   @Test func noTextWaitsForLessThanNoTime() async throws {
-    let queue = BatchQueue(encoders: [FakeEncoder(lanes: 2)], limits: BatchLimits())
+    let queue = BatchQueue(encoders: [FakeEncoder(threads: 2)], limits: BatchLimits.test())
     let shortest = Guarded(Duration.seconds(1))
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<8 {
@@ -79,7 +79,7 @@ extension BatchQueue {
 
   @Test func gatheredAnswersComeInOrder() async throws {
     let queue = BatchQueue(
-      encoders: [FakeEncoder(lanes: 2)], limits: BatchLimits(maxBatchTokens: 20))
+      encoders: [FakeEncoder(threads: 2)], limits: BatchLimits.test(maxBatchTokens: 20))
     let results = try await withCheckedThrowingContinuation { done in
       do {
         _ = try queue.encode((0..<40).map { item(7, sum: $0) }) { done.resume(with: $0) }
@@ -94,11 +94,11 @@ extension BatchQueue {
 
   @Test func aRefusedRequestHearsNothing() async throws {
     let gate = Gate()
-    let encoder = FakeEncoder(lanes: 1) { _ in
+    let encoder = FakeEncoder(threads: 1) { _ in
       gate.pass()
       return nil
     }
-    let limits = BatchLimits(maxBatchTokens: 10, maxQueueTokens: 20)
+    let limits = BatchLimits.test(maxBatchTokens: 10, maxQueueTokens: 20)
     let queue = BatchQueue(encoders: [encoder], limits: limits)
     let ear = Ear()
     let refused = Ear()
@@ -121,11 +121,11 @@ extension BatchQueue {
 
   @Test func aLateRequestHearsSoWhileTheEncoderIsBusy() async throws {
     let gate = Gate()
-    let encoder = FakeEncoder(lanes: 1) { _ in
+    let encoder = FakeEncoder(threads: 1) { _ in
       gate.pass()
       return nil
     }
-    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits(maxBatchTokens: 10))
+    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits.test(maxBatchTokens: 10))
     let patient = Ear()
     let running = Ear()
     _ = try queue.submit([item(5, sum: 0)], deadline: .now + .seconds(1 << 40)) {
@@ -148,11 +148,11 @@ extension BatchQueue {
 
   @Test func eachDeadlineIsKept() async throws {
     let gate = Gate()
-    let encoder = FakeEncoder(lanes: 1) { _ in
+    let encoder = FakeEncoder(threads: 1) { _ in
       gate.pass()
       return nil
     }
-    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits())
+    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits.test())
     await withTaskGroup { group in
       for timeout in [30, 10, 50] {
         group.addTask {
@@ -171,11 +171,11 @@ extension BatchQueue {
 
   @Test func aLateRequestInAPassIsToldAtOnce() async throws {
     let gate = Gate()
-    let encoder = FakeEncoder(lanes: 1) { _ in
+    let encoder = FakeEncoder(threads: 1) { _ in
       gate.pass()
       return nil
     }
-    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits())
+    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits.test())
     let ear = Ear()
     await withCheckedContinuation { done in
       _ = try? queue.submit([item(6, sum: 1)], deadline: .now + .milliseconds(10)) { event in
@@ -190,9 +190,9 @@ extension BatchQueue {
   }
 
   @Test func maxWaitEndsByItself() async throws {
-    let encoder = FakeEncoder(lanes: 1)
+    let encoder = FakeEncoder(threads: 1)
     let queue = BatchQueue(
-      encoders: [encoder], limits: BatchLimits(maxWait: .milliseconds(30)))
+      encoders: [encoder], limits: BatchLimits.test(maxWait: .milliseconds(30)))
     await withTaskGroup { group in
       for sum in 0..<3 {
         group.addTask {
@@ -207,11 +207,11 @@ extension BatchQueue {
 
   @Test func aCancelledRequestHearsNoMore() async throws {
     let gate = Gate()
-    let encoder = FakeEncoder(lanes: 1) { _ in
+    let encoder = FakeEncoder(threads: 1) { _ in
       gate.pass()
       return nil
     }
-    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits(maxBatchTokens: 10))
+    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits.test(maxBatchTokens: 10))
     let ear = Ear()
     let inPass = try queue.submit([item(10, sum: 0)], onEvent: ear.hear)
     let waiting = try queue.submit([item(10, sum: 0)], onEvent: ear.hear)
@@ -227,7 +227,7 @@ extension BatchQueue {
   }
 
   @Test func aListenerMayCancelItsOwnRequest() async throws {
-    let queue = BatchQueue(encoders: [FakeEncoder(lanes: 1)], limits: BatchLimits())
+    let queue = BatchQueue(encoders: [FakeEncoder(threads: 1)], limits: BatchLimits.test())
     let ear = Ear()
     let id = Guarded<RequestID?>(nil)
     let known = DispatchSemaphore(value: 0)
@@ -245,8 +245,8 @@ extension BatchQueue {
 
   @Test func aBrokenPassFailsItsRequestsOnce() async throws {
     let error = EncodeError.notFinite(key: .pooledOutput)
-    let encoder = FakeEncoder(lanes: 2) { $0.ids.contains(666) ? error : nil }
-    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits(maxBatchTokens: 64))
+    let encoder = FakeEncoder(threads: 2) { $0.ids.contains(666) ? error : nil }
+    let queue = BatchQueue(encoders: [encoder], limits: BatchLimits.test(maxBatchTokens: 64))
     let broken = Ear()
     let whole = Ear()
     _ = try queue.submit((0..<20).map { _ in item(20, sum: 666) }, onEvent: broken.hear)
@@ -259,7 +259,7 @@ extension BatchQueue {
   @Test func drainingEndsWhenAllIsHeard() async throws {
     for _ in 0..<20 {
       let queue = BatchQueue(
-        encoders: [FakeEncoder(lanes: 2)], limits: BatchLimits(maxBatchTokens: 10))
+        encoders: [FakeEncoder(threads: 2)], limits: BatchLimits.test(maxBatchTokens: 10))
       let ear = Ear()
       _ = try queue.submit((0..<8).map { item(8, sum: $0) }, onEvent: ear.hear)
       let heard = await withCheckedContinuation { done in
@@ -270,7 +270,7 @@ extension BatchQueue {
   }
 
   @Test func drainingTwiceCompletesTwice() async throws {
-    let queue = BatchQueue(encoders: [FakeEncoder(lanes: 1)], limits: BatchLimits())
+    let queue = BatchQueue(encoders: [FakeEncoder(threads: 1)], limits: BatchLimits.test())
     let ear = Ear()
     _ = try queue.submit([item(3, sum: 9)], onEvent: ear.hear)
     async let first: Void = queue.drained()
@@ -288,8 +288,8 @@ extension BatchQueue {
       var isAccepted = true
       let isCancelled: Bool
     }
-    let encoder = FakeEncoder(lanes: 3)
-    let limits = BatchLimits(maxBatchTokens: 60, maxQueueTokens: 2000, minBatchRows: 8)
+    let encoder = FakeEncoder(threads: 3)
+    let limits = BatchLimits.test(maxBatchTokens: 60, maxQueueTokens: 2000, minBatchRows: 8)
     let queue = BatchQueue(encoders: [encoder], limits: limits)
     let seed = SeededGenerator.seed
     let all = await withTaskGroup(of: [Sent].self) { group in

@@ -11,14 +11,14 @@ import Testing
   @Test(arguments: seeds)
   func anyEventsLoseDuplicateOrReorderNothing(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
-    let limits = BatchLimits(
+    let limits = BatchLimits.test(
       maxBatchTokens: .random(in: 20...300, using: &random),
       maxQueueTokens: .random(in: 20...3000, using: &random),
       maxWait: Bool.random(using: &random) ? .zero : .milliseconds(3),
       minBatchRows: .random(in: 1...64, using: &random))
     let encoders = Int.random(in: 1...3, using: &random)
     var simulation = Simulation(
-      encoders: encoders, lanes: .random(in: 1...5, using: &random), limits: limits)
+      encoders: encoders, threads: .random(in: 1...5, using: &random), limits: limits)
     var refused = 0
 
     for _ in 0..<1500 {
@@ -102,8 +102,8 @@ import Testing
 
   /// Quadratic work would keep this test for minutes.
   @Test func aHundredThousandSequencesWait() throws {
-    let limits = BatchLimits(maxQueueTokens: 10_000_000)
-    var scheduler = BatchScheduler(laneCount: 2, limits: limits)
+    let limits = BatchLimits.test(maxQueueTokens: 10_000_000)
+    var scheduler = BatchScheduler(threadCount: 2, limits: limits)
     var now = ContinuousClock.now
     var running: [BatchScheduler.Batch] = []
     func take(_ actions: [BatchScheduler.Action]) {
@@ -129,7 +129,7 @@ import Testing
   }
 
   @Test func requestsThatAreGoneAreForgotten() throws {
-    var scheduler = BatchScheduler(laneCount: 1, limits: BatchLimits())
+    var scheduler = BatchScheduler(threadCount: 1, limits: BatchLimits.test())
     let now = ContinuousClock.now
     _ = try scheduler.submit([10], deadline: nil, at: now)
     for _ in 0..<10_000 {

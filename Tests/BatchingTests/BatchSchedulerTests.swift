@@ -4,55 +4,55 @@ import Testing
 @testable import Batching
 
 @Suite struct BatchSchedulerTests {
-  // MARK: Lanes
+  // MARK: Threads
 
-  @Test func aLoneTextGetsAllIdleLanes() throws {
-    var simulation = Simulation(lanes: 4, limits: BatchLimits())
+  @Test func aLoneTextGetsAllIdleThreads() throws {
+    var simulation = Simulation(threads: 4, limits: BatchLimits.test())
     let id = try simulation.submit([16])
     #expect(
       simulation.started == [
         .init(
-          lanes: [0, 1, 2, 3], slices: [.init(request: id, indices: 0..<1, rows: 16)], count: 1,
+          threads: [0, 1, 2, 3], slices: [.init(request: id, indices: 0..<1, rows: 16)], count: 1,
           rows: 16, longest: 16)
       ])
     #expect(simulation.violations == [])
   }
 
   @Test func aLongTextIsNotSplit() throws {
-    var simulation = Simulation(lanes: 2, limits: BatchLimits())
+    var simulation = Simulation(threads: 2, limits: BatchLimits.test())
     _ = try simulation.submit([512])
-    #expect(simulation.started.map(\.lanes) == [[0, 1]])
+    #expect(simulation.started.map(\.threads) == [[0, 1]])
   }
 
   @Test func enoughWorkIsSharedOutInEqualPasses() throws {
-    var simulation = Simulation(lanes: 2, limits: BatchLimits())
+    var simulation = Simulation(threads: 2, limits: BatchLimits.test())
     _ = try simulation.submit(Array(repeating: 10, count: 40))
-    #expect(simulation.started.map(\.lanes) == [[0], [1]])
+    #expect(simulation.started.map(\.threads) == [[0], [1]])
     #expect(simulation.started.map(\.rows) == [200, 200])
   }
 
   @Test func littleWorkIsOnePass() throws {
-    var simulation = Simulation(lanes: 2, limits: BatchLimits(minBatchRows: 32))
+    var simulation = Simulation(threads: 2, limits: BatchLimits.test(minBatchRows: 32))
     _ = try simulation.submit([21, 21, 21])
-    #expect(simulation.started.map(\.lanes) == [[0, 1]])
+    #expect(simulation.started.map(\.threads) == [[0, 1]])
     simulation.finishAll()
     _ = try simulation.submit([16, 16, 16, 16])
-    #expect(simulation.started.dropFirst().map(\.lanes) == [[0], [1]])
+    #expect(simulation.started.dropFirst().map(\.threads) == [[0], [1]])
     #expect(simulation.violations == [])
   }
 
-  @Test func manyLanesFormEqualGroups() throws {
-    var simulation = Simulation(lanes: 8, limits: BatchLimits(minBatchRows: 32))
+  @Test func manyThreadsFormEqualGroups() throws {
+    var simulation = Simulation(threads: 8, limits: BatchLimits.test(minBatchRows: 32))
     _ = try simulation.submit(Array(repeating: 10, count: 10))
     // 100 rows are three passes.
-    #expect(simulation.started.map(\.lanes) == [[0, 1, 2], [3, 4, 5], [6, 7]])
+    #expect(simulation.started.map(\.threads) == [[0, 1, 2], [3, 4, 5], [6, 7]])
     #expect(simulation.started.map(\.rows) == [30, 30, 40])
     #expect(simulation.violations == [])
   }
 
   @Test func encodersTakeTurns() throws {
     var simulation = Simulation(
-      encoders: 2, lanes: 1, limits: BatchLimits(maxBatchTokens: 100))
+      encoders: 2, threads: 1, limits: BatchLimits.test(maxBatchTokens: 100))
     _ = try simulation.submit(Array(repeating: 100, count: 4), to: 0)
     _ = try simulation.submit(Array(repeating: 50, count: 4), to: 1)
     simulation.finishAll()
@@ -61,31 +61,32 @@ import Testing
     #expect(simulation.violations == [])
   }
 
-  @Test func encodersShareIdleLanes() throws {
-    var simulation = Simulation(encoders: 2, lanes: 4, limits: BatchLimits(maxBatchTokens: 512))
+  @Test func encodersShareIdleThreads() throws {
+    var simulation = Simulation(
+      encoders: 2, threads: 4, limits: BatchLimits.test(maxBatchTokens: 512))
     _ = try simulation.submit([512])
     _ = try simulation.submit(Array(repeating: 16, count: 20), to: 1)
     _ = try simulation.submit([16])
     simulation.finish()
     #expect(simulation.started.map(\.encoder) == [0, 1, 0, 1])
-    #expect(simulation.started.map(\.lanes.count) == [4, 1, 2, 1])
+    #expect(simulation.started.map(\.threads.count) == [4, 1, 2, 1])
     #expect(simulation.violations == [])
   }
 
-  @Test func aPassGetsNeighbouringLanes() throws {
-    var simulation = Simulation(lanes: 4, limits: BatchLimits(maxBatchTokens: 100))
+  @Test func aPassGetsNeighbouringThreads() throws {
+    var simulation = Simulation(threads: 4, limits: BatchLimits.test(maxBatchTokens: 100))
     _ = try simulation.submit(Array(repeating: 100, count: 4))
     for n in [2, 0, 1, 0] { simulation.finish(n) }
     _ = try simulation.submit([10])
-    #expect(simulation.started.last?.lanes == [0, 1, 2, 3])
+    #expect(simulation.started.last?.threads == [0, 1, 2, 3])
   }
 
-  @Test func oneIdleLaneTakesUpToTheBudget() throws {
-    var simulation = Simulation(lanes: 2, limits: BatchLimits(maxBatchTokens: 100))
+  @Test func oneIdleThreadTakesUpToTheBudget() throws {
+    var simulation = Simulation(threads: 2, limits: BatchLimits.test(maxBatchTokens: 100))
     _ = try simulation.submit(Array(repeating: 30, count: 20))
     #expect(simulation.started.map(\.count) == [3, 3])
     simulation.finish(1)
-    #expect(simulation.started.last?.lanes == [1])
+    #expect(simulation.started.last?.threads == [1])
     #expect(simulation.started.last?.count == 3)
     simulation.finishAll()
     #expect(simulation.started.reduce(0) { $0 + $1.count } == 20)
@@ -95,7 +96,7 @@ import Testing
   // MARK: Fairness
 
   @Test func oneTextBehindAThousandIsInTheNextPass() throws {
-    var simulation = Simulation(lanes: 2, limits: BatchLimits())
+    var simulation = Simulation(threads: 2, limits: BatchLimits.test())
     let large = try simulation.submit(Array(repeating: 30, count: 1000))
     let small = try simulation.submit([16])
     simulation.finish()
@@ -107,7 +108,7 @@ import Testing
   }
 
   @Test func oneTextBehindTwentyLargeRequestsWaitsOneRound() throws {
-    var simulation = Simulation(lanes: 1, limits: BatchLimits(maxBatchTokens: 512))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 512))
     for _ in 0..<20 { _ = try simulation.submit(Array(repeating: 50, count: 200)) }
     let passesBefore = simulation.started.count
     let small = try simulation.submit([500])
@@ -119,7 +120,7 @@ import Testing
   }
 
   @Test func longAndShortTextsGetTheSameTokens() throws {
-    var simulation = Simulation(lanes: 1, limits: BatchLimits(maxBatchTokens: 600))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 600))
     let long = try simulation.submit(Array(repeating: 500, count: 100))
     let short = try simulation.submit(Array(repeating: 7, count: 5000))
     for _ in 0..<40 { simulation.finish() }
@@ -132,7 +133,7 @@ import Testing
   }
 
   @Test func aStreamOfSmallRequestsDoesNotStarveALargeOne() throws {
-    var simulation = Simulation(lanes: 1, limits: BatchLimits(maxBatchTokens: 256))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 256))
     let large = try simulation.submit(Array(repeating: 20, count: 300))
     var passes = 0
     while simulation.requests[large]!.next < 300 {
@@ -149,7 +150,7 @@ import Testing
   // MARK: Waiting for company
 
   @Test func aLoneRequestWaitsNoLongerThanMaxWait() throws {
-    var simulation = Simulation(lanes: 2, limits: BatchLimits(maxWait: .milliseconds(5)))
+    var simulation = Simulation(threads: 2, limits: BatchLimits.test(maxWait: .milliseconds(5)))
     _ = try simulation.submit([10])
     #expect(simulation.started.isEmpty)
     #expect(simulation.scheduler.wakeUp == simulation.now + .milliseconds(5))
@@ -162,7 +163,7 @@ import Testing
   }
 
   @Test func aHeldBackRequestMayExpireOrGo() throws {
-    var simulation = Simulation(lanes: 1, limits: BatchLimits(maxWait: .milliseconds(5)))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxWait: .milliseconds(5)))
     let late = try simulation.submit([10], timeout: .milliseconds(3))
     #expect(simulation.scheduler.wakeUp == simulation.now + .milliseconds(3))
     simulation.advance(.milliseconds(3))
@@ -176,20 +177,20 @@ import Testing
   }
 
   @Test func aFullPassWaitsForNobody() throws {
-    let limits = BatchLimits(maxBatchTokens: 100, maxWait: .seconds(1))
-    var simulation = Simulation(lanes: 1, limits: limits)
+    let limits = BatchLimits.test(maxBatchTokens: 100, maxWait: .seconds(1))
+    var simulation = Simulation(threads: 1, limits: limits)
     _ = try simulation.submit([60])
     #expect(simulation.started.isEmpty)
     _ = try simulation.submit([60])
     #expect(simulation.started.map(\.count) == [1])
-    // What waited while the lane was busy has waited enough.
+    // What waited while the thread was busy has waited enough.
     simulation.advance(.seconds(2))
     simulation.finish()
     #expect(simulation.started.count == 2)
   }
 
   @Test func drainingWaitsForNobody() throws {
-    var simulation = Simulation(lanes: 1, limits: BatchLimits(maxWait: .seconds(1)))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxWait: .seconds(1)))
     _ = try simulation.submit([10])
     simulation.drain()
     #expect(simulation.started.count == 1)
@@ -202,8 +203,8 @@ import Testing
   // MARK: Bounds
 
   @Test func whatCanNeverRunIsRefused() throws {
-    let limits = BatchLimits(maxBatchTokens: 100, maxQueueTokens: 250)
-    var simulation = Simulation(lanes: 1, limits: limits)
+    let limits = BatchLimits.test(maxBatchTokens: 100, maxQueueTokens: 250)
+    var simulation = Simulation(threads: 1, limits: limits)
     #expect(throws: BatchingError.empty) { try simulation.submit([]) }
     #expect(throws: BatchingError.sequenceTooLong(index: 1, tokens: 101, limit: 100)) {
       try simulation.submit([100, 101])
@@ -211,14 +212,14 @@ import Testing
     #expect(throws: BatchingError.tooLarge(tokens: 251, limit: 250)) {
       try simulation.submit([100, 100, 51])
     }
-    #expect(simulation.statistics == Simulation(lanes: 1, limits: limits).statistics)
+    #expect(simulation.statistics == Simulation(threads: 1, limits: limits).statistics)
     _ = try simulation.submit([100, 100, 50])
     #expect(simulation.violations == [])
   }
 
   @Test func aFullQueueSaysWhenItHasRoom() throws {
-    let limits = BatchLimits(maxBatchTokens: 100, maxQueueTokens: 1000)
-    var simulation = Simulation(lanes: 1, limits: limits)
+    let limits = BatchLimits.test(maxBatchTokens: 100, maxQueueTokens: 1000)
+    var simulation = Simulation(threads: 1, limits: limits)
     func retryAfter(_ tokens: Int) -> Int? {
       var copy = simulation
       do throws(BatchingError) {
@@ -285,7 +286,7 @@ import Testing
   // MARK: Requests that go
 
   @Test func aLateRequestIsNeverEncoded() throws {
-    var simulation = Simulation(lanes: 1, limits: BatchLimits())
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test())
     let first = try simulation.submit([10])
     let late = try simulation.submit([20], timeout: .seconds(1))
     let patient = try simulation.submit([30], timeout: .seconds(2))
@@ -299,7 +300,7 @@ import Testing
   }
 
   @Test func theRestOfALateRequestIsDropped() throws {
-    var simulation = Simulation(lanes: 1, limits: BatchLimits(maxBatchTokens: 100))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 100))
     let id = try simulation.submit(Array(repeating: 50, count: 10), timeout: .seconds(3))
     simulation.now += .seconds(1)
     simulation.finish()
@@ -315,7 +316,7 @@ import Testing
   }
 
   @Test func whatIsCancelledCostsNothing() throws {
-    var simulation = Simulation(lanes: 1, limits: BatchLimits(maxBatchTokens: 100))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 100))
     let first = try simulation.submit([40])
     let cancelled = try simulation.submit([50, 60])
     simulation.cancel(cancelled)
@@ -336,7 +337,7 @@ import Testing
 
   @Test func aBrokenPassFailsThoseInIt() throws {
     let error = BatchingError.encoder(.notFinite(key: .pooledOutput))
-    var simulation = Simulation(lanes: 1, limits: BatchLimits(maxBatchTokens: 100))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 100))
     let first = try simulation.submit([90, 90])
     let second = try simulation.submit([10])
     simulation.finish(error: error)
@@ -351,7 +352,7 @@ import Testing
   // MARK: Counters
 
   @Test func countersCount() throws {
-    var simulation = Simulation(lanes: 1, limits: BatchLimits(maxBatchTokens: 100))
+    var simulation = Simulation(threads: 1, limits: BatchLimits.test(maxBatchTokens: 100))
     _ = try simulation.submit([10])
     simulation.now += .seconds(1)
     _ = try simulation.submit([40, 10, 20])

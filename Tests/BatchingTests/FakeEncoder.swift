@@ -5,12 +5,12 @@ import OutputMap
 
 /// An encoder that answers with the sum of a text's ids and takes as long as it is told.
 ///
-/// Its lanes are real threads; it notes when two passes meet on one.
+/// Its threads are real threads; it notes when two passes meet on one.
 final class FakeEncoder: BatchEncoder {
-  let laneCount: Int
-  /// What a pass does before it answers, on its lane's thread.
+  let threadCount: Int
+  /// What a pass does before it answers, on its thread.
   private let work: @Sendable (PackedBatch) -> EncodeError?
-  private let lanes: [DispatchQueue]
+  private let threads: [DispatchQueue]
   private let state = Guarded(State())
 
   struct State {
@@ -20,10 +20,10 @@ final class FakeEncoder: BatchEncoder {
     var sequences = 0
   }
 
-  init(lanes: Int, work: @escaping @Sendable (PackedBatch) -> EncodeError? = { _ in nil }) {
-    laneCount = lanes
+  init(threads: Int, work: @escaping @Sendable (PackedBatch) -> EncodeError? = { _ in nil }) {
+    threadCount = threads
     self.work = work
-    self.lanes = (0..<lanes).map { DispatchQueue(label: "lane \($0)") }
+    self.threads = (0..<threads).map { DispatchQueue(label: "thread \($0)") }
   }
 
   var seen: State { state.access { $0 } }
@@ -38,7 +38,7 @@ final class FakeEncoder: BatchEncoder {
       state.passes += 1
       state.sequences += batch.count
     }
-    lanes[used[0]].async { [self] in
+    threads[used[0]].async { [self] in
       let error = work(batch)
       let results = (0..<batch.count).map { index in
         var sequence = EncodedSequence(rowCount: batch.rows(of: index).count)

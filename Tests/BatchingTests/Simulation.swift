@@ -19,7 +19,7 @@ struct Simulation {
   }
 
   var scheduler: BatchScheduler
-  let laneCount: Int
+  let threadCount: Int
   var now = ContinuousClock.now
   var requests: [RequestID: Request] = [:]
   var running: [BatchScheduler.Batch] = []
@@ -28,9 +28,9 @@ struct Simulation {
   var failures: [RequestID: BatchingError] = [:]
   var violations: [String] = []
 
-  init(encoders: Int = 1, lanes: Int, limits: BatchLimits) {
-    laneCount = lanes
-    scheduler = BatchScheduler(encoderCount: encoders, laneCount: lanes, limits: limits)
+  init(encoders: Int = 1, threads: Int, limits: BatchLimits) {
+    threadCount = threads
+    scheduler = BatchScheduler(encoderCount: encoders, threadCount: threads, limits: limits)
   }
 
   var statistics: BatchStatistics { scheduler.statistics(at: now) }
@@ -98,11 +98,11 @@ struct Simulation {
   }
 
   private mutating func start(_ batch: BatchScheduler.Batch) {
-    let busy = running.flatMap(\.lanes)
+    let busy = running.flatMap(\.threads)
     check(
-      !batch.lanes.isEmpty && Set(batch.lanes + busy).count == batch.lanes.count + busy.count,
-      "lanes \(batch.lanes) while \(busy) are busy")
-    check(batch.lanes.allSatisfy((0..<laneCount).contains), "lanes \(batch.lanes)")
+      !batch.threads.isEmpty && Set(batch.threads + busy).count == batch.threads.count + busy.count,
+      "threads \(batch.threads) while \(busy) are busy")
+    check(batch.threads.allSatisfy((0..<threadCount).contains), "threads \(batch.threads)")
     check(batch.rows <= scheduler.limits.maxBatchTokens, "\(batch.rows) rows in a pass")
     check(batch.count > 0, "an empty pass")
     var lengths: [Int] = []
@@ -145,12 +145,23 @@ struct Simulation {
       "requests are lost or made")
     if scheduler.limits.maxWait == .zero || scheduler.isDraining {
       check(
-        statistics.queuedTokens == 0 || running.reduce(0) { $0 + $1.lanes.count } == laneCount,
+        statistics.queuedTokens == 0 || running.reduce(0) { $0 + $1.threads.count } == threadCount,
         "work waits for nothing")
     }
   }
 
   private mutating func check(_ isTrue: Bool, _ message: @autoclosure () -> String) {
     if !isTrue { violations.append(message()) }
+  }
+}
+
+extension BatchLimits {
+  static func test(
+    maxBatchTokens: Int = 1024, maxQueueTokens: Int = 262_144, maxWait: Duration = .zero,
+    minBatchRows: Int = 32
+  ) -> BatchLimits {
+    BatchLimits(
+      maxBatchTokens: maxBatchTokens, maxQueueTokens: maxQueueTokens, maxWait: maxWait,
+      minBatchRows: minBatchRows)
   }
 }

@@ -1,4 +1,4 @@
-"""The shapes of `bert-server bench`, number for number (Sources/bert-server/BenchShape.swift)."""
+"""The shapes of `bert-server bench`, number for number (Sources/Bench/BenchShape.swift)."""
 
 BATCH = 32  # sequences of one call to a peer
 MIXED = "256 mixed texts"

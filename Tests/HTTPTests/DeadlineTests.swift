@@ -6,7 +6,7 @@ import Testing
 /// Every deadline, with a clock moved by hand.
 @Suite struct DeadlineTests {
   private let limits: ServerLimits = {
-    var limits = ServerLimits()
+    var limits = ServerLimits.test
     limits.headerTimeout = .seconds(10)
     limits.bodyTimeout = .seconds(20)
     limits.idleTimeout = .seconds(60)

@@ -45,7 +45,7 @@ import Testing
 
   /// Being asked again with nothing new changes nothing, at any byte of the longest lines.
   @Test func askingTwiceChangesNothing() {
-    let field = "X: " + String(repeating: "v", count: ServerLimits().maxFieldBytes - 3)
+    let field = "X: " + String(repeating: "v", count: ServerLimits.test.maxFieldBytes - 3)
     let bytes = Array("GET /health HTTP/1.1\r\nHost: a\r\n\(field)\r\n\r\n".utf8)
     var harness = MachineHarness()
     for byte in bytes {
@@ -103,7 +103,7 @@ import Testing
   }
 
   @Test func theBodyGrowsByWhatArrives() throws {
-    var limits = ServerLimits()
+    var limits = ServerLimits.test
     limits.maxBodyBytes = Int.max
     var parser = RequestParser(limits: limits)
     let head = Array(
@@ -121,7 +121,7 @@ import Testing
   }
 
   @Test func aWholeRequestIsReadAsSent() throws {
-    var parser = RequestParser(limits: ServerLimits())
+    var parser = RequestParser(limits: ServerLimits.test)
     let bytes = Array(
       "\r\nPUT /a/b?c=d HTTP/1.1\r\nHost: h:1\r\nAccept: x\r\naccept: y\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: u\r\n\r\nrest"
         .utf8)

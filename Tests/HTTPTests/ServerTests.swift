@@ -353,7 +353,8 @@ import Testing
 
   @Test(arguments: ["127.0.0.1", "::1", "localhost", "0.0.0.0"])
   func hostsMayBeAddressesOrNames(_ host: String) throws {
-    let server = Server(host: host, port: 0, handler: TinyHandler(), log: { _ in })
+    let server = Server(
+      host: host, port: 0, limits: .test, handler: TinyHandler(), log: { _ in })
     do {
       let address = try server.start()
       #expect(address.port > 0)
@@ -366,11 +367,13 @@ import Testing
   }
 
   @Test func aServerThatCannotListenSaysWhy() throws {
-    let first = Server(host: "127.0.0.1", port: 0, handler: TinyHandler(), log: { _ in })
+    let first = Server(
+      host: "127.0.0.1", port: 0, limits: .test, handler: TinyHandler(), log: { _ in })
     let port = try first.start().port
     defer { first.stop {} }
     func failure(_ host: String, _ port: Int) -> HTTPServerError? {
-      let server = Server(host: host, port: port, handler: TinyHandler(), log: { _ in })
+      let server = Server(
+        host: host, port: port, limits: .test, handler: TinyHandler(), log: { _ in })
       do throws(HTTPServerError) {
         _ = try server.start()
         return nil

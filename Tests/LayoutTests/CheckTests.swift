@@ -2,8 +2,8 @@ import Testing
 
 /// Each check fails when it is shown something bad.
 @Suite struct CheckTests {
-  func file(_ room: String, _ text: String) -> SourceFile {
-    SourceFile("Sources/\(room)/File.swift", text)
+  func file(_ module: String, _ text: String) -> SourceFile {
+    SourceFile("Sources/\(module)/File.swift", text)
   }
 
   @Test(arguments: [
@@ -22,8 +22,22 @@ import Testing
     #expect(Checks.imports(of: file("WordPiece", line)) == [])
   }
 
-  @Test func aRoomOffTheTable() {
+  @Test func aModuleOffTheTable() {
     #expect(Checks.imports(of: file("Cellar", "")).count == 1)
+  }
+
+  @Test func protocolsThatKnowEachOther() {
+    let tei = SourceFile(
+      "Sources/Service/TEI/TEIBody.swift", "final class Body {}")
+    let shared = SourceFile("Sources/Service/Encoding/Job.swift", "struct Job {}\nlet a = Body()")
+    func wrong(_ text: String) -> [String] {
+      Checks.protocols(in: [tei, shared, SourceFile("Sources/Service/OpenAI/File.swift", text)])
+    }
+    #expect(
+      wrong("let a = [Body]()") == [
+        "Sources/Service/OpenAI/File.swift: OpenAI may not name TEI's Body"
+      ])
+    #expect(wrong("struct Other { var body: Job }\n// as Body\nlet bodies = 1") == [])
   }
 
   @Test func dependenciesAreRead() {
@@ -54,7 +68,7 @@ import Testing
           "Cellar": ["JSON"],
         ])
     let wrong = Checks.dependencies(of: manifest)
-    #expect(wrong.contains("the table has no room Cellar"))
+    #expect(wrong.contains("the table has no module Cellar"))
     #expect(wrong.contains("there is no target BERT"))
     #expect(!wrong.contains { $0.hasPrefix("HTTP") || $0.hasPrefix("JSON") })
   }
@@ -65,7 +79,7 @@ import Testing
     #expect(Checks.dependencies(of: manifest).contains { $0.hasPrefix("JSON depends on") })
   }
 
-  @Test(arguments: House.bannedWords.keys.sorted())
+  @Test(arguments: LayoutRules.bannedWords.keys.sorted())
   func aBannedWord(word: String) {
     #expect(Checks.bannedWords(in: file("HTTP", "let x = \(word) y")).count == 1)
     #expect(Checks.bannedWords(in: file("HTTP", "// not \(word) here")) == [])
@@ -87,9 +101,9 @@ import Testing
   }
 
   @Test func aLongFile() {
-    let lines = String(repeating: "\n", count: House.mostLines + 1)
+    let lines = String(repeating: "\n", count: LayoutRules.mostLines + 1)
     #expect(Checks.length(of: file("HTTP", lines)).count == 1)
-    #expect(Checks.length(of: file("HTTP", "// \(House.generatedMark) a.py\n" + lines)) == [])
+    #expect(Checks.length(of: file("HTTP", "// \(LayoutRules.generatedMark) a.py\n" + lines)) == [])
     #expect(Checks.length(of: file("HTTP", String(lines.dropLast()))) == [])
   }
 

@@ -2,21 +2,40 @@
 /// it something bad.
 enum Checks {
   static func imports(of file: SourceFile) -> [String] {
-    guard let room = House.importTable[file.room] else {
-      return ["\(file.path): the import table has no room \(file.room)"]
+    guard let module = LayoutRules.importTable[file.module] else {
+      return ["\(file.path): the import table has no module \(file.module)"]
     }
-    return file.imports.filter { !room.dependencies.union(room.toolchain).contains($0) }
-      .map { "\(file.path): \(file.room) may not import \($0)" }
+    return file.imports.filter { !module.dependencies.union(module.toolchain).contains($0) }
+      .map { "\(file.path): \(file.module) may not import \($0)" }
+  }
+
+  /// Types of one protocol that a file of another one names.
+  static func protocols(in files: [SourceFile]) -> [String] {
+    let declaration =
+      /^(?:(?:public|package|final|indirect) )*(?:struct|enum|class|protocol|actor|typealias) (\w+)/
+    var owners: [String: String] = [:]
+    for file in files {
+      guard let name = file.protocolName else { continue }
+      for line in file.code {
+        if let match = line.firstMatch(of: declaration) { owners[String(match.1)] = name }
+      }
+    }
+    return files.flatMap { file -> [String] in
+      guard let name = file.protocolName else { return [] }
+      let words = Set(file.code.flatMap { $0.matches(of: /\w+/).map { String($0.0) } })
+      return owners.filter { $0.value != name && words.contains($0.key) }
+        .map { "\(file.path): \(name) may not name \($0.value)'s \($0.key)" }.sorted()
+    }
   }
 
   /// Package.swift's targets against the table, both ways.
   static func dependencies(of manifest: SourceFile) -> [String] {
     let declared = targets(of: manifest)
-    let table = House.importTable.merging(House.tools) { $1 }
+    let table = LayoutRules.importTable.merging(LayoutRules.tools) { $1 }
     let wrong = declared.sorted { $0.key < $1.key }.compactMap { name, dependencies in
-      guard let room = table[name] else { return "the table has no room \(name)" }
-      return dependencies == room.dependencies
-        ? nil : "\(name) depends on \(dependencies.sorted()), not \(room.dependencies.sorted())"
+      guard let module = table[name] else { return "the table has no module \(name)" }
+      return dependencies == module.dependencies
+        ? nil : "\(name) depends on \(dependencies.sorted()), not \(module.dependencies.sorted())"
     }
     let missing = table.keys.filter { declared[$0] == nil }.sorted()
     return wrong + missing.map { "there is no target \($0)" }
@@ -45,7 +64,7 @@ enum Checks {
 
   static func bannedWords(in file: SourceFile) -> [String] {
     file.code.enumerated().flatMap { number, line in
-      House.bannedWords.filter { line.contains($0.key) }
+      LayoutRules.bannedWords.filter { line.contains($0.key) }
         .map { "\(file.path):\(number + 1): \($0.key) \($0.value)" }
     }
   }
@@ -59,12 +78,12 @@ enum Checks {
   static func sharing(in file: SourceFile) -> [String] {
     let lines = file.lines
     return file.code.enumerated().compactMap { number, line in
-      guard House.sharingMarks.contains(where: { line.contains($0) }) else { return nil }
+      guard LayoutRules.sharingMarks.contains(where: { line.contains($0) }) else { return nil }
       let comments = lines[max(0, number - 8)...number].compactMap { line in
         line.firstRange(of: "//").map { line[$0.upperBound...].lowercased() }
       }
       let isExplained = comments.contains { comment in
-        House.guards.contains { comment.contains($0) }
+        LayoutRules.guards.contains { comment.contains($0) }
       }
       return isExplained ? nil : "\(file.path):\(number + 1): say which queue or lock guards it"
     }
@@ -73,7 +92,9 @@ enum Checks {
   /// Text becomes a number in `Untrusted` alone: nowhere else is there a conversion that may fail, or
   /// a loop over digits.
   static func numberReaders(in file: SourceFile) -> [String] {
-    guard file.room != "UntrustedInput", House.numberReaders[file.path] == nil else { return [] }
+    guard file.module != "UntrustedInput", LayoutRules.numberReaders[file.path] == nil else {
+      return []
+    }
     return file.code.enumerated().compactMap { number, line in
       let isCondition = line.contains(/\b(guard|if|while)\b|(,|\{)$/)
       let reads =
@@ -87,13 +108,13 @@ enum Checks {
 
   static func length(of file: SourceFile) -> [String] {
     let count = file.text.utf8.count { $0 == UInt8(ascii: "\n") }
-    let isGenerated = file.lines.prefix(5).contains { $0.contains(House.generatedMark) }
-    return count <= House.mostLines || isGenerated
-      ? [] : ["\(file.path): \(count) lines, over \(House.mostLines)"]
+    let isGenerated = file.lines.prefix(5).contains { $0.contains(LayoutRules.generatedMark) }
+    return count <= LayoutRules.mostLines || isGenerated
+      ? [] : ["\(file.path): \(count) lines, over \(LayoutRules.mostLines)"]
   }
 
   static func topLevel(_ names: [String]) -> [String] {
-    names.filter { !$0.hasPrefix(".") && !House.topLevel.contains($0) }
+    names.filter { !$0.hasPrefix(".") && !LayoutRules.topLevel.contains($0) }
       .map { "\($0) does not belong at the top level" }
   }
 }

@@ -7,7 +7,7 @@ import Testing
 
   init() throws {
     swift = try SourceFile.all(below: "Sources", extensions: ["swift"])
-    #expect(swift.count > House.importTable.count)
+    #expect(swift.count > LayoutRules.importTable.count)
   }
 
   @Test func importsKeepToTheTable() {
@@ -18,10 +18,15 @@ import Testing
     #expect(Checks.dependencies(of: try SourceFile(at: "Package.swift")) == [])
   }
 
-  @Test func everyFolderIsARoom() throws {
-    let rooms = try FileManager.default.contentsOfDirectory(
+  @Test func everyFolderIsAModule() throws {
+    let modules = try FileManager.default.contentsOfDirectory(
       atPath: SourceFile.root.appending(path: "Sources").path)
-    #expect(Set(rooms) == Set(House.importTable.keys))
+    #expect(Set(modules) == Set(LayoutRules.importTable.keys))
+  }
+
+  @Test func protocolsDoNotKnowEachOther() throws {
+    #expect(Set(swift.compactMap(\.protocolName)) == LayoutRules.protocols)
+    #expect(Checks.protocols(in: swift) == [])
   }
 
   @Test func noBannedWords() {
@@ -30,7 +35,7 @@ import Testing
 
   @Test func oneFileNamesDispatchSource() {
     let files = swift.filter(Checks.namesDispatchSource).map(\.path)
-    #expect(files.count <= House.mostFilesWithDispatchSource, "\(files)")
+    #expect(files.count <= LayoutRules.mostFilesWithDispatchSource, "\(files)")
   }
 
   @Test func sharingIsExplained() {

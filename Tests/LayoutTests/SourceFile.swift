@@ -48,7 +48,16 @@ struct SourceFile {
   var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
 
   /// The folder below `Sources`.
-  var room: String { path.split(separator: "/").dropFirst().first.map { String($0) } ?? "" }
+  var module: String { path.split(separator: "/").dropFirst().first.map { String($0) } ?? "" }
+
+  /// Of a file in one of the protocols' folders.
+  var protocolName: String? {
+    let parts = path.split(separator: "/").map { String($0) }
+    guard parts.count > 3, module == "Service", LayoutRules.protocols.contains(parts[2]) else {
+      return nil
+    }
+    return parts[2]
+  }
 
   /// The lines without their comments.
   var code: [Substring] {

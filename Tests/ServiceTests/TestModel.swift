@@ -17,14 +17,17 @@ enum TestModel {
       sentence: nil, defaultMaxTokens: 8,
       tokenizer: try Tokenizer(
         vocabulary: try Vocabulary(lines: Array(words.joined(separator: "\n").utf8))),
-      queue: BatchQueue(encoders: [IdleEncoder()], limits: BatchLimits()), encoder: 0, facts: [])
+      queue: BatchQueue(
+        encoders: [IdleEncoder()],
+        limits: BatchLimits(maxBatchTokens: 1024, maxQueueTokens: 262_144, maxWait: .zero)),
+      encoder: 0, facts: [])
   }
 
   private struct IdleEncoder: BatchEncoder {
-    let laneCount = 1
+    let threadCount = 1
 
     func encode(
-      _ batch: PackedBatch, on lanes: [Int],
+      _ batch: PackedBatch, on threads: [Int],
       completion: @escaping @Sendable (Result<[EncodedSequence], EncodeError>) -> Void
     ) {}
   }

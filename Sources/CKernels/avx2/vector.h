@@ -19,7 +19,7 @@ VECTOR vec vload(const float *p) { return _mm256_loadu_ps(p); }
 VECTOR void vstore(float *p, vec v) { _mm256_storeu_ps(p, v); }
 VECTOR vec vloadn(const float *p, size_t n) { return _mm256_maskload_ps(p, firstLanes(n)); }
 VECTOR void vstoren(float *p, vec v, size_t n) { _mm256_maskstore_ps(p, firstLanes(n), v); }
-VECTOR vec vkeep(vec v, size_t n, vec other) {
+VECTOR vec selectFirstN(vec v, size_t n, vec other) {
   return _mm256_blendv_ps(other, v, _mm256_castsi256_ps(firstLanes(n)));
 }
 VECTOR vec vfma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }

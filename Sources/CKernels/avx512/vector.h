@@ -15,7 +15,7 @@ VECTOR vec vload(const float *p) { return _mm512_loadu_ps(p); }
 VECTOR void vstore(float *p, vec v) { _mm512_storeu_ps(p, v); }
 VECTOR vec vloadn(const float *p, size_t n) { return _mm512_maskz_loadu_ps(firstLanes(n), p); }
 VECTOR void vstoren(float *p, vec v, size_t n) { _mm512_mask_storeu_ps(p, firstLanes(n), v); }
-VECTOR vec vkeep(vec v, size_t n, vec other) {
+VECTOR vec selectFirstN(vec v, size_t n, vec other) {
   return _mm512_mask_blend_ps(firstLanes(n), other, v);
 }
 VECTOR vec vfma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }

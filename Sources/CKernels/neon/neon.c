@@ -40,7 +40,7 @@ VECTOR void vstoren(float *p, vec v, size_t n) {
   if (n > 1) vst1q_lane_f32(p + 1, v, 1);
   if (n > 2) vst1q_lane_f32(p + 2, v, 2);
 }
-VECTOR vec vkeep(vec v, size_t n, vec other) { return vbslq_f32(firstLanes(n), v, other); }
+VECTOR vec selectFirstN(vec v, size_t n, vec other) { return vbslq_f32(firstLanes(n), v, other); }
 VECTOR vec vfma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
 VECTOR vec vmax(vec a, vec b) { return vmaxq_f32(a, b); }
 VECTOR vec vmin(vec a, vec b) { return vminq_f32(a, b); }

@@ -17,7 +17,7 @@ INLINE float largestScore(const float *row, size_t count) {
     largest[1] = vmax(largest[1], vload(row + j + LANES));
   }
   if (j < whole) largest[0] = vmax(largest[0], vload(row + j));
-  if (rest > 0) largest[1] = vmax(largest[1], vkeep(vload(row + whole), rest, largest[1]));
+  if (rest > 0) largest[1] = vmax(largest[1], selectFirstN(vload(row + whole), rest, largest[1]));
   return vlargest(vmax(largest[0], largest[1]));
 }
 
@@ -35,7 +35,7 @@ INLINE vec numerators(float *row, size_t count, float largest, float scale) {
   if (rest > 0) {
     const vec p = exponential(vfma(vload(row + whole), factor, offset));
     storeNumerators(row, whole, p);
-    sums[0] += vkeep(p, rest, vset(0));
+    sums[0] += selectFirstN(p, rest, vset(0));
   }
   return sums[0] + sums[1];
 }

@@ -8,7 +8,7 @@
 //   vset(x)                 all lanes x
 //   vload(p), vstore(p, v)  unaligned
 //   vloadn(p, n), vstoren(p, v, n)   the first n < LANES lanes; the rest reads as 0
-//   vkeep(v, n, other)      the first n < LANES lanes of v, the rest of other
+//   selectFirstN(v, n, other)   the first n < LANES lanes of v, the rest of other
 //   vcopysign(v, sign), vselectless(a, b, less, other)   other where a < b is false
 //   vfma(a, b, c)           a · b + c, rounded once
 //   vmax(a, b), vmin(a, b)  NaN where a lane of b is NaN, b or NaN where one of a is

@@ -1,5 +1,13 @@
 @testable import HTTP
 
+extension ServerLimits {
+  /// Small and large enough for what tests send.
+  static let test = ServerLimits(
+    maxConnections: 1024, maxTargetBytes: 8192, maxFieldBytes: 16_384, maxHeaderBytes: 32_768,
+    maxHeaderCount: 100, maxBodyBytes: 16 << 20, headerTimeout: .seconds(15),
+    bodyTimeout: .seconds(30), idleTimeout: .seconds(75), writeTimeout: .seconds(30))
+}
+
 /// A connection with neither socket nor clock: pieces go in, bytes come out.
 struct MachineHarness {
   var machine: ConnectionMachine
@@ -23,7 +31,7 @@ struct MachineHarness {
 
   static let dateLine = Array("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n".utf8)
 
-  init(limits: ServerLimits = ServerLimits()) {
+  init(limits: ServerLimits = ServerLimits.test) {
     now = .now
     machine = ConnectionMachine(limits: limits, remoteAddress: "127.0.0.1:1", openedAt: now)
     run()

@@ -20,7 +20,7 @@ final class TestServer: Sendable {
     _ change: (inout ServerLimits) -> Void = { _ in }
   ) throws {
     self.door = door
-    var limits = ServerLimits()
+    var limits = ServerLimits.test
     change(&limits)
     let events = EventLog()
     self.events = events

@@ -1,0 +1,84 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The threads that compute: made once, parked when idle, shared by all encoders of a process.
+///
+/// Who starts work on threads sees to it that they are idle.
+public final class ComputeThreads: Sendable {
+  public let count: Int
+  private let threads: [ComputeThread]
+
+  /// - Precondition: `count` is at least 1.
+  public init(count: Int) {
+    precondition(count > 0, "there is at least one compute thread")
+    self.count = count
+    threads = (0..<count).map { _ in ComputeThread() }
+  }
+
+  deinit {
+    for thread in threads { thread.post(nil) }
+  }
+
+  /// Calls `body` once on each of the threads, with its rank: 0 for the first, the
+  /// lead. Returns at once.
+  func start(on threads: [Int], _ body: @escaping @Sendable (_ rank: Int) -> Void) {
+    // The lead last: it has the least to do before the first barrier if the others are awake.
+    for rank in threads.indices.reversed() {
+      self.threads[threads[rank]].post { body(rank) }
+    }
+  }
+
+  /// Calls `body` on every thread, and waits for all. Not to be called on one of them.
+  func runOnAll(_ body: @escaping @Sendable (_ rank: Int) -> Void) {
+    let barrier = ThreadBarrier(count: count + 1)
+    start(on: Array(0..<count)) { rank in
+      body(rank)
+      barrier.wait()
+    }
+    barrier.wait()
+  }
+}
+
+/// One thread and its mailbox.
+///
+/// `@unchecked Sendable`: `mailbox` is touched only inside `monitor`.
+private final class ComputeThread: @unchecked Sendable {
+  private enum Message {
+    case work(@Sendable () -> Void)
+    case stop
+  }
+
+  private let monitor = Monitor()
+  private var mailbox: [Message] = []
+
+  init() {
+    var thread = pthread_t()
+    let context = unsafe Unmanaged.passRetained(self).toOpaque()
+    let status = unsafe pthread_create(&thread, nil, { unsafe threadMain($0) }, context)
+    precondition(status == 0, "the system has no thread left")
+    pthread_detach(thread)
+  }
+
+  /// Hands work over; nil ends the thread.
+  func post(_ work: (@Sendable () -> Void)?) {
+    monitor.change { mailbox.append(work.map(Message.work) ?? .stop) }
+  }
+
+  /// The thread's life: work, or park until there is some.
+  func run() {
+    while case .work(let body) = monitor.wait(for: next) { body() }
+  }
+
+  private func next() -> Message? {
+    mailbox.isEmpty ? nil : mailbox.removeFirst()
+  }
+}
+
+private func threadMain(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+  // Balances `passRetained`: the thread owns its mailbox.
+  unsafe Unmanaged<ComputeThread>.fromOpaque(context!).takeRetainedValue().run()
+  return nil
+}

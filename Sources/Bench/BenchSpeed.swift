@@ -1,0 +1,102 @@
+public import BERT
+import JSON
+public import OutputMap
+
+/// What was measured of one shape, a round each.
+public struct BenchSpeed {
+  let name: String
+  let tokens: Int
+  let operations: Double
+  /// Seconds of the shape's first passes.
+  let firstTime: Double
+  /// Seconds of all passes of the shape.
+  var times: [Double] = []
+  /// Operations a second of the machine, just before.
+  var peaks: [Double] = []
+  /// Seconds of reading all blocks' weights once for each pass, just before.
+  var readings: [Double] = []
+
+  /// The roofline: no less time than all operations at the peak, nor than reading the weights.
+  private var bounds: [Double] { zip(peaks, readings).map { max(operations / $0, $1) } }
+
+  private var shares: [Double] { zip(times, peaks).map { operations / $0 / $1 } }
+
+  /// Runs the shape's passes several times, and measures the machine before each.
+  public init(of shape: BenchShape, on encoder: Encoder, rounds: Int) throws(EncodeError) {
+    let batches = shape.batches(for: encoder)
+    func runOnce() throws(EncodeError) -> Double {
+      let start = ContinuousClock.now
+      for batch in batches { _ = try encoder.encodeAndWait(batch) }
+      return (ContinuousClock.now - start) / .seconds(1)
+    }
+    self.init(
+      name: shape.name, tokens: batches.reduce(0) { $0 + $1.rowCount },
+      operations: batches.reduce(0) { $0 + encoder.operations(of: $1) }, firstTime: try runOnce())
+    for _ in 0..<2 { _ = try runOnce() }
+    for _ in 0..<max(1, rounds) {
+      peaks.append(encoder.measurePeak())
+      readings.append(encoder.measureReading() * Double(batches.count))
+      // Short passes are too short to be timed alone.
+      var times: [Double] = []
+      repeat { times.append(try runOnce()) } while times.reduce(0, +) < 0.05
+      self.times.append(times.median)
+    }
+  }
+
+  init(name: String, tokens: Int, operations: Double, firstTime: Double) {
+    self.name = name
+    self.tokens = tokens
+    self.operations = operations
+    self.firstTime = firstTime
+  }
+
+  /// Cells of the table.
+  public var cells: [String] {
+    let time = times.median
+    let range = [shares.min() ?? 0, shares.max() ?? 0].map { "\(Int($0 * 100))" }
+    return [
+      name, "\(Int(Double(tokens) / time))", Self.decimals(time * 1e3),
+      Self.decimals(bounds.median * 1e3),
+      "\(Int(operations / time / 1e9))", "\(Int(peaks.median / 1e9))",
+      "\(Int(shares.median * 100)) %  (\(range[0]) to \(range[1]))",
+    ]
+  }
+
+  public func json(_ encoder: Encoder) -> String {
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.key("shape")
+    writer.string(name)
+    writer.key("precision")
+    writer.string(encoder.precision.rawValue)
+    writer.key("kernels")
+    writer.string(encoder.kernelSet)
+    writer.key("threads")
+    writer.integer(encoder.threadCount)
+    writer.key("tokens")
+    writer.integer(tokens)
+    let figures: KeyValuePairs<String, Double> = [
+      "first_seconds": firstTime, "seconds": times.median,
+      "tokens_per_second": Double(tokens) / times.median,
+      "flops": operations / times.median, "peak_flops": peaks.median,
+      "reading_seconds": readings.median, "bound_seconds": bounds.median,
+      "share": shares.median, "share_least": shares.min() ?? 0, "share_most": shares.max() ?? 0,
+    ]
+    for (name, value) in figures {
+      writer.key(name)
+      writer.double(value)
+    }
+    writer.endObject()
+    return String(decoding: writer.bytes, as: UTF8.self)
+  }
+
+  private static func decimals(_ value: Double) -> String {
+    let hundredths = Int((value * 100).rounded())
+    return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
+  }
+}
+
+extension [Double] {
+  /// The middle one, or the upper of two; 0 of none.
+  var median: Double { isEmpty ? 0 : sorted()[count / 2] }
+}

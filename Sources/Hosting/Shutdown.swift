@@ -1,0 +1,31 @@
+import Dispatch
+public import HTTP
+public import Service
+
+/// From the first SIGTERM or SIGINT to the exit.
+public struct Shutdown {
+  let service: Service
+  let server: Server
+  /// How long new connections are served: whoever routes requests here learns of the stop a little
+  /// later than we do.
+  let grace: Duration
+  /// After that, how long what is in flight or half sent may take.
+  let patience: Duration
+
+  public init(service: Service, server: Server, grace: Duration, patience: Duration) {
+    self.service = service
+    self.server = server
+    self.grace = grace
+    self.patience = patience
+  }
+
+  /// Whether every accepted request was answered.
+  public func run() -> Bool {
+    service.beginDraining()
+    server.beginDrain()
+    let isStopped = DispatchSemaphore(value: 0)
+    _ = isStopped.wait(timeout: .now() + grace.seconds)
+    server.stop { isStopped.signal() }
+    return isStopped.wait(timeout: .now() + patience.seconds) == .success
+  }
+}

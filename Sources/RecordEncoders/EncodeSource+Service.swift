@@ -1,0 +1,59 @@
+public import Bulk
+import Checkpoints
+public import HTTPClient
+import JSON
+import OutputMap
+import UntrustedInput
+import WordPiece
+
+extension EncodeSource {
+  /// A service, as its `/info` describes it.
+  ///
+  /// - Parameters:
+  ///   - url: the service's, for messages.
+  ///   - concurrency: requests at a time.
+  /// - Throws: `BulkError` if it does not answer as a bert-server.
+  public init(
+    _ client: HTTPClient, url: String, concurrency: Int, _ options: RowOptions
+  ) throws(BulkError) {
+    let asking = RemoteRecordEncoder(
+      client: client, concurrency: concurrency, query: "", columns: [], rowCounts: 1...1)
+    let answer = try asking.ask("GET", "/info")
+    guard answer.status == 200, let info = try? JSONParser.parse(answer.body) else {
+      throw BulkError(
+        "\(url)/info answers \(answer.status): \(RemoteRecordEncoder.message(answer))")
+    }
+    func text(_ name: String) -> String {
+      if case .string(let text)? = info[name] { text } else { "" }
+    }
+    typealias Limits = ModelConfiguration.Limits
+    func size(_ group: String, _ name: String, _ range: ClosedRange<Int>) -> Int? {
+      if case .integer(let size)? = info[group]?[name] { size.within(range) } else { nil }
+    }
+    guard let hiddenSize = size("shape", "hidden_size", Limits.hiddenSize),
+      let blockCount = size("shape", "blocks", Limits.blockCount),
+      let positionCount = size("shape", "positions", Limits.positionCount),
+      let maxTokens = size("limits", "max_tokens", 3...positionCount),
+      case .array(let keys)? = info["output_keys"]
+    else { throw BulkError("\(url) is not a bert-server: its /info has no shape") }
+    self.init(
+      hiddenSize: hiddenSize, blockCount: blockCount, positionCount: positionCount,
+      hasPooler: keys.contains("default"),
+      sentenceSize: size("shape", "sentence_size", Limits.hiddenSize),
+      defaultMaxTokens: maxTokens,
+      description: [
+        ("model", text("model")), ("precision", text("precision")), ("kernels", text("kernels")),
+      ]
+    ) { columns, limit in
+      var query = "format=base64&truncate=\(options.truncation)"
+      query += options.padTo.map { "&seq_length=\($0)" } ?? "&max_tokens=\(limit)"
+      let keys = OutputKey.allCases.filter { key in columns.contains { $0.key == key } }
+      query += "&output_key=" + keys.map(\.rawValue).joined(separator: ",")
+      let layers = columns.filter { $0.key == .encoderOutputs }.compactMap(\.block)
+      if !layers.isEmpty { query += "&layers=" + layers.map(String.init).joined(separator: ",") }
+      return RemoteRecordEncoder(
+        client: client, concurrency: concurrency, query: query, columns: columns,
+        rowCounts: options.padTo.map { $0...$0 } ?? 1...limit)
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import BERT
+public import Bulk
+import Checkpoints
+public import Models
+public import OutputMap
+import UntrustedInput
+public import WordPiece
+
+/// What encodes, and what its map holds.
+public struct EncodeSource {
+  public var hiddenSize: Int
+  public var blockCount: Int
+  public var positionCount: Int
+  public var hasPooler: Bool
+  /// Keys that the folder's own framework does not give.
+  public var absentKeys: Set<OutputKey> = []
+  public var sentenceSize: Int?
+  public var defaultMaxTokens: Int
+  /// What the numbers depend on.
+  public var description: [(name: String, value: String)]
+  /// Of the columns, with a limit of tokens.
+  public var encoder: ([Column], Int) throws -> any RecordEncoder
+}
+
+/// How texts become rows, whoever encodes them.
+public struct RowOptions: Sendable {
+  public var truncation: Truncation
+  /// Rows that each text gets; nil: as many as it has tokens.
+  public var padTo: Int?
+  /// Tokens that chunks of a text share; nil: texts are not cut into chunks.
+  public var overlap: Int?
+
+  public init(truncation: Truncation, padTo: Int? = nil, overlap: Int? = nil) {
+    self.truncation = truncation
+    self.padTo = padTo
+    self.overlap = overlap
+  }
+}
+
+extension EncodeSource {
+  /// A model, in this process.
+  ///
+  /// - Parameters:
+  ///   - files: the model's folder.
+  ///   - choices: what else the numbers depend on, besides the files, the precision and the kernels.
+  /// - Throws: `BulkError` if a file cannot be read.
+  public init(
+    _ model: Model, _ files: ModelFiles, _ options: RowOptions,
+    choices: (pooling: String, letterCase: String)
+  ) throws(BulkError) {
+    let configuration = files.checkpoint.configuration
+    let encoder = model.encoder
+    self.init(
+      hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
+      positionCount: configuration.positionCount, hasPooler: encoder.hasPooler,
+      absentKeys: files.checkpoint.absentKeys, sentenceSize: encoder.sentenceSize,
+      defaultMaxTokens: files.maxTokens,
+      description: [
+        ("model_sha256", try files.digest()), ("pooling", choices.pooling),
+        ("precision", encoder.precision.rawValue), ("kernels", encoder.kernelSet),
+        ("letter_case", choices.letterCase),
+      ]
+    ) { columns, limit in
+      LocalRecordEncoder(model, maxTokens: limit, options, columns: columns)
+    }
+  }
+}
+
+// MARK: - Columns
+
+/// What a source does not have.
+public enum ColumnError: Error, Equatable, Sendable, CustomStringConvertible {
+  case unknownKey(String)
+  case absentKey(String)
+  case noPooler(key: String)
+  case noSentenceModules
+  case layers(blockCount: Int)
+
+  public var description: String {
+    switch self {
+    case .unknownKey(let name):
+      "there is no output key '\(name)'; there is "
+        + OutputKey.allCases.map(\.rawValue).joined(separator: ", ")
+    case .absentKey(let name): "this model's export has no \(name)"
+    case .noPooler(let key): "this model has no pooler, so no \(key); see --output-key"
+    case .noSentenceModules:
+      "the folder has no sentence-transformers modules; --pooling mean makes a sentence_embedding "
+        + "without"
+    case .layers(let count): "--layers takes block indices from \(-count) to \(count - 1)"
+    }
+  }
+}
+
+extension EncodeSource {
+  /// - Parameters:
+  ///   - keys: with commas between.
+  ///   - layers: the blocks of `encoder_outputs`, with commas between, negative ones from the end; nil:
+  ///     all.
+  public func columns(keys: String, layers: String?) throws(ColumnError) -> [Column] {
+    var columns: [Column] = []
+    for name in keys.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
+      guard let key = OutputKey(rawValue: name) else { throw .unknownKey(name) }
+      guard !absentKeys.contains(key) else { throw .absentKey(name) }
+      switch key {
+      case .default, .pooledOutput:
+        guard hasPooler else { throw .noPooler(key: name) }
+        columns.append(Column(key: key, source: .pooled, width: hiddenSize))
+      case .sequenceOutput:
+        columns.append(Column(key: key, source: .block(blockCount - 1), width: hiddenSize))
+      case .encoderOutputs:
+        for block in try chosen(layers) {
+          columns.append(Column(key: key, source: .block(block), width: hiddenSize))
+        }
+      case .sentenceEmbedding:
+        guard let sentenceSize else { throw .noSentenceModules }
+        columns.append(Column(key: key, source: .sentence, width: sentenceSize))
+      }
+    }
+    return columns
+  }
+
+  private func chosen(_ layers: String?) throws(ColumnError) -> [Int] {
+    let count = blockCount
+    guard let layers else { return Array(0..<count) }
+    return try layers.split(separator: ",", omittingEmptySubsequences: false)
+      .map { item throws(ColumnError) in
+        guard let index = Untrusted<Int>(item)?.within(-count..<count) else {
+          throw .layers(blockCount: count)
+        }
+        return index < 0 ? index + count : index
+      }
+  }
+}

@@ -1,0 +1,122 @@
+/// The rules that the tests hold, in one place.
+enum LayoutRules {
+  /// What a module may import: others and packages, which are also its dependencies in
+  /// Package.swift, and modules of the toolchain.
+  struct Module {
+    var dependencies: Set<String>
+    var toolchain: Set<String> = []
+  }
+
+  private static let c: Set = ["Darwin", "Glibc"]
+  /// The import table. A module without toolchain modules has logic and no I/O. Nobody imports
+  /// Foundation: one of its classes (a lock, a file handle, a thread) brings ICU, 40 MB, into a
+  /// static binary; FoundationEssentials does not.
+  static let importTable: [String: Module] = [
+    "CKernels": Module(dependencies: []),
+    "CPlatform": Module(dependencies: []),
+    "COpenSSL": Module(dependencies: []),
+    "CZlib": Module(dependencies: []),
+    "CDigest": Module(dependencies: []),
+    "OutputMap": Module(dependencies: []),
+    "UntrustedInput": Module(dependencies: []),
+    "JSON": Module(dependencies: ["UntrustedInput"]),
+    "WordPiece": Module(dependencies: ["JSON", "OutputMap", "UntrustedInput"]),
+    "Checkpoints": Module(dependencies: [], toolchain: c.union(["FoundationEssentials"])),
+    "BERT": Module(
+      dependencies: ["OutputMap", "CKernels", "Checkpoints"],
+      toolchain: c.union(["Synchronization"])),
+    "Models": Module(
+      dependencies: ["BERT", "CPlatform", "Checkpoints", "OutputMap", "WordPiece"],
+      toolchain: ["Dispatch", "Synchronization"]),
+    "Batching": Module(dependencies: ["OutputMap"], toolchain: ["Dispatch", "Synchronization"]),
+    "HTTP": Module(
+      dependencies: ["COpenSSL", "CPlatform", "CZlib", "HTTPTypes", "UntrustedInput"],
+      toolchain: c.union(["Dispatch", "Synchronization"])),
+    "Service": Module(
+      dependencies: [
+        "HTTP", "JSON", "WordPiece", "Batching", "OutputMap", "HTTPTypes", "UntrustedInput",
+      ],
+      toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
+    "Bulk": Module(
+      dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
+      toolchain: c),
+    "Settings": Module(dependencies: [], toolchain: ["FoundationEssentials"]),
+    "HTTPClient": Module(
+      dependencies: ["COpenSSL", "HTTP", "JSON", "UntrustedInput"], toolchain: c),
+    "RecordEncoders": Module(
+      dependencies: [
+        "BERT", "Bulk", "Checkpoints", "HTTPClient", "JSON", "Models", "OutputMap",
+        "UntrustedInput", "WordPiece",
+      ],
+      toolchain: c.union(["Dispatch", "Synchronization"])),
+    "Bench": Module(
+      dependencies: ["BERT", "Checkpoints", "JSON", "Models", "OutputMap", "WordPiece"]),
+    "Hosting": Module(
+      dependencies: ["CPlatform", "Checkpoints", "HTTP", "JSON", "Logging", "Service", "Settings"],
+      toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
+    // Commands and wiring.
+    "bert-server": Module(
+      dependencies: [
+        "ArgumentParser", "BERT", "Batching", "Bench", "Bulk", "COpenSSL", "CPlatform",
+        "Checkpoints", "HTTP", "HTTPClient", "Hosting", "JSON", "Models", "OutputMap",
+        "RecordEncoders", "Service", "Settings", "WordPiece",
+      ],
+      toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
+  ]
+
+  /// What tests share, and their executables: see `make fuzz`.
+  static let tools: [String: Module] = [
+    "TestSupport": Module(dependencies: [], toolchain: ["FoundationEssentials"]),
+    "Fuzz": Module(
+      dependencies: [
+        "Batching", "Checkpoints", "CKernels", "HTTP", "HTTPTypes", "JSON", "OutputMap", "Service",
+        "TestSupport", "WordPiece",
+      ],
+      toolchain: ["FoundationEssentials"]),
+  ]
+
+  /// The folders of `Service` that are a protocol each. None names what another one declares: what two
+  /// of them need stands beside them, in `Service` or in its `Encoding`.
+  static let protocols: Set = [
+    "Explorer", "KServe", "Native", "OpenAI", "Operations", "TEI", "TensorFlowServing",
+  ]
+
+  /// What stands in no source, each with the reason.
+  static let bannedWords: [String: String] = [
+    "String(format:": "brings ICU, 40 MB",
+    "NSRegularExpression": "brings ICU, 40 MB",
+    "DateFormatter": "brings ICU, 40 MB",
+    "NumberFormatter": "brings ICU, 40 MB",
+    "trimmingCharacters": "brings ICU, 40 MB",
+    "try!": "ends the process on bad input",
+    "as!": "ends the process on bad input",
+    "fatalError(": "ends the process on bad input",
+  ]
+
+  /// Files that read numbers without `Untrusted`, each with the reason.
+  static let numberReaders: [String: String] = [
+    "Sources/Checkpoints/GraphRun.swift": "a place in a list, looked up within its bounds",
+    "Sources/Checkpoints/SafetensorsHeader.swift": "an overflow is an error at once",
+    "Sources/Service/Operations/Operations.swift": "writes the server's own facts",
+    "Sources/WordPiece/UnigramScore.swift": "digits that would overflow are left out",
+    "Sources/Settings/SettingDeclaration.swift": "the operator's, within its range before any use",
+  ]
+
+  /// `DispatchSource` has sharp edges on Linux: one file knows them.
+  static let mostFilesWithDispatchSource = 1
+
+  /// What must be said where the compiler's check of sharing is turned off: who guards it.
+  static let sharingMarks = ["@unchecked Sendable", "nonisolated(unsafe)"]
+  static let guards = [
+    "atomic", "change", "constant", "immutable", "own thread", "lock", "monitor", "mutex", "queue",
+    "read-only", "written",
+  ]
+
+  static let topLevel: Set = [
+    "CONTRIBUTING.md", "Dockerfile", "LICENSE", "Makefile", "Package.swift", "README.md",
+    "Sources", "Tests", "config",
+  ]
+
+  static let mostLines = 450
+  static let generatedMark = "Generated by"
+}
