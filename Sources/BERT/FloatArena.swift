@@ -8,7 +8,7 @@
 ///
 /// The system provides a page when it is first touched: what is never used costs no memory.
 ///
-/// `@unchecked Sendable`: the arena itself does not change after `init`; who may touch which part
+/// `@unchecked Sendable`: nothing of the arena itself changes after `init`; who may touch which part
 /// of its memory is for its owner to say.
 @safe
 final class FloatArena: @unchecked Sendable {

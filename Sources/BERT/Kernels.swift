@@ -1,6 +1,8 @@
 import CKernels
 
-/// A kernel set of `CKernels`: constant tables of functions, so any thread may use them.
+/// A kernel set of `CKernels`.
+///
+/// `@unchecked Sendable`: nothing changes after `init`, nor do the tables of functions.
 @safe
 struct Kernels: @unchecked Sendable {
   let name: String

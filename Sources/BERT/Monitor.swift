@@ -7,7 +7,8 @@
 /// A mutex with a condition: a thread waits without using the processor until another says that
 /// something has changed.
 ///
-/// `@unchecked Sendable`: both are made for use by many threads, and never move.
+/// `@unchecked Sendable`: nothing changes after `init` but what pthread changes itself, in places that
+/// never move.
 @safe
 final class Monitor: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>

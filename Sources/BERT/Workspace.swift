@@ -6,7 +6,8 @@ import Checkpoints
 /// In a pass whose rows are shared out, the lead's matrices of whole passes are everybody's, and
 /// those of a few rows each thread's own; in one whose columns are, it is the other way round.
 ///
-/// `@unchecked Sendable`: used only on its own thread, by the pass that runs there.
+/// `@unchecked Sendable`: nothing changes after `init` but the memory, which the pass that runs on its
+/// thread writes.
 @safe
 final class Workspace: @unchecked Sendable {
   /// [rows, H], twice: what goes into a block and what comes out, in turns.

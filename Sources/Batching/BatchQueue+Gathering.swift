@@ -21,7 +21,8 @@ extension BatchQueue {
 
 /// A request's results as they come.
 ///
-/// `@unchecked Sendable`: a request hears its events one by one, on the queue of all listeners.
+/// `@unchecked Sendable`: a request hears its events one by one, on the queue of all listeners; only
+/// from there is `add` called.
 private final class Gathering: @unchecked Sendable {
   private var results: [EncodedResult?]
   private var missing: Int

@@ -1,4 +1,5 @@
 import CPlatform
+import Dispatch
 import Glibc
 
 /// Takes new connections and hands each to the I/O queue of its descriptor.
@@ -60,6 +61,7 @@ final class Acceptor: @unchecked Sendable {
 
   /// Accepts until nobody waits.
   private func acceptAll() {
+    dispatchPrecondition(condition: .onQueue(events.queue))
     while let listener {
       var address = sockaddr_storage()
       var length = socklen_t()

@@ -3,7 +3,7 @@ import HTTPTypes
 /// Performs what a connection's machine decides: the thin shell between it, the socket and the
 /// handler.
 ///
-/// `@unchecked Sendable`: everything that changes does so on `io.queue`, the only place `run` and
+/// `@unchecked Sendable`: everything that changes does so on the queue of `io`, the only place `run` and
 /// what it calls are entered from; `answer` and `lost` may be called anywhere and go there.
 final class Connection: @unchecked Sendable {
   let id: UInt64
@@ -124,6 +124,7 @@ final class Connection: @unchecked Sendable {
   /// and a source deliver, while it is called from here: the event is then picked up by the loop under
   /// way.
   func run() {
+    io.assertIsCurrent()
     if isRunning || isDeferred { return }
     isRunning = true
     defer {

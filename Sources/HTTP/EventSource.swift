@@ -26,7 +26,7 @@ struct Readiness {
 /// waits for a millisecond more on the epoll descriptor itself: a client that asks again at once
 /// meets a thread that is there. Blocks sent by `perform` cut that wait short.
 ///
-/// `@unchecked Sendable`: nothing here changes after `init` but atomics; a Dispatch source may be used
+/// `@unchecked Sendable`: nothing changes after `init` but atomics; a Dispatch source may be used
 /// from any thread, though its protocol does not say so.
 final class EventSource: @unchecked Sendable {
   let queue: DispatchQueue

@@ -132,12 +132,15 @@ final class IOQueue: @unchecked Sendable {
     return date.line
   }
 
+  /// Ends the process where what belongs to the queue is touched elsewhere.
+  func assertIsCurrent() { dispatchPrecondition(condition: .onQueue(events.queue)) }
+
   func countWaiting(_ change: Int) { waitingCount.add(change) }
 
   /// Closes the connection that has waited longest for its client, for one over the limit; or, since
   /// those are few, the oldest of them.
   private func makeRoom(for admission: inout Occupancy.Admission) {
-    dispatchPrecondition(condition: .onQueue(events.queue))
+    assertIsCurrent()
     if case .restricted(.tooManyConnections, _) = admission, hasWaitingConnections {
       var longest: (connection: Connection, since: ContinuousClock.Instant)?
       for connection in connections.values where connection.admission.isServed {
@@ -158,7 +161,7 @@ final class IOQueue: @unchecked Sendable {
   }
 
   func remove(_ connection: Connection) {
-    dispatchPrecondition(condition: .onQueue(events.queue))
+    assertIsCurrent()
     connections[connection.id] = nil
     if connection.admission.isServed {
       counters.open.add(-1)

@@ -4,7 +4,7 @@ import Synchronization
 /// A server's certificate, key and demands on clients: TLS 1.2 and 1.3, ALPN `http/1.1`, ciphers
 /// with forward secrecy only, no renegotiation.
 ///
-/// `@unchecked Sendable`: never written after `init`; libssl counts the references that sessions of
+/// `@unchecked Sendable`: nothing changes after `init`; libssl counts the references that sessions of
 /// several queues take, with atomics.
 @safe
 public final class TLSContext: @unchecked Sendable {

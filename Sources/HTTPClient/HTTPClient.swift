@@ -3,7 +3,7 @@ import Glibc
 
 /// Asks a service, a connection a request.
 ///
-/// `@unchecked Sendable`: `tls` is never written, and libssl makes sessions of a context on any thread.
+/// `@unchecked Sendable`: nothing changes after `init`; libssl makes sessions of a context on any thread.
 @safe
 public struct HTTPClient: @unchecked Sendable {
   /// Bytes of a status line and the fields.

@@ -153,7 +153,7 @@ extension Encoder.Precision {
 
 /// A value that one thread leaves for another.
 ///
-/// `@unchecked Sendable`: written once, before the semaphore that the reader waits for is signalled.
+/// `@unchecked Sendable`: `value` is written once, before the semaphore that the reader waits for is signalled.
 private final class Outcome<Value>: @unchecked Sendable {
   var value: Value?
 }

@@ -86,13 +86,26 @@ import Testing
   }
 
   @Test func aSharingMarkWithoutItsReason() {
-    let silent = "final class A: @unchecked Sendable {"
-    #expect(Checks.sharing(in: file("HTTP", silent)).count == 1)
-    #expect(Checks.sharing(in: file("HTTP", "/// A class.\n" + silent)).count == 1)
-    #expect(Checks.sharing(in: file("HTTP", "/// Changes on `queue` only.\n" + silent)) == [])
-    #expect(Checks.sharing(in: file("HTTP", "nonisolated(unsafe) var a = 0")).count == 1)
+    let members = "\n  private let queue: DispatchQueue\n  private var count = 0\n}\n"
+    func wrong(_ comment: String, _ members: String) -> Int {
+      let type = "final class A: @unchecked Sendable {" + members
+      return Checks.sharing(in: file("HTTP", comment + type)).count
+    }
+    #expect(wrong("", members) == 1)
+    // Likely words are no reason, nor is a name that the file does not declare.
+    #expect(wrong("/// Waits in a queue, behind a lock.\n", members) == 1)
+    #expect(wrong("/// `@unchecked Sendable`: changes on a queue only.\n", members) == 1)
+    #expect(wrong("/// `@unchecked Sendable`: changes behind `lock`.\n", members) == 1)
+    #expect(wrong("/// Changes on `queue`.\n///\n/// `@unchecked Sendable`: safe.\n", members) == 1)
     #expect(
-      Checks.sharing(in: file("HTTP", "nonisolated(unsafe) var a = 0  // behind `lock`")) == [])
+      wrong("/// `@unchecked Sendable`: changes on\n/// `queue` only.\n@safe\n", members) == 0)
+    let constant = "/// `@unchecked Sendable`: nothing changes after `init`.\n"
+    #expect(wrong(constant, members) == 1)
+    #expect(wrong(constant, "\n  let count: Int\n  var double: Int { 2 * count }\n}\n") == 0)
+    #expect(Checks.sharing(in: file("HTTP", "nonisolated(unsafe) var a = 0")).count == 1)
+    let shared =
+      "let lock = 0\n// `nonisolated(unsafe)`: behind `lock`\nnonisolated(unsafe) var a = 0"
+    #expect(Checks.sharing(in: file("HTTP", shared)) == [])
   }
 
   @Test func dispatchSourceInCode() {

@@ -73,19 +73,53 @@ enum Checks {
     file.code.contains { $0.contains("DispatchSource") }
   }
 
-  /// A mark that turns the compiler's check off has a comment beside it or in the eight lines
-  /// above it that names what guards the sharing.
+  /// Where the compiler's check of sharing is turned off, the comment above names the guard in
+  /// backquotes, something that the file declares; or it says that nothing changes after `init`, and
+  /// then nothing may be declared that can.
   static func sharing(in file: SourceFile) -> [String] {
     let lines = file.lines
     return file.code.enumerated().compactMap { number, line in
-      guard LayoutRules.sharingMarks.contains(where: { line.contains($0) }) else { return nil }
-      let comments = lines[max(0, number - 8)...number].compactMap { line in
-        line.firstRange(of: "//").map { line[$0.upperBound...].lowercased() }
+      guard let mark = LayoutRules.sharingMarks.first(where: { line.contains($0) }) else {
+        return nil
       }
-      let isExplained = comments.contains { comment in
-        LayoutRules.guards.contains { comment.contains($0) }
+      let above = lines[..<number].reversed().prefix { line in
+        [Substring("/"), "@"].contains(line.drop { $0 == " " }.prefix(1))
       }
-      return isExplained ? nil : "\(file.path):\(number + 1): say which queue or lock guards it"
+      let comment = (above.reversed() + [lines[number]]).compactMap { line in
+        line.firstRange(of: "//").map { line[$0.upperBound...] }
+      }.joined(separator: " ")
+      // What is said of the mark, not of the type.
+      let reason = comment.firstRange(of: "`\(mark)`:").map { comment[$0.upperBound...] } ?? ""
+      let isRight =
+        reason.contains("changes after `init`")
+        ? !canChange(file.code[number...]) : names(reason).contains { declares($0, file.code) }
+      return isRight
+        ? nil
+        : "\(file.path):\(number + 1): say behind `\(mark)`: which `queue` or `lock` of this file "
+          + "guards it, or that nothing changes after `init`, where nothing can"
+    }
+  }
+
+  /// The first parts of what stands in backquotes: of `io.queue` it is `io`.
+  private static func names(_ reason: Substring) -> [Substring] {
+    reason.matches(of: /`(\w+)[^`]*`/).map { $0.1 }.filter { $0 != "init" }
+  }
+
+  private static func declares(_ name: Substring, _ code: [Substring]) -> Bool {
+    code.contains { line in
+      line.matches(of: /\b(?:let|var|func) (\w+)(?:, (\w+))?/).contains {
+        $0.1 == name || $0.2 == name
+      }
+    }
+  }
+
+  /// Whether the type whose first line is given has a stored property that is a variable.
+  private static func canChange(_ code: ArraySlice<Substring>) -> Bool {
+    let indentation = code.first?.prefix { $0 == " " } ?? ""
+    let body = code.dropFirst().prefix { !$0.hasPrefix(indentation + "}") }
+    let stored = /^ +(?:(?:@unsafe|private|public|weak) )*var \w+[^{]*$/
+    return body.contains { line in
+      line.prefix { $0 == " " }.count == indentation.count + 2 && line.contains(stored)
     }
   }
 

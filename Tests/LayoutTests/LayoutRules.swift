@@ -107,10 +107,6 @@ enum LayoutRules {
 
   /// What must be said where the compiler's check of sharing is turned off: who guards it.
   static let sharingMarks = ["@unchecked Sendable", "nonisolated(unsafe)"]
-  static let guards = [
-    "atomic", "change", "constant", "immutable", "own thread", "lock", "monitor", "mutex", "queue",
-    "read-only", "written",
-  ]
 
   static let topLevel: Set = [
     "CONTRIBUTING.md", "Dockerfile", "LICENSE", "Makefile", "Package.swift", "README.md",
