@@ -52,8 +52,8 @@ int platform_events_take(int events, struct platform_event *out, int capacity,
     out[i].token = ready[i].data.u64;
     out[i].readiness = ((bits & EPOLLIN) ? PLATFORM_READABLE : 0) |
                        ((bits & EPOLLOUT) ? PLATFORM_WRITABLE : 0) |
-                       ((bits & EPOLLRDHUP) ? PLATFORM_PEER_CLOSED : 0) |
-                       ((bits & (EPOLLHUP | EPOLLERR)) ? PLATFORM_BROKEN : 0);
+                       ((bits & (EPOLLRDHUP | EPOLLHUP)) ? PLATFORM_PEER_CLOSED : 0) |
+                       ((bits & EPOLLERR) ? PLATFORM_BROKEN : 0);
   }
   return count;
 }

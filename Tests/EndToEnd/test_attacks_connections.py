@@ -2,6 +2,7 @@
 
 import contextlib
 import select
+import socket
 import ssl
 import threading
 import time
@@ -202,3 +203,20 @@ def test_silent_connections_cost_little(log):
             probe(server)
             growth.check(5000 * 20_000)
         serves(server)
+
+
+@pytest.mark.parametrize("field", [b"Connection: close", b"Accept: */*"])
+@pytest.mark.parametrize("seconds", [0, 0.002, 0.02])
+def test_a_client_that_half_closes_gets_its_whole_answer(server, seconds, field):
+    """It has asked all, and reads later than it is answered, into a small buffer."""
+    length = int(server.get("/openapi.json", headers={"Accept-Encoding": "identity"}).headers["Content-Length"])
+    for _ in range(10):
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+            client.connect((server.host, server.port))
+            client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n" + field + b"\r\n\r\n")
+            time.sleep(seconds)
+            client.shutdown(socket.SHUT_WR)
+            time.sleep(0.02)
+            answer = b"".join(iter(lambda: client.recv(65_536), b""))
+        assert len(answer.partition(b"\r\n\r\n")[2]) == length

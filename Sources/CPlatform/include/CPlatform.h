@@ -25,7 +25,8 @@ enum {
   PLATFORM_WRITABLE = 2,
   /// The peer has sent its last byte; earlier ones may be unread.
   PLATFORM_PEER_CLOSED = 4,
-  /// The connection is gone in both directions, or in error.
+  /// The connection is in error. One whose both sides have sent their last byte is not: ours may still
+  /// be on its way to a slow reader.
   PLATFORM_BROKEN = 8,
 };
 
