@@ -166,6 +166,7 @@ def test_cuts_by_other_names(server):
     [
         {"dimensions": 5, "output_dimension": 7},
         {"normalize": True, "normalized": False},
+        {"normalize": False, "use_activation": True},
         {"truncate": "END", "truncation": False},
         {"truncation_side": "middle"},
         {"embedding_types": ["int8"]},

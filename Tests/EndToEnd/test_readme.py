@@ -15,7 +15,9 @@ import pytest
 from server import BINARY, PATIENCE, ROOT, run
 
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "Tests" / "Benchmarks" / "results").glob("*.md")]
+PAGES = [
+    path for place in (".", "config", "Tests/Benchmarks/results") for path in sorted((ROOT / place).glob("*.md"))
+]
 # What make hands down to a make of its own, which is not what a user's has.
 PLAIN = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 EXAMPLES = re.findall(r"```sh\n(curl .*)\n```\n```json\n(.*)\n```", README)
@@ -58,6 +60,18 @@ def test_example(server, command, answer):
     assert_documented(answer, shown)
 
 
+def test_links():
+    """Between the pages, to files and headings that are there."""
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)]*)\)", page.read_text()):
+            path, _, heading = target.partition("#")
+            file = (page.parent / path).resolve() if path else page
+            assert file.exists(), (page, target)
+            if heading:
+                headings = re.findall(r"(?m)^#+ (.*)", file.read_text())
+                assert heading in {re.sub(r"[^\w -]", "", each).strip().lower().replace(" ", "-") for each in headings}
+
+
 def test_table_of_settings():
     assert run("settings", "--markdown").stdout in (ROOT / "config" / "SETTINGS.md").read_text()
 
@@ -72,7 +86,8 @@ def test_an_index_of_texts(server, tmp_path):
     program = program.replace("localhost:8080", f"{server.host}:{server.port}")
     shown = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert shown.stdout == "a goldfish on a bike\n"
-    [parquet] = re.findall(r"`(pyarrow\.parquet\.write_table\(.*?\))`", README)
+    page = (ROOT / "config" / "ENCODE.md").read_text()
+    [parquet] = re.findall(r"`(pyarrow\.parquet\.write_table\(.*?\))`", page)
     program += f"import pyarrow, pyarrow.parquet\n{parquet}\n"
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
     written = pyarrow.parquet.read_table(tmp_path / "index.parquet")["vector"].to_pylist()

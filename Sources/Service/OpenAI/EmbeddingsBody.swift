@@ -23,7 +23,8 @@ struct EmbeddingsBody {
   private static let honored: [RawText] = [
     "input", "model", "encoding_format", "dimensions", "output_dimension", "normalize",
     "normalized",
-    "truncate", "truncation", "truncation_side", "truncate_prompt_tokens", "prompt_name",
+    "use_activation", "truncate", "truncation", "truncation_side", "truncate_prompt_tokens",
+    "prompt_name",
     "input_type",
   ]
   /// Members of other servers that would change the answer's bytes or what is read, and the values of
@@ -34,7 +35,7 @@ struct EmbeddingsBody {
   ]
   /// They have no effect on any server's vectors, so they are not worth a word.
   private static let harmless: [RawText] = [
-    "user", "drop_params", "metadata", "priority", "request_id", "use_activation",
+    "user", "drop_params", "metadata", "priority", "request_id",
   ]
 
   private static let known = Set(honored + harmless + fixed.map(\.name))
@@ -60,7 +61,9 @@ struct EmbeddingsBody {
     }
     sizes = body.only("dimensions", "output_dimension")
     try Self.checkAgreement(body)
-    normalizes = try body.boolean("normalize", default: body.boolean("normalized", default: true))
+    normalizes = try body.boolean(
+      "normalize",
+      default: body.boolean("normalized", default: body.boolean("use_activation", default: true)))
     truncation = try Self.truncation(body)
     maxTokens = try Self.maxTokens(body)
     promptName = try body.string("prompt_name")
@@ -97,7 +100,9 @@ struct EmbeddingsBody {
   /// Two names of one thing, with two values.
   private static func checkAgreement(_ body: BodyObject) throws(ServiceError) {
     let names: [(RawText, RawText)] = [
-      ("dimensions", "output_dimension"), ("normalize", "normalized"), ("truncate", "truncation"),
+      ("dimensions", "output_dimension"), ("normalize", "normalized"),
+      ("normalize", "use_activation"),
+      ("normalized", "use_activation"), ("truncate", "truncation"),
     ]
     for (name, other) in names {
       guard let value = body[name], let second = body[other], value != second else { continue }
