@@ -22,10 +22,8 @@ struct EmbeddingsBody {
 
   private static let honored: [RawText] = [
     "input", "model", "encoding_format", "dimensions", "output_dimension", "normalize",
-    "normalized",
-    "use_activation", "truncate", "truncation", "truncation_side", "truncate_prompt_tokens",
-    "prompt_name",
-    "input_type",
+    "normalized", "use_activation", "truncate", "truncation", "truncation_side",
+    "truncate_prompt_tokens", "prompt_name", "input_type",
   ]
   /// Members of other servers that would change the answer's bytes or what is read, and the values of
   /// theirs that are served.
@@ -101,8 +99,8 @@ struct EmbeddingsBody {
   private static func checkAgreement(_ body: BodyObject) throws(ServiceError) {
     let names: [(RawText, RawText)] = [
       ("dimensions", "output_dimension"), ("normalize", "normalized"),
-      ("normalize", "use_activation"),
-      ("normalized", "use_activation"), ("truncate", "truncation"),
+      ("normalize", "use_activation"), ("normalized", "use_activation"),
+      ("truncate", "truncation"),
     ]
     for (name, other) in names {
       guard let value = body[name], let second = body[other], value != second else { continue }
