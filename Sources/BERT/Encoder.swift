@@ -104,7 +104,7 @@ public final class Encoder: BatchEncoder {
       shape: shape, weights: weights, kernels: kernels, workspaces: threads.map { workspaces[$0] },
       limits: limits)
     self.threads.start(on: threads) { rank in
-      pass.run(rank: rank)
+      pass.forward(rank: rank)
       if rank == 0 { completion(.success(pass.takeResults())) }
     }
   }

@@ -4,7 +4,7 @@ import OutputMap
 
 /// One batch on its way through the model, on some threads.
 ///
-/// Every thread runs `run` from beginning to end; steps that need each other's results are divided
+/// Every thread runs `forward` from beginning to end; steps that need each other's results are divided
 /// by a barrier. There are two ways to share the work:
 /// - **rows**: a thread takes some rows through a whole block, alone, then the next ones. Weights
 ///   are read again for each handful of rows, and threads meet twice per block.

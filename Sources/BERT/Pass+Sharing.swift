@@ -13,27 +13,8 @@ struct ThreadState {
   }
 }
 
+/// How the work of a step is shared out.
 extension Pass {
-  /// One thread's whole way through the pass. All threads call it; when it returns on the lead, the
-  /// results are complete.
-  func run(rank: Int) {
-    let thread = ThreadState(
-      rank: rank, threadCount: workspaces.count, own: workspaces[rank], lead: workspaces[0])
-    // Steps begun; all threads count alike.
-    var step = 0
-    if !plan.stages.isEmpty {
-      shareRows(plan.rowCount, thread, &step) { embed($0, thread) }
-    }
-    for (block, stage) in plan.stages.enumerated() {
-      shareItems(stage.itemCount, thread, &step) { attend($0, block, thread) }
-      shareRows(stage.outputRowCount, thread, &step) { transform($0, block, thread) }
-    }
-    if !plan.pooledEntries.isEmpty {
-      shareRows(plan.pooledEntries.count, thread, &step) { pool($0, thread) }
-    }
-    shareItems(plan.entries.count, thread, &step) { collect($0, thread) }
-  }
-
   /// Where a thread finds the hidden states before a block.
   func hidden(before block: Int, _ thread: ThreadState) -> Matrix {
     unsafe (isSharedByColumns ? thread.own : thread.lead).hidden[block & 1]
@@ -46,7 +27,7 @@ extension Pass {
   }
 
   /// A step whose work is `count` items, taken one by one.
-  private func shareItems(
+  func shareItems(
     _ count: Int, _ thread: ThreadState, _ step: inout Int, _ body: (Int) -> Void
   ) {
     let work = beginStep(thread, &step)
@@ -56,7 +37,7 @@ extension Pass {
 
   /// A step whose work is rows, taken some at a time; or all by everybody, who then do some of
   /// their columns.
-  private func shareRows(
+  func shareRows(
     _ count: Int, _ thread: ThreadState, _ step: inout Int, _ body: (Range<Int>) -> Void
   ) {
     let work = beginStep(thread, &step)
@@ -77,5 +58,16 @@ extension Pass {
     step += 1
     if thread.rank == 0 { work[(step + 1) % 2].reset() }
     return work[step % 2]
+  }
+
+  /// The panels that this thread computes of a layer with so many outputs.
+  func panels(_ outputs: Int, _ thread: ThreadState) -> Range<Int> {
+    let all = 0..<kernels.panelCount(outputs: outputs)
+    return isSharedByColumns ? thread.share(of: all) : all
+  }
+
+  /// Waits for the threads that compute the other columns of the same rows.
+  func meet() {
+    if isSharedByColumns { barrier.wait() }
   }
 }

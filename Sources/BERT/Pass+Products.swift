@@ -1,0 +1,67 @@
+import CKernels
+import Checkpoints
+
+/// Products of a step, and what they read and add.
+extension Pass {
+  /// Q, K and V of some rows for a block; only K and V of those of which the last block is asked
+  /// for one row.
+  func projectQueriesKeysValues(_ rows: Range<Int>, _ block: Int, _ thread: ThreadState) {
+    let hiddenSize = shape.configuration.hiddenSize
+    let isLast = block == shape.configuration.blockCount - 1
+    let whole = isLast ? rows.clamped(to: 0..<plan.wholeRowCount) : rows
+    let rest =
+      whole.upperBound < rows.upperBound
+      ? max(whole.upperBound, rows.lowerBound)..<rows.upperBound : rows.upperBound..<rows.upperBound
+    let panelCount = kernels.panelCount(outputs: 3 * hiddenSize)
+    let operands = unsafe operands(before: block, thread)
+    let y = unsafe thread.lead.queryKeyValue
+    for (rows, panels) in [
+      (whole, 0..<panelCount), (rest, hiddenSize / kernels.panelColumns..<panelCount),
+    ] where !rows.isEmpty {
+      unsafe product(
+        \.queryKeyValue, block, isSharedByColumns ? thread.share(of: panels) : panels,
+        rows: rows.count, x: Rows(base: operands.row(rows.lowerBound), stride: operands.stride),
+        y: Rows(base: y.row(rows.lowerBound), stride: y.stride))
+    }
+  }
+
+  /// What went into the block in some of the rows that come out of it.
+  func residual(_ rows: Range<Int>, _ block: Int, _ thread: ThreadState) -> Matrix {
+    let hidden = unsafe hidden(before: block, thread)
+    let isLast = block == shape.configuration.blockCount - 1
+    if !isLast || rows.upperBound <= plan.wholeRowCount {
+      return unsafe Matrix(base: hidden.row(rows.lowerBound), stride: hidden.stride)
+    }
+    let copy = unsafe thread.own.residual
+    for row in rows {
+      let source =
+        row < plan.wholeRowCount ? row : plan.firstRows[row - plan.wholeRowCount]
+      unsafe copy.row(row - rows.lowerBound)
+        .update(from: hidden.row(source), count: shape.configuration.hiddenSize)
+    }
+    return unsafe copy
+  }
+
+  func isFirstRowOnly(_ entry: PassPlan.Entry, _ block: Int) -> Bool {
+    entry.isFirstRowOnly && block == shape.configuration.blockCount - 1
+  }
+
+  /// Values for a product: themselves, or operands made of them in `space`.
+  func operands(of values: Rows, _ rows: Int, _ columns: Int, in space: Rows?) -> Rows {
+    guard let makeOperands = unsafe kernels.set.makeOperands, let space = unsafe space else {
+      return unsafe values
+    }
+    unsafe makeOperands(rows, columns, values.base, values.stride, space.base, space.stride)
+    return unsafe space
+  }
+
+  func product(
+    _ layer: KeyPath<BlockWeights, LinearLayer>, _ block: Int, _ panels: Range<Int>, rows: Int,
+    x: Rows, residual: Matrix? = nil, y: Rows
+  ) {
+    var layer = unsafe weights.blocks[block][keyPath: layer]
+    unsafe kernels.set.product(
+      &layer, panels.lowerBound, panels.upperBound, rows, x.base, x.stride, residual?.base,
+      residual?.stride ?? 0, y.base, y.stride)
+  }
+}
