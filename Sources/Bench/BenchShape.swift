@@ -51,7 +51,8 @@ extension BenchShape {
     _ names: String, positions: Int, vocabulary: Int
   ) throws(BenchError) -> [BenchShape] {
     var random = SeededRandom(state: 42)
-    return try names.split(separator: ",").map { name throws(BenchError) in
+    return try names.split(separator: ",", omittingEmptySubsequences: false).map {
+      name throws(BenchError) in
       let numbers = name.split(separator: "x").map { Int($0) ?? 0 }
       guard numbers.count == 2, 1...65_536 ~= numbers[0], 1...positions ~= numbers[1] else {
         throw .noShape(String(name), positions: positions)

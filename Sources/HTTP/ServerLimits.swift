@@ -1,5 +1,5 @@
-/// What a client may ask of the server: sizes in bytes, and how long it may take. The defaults are
-/// those of `Settings`.
+/// What a client may ask of the server: sizes in bytes, and how long it may take. What is a setting
+/// has its default in `Settings`.
 public struct ServerLimits: Equatable, Sendable {
   /// Open connections. One more takes the place of the one that has been idle longest of those on
   /// its queue; if none is idle, it gets 503, unless it asks for the process's health.

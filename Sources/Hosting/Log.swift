@@ -35,7 +35,7 @@ public struct Log: Sendable {
   public func request(_ record: RequestRecord) {
     for name in record.ignoredNames where loggedNames.isNew(name) {
       info(
-        "\(record.route): the body's member '\(name)' had no effect; logged once, counted in "
+        "\(record.route): '\(name)' had no effect; logged once, counted in "
           + "bert_ignored_members_total")
     }
     let isFault = record.status == 500

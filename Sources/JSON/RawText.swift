@@ -21,8 +21,8 @@ public struct RawText: Hashable, Comparable, Sendable, ExpressibleByStringLitera
 
   /// The order of the bytes.
   public static func < (first: RawText, second: RawText) -> Bool {
-    // The buffers do not leave the closures. Three times as fast as byte by byte, where a client's
-    // million names are sorted.
+    // The buffers do not leave the closures. Through views of strings it takes seconds where an answer
+    // repeats a client's million names, which have an order there.
     let precedes = unsafe first.utf8.withContiguousStorageIfAvailable { first in
       unsafe second.utf8.withContiguousStorageIfAvailable { second in
         unsafe UnsafeRawBufferPointer(first).lexicographicallyPrecedes(

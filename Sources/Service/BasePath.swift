@@ -11,8 +11,11 @@ struct BasePath: Sendable {
     let parts = prefix.split(separator: "/")
     return Route.all.map(\.path).first { path in
       let fixed = path.split(separator: "/")
-      return fixed.count >= parts.count
-        && zip(fixed, parts).allSatisfy { $0 == $1 || $0.contains("{") }
+      // A model's name may have slashes, so that whatever is behind its place could be a part of it.
+      if let place = fixed.firstIndex(where: { $0.contains("{") }), parts.count > place {
+        return fixed[..<place].elementsEqual(parts[..<place])
+      }
+      return fixed.count >= parts.count && zip(fixed, parts).allSatisfy { $0 == $1 }
     }
   }
 

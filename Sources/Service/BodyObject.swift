@@ -48,12 +48,14 @@ struct BodyObject {
     guard self[name] != nil else { return self }
     let inner = try BodyObject(member: name, of: self)
     return BodyObject(
-      members: members.filter { $0.key != name }.merging(inner.members) { outer, _ in outer },
+      members: members.filter { $0.key != name }.merging(inner.members) { outer, inner in
+        outer == .null ? inner : outer
+      },
       mismatchIsUnprocessable: mismatchIsUnprocessable)
   }
 
   /// With no other members than these.
-  func only(_ names: RawText...) -> BodyObject {
+  func only(_ names: [RawText]) -> BodyObject {
     BodyObject(
       members: members.filter { names.contains($0.key) },
       mismatchIsUnprocessable: mismatchIsUnprocessable)

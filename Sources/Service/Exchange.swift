@@ -80,7 +80,8 @@ final class Exchange: Sendable {
   /// The status that the log and the metrics have for a client that went away (nginx's 499).
   static let clientClosedRequest = 499
 
-  var path: String { request.head.path ?? "/" }
+  /// Without the query.
+  var path: String { Route.path(request.head) }
 
   /// What to ask for instead of an answer that is too large.
   var smallerAnswer: String { route.errors.smallerAnswer }

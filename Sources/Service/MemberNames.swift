@@ -1,6 +1,6 @@
 import JSON
 
-/// Members of a client's object: how many, and the first few of their names.
+/// Members of a client's object, or of its query: how many, and the first few of their names.
 struct MemberNames: Sendable {
   private static let mostNames = 8
   private static let shownBytes = 64
@@ -9,8 +9,16 @@ struct MemberNames: Sendable {
   /// In the order of their bytes.
   private(set) var names: [RawText] = []
 
+  /// Adds what an object has besides some members.
+  mutating func add(_ object: BodyObject, besides known: some Collection<RawText>) {
+    for name in object.members.keys where !known.contains(name) && object[name] != nil {
+      add(name)
+    }
+  }
+
   mutating func add(_ name: RawText) {
     count += 1
+    if names.contains(name) { return }
     if names.count == Self.mostNames {
       guard name < names[names.count - 1] else { return }
       names.removeLast()

@@ -78,6 +78,8 @@ struct Route: Sendable {
   private static let templates = byPath.filter { $0.key.string.contains("{") }
     .map { (template: PathTemplate($0.key.string), routes: $0.value) }
     .sorted { $0.template.fixedLength > $1.template.fixedLength }
+  /// Parts of a path, and those that a model's name may have there.
+  private static let mostPathParts = 16
   private static let mostNameParts = 4
   private static let knownMethods = Set(
     ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"])
@@ -91,7 +93,7 @@ struct Route: Sendable {
   static func find(_ head: HTTPRequest) throws(ServiceError) -> Match {
     let path = Self.path(head)
     if path == "*", head.method == .options { return Match(route: options) }
-    guard let (routes, parameters) = routes(at: path),
+    guard let (routes, parameters, isJoined) = routes(at: path),
       // Else M:classify would be the name of a model.
       parameters["model"].flatMap(verb) == nil
     else { throw .unknownRoute(path: path) }
@@ -100,31 +102,43 @@ struct Route: Sendable {
       return Match(route: route, parameters: parameters)
     }
     if method == .options { return Match(route: options) }
+    // What is behind a model's name is not a part of it, then.
+    if isJoined { throw .unknownRoute(path: path) }
     throw .methodNotAllowed(method: head.method.rawValue, allowed: allowed(routes))
   }
 
-  private static func routes(at path: String) -> (routes: [Route], parameters: [String: RawText])? {
+  /// - Returns: `isJoined`: where a model's name has slashes.
+  private static func routes(
+    at path: String
+  ) -> (routes: [Route], parameters: [String: RawText], isJoined: Bool)? {
     // Nearly all paths come as they are written; others are read by the one rule for paths.
-    if let routes = byPath[RawText(path)] { return (routes, [:]) }
+    if let routes = byPath[RawText(path)] { return (routes, [:], false) }
     guard let target = try? RequestTarget(path) else { return nil }
-    if let routes = byPath[RawText(target.path)] { return (routes, [:]) }
+    if let routes = byPath[RawText(target.path)] { return (routes, [:], false) }
     let components = target.components.map { RawText($0) }
-    for (template, routes) in templates {
-      if let parameters = template.match(components) { return (routes, parameters) }
-    }
+    guard components.count <= mostPathParts else { return nil }
+    if let (routes, parameters) = match(components) { return (routes, parameters, false) }
     // Clients leave the slash of a model's OWNER/NAME as it is.
     guard let first = components.firstIndex(of: "models").map({ $0 + 1 }) else { return nil }
     for last in first + 1..<max(first + 1, min(components.count, first + mostNameParts)) {
       let name = RawText(components[first...last].map(\.string).joined(separator: "/"))
       let joined = components[..<first] + [name] + components[(last + 1)...]
-      for (template, routes) in templates {
-        if let parameters = template.match(Array(joined)) { return (routes, parameters) }
-      }
+      if let (routes, parameters) = match(Array(joined)) { return (routes, parameters, true) }
     }
     return nil
   }
 
-  private static func path(_ head: HTTPRequest) -> String {
+  private static func match(
+    _ components: [RawText]
+  ) -> (routes: [Route], parameters: [String: RawText])? {
+    for (template, routes) in templates {
+      if let parameters = template.match(components) { return (routes, parameters) }
+    }
+    return nil
+  }
+
+  /// Without the query.
+  static func path(_ head: HTTPRequest) -> String {
     let target = head.path ?? "/"
     // Of the bytes: characters take a good part of a health check's time.
     return target.utf8.firstIndex(of: UInt8(ascii: "?")).map { String(target[..<$0]) } ?? target

@@ -150,23 +150,23 @@ extension [ServedModel] {
 
   /// The model that answers to a name: a model's own goes before other names, and those before the
   /// rule for any.
-  func named(_ name: RawText) -> ServedModel? {
+  func named(_ name: RawText) -> ServedModel? { known(name) ?? first(where: \.takesAnyName) }
+
+  /// The same of a name in the path of a request, which may have slashes.
+  ///
+  /// - Throws: `unknownRoute` if only what is before a slash is a model's name.
+  func named(_ name: RawText, in exchange: Exchange) throws(ServiceError) -> ServedModel? {
+    let parts = name.split(UInt8(ascii: "/"), maxSplits: 1)
+    if known(name) == nil, parts.count == 2, known(parts[0]) != nil {
+      throw .unknownRoute(path: exchange.path)
+    }
+    return named(name)
+  }
+
+  private func known(_ name: RawText) -> ServedModel? {
     first { RawText($0.name) == name }
       ?? first { $0.aliases.contains { RawText($0) == name } }
       ?? first { $0.hubNames.contains { RawText($0) == name } }
-      ?? first { $0.isHubName(name) } ?? first(where: \.takesAnyName)
-  }
-
-  /// As above, of the path of a request, where a name may have a slash.
-  ///
-  /// - Throws: `unknownRoute` if only what is before the slash is a model's name.
-  func named(_ name: RawText, in exchange: Exchange?) throws(ServiceError) -> ServedModel? {
-    if let model = named(name) { return model }
-    guard let exchange else { return nil }
-    let parts = name.split(UInt8(ascii: "/"), maxSplits: 1)
-    if parts.count == 2, named(parts[0]) != nil {
-      throw .unknownRoute(path: exchange.path)
-    }
-    return nil
+      ?? first { $0.isHubName(name) }
   }
 }

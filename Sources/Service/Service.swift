@@ -114,7 +114,10 @@ public final class Service: RequestHandler {
   ) throws(ServiceError) -> ServedModel {
     let models = try models()
     guard let name, !name.isEmpty else { return models[0] }
-    guard let model = try models.named(name, in: exchange) else {
+    let named = try exchange.map { exchange throws(ServiceError) in
+      try models.named(name, in: exchange)
+    }
+    guard let model = named ?? models.named(name) else {
       let names = models.listedNames
       throw .unknownModel(name: name.description, served: names.joined(separator: ", "))
     }

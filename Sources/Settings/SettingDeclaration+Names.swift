@@ -99,8 +99,8 @@ extension SettingDeclaration {
     .init(
       key: key, documentation: documentation,
       values:
-        "NAME or MODEL=NAME, of visible ASCII characters but , and =, or *, comma-separated or "
-        + "repeated; empty for none",
+        "NAME or MODEL=NAME, of visible ASCII characters but , = and *, or * alone for any name; "
+        + "comma-separated or repeated; empty for none",
       isRepeatable: true, isNumber: false,
       read: { settings in
         settings[keyPath: property].map { other in

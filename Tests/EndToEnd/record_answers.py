@@ -144,7 +144,7 @@ def protocols():
 
 def routes(paths):
     """Each route and its relatives by each method; errors that all of them share."""
-    places = {"{model}": MODEL, "{version}": "1", "{label}": "stable", "{owner}": "sentence-transformers"}
+    places = {"{model}": MODEL, "{version}": "1", "{label}": "stable"}
     for path in paths:
         for name, value in places.items():
             path = path.replace(name, value)

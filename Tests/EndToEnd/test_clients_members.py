@@ -156,6 +156,8 @@ def test_a_type_without_a_prompt(tmp_path, log):
 def test_cuts_by_other_names(server):
     """Voyage's and vLLM's."""
     assert "text 0" in ask(server, {"input": LONG, "truncation": False}, status=422).json()["error"]["message"]
+    ask(server, {"input": LONG, "truncate": "END", "truncation": True, "truncation_side": "right"})
+    ask(server, {"input": LONG, "truncate": None, "extra_body": {"truncate": "NONE"}}, status=422)
     [left] = vectors(ask(server, {"input": LONG, "truncation_side": "left"}))
     assert np.array_equal(bits(left), bits(vectors(ask(server, {"input": LONG, "truncate": "START"}))[0]))
     assert not np.array_equal(left, vectors(ask(server, {"input": LONG}))[0])
@@ -168,6 +170,8 @@ def test_cuts_by_other_names(server):
         {"normalize": True, "normalized": False},
         {"normalize": False, "use_activation": True},
         {"truncate": "END", "truncation": False},
+        {"truncation": 5},
+        {"truncate": "END", "truncation_side": "left"},
         {"truncation_side": "middle"},
         {"embedding_types": ["int8"]},
         {"extra_body": 1},
@@ -190,6 +194,9 @@ def test_members_of_text_embeddings_inference(server):
         assert "x-ignored-members" not in answer.headers
     body = {"inputs": {"source_sentence": "a", "sentences": ["b"]}, "prompt_name": "query"}
     assert server.post(body, path="/similarity").headers["x-ignored-members"] == "prompt_name"
+    body = {"inputs": {"source_sentence": "a", "sentences": ["b"]}, "parameters": {"dimensions": 9999}}
+    assert server.post(body, path="/similarity").headers["x-ignored-members"] == "dimensions"
+    assert server.post({"inputs": "a", "truncate": True}, path="/tokenize").headers["x-ignored-members"] == "truncate"
 
 
 def test_the_model_of_the_query_and_of_the_body(log):

@@ -51,6 +51,9 @@ def test_the_slash_of_a_hub_name_in_a_path(server, expected):
         assert other.post(body, path="/v2/models/a/b/c/infer").status_code == 200
     for path in (f"/v2/models/{MODEL.name}/generate", f"/v1/models/{MODEL.name}/metadata/x"):
         assert "there is no route" in server.get(path).text
+        assert server.post({}, path=path).status_code == 404
+        with Server("--served-model-name", "*") as other:
+            assert other.get(path).status_code == 404
     assert "unknown model: 'a/b'" in server.get("/v2/models/a/b").json()["error"]
     assert "classification head" in server.post({}, path=f"/v1/models/{HUB}:classify").text
 

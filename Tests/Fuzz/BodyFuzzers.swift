@@ -37,7 +37,7 @@ func fuzzInferBody(_ bytes: [UInt8]) {
 }
 
 func fuzzPredictBody(_ bytes: [UInt8]) {
-  guard let body = try? PredictBody(bytes, limits: limits, model: model) else { return }
+  guard let body = try? PredictBody(bytes, limits: limits, model: model, given: [:]) else { return }
   _ = try? MapRequest(model, keys: [.default]).tokenize(body.inputs)
 }
 

@@ -7,8 +7,8 @@ import Testing
 
 /// The client and our own server.
 @Suite struct HTTPClientTests {
-  /// Answers with what it was asked; `/chunks` in pieces of unknown length.
-  private final class Mirror: RequestHandler {
+  /// Answers with what it was asked.
+  private final class EchoHandler: RequestHandler {
     func examine(_ head: HTTPRequest, remoteAddress: String) -> Examination { .readBody }
     func isHealthCheck(_ head: HTTPRequest) -> Bool { false }
     func abandoned(_ head: HTTPRequest, remoteAddress: String) {}
@@ -32,7 +32,7 @@ import Testing
       maxConnections: 9, maxTargetBytes: 999, maxFieldBytes: 999, maxHeaderBytes: 999,
       maxHeaderCount: 9, maxBodyBytes: 9999, headerTimeout: .seconds(60), bodyTimeout: .seconds(60),
       idleTimeout: .seconds(60), writeTimeout: .seconds(60))
-    let server = Server(host: "127.0.0.1", port: 0, limits: limits, handler: Mirror()) { _ in }
+    let server = Server(host: "127.0.0.1", port: 0, limits: limits, handler: EchoHandler()) { _ in }
     return (server, try server.start().port)
   }
 

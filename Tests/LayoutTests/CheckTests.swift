@@ -101,6 +101,12 @@ import Testing
       wrong("/// `@unchecked Sendable`: changes on\n/// `queue` only.\n@safe\n", members) == 0)
     let constant = "/// `@unchecked Sendable`: nothing changes after `init`.\n"
     #expect(wrong(constant, members) == 1)
+    for variable in [
+      "fileprivate var a = 0", "private(set) var a = 0", "lazy var a = 0", "static var a = 0",
+      "@objc unowned var a: A", "var a = 0 { didSet { b() } }",
+    ] {
+      #expect(wrong(constant, "\n  \(variable)\n}\n") == 1, "\(variable)")
+    }
     #expect(wrong(constant, "\n  let count: Int\n  var double: Int { 2 * count }\n}\n") == 0)
     #expect(Checks.sharing(in: file("HTTP", "nonisolated(unsafe) var a = 0")).count == 1)
     let shared =

@@ -73,8 +73,8 @@ enum Checks {
     file.code.contains { $0.contains("DispatchSource") }
   }
 
-  /// Where the compiler's check of sharing is turned off, the comment above names the guard in
-  /// backquotes, something that the file declares; or it says that nothing changes after `init`, and
+  /// Where the compiler's check of sharing is turned off, the comment above names what is guarded or
+  /// its guard in backquotes, something that the file declares; or it says that nothing changes after `init`, and
   /// then nothing may be declared that can.
   static func sharing(in file: SourceFile) -> [String] {
     let lines = file.lines
@@ -117,7 +117,7 @@ enum Checks {
   private static func canChange(_ code: ArraySlice<Substring>) -> Bool {
     let indentation = code.first?.prefix { $0 == " " } ?? ""
     let body = code.dropFirst().prefix { !$0.hasPrefix(indentation + "}") }
-    let stored = /^ +(?:(?:@unsafe|private|public|weak) )*var \w+[^{]*$/
+    let stored = /^ +(?:[@\w]+(?:\(\w+\))? )*var \w+(?:[^{]*$|.*\{ *(?:didSet|willSet))/
     return body.contains { line in
       line.prefix { $0 == " " }.count == indentation.count + 2 && line.contains(stored)
     }

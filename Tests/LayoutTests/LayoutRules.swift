@@ -75,7 +75,7 @@ enum LayoutRules {
       toolchain: ["FoundationEssentials"]),
   ]
 
-  /// The folders of `Service` that are a protocol each. None names what another one declares: what two
+  /// The folders of `Service` that are a protocol, or a group of routes, each. None names what another one declares: what two
   /// of them need stands beside them, in `Service` or in its `Encoding`.
   static let protocols: Set = [
     "Explorer", "KServe", "Native", "OpenAI", "Operations", "TEI", "TensorFlowServing",

@@ -8,7 +8,7 @@ import WordPiece
 
 @Suite struct PredictBodyTests {
   private func body(_ text: String) throws -> PredictBody {
-    try PredictBody(Array(text.utf8), limits: .test, model: TestModel.make())
+    try PredictBody(Array(text.utf8), limits: .test, model: TestModel.make(), given: [:])
   }
 
   private func texts(_ text: String) throws -> [TokenizerInput] {

@@ -26,7 +26,7 @@ struct AnswerSize {
     let request = job.request
     // Texts and tokens are within limits, and a model's sizes are far below 2^31: no overflow.
     let numbers = request.numberCount(texts: texts, tokens: tokens)
-    let written = job.numbersOfText.map { texts * $0 } ?? numbers * job.copies
+    let written = (job.numbersOfText.map { texts * $0 } ?? numbers) * job.copies
     bytes =
       job.coding.byteCount(ofNumbers: written) + job.echoedBytes + 512
       + texts * 16 + (request.wantsTokens ? tokens * Self.bytesOfToken : 0)

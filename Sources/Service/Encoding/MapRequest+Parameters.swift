@@ -35,9 +35,13 @@ extension MapRequest {
     truncation = try given.choice(
       "truncate", ["right": .right, "left": .left, "error": .error], default: .right)
     wantsTokens = try given.choice("tokens", ["true": true, "false": false], default: false)
-    if let text = try given.single("timeout_ms") {
-      timeout = .milliseconds(try given.integer("timeout_ms", text, in: 1...86_400_000))
-    }
+    timeout = try Self.timeout(given)
+  }
+
+  /// Known before the body is read, whose reading it limits too.
+  static func timeout(_ given: GivenParameters) throws(ServiceError) -> Duration? {
+    guard let text = try given.single("timeout_ms") else { return nil }
+    return .milliseconds(try given.integer("timeout_ms", text, in: 1...86_400_000))
   }
 
   /// The keys that names ask for, several with commas; `default` where there are none.

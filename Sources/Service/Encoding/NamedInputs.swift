@@ -74,11 +74,11 @@ struct NamedInputs {
   ///
   /// - Parameter given: the request's parameters.
   func inputs(
-    of model: ServedModel, _ given: GivenParameters = [:]
+    of model: ServedModel, _ given: GivenParameters
   ) throws(ServiceError) -> [MapInput] {
     if let ids = rows("input_word_ids") {
-      for parameter: RawText in ["max_tokens", "seq_length", "truncate"]
-      where given[parameter] != nil {
+      for parameter in MapRequest.tokenNames
+      where parameter != "timeout_ms" && given[parameter] != nil {
         throw .invalid(
           "\(parameter) is for texts, and \(name("input_word_ids")) are token ids, which are "
             + "encoded as they stand: cut or pad them before")

@@ -14,6 +14,7 @@ extension Service {
     // What is none of ours was refused by the head alone.
     let type = ContentType(field: fields[.contentType]) ?? .unstated
     var given = try parameters(exchange)
+    if let timeout = try MapRequest.timeout(given) { exchange.setTimeout(timeout) }
     let body = try EncodeBody(bytes, type, limits: bodyLimits(exchange))
     for (name, values) in body.parameters {
       guard given[name] == nil else {

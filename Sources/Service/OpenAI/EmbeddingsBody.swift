@@ -44,9 +44,7 @@ struct EmbeddingsBody {
     json.replacesLoneSurrogates = true
     // Some versions of litellm send what their callers add to a request in an object of its own.
     let body = try BodyObject(bytes, limits: json).addingMembers(of: "extra_body")
-    for name in body.members.keys where !Self.known.contains(name) && body[name] != nil {
-      ignored.add(name)
-    }
+    ignored.add(body, besides: Self.known)
     try Self.checkFixed(body)
     texts = try Self.texts(try body.required("input"), body, limits)
     model = try body.string("model")
@@ -57,7 +55,7 @@ struct EmbeddingsBody {
       throw body.error(
         "encoding_format", "'encoding_format' is float or base64; it was '\(other)'")
     }
-    sizes = body.only("dimensions", "output_dimension")
+    sizes = body.only(["dimensions", "output_dimension"])
     try Self.checkAgreement(body)
     normalizes = try body.boolean(
       "normalize",
@@ -100,7 +98,6 @@ struct EmbeddingsBody {
     let names: [(RawText, RawText)] = [
       ("dimensions", "output_dimension"), ("normalize", "normalized"),
       ("normalize", "use_activation"), ("normalized", "use_activation"),
-      ("truncate", "truncation"),
     ]
     for (name, other) in names {
       guard let value = body[name], let second = body[other], value != second else { continue }
@@ -119,30 +116,42 @@ struct EmbeddingsBody {
     return limit
   }
 
-  /// NVIDIA's words, or text-embeddings-inference's truth values.
+  /// NVIDIA's words, or truth values as text-embeddings-inference and Voyage have them; and vLLM's side.
   private static func truncation(_ body: BodyObject) throws(ServiceError) -> Truncation {
-    switch body["truncate"] ?? body["truncation"] {
-    case nil, .boolean(true): return try truncationSide(body)
+    let given = try (truncation("truncate", body), truncation("truncation", body))
+    if let first = given.0, let second = given.1, first != second {
+      throw body.error(
+        "truncation", "'truncate' and 'truncation' ask for different things; give one")
+    }
+    let cut = given.0 ?? given.1
+    switch (cut, try body.string("truncation_side")?.asciiLowercased) {
+    case (_, nil), (_, ""), (.error, "left"), (.error, "right"): return cut ?? .right
+    case (nil, "left"), (.left, "left"): return .left
+    case (nil, "right"), (.right, "right"): return .right
+    case (_, "left"), (_, "right"):
+      throw body.error("truncation_side", "'truncate' and 'truncation_side' name different ends")
+    default: throw body.error("truncation_side", "'truncation_side' is left or right")
+    }
+  }
+
+  /// - Returns: nil if absent, or if it leaves the side open.
+  private static func truncation(
+    _ name: RawText, _ body: BodyObject
+  ) throws(ServiceError) -> Truncation? {
+    switch body[name] {
+    case nil, .boolean(true): return nil
     case .boolean(false): return .error
     case .string(let text):
       switch RawText(text).asciiLowercased {
-      case "", "end", "right": return .right
+      case "": return nil
+      case "end", "right": return .right
       case "start", "left": return .left
       case "none", "error": return .error
       default: break
       }
     default: break
     }
-    throw body.error("truncate", "'truncate' is END, START or NONE, or true or false")
-  }
-
-  /// vLLM's.
-  private static func truncationSide(_ body: BodyObject) throws(ServiceError) -> Truncation {
-    switch try body.string("truncation_side")?.asciiLowercased {
-    case nil, "", "right": return .right
-    case "left": return .left
-    default: throw body.error("truncation_side", "'truncation_side' is left or right")
-    }
+    throw body.error(name, "'\(name)' is END, START or NONE, or true or false")
   }
 
   /// The prompt that the request asks for; nil for the folder's default.

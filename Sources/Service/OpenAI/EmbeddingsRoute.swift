@@ -30,7 +30,8 @@ extension Service {
   func embeddings(_ exchange: Exchange) {
     work(exchange) { [self] bytes throws(ServiceError) in
       var body = try EmbeddingsBody(bytes, limits: bodyLimits(exchange))
-      for item in (try? RequestTarget(exchange.path).query) ?? [] {
+      for item in (try? RequestTarget(exchange.request.head.path ?? "/").query) ?? []
+      where item.name != "api-version" {
         body.ignored.add(RawText(item.name))
       }
       exchange.note { [ignored = body.ignored] in $0.ignored = ignored }

@@ -10,8 +10,14 @@ extension Documentation {
           [
             "input": .textOrTexts, "model": .orNull("string"),
             "encoding_format": ["enum": ["float", "base64", .null], "default": "float"],
-            "dimensions": ["type": ["integer", "null"], "minimum": 0, "maximum": 1_048_576],
+            "dimensions": ["type": ["integer", "null"], "minimum": 0],
+            "output_dimension": ["type": ["integer", "null"], "minimum": 0],
             "normalize": ["type": ["boolean", "null"], "default": true],
+            "normalized": ["type": ["boolean", "null"], "default": true],
+            "use_activation": ["type": ["boolean", "null"], "default": true],
+            "truncation": ["type": ["boolean", "null"], "default": true],
+            "truncation_side": ["enum": ["left", "right", .null], "default": "right"],
+            "extra_body": ["type": ["object", "null"]],
             "truncate_prompt_tokens": [
               "anyOf": [
                 ["const": -1],

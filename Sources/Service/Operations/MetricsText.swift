@@ -151,7 +151,7 @@ extension Service {
       Double(snapshot.truncated))
     text.single(
       "bert_ignored_members_total", "counter",
-      help: "Members of request bodies that had no effect.",
+      help: "Members of bodies and queries that had no effect.",
       Double(snapshot.ignored))
   }
 }

@@ -12,11 +12,15 @@ struct TEIOptions {
   /// Components to keep; all when nil.
   var dimensions: Int?
 
-  /// Members of a request for tokens or their vectors.
-  static let tokenMembers: [RawText] = ["truncate", "truncation_direction", "prompt_name"]
-  static let members: [RawText] = tokenMembers + ["normalize", "dimensions"]
+  /// Members that say how texts become tokens.
+  static let textMembers: [RawText] = ["truncate", "truncation_direction", "prompt_name"]
+  static let members: [RawText] = textMembers + ["normalize", "dimensions"]
 
-  init(_ body: BodyObject, _ model: ServedModel) throws(ServiceError) {
+  /// - Parameter members: those that the route knows; others count as absent.
+  init(
+    _ body: BodyObject, _ members: [RawText], _ model: ServedModel
+  ) throws(ServiceError) {
+    let body = body.only(members)
     truncation = .error
     if try body.boolean("truncate", default: true) {
       switch try body.string("truncation_direction")?.asciiLowercased {

@@ -26,7 +26,7 @@ extension Service {
   func embed(_ exchange: Exchange) {
     workTEI(exchange, TEIOptions.members + ["inputs"]) {
       [self] (body, model) throws(ServiceError) in
-      let options = try TEIOptions(body, model)
+      let options = try TEIOptions(body, TEIOptions.members, model)
       try run(
         vectorJob(options, try options.inputs(body, model, bodyLimits(exchange)), model) {
           answer, vectors in
@@ -40,9 +40,9 @@ extension Service {
 
   /// `POST /embed_all`: a vector a token.
   func embedAll(_ exchange: Exchange) {
-    workTEI(exchange, TEIOptions.tokenMembers + ["inputs"]) {
+    workTEI(exchange, TEIOptions.textMembers + ["inputs"]) {
       [self] (body, model) throws(ServiceError) in
-      let options = try TEIOptions(body, model)
+      let options = try TEIOptions(body, TEIOptions.textMembers, model)
       try run(
         MapJob(
           request: options.request(model, .sequenceOutput),
@@ -69,9 +69,11 @@ extension Service {
         }
         inputs.append(sentence)
       }
-      guard inputs.count > 1 else { throw .empty("'sentences' is empty") }
       let parameters = try BodyObject(member: "parameters", of: body)
-      var options = try TEIOptions(parameters, model)
+      exchange.note { record in
+        record.ignored.add(parameters, besides: TEIOptions.textMembers)
+      }
+      var options = try TEIOptions(parameters, TEIOptions.textMembers, model)
       options.normalizes = true
       options.dimensions = nil
       let texts = inputs.map { [options] in MapInput.text(options.single($0)) }
@@ -102,7 +104,7 @@ extension Service {
       render(
         answer, answer.pieces(of: key).map { $0.values.cut(to: size, normalizes: normalizes) })
     }
-    job.numbersOfText = size
+    if options.dimensions != nil { job.numbersOfText = size }
     return job
   }
 
@@ -126,10 +128,7 @@ extension Service {
       let object = try BodyObject(
         bytes, limits: bodyLimits(exchange).json, mismatchIsUnprocessable: true)
       var ignored = MemberNames()
-      for name in object.members.keys
-      where name != "model" && !members.contains(name) && object[name] != nil {
-        ignored.add(name)
-      }
+      ignored.add(object, besides: members + ["model"])
       let model = try model(of: object, try given.single("model"), &ignored)
       exchange.note { [ignored] in $0.ignored = ignored }
       try body(object, model)
@@ -164,9 +163,9 @@ extension Service {
 
   /// `POST /tokenize`.
   func tokenize(_ exchange: Exchange) {
-    workTEI(exchange, TEIOptions.tokenMembers + ["inputs", "add_special_tokens"]) {
+    workTEI(exchange, ["inputs", "prompt_name", "add_special_tokens"]) {
       [self] (body, model) throws(ServiceError) in
-      let options = try TEIOptions(body, model)
+      let options = try TEIOptions(body, ["prompt_name"], model)
       let hasSpecialTokens = try body.boolean("add_special_tokens", default: true)
       let inputs = try options.inputs(body, model, bodyLimits(exchange))
       var tokenized = TokenizedTexts(hasSpecialTokens: hasSpecialTokens, of: model)

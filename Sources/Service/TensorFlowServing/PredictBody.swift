@@ -13,7 +13,7 @@ struct PredictBody {
   var inputs: [MapInput]
 
   init(
-    _ bytes: [UInt8], limits: BodyLimits, model: ServedModel, given: GivenParameters = [:]
+    _ bytes: [UInt8], limits: BodyLimits, model: ServedModel, given: GivenParameters
   ) throws(ServiceError) {
     guard bytes.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }) else {
       throw .invalid("JSON Parse error: The document is empty")

@@ -69,6 +69,7 @@ extension Service {
     work(exchange) { [self] bytes throws(ServiceError) in
       let model = try servable(exchange)
       let given = try parameters(exchange)
+      if let timeout = try MapRequest.timeout(given) { exchange.setTimeout(timeout) }
       let body = try PredictBody(bytes, limits: bodyLimits(exchange), model: model, given: given)
       let hasMask = body.signature == "all"
       var request = try MapRequest(
