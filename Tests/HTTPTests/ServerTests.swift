@@ -213,9 +213,9 @@ import Testing
       let isLast = eventually {
         idle.send(Self.get)
         last = idle.response()
-        return last?["connection"] != "keep-alive"
+        return last?["connection"] == "close"
       }
-      let idleRest = isLast && last?["connection"] == "close" ? idle.rest() : nil
+      let idleRest = isLast ? idle.rest() : nil
       let fresh = test.connect()
       fresh.send(Self.get)
       let freshResponse = fresh.response()
