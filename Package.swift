@@ -203,9 +203,8 @@ if Context.environment["BERT_SERVER_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Batching", "Checkpoints", "CKernels", "HTTP", "JSON", "OutputMap", "Service",
-        "TestSupport",
-        "WordPiece",
+        "Batching", "Checkpoints", "CKernels", "HTTP", "HTTPClient", "JSON", "OutputMap", "Service",
+        "TestSupport", "WordPiece",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       path: "Tests/Fuzz", exclude: ["Corpora", "limits.dict"], swiftSettings: swiftSettings))

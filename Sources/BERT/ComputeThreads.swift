@@ -78,7 +78,7 @@ private final class ComputeThread: @unchecked Sendable {
 }
 
 private func threadMain(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  // Balances `passRetained`: the thread owns its mailbox.
+  // Balances `passRetained`: the thread owns its `ComputeThread`.
   unsafe Unmanaged<ComputeThread>.fromOpaque(context!).takeRetainedValue().run()
   return nil
 }

@@ -59,7 +59,7 @@ public struct ModelConfiguration: Equatable, Sendable {
     public static let positionCount = 3...(1 << 20)
     static let typeCount = 1...1024
     /// Of a sentence's vector, concatenated poolings included.
-    static let vectorSize = 1...(1 << 18)
+    public static let vectorSize = 1...(1 << 18)
   }
 
   /// H / A, values per attention head.

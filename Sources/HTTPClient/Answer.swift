@@ -16,7 +16,8 @@ public struct Answer: Equatable, Sendable {
     init(_ part: String) { self.part = part }
   }
 
-  /// Reads what a connection brought up to its end, by the same rules as the server reads requests.
+  /// Reads what a connection brought up to its end, header and chunk lines by the rules by which the
+  /// server reads them (`MessageRules`).
   ///
   /// - Parameters:
   ///   - headEnd: where the blank line begins, with the end of the line before it.
@@ -54,6 +55,30 @@ public struct Answer: Equatable, Sendable {
       guard length == body.count else { return nil }
       self.body = Array(body)
     }
+  }
+
+  /// Whether what was received so far may be whole. One in chunks without trailers ends so; then its
+  /// chunks are read, and not again with each piece of it.
+  static func mayEnd(_ bytes: [UInt8], headEnd: Int) -> Bool {
+    let end = "\r\n\r\n".utf8
+    return bytes.suffix(end.count).elementsEqual(end) || !isChunked(bytes[..<(headEnd + 2)])
+  }
+
+  private static func isChunked(_ head: ArraySlice<UInt8>) -> Bool {
+    var lines = Lines(head)
+    while let line = try? lines.next("") {
+      guard let field = try? FieldLine(line.span) else { continue }
+      let name = RawText(String(decoding: line[field.name], as: UTF8.self)).asciiLowercased
+      if name == "transfer-encoding" { return true }
+    }
+    return false
+  }
+
+  /// Whether it is HTTP as far as it goes: what is not, is no answer that was cut off.
+  static func mayBegin(_ bytes: [UInt8]) -> Bool {
+    guard zip(bytes, "HTTP/1.".utf8).allSatisfy({ $0 == $1 }) else { return false }
+    guard let end = bytes.firstIndex(of: 0x0A) else { return true }
+    return bytes[end - 1] == 0x0D
   }
 
   /// Trailers are passed over (RFC 9112 section 7.1.2). Nil for what is not whole.

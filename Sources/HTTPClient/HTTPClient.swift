@@ -109,7 +109,7 @@ public struct HTTPClient: @unchecked Sendable {
     return nil
   }
 
-  /// The answer, up to the connection's end.
+  /// The answer, up to its own end (RFC 9112 section 6.3): a server may leave the connection open.
   private func receive(
     from connection: ClientConnection, limit: Int
   ) throws(HTTPClientError) -> Answer? {
@@ -134,8 +134,23 @@ public struct HTTPClient: @unchecked Sendable {
       guard bytes.count <= limit else {
         throw .answerTooLong(authority: authority, limit: limit)
       }
+      if let headEnd, Answer.mayEnd(bytes, headEnd: headEnd),
+        let answer = try answer(bytes, headEnd: headEnd, limit: limit)
+      {
+        return answer
+      }
     }
-    guard let headEnd else { return nil }
+    guard Answer.mayBegin(bytes) else {
+      throw .malformed(authority: authority, part: "status line")
+    }
+    return try headEnd.flatMap { headEnd throws(HTTPClientError) in
+      try answer(bytes, headEnd: headEnd, limit: limit)
+    }
+  }
+
+  private func answer(
+    _ bytes: [UInt8], headEnd: Int, limit: Int
+  ) throws(HTTPClientError) -> Answer? {
     do throws(Answer.Malformed) {
       return try Answer(bytes, headEnd: headEnd, limit: limit)
     } catch {

@@ -36,7 +36,7 @@ public struct MemoryPlan: Sendable {
   /// Bytes that weights and passes may take.
   public var models: Int { limit.map { max(0, $0 - Self.processBytes) } ?? .max }
 
-  /// Bytes that requests may hold while models are loaded, which none is needed for.
+  /// Bytes that requests may hold until the models are loaded; what is answered till then needs none.
   public var withoutModels: Int { Self.leastBudget }
 
   /// Bytes that requests may hold beside models of that size. Two fifths are left to the allocator,

@@ -21,8 +21,8 @@ public struct RawText: Hashable, Comparable, Sendable, ExpressibleByStringLitera
 
   /// The order of the bytes.
   public static func < (first: RawText, second: RawText) -> Bool {
-    // The buffers do not leave the closures. Through views of strings it takes seconds where an answer
-    // repeats a client's million names, which have an order there.
+    // The buffers do not leave the closures. As views of `String` this takes seconds when an answer
+    // repeats, in order, the million members of an object that a client sent as `id`.
     let precedes = unsafe first.utf8.withContiguousStorageIfAvailable { first in
       unsafe second.utf8.withContiguousStorageIfAvailable { second in
         unsafe UnsafeRawBufferPointer(first).lexicographicallyPrecedes(

@@ -39,7 +39,7 @@ extension EncodeSource {
     self.init(
       hiddenSize: hiddenSize, blockCount: blockCount, positionCount: positionCount,
       hasPooler: keys.contains("default"),
-      sentenceSize: size("shape", "sentence_size", Limits.hiddenSize),
+      sentenceSize: size("shape", "sentence_size", Limits.vectorSize),
       defaultMaxTokens: maxTokens,
       description: [
         ("model", text("model")), ("precision", text("precision")), ("kernels", text("kernels")),

@@ -34,7 +34,8 @@ struct LocalRecordEncoder: RecordEncoder {
     self.selection = selection
     let rows = Self.resultBytes / (4 * max(1, numbers))
     windowSize = max(16, min(Self.mostRecords, rows))
-    // A token is a byte at least, and a chunk begins a quarter of its length behind another at least.
+    // A token is mostly a byte or more, and a chunk begins a quarter of its length behind another at
+    // least, if a prompt leaves it half of its tokens: then the results of a window are bounded.
     windowBytes =
       options.overlap == nil
       ? RecordReader.maxRecordBytes

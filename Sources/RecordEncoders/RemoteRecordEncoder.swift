@@ -29,7 +29,8 @@ struct RemoteRecordEncoder: RecordEncoder {
     let numbers = columns.reduce(0) {
       $0 + $1.width * ($1.block == nil ? 1 : rowCounts.upperBound)
     }
-    return Self.maxPlainAnswerBytes + 6 * numbers * Self.textsPerRequest
+    // The sizes are the service's word: a hostile one makes no more than this wait in memory.
+    return min(Self.maxPlainAnswerBytes + 6 * numbers * Self.textsPerRequest, 4 << 30)
   }
 
   /// Enough for all requests to be on their way while the slowest is waited for.

@@ -43,7 +43,8 @@ struct BodyObject {
     }
   }
 
-  /// With the members of an object in it beside the others, which go before them, instead of it.
+  /// A copy in which the members of the object `name` stand beside the body's own, and `name` itself is
+  /// gone. Where both have a member, the body's own counts.
   func addingMembers(of name: RawText) throws(ServiceError) -> BodyObject {
     guard self[name] != nil else { return self }
     let inner = try BodyObject(member: name, of: self)
@@ -57,7 +58,8 @@ struct BodyObject {
   /// With no other members than these.
   func only(_ names: [RawText]) -> BodyObject {
     BodyObject(
-      members: members.filter { names.contains($0.key) },
+      members: Dictionary(
+        names.compactMap { name in members[name].map { (name, $0) } }, uniquingKeysWith: { $1 }),
       mismatchIsUnprocessable: mismatchIsUnprocessable)
   }
 

@@ -17,8 +17,8 @@ struct MemberNames: Sendable {
   }
 
   mutating func add(_ name: RawText) {
-    count += 1
     if names.contains(name) { return }
+    count += 1
     if names.count == Self.mostNames {
       guard name < names[names.count - 1] else { return }
       names.removeLast()

@@ -145,7 +145,7 @@ public struct ServedModel: Sendable {
 }
 
 extension [ServedModel] {
-  /// The names that are told of: not those of the Hub, which are answered too.
+  /// Names in `/v1/models`, `/openapi.json` and messages. Those of the Hub are answered, and not listed.
   var listedNames: [String] { flatMap { [$0.name] + $0.aliases } }
 
   /// The model that answers to a name: a model's own goes before other names, and those before the
@@ -168,5 +168,27 @@ extension [ServedModel] {
       ?? first { $0.aliases.contains { RawText($0) == name } }
       ?? first { $0.hubNames.contains { RawText($0) == name } }
       ?? first { $0.isHubName(name) }
+  }
+}
+
+extension JSONWriter {
+  /// TensorFlow Serving's GetModelStatusResponse.
+  mutating func modelVersionStatus() {
+    key("model_version_status")
+    beginArray()
+    beginObject()
+    key("version")
+    string(ServedModel.version)
+    key("state")
+    string("AVAILABLE")
+    key("status")
+    beginObject()
+    key("error_code")
+    string("OK")
+    key("error_message")
+    string("")
+    endObject()
+    endObject()
+    endArray()
   }
 }

@@ -114,10 +114,9 @@ public final class Service: RequestHandler {
   ) throws(ServiceError) -> ServedModel {
     let models = try models()
     guard let name, !name.isEmpty else { return models[0] }
-    let named = try exchange.map { exchange throws(ServiceError) in
-      try models.named(name, in: exchange)
-    }
-    guard let model = named ?? models.named(name) else {
+    let model =
+      if let exchange { try models.named(name, in: exchange) } else { models.named(name) }
+    guard let model else {
       let names = models.listedNames
       throw .unknownModel(name: name.description, served: names.joined(separator: ", "))
     }

@@ -5,8 +5,7 @@ extension SettingDeclaration {
   /// Of lists that are comma-separated, repeated, or both.
   private static func items(_ texts: [String]) -> [String] {
     texts.flatMap { $0.split(separator: ",") }
-      .map { $0.trimmingPrefix { $0 == " " } }
-      .map { String($0.reversed().trimmingPrefix { $0 == " " }.reversed()) }.filter { !$0.isEmpty }
+      .map { $0.split(separator: " ").joined(separator: " ") }.filter { !$0.isEmpty }
   }
 
   static func origins(

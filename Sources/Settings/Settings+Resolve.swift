@@ -14,7 +14,7 @@ extension Settings {
     var file: (path: String, bytes: [UInt8])?
     if let path = config ?? environment[fileVariable] {
       guard let bytes = FileManager.default.contents(atPath: path) else {
-        throw .missing(path: path)
+        throw .unreadable(path: path)
       }
       file = (path, Array(bytes))
     }
@@ -173,10 +173,10 @@ private func members(
     return try JSONDecoder().decode([String: FileValue].self, from: Data(bytes))
       .sorted { $0.key < $1.key }
   } catch DecodingError.dataCorrupted {
-    throw .unreadable(
+    throw .malformed(
       path: path, reason: "it is not valid JSON; python3 -m json.tool \(path) shows the place")
   } catch {
-    throw .unreadable(path: path, reason: "it is not a JSON object")
+    throw .malformed(path: path, reason: "it is not a JSON object")
   }
 }
 

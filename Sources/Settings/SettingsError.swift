@@ -25,9 +25,10 @@ public enum SettingsError: Error, Equatable, Sendable {
   case repeated(SettingSource, values: [String])
   /// Each is possible, both together are not.
   case conflict(SettingSource, SettingSource, reason: String)
-  case missing(path: String)
+  /// There is no such file, or it may not be read.
+  case unreadable(path: String)
   /// The file is no JSON object.
-  case unreadable(path: String, reason: String)
+  case malformed(path: String, reason: String)
 }
 
 extension SettingsError: CustomStringConvertible {
@@ -44,8 +45,8 @@ extension SettingsError: CustomStringConvertible {
       "\(source) is given \(values.count) times (\(values.joined(separator: ", "))): keep one"
     case .conflict(let first, let second, let reason):
       "\(first) and \(second) do not go together: \(reason)"
-    case .missing(let path): "the settings file \(path) cannot be read"
-    case .unreadable(let path, let reason):
+    case .unreadable(let path): "the settings file \(path) cannot be read"
+    case .malformed(let path, let reason):
       "\(path) cannot be read as settings: \(reason)"
     }
   }

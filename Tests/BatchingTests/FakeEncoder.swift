@@ -5,7 +5,7 @@ import OutputMap
 
 /// An encoder that answers with the sum of a text's ids and takes as long as it is told.
 ///
-/// Its threads are real threads; it notes when two passes meet on one.
+/// Each of its threads is a serial queue; it notes when two passes meet on one.
 final class FakeEncoder: BatchEncoder {
   let threadCount: Int
   /// What a pass does before it answers, on its thread.

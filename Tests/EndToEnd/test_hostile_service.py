@@ -94,6 +94,8 @@ CHUNKED = b"Transfer-Encoding: chunked"
         (described(), encoded(outputs={}), "is not one of bert-server's /encode"),
         (described(), encoded(key="x"), "is not one of bert-server's /encode"),
         (described(), itertools.chain([b"HTTP/1.1 200 OK\r\n\r\n"], itertools.repeat(bytes(65536))),
+         "an invalid Content-Length"),
+        (described(), itertools.chain([http(b"", CHUNKED)], itertools.repeat(b"10000\r\n%s\r\n" % bytes(65536))),
          "bytes that its answer may have"),
         (described(positions=1, max_tokens=1), b"", "its /info has no shape"),
         (described(positions=2, max_tokens=2), b"", "its /info has no shape"),
@@ -109,6 +111,40 @@ def test_a_hostile_service(info, answer, words, tmp_path):
         done = run("encode", "-o", tmp_path / "out", "--server", service.url, standard_input="a\n")
     assert done.returncode == 1 and words in done.stderr, done.stderr
     assert not list(tmp_path.glob("out/part-*"))
+
+
+class Stays:
+    """An answer's bytes, after which the connection stays open."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def __iter__(self):
+        yield self.answer
+        time.sleep(30)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+def test_an_answer_ends_where_it_says(framing, tmp_path):
+    def framed(answer):
+        body = answer.partition(b"\r\n\r\n")[2]
+        return answer if framing == "length" else http(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body), CHUNKED)
+
+    (tmp_path / "texts.txt").write_text("a\n")
+    with HostileService(info=Stays(framed(described())), encode=Stays(framed(encoded()))) as service:
+        began = time.monotonic()
+        ended = run("encode", tmp_path / "texts.txt", "-o", tmp_path / "out", "--server", service.url)
+        assert ended.returncode == 0, ended.stderr
+        assert time.monotonic() - began < 25
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}", b"\x00\xff" * 200, b"SSH-2.0-x\r\n"])
+def test_what_is_no_http_is_no_lost_connection(answer, tmp_path):
+    """It is not asked again and again."""
+    (tmp_path / "texts.txt").write_text("a\n")
+    with HostileService(info=answer) as service:
+        ended = run("encode", tmp_path / "texts.txt", "-o", tmp_path / "out", "--server", service.url)
+    assert ended.returncode != 0 and "status line" in ended.stderr
 
 
 def test_a_service_that_says_the_least(tmp_path):

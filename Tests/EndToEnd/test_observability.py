@@ -73,10 +73,13 @@ def test_counts(server):
     assert grown("te_request_input_length_count") == 5
     assert grown("te_request_input_length_sum") == 5 * SEED_TOKENS
     assert grown("te_request_success_total", ("method", "batch")) == 2
-    # How far it comes by then differs.
+    # How far it comes by then differs: its texts count from when they are read.
     late = server.post([SEED] * 3, timeout_ms=1).status_code == 504
     before, after = after, counts(server)
-    assert grown("te_request_failure_total", ("err", "timeout")) == late
+    assert grown("bert_http_requests_total", ("method", "POST"), ("route", "/encode"), ("status", "504")) == late
+    asked, answered = (grown(f"te_request_{count}_total", ("method", "batch")) for count in ["count", "success"])
+    assert grown("te_request_failure_total", ("err", "timeout")) == asked - answered
+    assert answered == (not late)
     assert any(name == "bert_build_info" and labels for name, *labels in after)
 
 

@@ -10,7 +10,7 @@ private let fuzzers: [String: @Sendable ([UInt8]) -> Void] = [
   "embeddings-body": fuzzEmbeddingsBody, "float": fuzzFloat, "safetensors": fuzzSafetensors,
   "tokenizer": fuzzTokenizer, "tokenizer-file": fuzzTokenizerFile, "gzip": fuzzGzip,
   "saved-model": fuzzSavedModel, "bundle": fuzzBundle, "zip": fuzzZip, "pickle": fuzzLegacy,
-  "configuration": fuzzConfiguration, "kernels": fuzzKernels,
+  "configuration": fuzzConfiguration, "kernels": fuzzKernels, "answer": fuzzAnswer,
 ]
 
 let fuzzerName = unsafe getenv("FUZZER").map { unsafe String(cString: $0) } ?? ""

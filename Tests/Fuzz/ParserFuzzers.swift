@@ -1,11 +1,13 @@
 import Checkpoints
 import HTTP
+import HTTPClient
 import JSON
 import OutputMap
 import WordPiece
 
 @testable import Checkpoints
 @testable import HTTP
+@testable import HTTPClient
 @testable import JSON
 @testable import Service
 
@@ -43,6 +45,18 @@ private func hasAnswer(_ output: [UInt8]) -> Bool {
     if response.status >= 200 { return true }
   }
   return false
+}
+
+/// What a service answers to `encode --server`, as far as it has come.
+func fuzzAnswer(_ bytes: [UInt8]) {
+  let limit = 1000
+  guard
+    let headEnd = bytes.indices.dropLast(3).first(where: {
+      bytes[$0..<$0 + 4].elementsEqual([0x0D, 0x0A, 0x0D, 0x0A])
+    }), let answer = try? Answer(bytes, headEnd: headEnd, limit: limit)
+  else { return }
+  require(100...999 ~= answer.status, "a status that is none")
+  require(answer.body.count <= bytes.count, "a body that was not sent")
 }
 
 func fuzzTarget(_ bytes: [UInt8]) {

@@ -69,13 +69,15 @@ enum LayoutRules {
     "TestSupport": Module(dependencies: [], toolchain: ["FoundationEssentials"]),
     "Fuzz": Module(
       dependencies: [
-        "Batching", "Checkpoints", "CKernels", "HTTP", "HTTPTypes", "JSON", "OutputMap", "Service",
-        "TestSupport", "WordPiece",
+        "Batching", "Checkpoints", "CKernels", "HTTP", "HTTPClient", "HTTPTypes", "JSON",
+        "OutputMap",
+        "Service", "TestSupport", "WordPiece",
       ],
       toolchain: ["FoundationEssentials"]),
   ]
 
-  /// The folders of `Service` that are a protocol, or a group of routes, each. None names what another one declares: what two
+  /// The folders of `Service` that are a protocol, or a group of routes, each. None names a type that
+  /// another one declares: what two
   /// of them need stands beside them, in `Service` or in its `Encoding`.
   static let protocols: Set = [
     "Explorer", "KServe", "Native", "OpenAI", "Operations", "TEI", "TensorFlowServing",

@@ -70,3 +70,13 @@ struct MapAnswer: Sendable {
     return pieces
   }
 }
+
+extension [Float] {
+  /// The first components; divided by their Euclidean length if asked for, unless that is 0.
+  func cut(to count: Int, normalizes: Bool) -> [Float] {
+    let kept = prefix(count)
+    guard normalizes else { return Array(kept) }
+    let length = kept.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+    return length == 0 ? Array(kept) : kept.map { Float(Double($0) / length) }
+  }
+}

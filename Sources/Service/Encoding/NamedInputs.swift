@@ -105,7 +105,7 @@ struct NamedInputs {
     _ ids: [ArraySlice<Untrusted<Int64>>], _ model: ServedModel
   ) throws(ServiceError) -> [MapInput] {
     let (masks, types) = (rows("input_mask"), rows("input_type_ids"))
-    // Of those that are not given the ones that go with the ids' name.
+    // Messages name a mask or types that were not sent as those who call the ids so do.
     let isHuggingFace = name("input_word_ids") == "input_ids"
     let names = TokenInputNames(
       ids: name("input_word_ids"),

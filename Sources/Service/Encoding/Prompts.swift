@@ -26,8 +26,8 @@ extension ServedModel {
     ]
   }()
 
-  /// Whether a request that names the type loses nothing if no prompt is for it: it is a type, and the
-  /// folder has no prompts at all.
+  /// Whether a request of that `input_type` is right without a prompt: it is a known type, and the
+  /// folder has no prompts.
   func needsNoPrompt(for type: RawText) -> Bool {
     Self.inputTypes[type.asciiLowercased] != nil && (sentence?.prompts ?? [:]).isEmpty
   }

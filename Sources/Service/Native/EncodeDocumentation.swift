@@ -1,26 +1,6 @@
 import JSON
 import OutputMap
 
-extension MapRequest {
-  /// How texts become tokens, for protocols that pick entries of the map in their own way.
-  static let tokenParameters: [Documentation.Parameter] = [
-    .init(
-      name: "seq_length",
-      meaning: "Pad and cut every text to that many positions, or pad to the longest.",
-      schema: ["anyOf": [["type": "integer", "minimum": 3], ["enum": ["longest"]]]]),
-    .init(
-      name: "max_tokens", meaning: "Most tokens of a text, special ones included.",
-      schema: ["type": "integer", "minimum": 2]),
-    .init(
-      name: "truncate", meaning: "What happens to a text over the limit.",
-      schema: ["enum": ["right", "left", "error"], "default": "right"]),
-    .init(
-      name: "timeout_ms", meaning: "After that long 504, and the work is dropped.",
-      schema: ["type": "integer", "minimum": 1, "maximum": 86_400_000]),
-  ]
-  static let tokenNames = tokenParameters.map { RawText($0.name) }
-}
-
 extension EncodeParameters {
   static let declared: [Documentation.Parameter] =
     [

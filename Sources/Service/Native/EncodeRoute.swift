@@ -41,24 +41,4 @@ extension Service {
     try EncodeStream.start(
       exchange, parameters, tokenize(job, for: exchange), windowTimeout: limits.requestTimeout)
   }
-
-  /// The query's parameters; one that the route does not declare is refused.
-  func parameters(_ exchange: Exchange) throws(ServiceError) -> GivenParameters {
-    var given: GivenParameters = [:]
-    let items: [RequestTarget.QueryItem]
-    do {
-      items = try RequestTarget(exchange.request.head.path ?? "/").query
-    } catch {
-      throw .invalid("the query does not parse: \(error.message)")
-    }
-    let known = exchange.queryNames
-    for item in items {
-      let name = RawText(item.name)
-      guard known.contains(name) else {
-        throw .invalid("there is no parameter '\(name)'; there are \(known.list)")
-      }
-      given[name, default: []].append(RawText(item.value))
-    }
-    return given
-  }
 }

@@ -32,7 +32,10 @@ final class EncodeStream: BodySource {
     var waiting: (@Sendable (BodyPiece) -> Void)?
     /// The response's head is out; until then a failure is an answer of its own.
     var isAnswered = false
+    /// Nothing more is written.
     var hasFailed = false
+    /// What became of the texts without a result, once the head is out; each has it as its line.
+    var failure: ServiceError?
   }
 
   private let exchange: Exchange
@@ -96,7 +99,7 @@ final class EncodeStream: BodySource {
   private func submitWindow() throws(BatchingError) {
     let (first, count) = state.withLock { state in
       let first = state.submitted
-      if state.isSubmitting { return (first, 0) }
+      if state.isSubmitting || state.failure != nil { return (first, 0) }
       while state.submitted < texts.count, !state.hasFailed {
         let text = texts[state.submitted]
         let (tokens, numbers) = (text.sequence.count, numberCount(text))
@@ -129,7 +132,7 @@ final class EncodeStream: BodySource {
       let isAbandoned = state.withLock { state in
         state.requests.append(id)
         state.isSubmitting = false
-        return state.hasFailed
+        return state.hasFailed || state.failure != nil
       }
       if isAbandoned { model.queue.cancel(id) }
     } catch {
@@ -184,7 +187,9 @@ final class EncodeStream: BodySource {
     let step = state.withLock { state -> Step in
       if state.hasFailed { return .fail }
       if state.written == texts.count { return .end }
-      if state.line != nil || state.results[state.written] != nil { return .write }
+      if state.line != nil || state.results[state.written] != nil || state.failure != nil {
+        return .write
+      }
       state.waiting = deliver
       return .wait
     }
@@ -213,7 +218,7 @@ final class EncodeStream: BodySource {
       state.withLock { state in
         state.line = isWhole ? nil : line
         guard isWhole else { return }
-        leave(texts[state.written], &state)
+        if state.written < state.submitted { leave(texts[state.written], &state) }
         state.written += 1
       }
     }
@@ -223,36 +228,54 @@ final class EncodeStream: BodySource {
 
   /// The line under way, or the next one if its text is encoded. A text's failure is its line.
   private func nextLine() -> AnswerCursor? {
-    let next = state.withLock { state -> (line: AnswerCursor?, Tokenization, EncodedSequence)? in
-      if let line = state.line { return (line, texts[state.written], EncodedSequence(rowCount: 0)) }
-      guard let result = state.results.removeValue(forKey: state.written) else { return nil }
-      return (nil, texts[state.written], result)
+    enum Line {
+      case begun(AnswerCursor)
+      case result(Tokenization, EncodedSequence)
+      case failure(ServiceError)
     }
-    guard let (line, text, result) = next else { return nil }
-    if let line { return line }
-    if let failure = result.failure {
-      guard case .bytes(let error) = ErrorShape.native.response(.backend(failure.description)).body
-      else { return nil }
-      return AnswerCursor([AnswerPiece(prefix: error)], parameters.coding)
+    let next = state.withLock { state -> Line? in
+      guard state.written < texts.count else { return nil }
+      if let line = state.line { return .begun(line) }
+      if let result = state.results.removeValue(forKey: state.written) {
+        return .result(texts[state.written], result)
+      }
+      return state.failure.map(Line.failure)
     }
-    let answer = EncodeAnswer(
-      MapAnswer(request: parameters.map, texts: [text], results: [result]), parameters)
-    return AnswerCursor(answer.objectPieces(), parameters.coding)
+    switch next {
+    case nil: return nil
+    case .begun(let line): return line
+    case .failure(let error): return line(of: error)
+    case .result(let text, let result):
+      if let failure = result.failure { return line(of: .backend(failure.description)) }
+      let answer = EncodeAnswer(
+        MapAnswer(request: parameters.map, texts: [text], results: [result]), parameters)
+      return AnswerCursor(answer.objectPieces(), parameters.coding)
+    }
   }
 
+  private func line(of error: ServiceError) -> AnswerCursor? {
+    guard case .bytes(let error) = ErrorShape.native.response(error).body else { return nil }
+    return AnswerCursor([AnswerPiece(prefix: error)], parameters.coding)
+  }
+
+  /// A failure of a whole window: the answer, or once that has begun the line of each text that has no
+  /// result, so that a client knows which those are.
   private func fail(_ error: BatchingError) {
-    let (isFirst, isAnswered, deliver) = state.withLock { state in
+    let failure = ServiceError(error)
+    let (isFirst, isAnswered, requests, deliver) = state.withLock { state in
       var deliver: (@Sendable (BodyPiece) -> Void)?
-      swap(&deliver, &state.waiting)
-      let isFirst = !state.hasFailed
-      state.hasFailed = true
-      return (isFirst, state.isAnswered, deliver)
+      let isFirst = !state.hasFailed && state.failure == nil
+      if isFirst, state.isAnswered {
+        state.failure = failure
+        swap(&deliver, &state.waiting)
+      } else {
+        state.hasFailed = state.hasFailed || isFirst
+      }
+      return (isFirst, state.isAnswered, state.requests, deliver)
     }
     guard isFirst else { return }
-    if isAnswered {
-      deliver?(.failed)
-    } else {
-      exchange.fail(ServiceError(error))
-    }
+    guard isAnswered else { return exchange.fail(failure) }
+    for id in requests { model.queue.cancel(id) }
+    if let deliver { serializeQueue.async { [self] in write(deliver) } }
   }
 }

@@ -30,9 +30,9 @@ extension Service {
   func embeddings(_ exchange: Exchange) {
     work(exchange) { [self] bytes throws(ServiceError) in
       var body = try EmbeddingsBody(bytes, limits: bodyLimits(exchange))
-      for item in (try? RequestTarget(exchange.request.head.path ?? "/").query) ?? []
-      where item.name != "api-version" {
-        body.ignored.add(RawText(item.name))
+      // Clients for Azure put `api-version` on every request.
+      for item in (try? queryItems(exchange)) ?? [] where item.name != "api-version" {
+        body.ignored.add(item.name)
       }
       exchange.note { [ignored = body.ignored] in $0.ignored = ignored }
       let model = try model(named: body.model)
@@ -105,15 +105,5 @@ extension Service {
     pieces[pieces.count - 1].suffix = writer.takeBytes()
     return AnswerCursor(pieces, body.coding).response(
       numbers: answer.numberCount, fields: [.contentType: "application/json"])
-  }
-}
-
-extension [Float] {
-  /// The first components; divided by their Euclidean length if asked for, unless that is 0.
-  func cut(to count: Int, normalizes: Bool) -> [Float] {
-    let kept = prefix(count)
-    guard normalizes else { return Array(kept) }
-    let length = kept.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-    return length == 0 ? Array(kept) : kept.map { Float(Double($0) / length) }
   }
 }

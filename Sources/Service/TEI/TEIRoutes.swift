@@ -141,19 +141,19 @@ extension Service {
     of body: BodyObject, _ queried: RawText?, _ ignored: inout MemberNames
   ) throws(ServiceError) -> ServedModel {
     let models = try models()
-    let isOnly = models.count == 1
     var named: ServedModel?
     if let queried { named = try model(named: queried) }
-    guard body["model"] != nil else { return named ?? models[0] }
-    guard !isOnly || (try? body.string("model")) != nil else {
-      ignored.add("model")
-      return named ?? models[0]
-    }
-    guard let name = try body.string("model"), !name.isEmpty else { return named ?? models[0] }
-    if isOnly, models.named(name) == nil {
-      ignored.add("model")
+    if models.count == 1 {
+      let isAnother =
+        switch body["model"] {
+        case nil: false
+        case .string(let name): !name.isEmpty && models.named(RawText(name)) == nil
+        default: true
+        }
+      if isAnother { ignored.add("model") }
       return models[0]
     }
+    guard let name = try body.string("model"), !name.isEmpty else { return named ?? models[0] }
     let model = try model(named: name)
     guard let named, named.name != model.name else { return model }
     throw .unprocessable("the query names the model '\(named.name)' and the body '\(model.name)'")
