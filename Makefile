@@ -52,11 +52,11 @@ test-sanitize: sanitize-thread sanitize-address ## every test again, with Thread
 
 test-races: system ## what runs on several threads, with ThreadSanitizer
 	swift test --disable-xctest $(THREAD_SANITIZER) \
-	  --filter 'HTTPTests|BatchingTests|ServiceTests|HostingTests|BERTTests.BatchInvariance'
+	  --filter 'HTTPTests|BatchingTests|ServingTests|ProtocolsTests|HostingTests|BERTTests.BatchInvariance'
 
 test-bounds: system model ## what reads foreign bytes, with Address- and UndefinedBehaviorSanitizer
 	swift test --disable-xctest $(ADDRESS_SANITIZER) \
-	  --filter 'HTTP|JSONTests|WordPieceTests|CheckpointsTests|ServiceTests'
+	  --filter 'HTTP|JSONTests|WordPieceTests|CheckpointsTests|ServingTests|ProtocolsTests'
 
 test-neon: system-aarch64 ## all C compiled for 64-bit ARM, its kernels against scalar, under emulation
 	@mkdir -p .build/aarch64

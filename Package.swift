@@ -81,10 +81,24 @@ let package = Package(
       ],
       swiftSettings: swiftSettings),
     .target(
-      name: "Service",
+      name: "Serving",
       dependencies: [
-        "HTTP", "JSON", "WordPiece", "Batching", "OutputMap", "UntrustedInput",
+        "HTTP", "JSON", "UntrustedInput",
         .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "Encoding",
+      dependencies: [
+        "Batching", "HTTP", "JSON", "OutputMap", "Serving", "UntrustedInput", "WordPiece",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "Protocols",
+      dependencies: [
+        "Batching", "Encoding", "HTTP", "JSON", "OutputMap", "Serving", "UntrustedInput",
+        "WordPiece", .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       // The page at "/": a part of the binary.
       resources: [
@@ -118,16 +132,16 @@ let package = Package(
     .target(
       name: "Hosting",
       dependencies: [
-        "CPlatform", "Checkpoints", "HTTP", "JSON", "Service", "Settings",
+        "CPlatform", "Checkpoints", "Encoding", "HTTP", "JSON", "Serving", "Settings",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "bert-server",
       dependencies: [
-        "BERT", "Batching", "Bench", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "HTTP",
-        "HTTPClient", "Hosting", "JSON", "Models", "OutputMap", "RecordEncoders", "Service",
-        "Settings", "WordPiece",
+        "BERT", "Batching", "Bench", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "Encoding",
+        "HTTP", "HTTPClient", "Hosting", "JSON", "Models", "OutputMap", "Protocols",
+        "RecordEncoders", "Serving", "Settings", "WordPiece",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -165,9 +179,16 @@ let package = Package(
       name: "SettingsTests", dependencies: ["Settings", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "ServiceTests",
+      name: "ServingTests",
       dependencies: [
-        "Service", "Batching", "HTTP", "JSON", "OutputMap", "TestSupport", "UntrustedInput",
+        "HTTP", "JSON", "Serving", .product(name: "HTTPTypes", package: "swift-http-types"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ProtocolsTests",
+      dependencies: [
+        "Batching", "Encoding", "HTTP", "JSON", "OutputMap", "Protocols", "Serving", "TestSupport",
+        "UntrustedInput",
         "WordPiece",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
@@ -187,7 +208,7 @@ let package = Package(
     .testTarget(
       name: "HostingTests",
       dependencies: [
-        "Hosting", "HTTP", "JSON", "Service", "Settings",
+        "Hosting", "HTTP", "JSON", "Serving", "Settings",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
@@ -203,7 +224,9 @@ if Context.environment["BERT_SERVER_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Batching", "Checkpoints", "CKernels", "HTTP", "HTTPClient", "JSON", "OutputMap", "Service",
+        "Batching", "Checkpoints", "CKernels", "Encoding", "HTTP", "HTTPClient", "JSON",
+        "OutputMap",
+        "Protocols", "Serving",
         "TestSupport", "WordPiece",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],

@@ -14,6 +14,8 @@ final class Connection: @unchecked Sendable {
   private var machine: ConnectionMachine
   /// Weak, so that a handler that drops its responder is noticed.
   private weak var responder: Responder?
+  /// Whose head is read and that is not handed on yet.
+  private var request: (any HandledRequest)?
   private var isRunning = false
   /// What the connection holds of the memory budget for requests that it keeps, once that is more than
   /// a small head's bytes.
@@ -152,10 +154,11 @@ final class Connection: @unchecked Sendable {
         let responder = Responder(
           connection: self, requestNumber: machine.requestNumber, path: request.head.path ?? "")
         self.responder = responder
-        io.context.handler.handle(request, responder)
+        takeRequest()?.handle(request, responder)
       case .word(let failure, let part):
         io.counters.failures.add()
-        let response = io.context.handler.malformed(failure, part)
+        let response =
+          takeRequest()?.failed(failure) ?? io.context.handler.malformed(failure, part)
         machine.explain(response, dateLine: io.dateLine, at: now)
       case .pull(let source):
         let delivery = Delivery(connection: self, requestNumber: machine.requestNumber)
@@ -167,8 +170,8 @@ final class Connection: @unchecked Sendable {
         }
       case .abandon(let source):
         source.abandon()
-      case .forget(let head):
-        io.context.handler.abandoned(head, remoteAddress: machine.remoteAddress)
+      case .forget:
+        takeRequest()?.abandoned()
       case .endOutput:
         transport.endOutput()
       case .close(let abruptly):
@@ -185,15 +188,24 @@ final class Connection: @unchecked Sendable {
   }
 
   private func examine(_ head: HTTPRequest, at now: ContinuousClock.Instant) {
-    let handler = io.context.handler
+    let request = io.context.handler.begin(head, remoteAddress: machine.remoteAddress)
     let refusal =
       machine.restriction ?? (hold(machine.heldBytes) ? nil : HTTPFailure.outOfMemoryBudget)
-    if let refusal, !handler.isHealthCheck(head) { return machine.decline(refusal) }
-    switch handler.examine(head, remoteAddress: machine.remoteAddress) {
-    case .readBody: machine.proceed(at: now)
-    case .discardBody: machine.proceed(keepingBody: false, at: now)
+    if let refusal, !request.isHealthCheck { return machine.decline(refusal) }
+    switch request.examine() {
+    case .readBody:
+      self.request = request
+      machine.proceed(at: now)
+    case .discardBody:
+      self.request = request
+      machine.proceed(keepingBody: false, at: now)
     case .refuse(let response): machine.refuse(response, dateLine: io.dateLine, at: now)
     }
+  }
+
+  private func takeRequest() -> (any HandledRequest)? {
+    defer { request = nil }
+    return request
   }
 
   /// Holds what the connection keeps of requests against the budget, before it reads more or waits;

@@ -17,7 +17,7 @@ extension ConnectionMachine {
     /// Have the failure worded; report `explain`.
     case word(HTTPFailure, RequestPart)
     /// Tell the handler of a request whose client is gone before the body was whole.
-    case forget(HTTPRequest)
+    case forget
     /// Ask for a piece; report `deliver`.
     case pull(any BodySource)
     /// The client is gone: tell whoever works on its request.

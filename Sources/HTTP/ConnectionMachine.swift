@@ -268,7 +268,7 @@ struct ConnectionMachine {
 
   /// The request whose body is being read will never be whole.
   mutating func forget() {
-    if let head { pending.append(.forget(head.request)) }
+    if head != nil { pending.append(.forget) }
     head = nil
   }
 

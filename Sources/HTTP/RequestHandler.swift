@@ -3,17 +3,27 @@ public import HTTPTypes
 /// What is behind the server. All of it is called on I/O queues, which serve many connections: it
 /// must not block.
 public protocol RequestHandler: Sendable {
-  /// Asked of every request once its head is whole and before its body is read.
-  func examine(_ head: HTTPRequest, remoteAddress: String) -> Examination
-  /// Whether the request asks for the process's health. Such requests are answered even by a server
-  /// that has no room for others.
-  func isHealthCheck(_ head: HTTPRequest) -> Bool
-  /// A whole request; answered through `responder`, at once or later.
-  func handle(_ request: Request, _ responder: Responder)
-  /// The client has gone before the body was whole: there is nobody to answer.
-  func abandoned(_ head: HTTPRequest, remoteAddress: String)
+  /// A request's head is whole.
+  ///
+  /// - Returns: what the server asks and tells of the request from here to its end.
+  func begin(_ head: HTTPRequest, remoteAddress: String) -> any HandledRequest
   /// The answer to what never became a request. The status should be the failure's.
   func malformed(_ failure: HTTPFailure, _ part: RequestPart) -> Response
+}
+
+/// One request, from its head to its end.
+public protocol HandledRequest: Sendable {
+  /// Whether it asks for the process's health. Such requests are answered even by a server that has no
+  /// room for others.
+  var isHealthCheck: Bool { get }
+  /// Asked once, before the body is read.
+  func examine() -> Examination
+  /// It is whole; answered through `responder`, at once or later.
+  func handle(_ request: Request, _ responder: Responder)
+  /// The client has gone before the body was whole: there is nobody to answer.
+  func abandoned()
+  /// The answer to a body that is not served: too long, too slow, or not framed as it should be.
+  func failed(_ failure: HTTPFailure) -> Response
 }
 
 /// What was read of a request before it failed.

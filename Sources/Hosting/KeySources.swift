@@ -1,5 +1,5 @@
 import FoundationEssentials
-public import Service
+public import Serving
 public import Settings
 
 /// Where API keys come from: a file, which is read again when it changes, and the environment.

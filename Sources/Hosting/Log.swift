@@ -1,6 +1,6 @@
 public import HTTP
 import Logging
-public import Service
+public import Serving
 public import Settings
 import Synchronization
 

@@ -1,5 +1,5 @@
 import FoundationEssentials
-public import Service
+public import Serving
 import Synchronization
 
 /// Notices model files that change under the running server.

@@ -1,6 +1,7 @@
 import Checkpoints
+public import Encoding
 import JSON
-public import Service
+import Serving
 public import Settings
 
 /// Under which names a folder is served.

@@ -1,5 +1,5 @@
 public import HTTP
-public import Service
+public import Serving
 public import Settings
 
 /// The settings as the modules know them.
@@ -10,16 +10,12 @@ extension Settings {
       jsonDepth: maxJSONDepth, requestTimeout: requestTimeout)
   }
 
-  public var responseHeaders: ResponseHeaders {
-    var responseHeaders = ResponseHeaders()
-    responseHeaders.compressed =
-      switch compression {
-      case .off: .none
-      case .light: .light
-      case .all: .all
-      }
-    responseHeaders.crossOrigin = CrossOrigin(origins: corsOrigins)
-    return responseHeaders
+  public var compressedAnswers: CompressedAnswers {
+    switch compression {
+    case .off: .none
+    case .light: .light
+    case .all: .all
+    }
   }
 
   public var serverLimits: ServerLimits {

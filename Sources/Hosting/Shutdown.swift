@@ -1,10 +1,11 @@
 import Dispatch
+public import Encoding
 public import HTTP
-public import Service
+import Serving
 
 /// From the first SIGTERM or SIGINT to the exit.
 public struct Shutdown {
-  let service: Service
+  let models: ServedModels
   let server: Server
   /// How long new connections are served: whoever routes requests here learns of the stop a little
   /// later than we do.
@@ -12,8 +13,8 @@ public struct Shutdown {
   /// After that, how long what is in flight or half sent may take.
   let patience: Duration
 
-  public init(service: Service, server: Server, grace: Duration, patience: Duration) {
-    self.service = service
+  public init(models: ServedModels, server: Server, grace: Duration, patience: Duration) {
+    self.models = models
     self.server = server
     self.grace = grace
     self.patience = patience
@@ -21,7 +22,7 @@ public struct Shutdown {
 
   /// Whether every accepted request was answered.
   public func run() -> Bool {
-    service.beginDraining()
+    models.beginDraining()
     server.beginDrain()
     let isStopped = DispatchSemaphore(value: 0)
     _ = isStopped.wait(timeout: .now() + grace.seconds)

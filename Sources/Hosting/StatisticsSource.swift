@@ -1,7 +1,7 @@
 import CPlatform
 import FoundationEssentials
 public import HTTP
-public import Service
+public import Serving
 
 /// Gauges of the process and of its server for `/metrics`. The server is made after the service
 /// that shows them, so it is handed in later.

@@ -3,11 +3,12 @@ import Batching
 import CPlatform
 import Checkpoints
 import Dispatch
+import Encoding
 import HTTP
 import Hosting
 import Models
 import OutputMap
-import Service
+import Serving
 import Settings
 import WordPiece
 

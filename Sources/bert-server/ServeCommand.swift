@@ -2,12 +2,14 @@ import ArgumentParser
 import BERT
 import CPlatform
 import Dispatch
+import Encoding
 import FoundationEssentials
 import Glibc
 import HTTP
 import Hosting
 import Models
-import Service
+import Protocols
+import Serving
 import Settings
 
 /// The service, wired up in the order in which a request passes.
@@ -48,24 +50,26 @@ struct ServeCommand: ParsableCommand {
       throw ExitCode(1)
     }
     platform_return_freed_memory()
-    if let route = Service.hiddenRoute(by: settings.basePath) {
-      printError(
-        "base_path \(settings.basePath) would hide the route \(route): choose another prefix")
-      throw ExitCode(1)
-    }
-
     // Before the models are read: a change from here on is noticed.
     let modelFiles = ModelFileWatch(ModelNames.distinct(settings.models).folders.map(\.path))
     let memory = MemoryBudget(limit: MemoryPlan(settings).withoutModels)
     let statistics = StatisticsSource(memory)
+    let models = ServedModels()
     let service = Service(
-      limits: settings.serviceLimits, memory: memory, keys: keys,
+      .all(models), limits: settings.serviceLimits, keys: keys,
       metricsAreOpen: settings.metricsAccess == .open, basePath: settings.basePath,
-      responseHeaders: settings.responseHeaders,
+      compression: settings.compressedAnswers,
+      crossOrigin: CrossOrigin(origins: settings.corsOrigins),
       process: ProcessFacts(
         version: version, limits: settings.publishedLimits,
         measurements: statistics.measurements + [modelFiles.measurement]),
+      isReady: { () throws(ServiceError) in _ = try models.all() },
       log: { log.request($0) })
+    if let route = service.hiddenRoute {
+      printError(
+        "base_path \(settings.basePath) would hide the route \(route): choose another prefix")
+      throw ExitCode(1)
+    }
     let server = Server(
       host: settings.host, port: settings.port, limits: settings.serverLimits,
       ioQueueCount: settings.ioQueues, memory: memory, tls: tls, handler: service,
@@ -87,14 +91,14 @@ struct ServeCommand: ParsableCommand {
     // A serial queue may block: it has a thread of its own while it runs.
     DispatchQueue(label: "bert-server.load").async {
       do {
-        let models = try ModelLoader.load(
+        let loaded = try ModelLoader.load(
           settings.models, settings, threads: ThreadCount(setting: settings.threads), memory)
-        service.ready(models)
+        models.ready(loaded)
         modelFiles.start(log)
-        for model in models {
+        for model in loaded {
           for note in model.notes { log.warning("\(model.name): \(note.value)") }
         }
-        log.info("\(models.map(\.name).joined(separator: ", ")) ready")
+        log.info("\(loaded.map(\.name).joined(separator: ", ")) ready")
       } catch {
         printError("\(error)")
         Self.exit(1)
@@ -117,7 +121,7 @@ struct ServeCommand: ParsableCommand {
     }
     // An honest request that is half sent has until its body's deadline, and then until its own.
     let shutdown = Shutdown(
-      service: service, server: server, grace: settings.drainTime,
+      models: models, server: server, grace: settings.drainTime,
       patience: settings.bodyTimeout + settings.requestTimeout + settings.writeTimeout)
     guard shutdown.run() else {
       log.error("stopped with \(server.statistics.requestsInFlight) requests unanswered")

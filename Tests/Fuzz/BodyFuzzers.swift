@@ -2,7 +2,9 @@ import HTTP
 import JSON
 import OutputMap
 
-@testable import Service
+@testable import Encoding
+@testable import Protocols
+@testable import Serving
 
 /// Bodies of the protocols: texts and parameters come out, or an error.
 

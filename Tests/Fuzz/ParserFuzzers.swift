@@ -6,10 +6,12 @@ import OutputMap
 import WordPiece
 
 @testable import Checkpoints
+@testable import Encoding
 @testable import HTTP
 @testable import HTTPClient
 @testable import JSON
-@testable import Service
+@testable import Protocols
+@testable import Serving
 
 /// Bytes on a connection: the same answers however they are cut, and an answer before a close.
 ///

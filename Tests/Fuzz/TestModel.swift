@@ -1,1 +1,1 @@
-../ServiceTests/TestModel.swift
+../ProtocolsTests/TestModel.swift

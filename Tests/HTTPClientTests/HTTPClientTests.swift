@@ -8,13 +8,16 @@ import Testing
 /// The client and our own server.
 @Suite struct HTTPClientTests {
   /// Answers with what it was asked.
-  private final class EchoHandler: RequestHandler {
-    func examine(_ head: HTTPRequest, remoteAddress: String) -> Examination { .readBody }
-    func isHealthCheck(_ head: HTTPRequest) -> Bool { false }
-    func abandoned(_ head: HTTPRequest, remoteAddress: String) {}
-    func malformed(_ failure: HTTPFailure, _ part: RequestPart) -> Response {
+  private struct EchoHandler: RequestHandler, HandledRequest {
+    var isHealthCheck: Bool { false }
+
+    func begin(_ head: HTTPRequest, remoteAddress: String) -> any HandledRequest { self }
+    func examine() -> Examination { .readBody }
+    func abandoned() {}
+    func failed(_ failure: HTTPFailure) -> Response {
       Response(status: failure.status, body: .bytes([]))
     }
+    func malformed(_ failure: HTTPFailure, _ part: RequestPart) -> Response { failed(failure) }
 
     func handle(_ request: Request, _ responder: Responder) {
       let head = "\(request.head.method) \(request.head.path ?? "") "

@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Service
+import Serving
 import Settings
 import Testing
 

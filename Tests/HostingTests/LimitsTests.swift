@@ -1,5 +1,5 @@
 import HTTP
-import Service
+import Serving
 import Settings
 import Testing
 

@@ -7,7 +7,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "import Service", "public import HTTP", "@preconcurrency import Dispatch", "  import Glibc",
+    "import Serving", "public import HTTP", "@preconcurrency import Dispatch", "  import Glibc",
     "@testable internal import BERT", "import struct Foundation.Date", "import Foundation // why",
   ])
   func anImportOffTheTable(line: String) {
@@ -15,7 +15,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "// import Service", "public import OutputMap", "let imported = import0",
+    "// import Serving", "public import OutputMap", "let imported = import0",
     "#if canImport(Glibc)", "",
   ])
   func noImportOffTheTable(line: String) {
@@ -28,14 +28,14 @@ import Testing
 
   @Test func protocolsThatKnowEachOther() {
     let tei = SourceFile(
-      "Sources/Service/TEI/TEIBody.swift", "final class Body {}")
-    let shared = SourceFile("Sources/Service/Encoding/Job.swift", "struct Job {}\nlet a = Body()")
+      "Sources/Protocols/TEI/TEIBody.swift", "final class Body {}")
+    let shared = SourceFile("Sources/Encoding/Job.swift", "struct Job {}\nlet a = Body()")
     func wrong(_ text: String) -> [String] {
-      Checks.protocols(in: [tei, shared, SourceFile("Sources/Service/OpenAI/File.swift", text)])
+      Checks.protocols(in: [tei, shared, SourceFile("Sources/Protocols/OpenAI/File.swift", text)])
     }
     #expect(
       wrong("let a = [Body]()") == [
-        "Sources/Service/OpenAI/File.swift: OpenAI may not name TEI's Body"
+        "Sources/Protocols/OpenAI/File.swift: OpenAI may not name TEI's Body"
       ])
     #expect(wrong("struct Other { var body: Job }\n// as Body\nlet bodies = 1") == [])
   }

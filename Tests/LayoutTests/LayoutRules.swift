@@ -32,11 +32,23 @@ enum LayoutRules {
     "HTTP": Module(
       dependencies: ["COpenSSL", "CPlatform", "CZlib", "HTTPTypes", "UntrustedInput"],
       toolchain: c.union(["Dispatch", "Synchronization"])),
-    "Service": Module(
-      dependencies: [
-        "HTTP", "JSON", "WordPiece", "Batching", "OutputMap", "HTTPTypes", "UntrustedInput",
-      ],
+    // Requests of any kind: routes, middleware, bodies. It knows no model.
+    "Serving": Module(
+      dependencies: ["HTTP", "HTTPTypes", "JSON", "UntrustedInput"],
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
+    // From texts to an answer's numbers. It knows no protocol.
+    "Encoding": Module(
+      dependencies: [
+        "Batching", "HTTP", "HTTPTypes", "JSON", "OutputMap", "Serving", "UntrustedInput",
+        "WordPiece",
+      ],
+      toolchain: ["Dispatch"]),
+    "Protocols": Module(
+      dependencies: [
+        "Batching", "Encoding", "HTTP", "HTTPTypes", "JSON", "OutputMap", "Serving",
+        "UntrustedInput", "WordPiece",
+      ],
+      toolchain: ["Dispatch"]),
     "Bulk": Module(
       dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
       toolchain: c),
@@ -52,14 +64,16 @@ enum LayoutRules {
     "Bench": Module(
       dependencies: ["BERT", "Checkpoints", "JSON", "Models", "OutputMap", "WordPiece"]),
     "Hosting": Module(
-      dependencies: ["CPlatform", "Checkpoints", "HTTP", "JSON", "Logging", "Service", "Settings"],
+      dependencies: [
+        "CPlatform", "Checkpoints", "Encoding", "HTTP", "JSON", "Logging", "Serving", "Settings",
+      ],
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
     // Commands and wiring.
     "bert-server": Module(
       dependencies: [
         "ArgumentParser", "BERT", "Batching", "Bench", "Bulk", "COpenSSL", "CPlatform",
-        "Checkpoints", "HTTP", "HTTPClient", "Hosting", "JSON", "Models", "OutputMap",
-        "RecordEncoders", "Service", "Settings", "WordPiece",
+        "Checkpoints", "Encoding", "HTTP", "HTTPClient", "Hosting", "JSON", "Models", "OutputMap",
+        "Protocols", "RecordEncoders", "Serving", "Settings", "WordPiece",
       ],
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
   ]
@@ -69,16 +83,15 @@ enum LayoutRules {
     "TestSupport": Module(dependencies: [], toolchain: ["FoundationEssentials"]),
     "Fuzz": Module(
       dependencies: [
-        "Batching", "Checkpoints", "CKernels", "HTTP", "HTTPClient", "HTTPTypes", "JSON",
-        "OutputMap",
-        "Service", "TestSupport", "WordPiece",
+        "Batching", "Checkpoints", "CKernels", "Encoding", "HTTP", "HTTPClient", "HTTPTypes",
+        "JSON",
+        "OutputMap", "Protocols", "Serving", "TestSupport", "WordPiece",
       ],
       toolchain: ["FoundationEssentials"]),
   ]
 
-  /// The folders of `Service` that are a protocol, or a group of routes, each. None names a type that
-  /// another one declares: what two
-  /// of them need stands beside them, in `Service` or in its `Encoding`.
+  /// The folders of `Protocols`: a protocol, or a group of routes, each. None names a type that another
+  /// one declares: what two of them need stands beside them, in `Protocols`, or in `Encoding`.
   static let protocols: Set = [
     "Explorer", "KServe", "Native", "OpenAI", "Operations", "TEI", "TensorFlowServing",
   ]
@@ -99,7 +112,7 @@ enum LayoutRules {
   static let numberReaders: [String: String] = [
     "Sources/Checkpoints/GraphRun.swift": "a place in a list, looked up within its bounds",
     "Sources/Checkpoints/SafetensorsHeader.swift": "an overflow is an error at once",
-    "Sources/Service/Operations/Operations.swift": "writes the server's own facts",
+    "Sources/Protocols/Operations/Operations.swift": "writes the server's own facts",
     "Sources/WordPiece/UnigramScore.swift": "digits that would overflow are left out",
     "Sources/Settings/SettingDeclaration.swift": "the operator's, within its range before any use",
   ]

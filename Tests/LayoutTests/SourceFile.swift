@@ -53,7 +53,7 @@ struct SourceFile {
   /// Of a file in one of the protocols' folders.
   var protocolName: String? {
     let parts = path.split(separator: "/").map { String($0) }
-    guard parts.count > 3, module == "Service", LayoutRules.protocols.contains(parts[2]) else {
+    guard parts.count > 3, module == "Protocols", LayoutRules.protocols.contains(parts[2]) else {
       return nil
     }
     return parts[2]

@@ -9,11 +9,20 @@ final class TinyHandler: RequestHandler {
   /// Responders of `/slow`, kept until the test answers.
   let waiting = Mutex<[Responder]>([])
 
-  func examine(_ head: HTTPRequest, remoteAddress: String) -> Examination {
-    Self.examine(head)
+  private struct TinyRequest: HandledRequest {
+    let handler: TinyHandler
+    let head: HTTPRequest
+
+    var isHealthCheck: Bool { head.path == "/health" }
+    func examine() -> Examination { TinyHandler.examine(head) }
+    func handle(_ request: Request, _ responder: Responder) { handler.handle(request, responder) }
+    func abandoned() {}
+    func failed(_ failure: HTTPFailure) -> Response { TinyHandler.malformed(failure) }
   }
 
-  func isHealthCheck(_ head: HTTPRequest) -> Bool { head.path == "/health" }
+  func begin(_ head: HTTPRequest, remoteAddress: String) -> any HandledRequest {
+    TinyRequest(handler: self, head: head)
+  }
 
   static func examine(_ head: HTTPRequest) -> Examination {
     if let refusal = refuse(head) { return .refuse(refusal) }
@@ -36,7 +45,7 @@ final class TinyHandler: RequestHandler {
     return nil
   }
 
-  func handle(_ request: Request, _ responder: Responder) {
+  private func handle(_ request: Request, _ responder: Responder) {
     let target = try? RequestTarget(request.head.path ?? "")
     switch target?.path {
     case "/slow":
@@ -78,8 +87,6 @@ final class TinyHandler: RequestHandler {
     default: return text(.notFound, "no route\n")
     }
   }
-
-  func abandoned(_ head: HTTPRequest, remoteAddress: String) {}
 
   func malformed(_ failure: HTTPFailure, _ part: RequestPart) -> Response {
     Self.malformed(failure)

@@ -1,0 +1,53 @@
+import OutputMap
+import Serving
+package import WordPiece
+
+/// How large an answer will be, and what it needs until it is sent, known before anything is encoded.
+package struct AnswerSize {
+  /// Bytes of the answer, about.
+  let bytes: Int
+  /// Bytes of memory that tokens, numbers and the answer take.
+  private(set) var memory: Int
+
+  /// Bytes of a token in JSON, about: id, text, places.
+  package static let bytesOfToken = 96
+
+  init(_ job: MapJob, _ texts: [Tokenization]) {
+    self.init(job, texts: texts.count, tokens: texts.reduce(0) { $0 + $1.sequence.count })
+    memory += texts.reduce(0) { $0 + Self.memory(of: $1) }
+    // A block of a text is one piece.
+    let longest = texts.map(\.sequence.count).max() ?? 0
+    if !job.request.selection.blocks.isEmpty, job.coding.bulk(of: job.request) == .dense {
+      memory += 2 * job.coding.byteCount(ofNumbers: longest * job.request.model.shape.hiddenSize)
+    }
+  }
+
+  /// Without the memory of the tokens.
+  init(_ job: MapJob, texts: Int, tokens: Int) {
+    let request = job.request
+    // Texts and tokens are within limits, and a model's sizes are far below 2^31: no overflow.
+    let numbers = request.numberCount(texts: texts, tokens: tokens)
+    let written = (job.numbersOfText.map { texts * $0 } ?? numbers) * job.copies
+    bytes =
+      job.coding.byteCount(ofNumbers: written) + job.echoedBytes + 512
+      + texts * 16 + (request.wantsTokens ? tokens * Self.bytesOfToken : 0)
+    memory =
+      numbers * 4 + job.echoedBytes
+      + (job.isWhole ? 2 * bytes : min(bytes, AnswerSource.memoryBytes))
+  }
+
+  /// - Parameter smaller: what to ask for instead.
+  /// - Throws: `answerTooLarge`
+  func check(limit: Int, _ smaller: String) throws(ServiceError) {
+    guard bytes <= limit else {
+      throw .answerTooLarge(
+        "the answer would be about \(bytes) bytes and the limit is \(limit) (max_output_bytes); "
+          + smaller)
+    }
+  }
+
+  /// Bytes of memory.
+  package static func memory(of text: Tokenization) -> Int {
+    256 + text.sequence.count * 8 + text.sources.count * MemoryLayout<TokenSource?>.stride
+  }
+}

@@ -1,0 +1,248 @@
+package import Batching
+import Dispatch
+package import HTTP
+package import OutputMap
+package import Serving
+package import WordPiece
+
+/// One text of a request.
+package enum MapInput: Sendable {
+  case text(TokenizerInput)
+  /// Tokenized by the client: encoded as it stands.
+  case tokens(TokenSequence, truncated: Bool = false)
+}
+
+/// Texts to encode, and how the results are written: what a protocol makes of a request.
+package struct MapJob: Sendable {
+  package var request: MapRequest
+  package var inputs: [MapInput]
+  /// How numbers are written, for an estimate of the answer's size.
+  var coding: AnswerCursor.Coding
+  /// How often the answer has each number.
+  var copies: Int
+  /// Numbers that the answer has of a text, where those are not all of the entry's.
+  package var numbersOfText: Int?
+  /// Bytes of the request that the answer repeats.
+  var echoedBytes: Int
+  /// The answer's format, if it holds rectangles only, which texts of several lengths do not make.
+  var rectangularFormat: String?
+  /// Whether the answer is made as a whole before any of it is sent.
+  package var isWhole = false
+  /// What a text is called in messages, by its index.
+  package var place: @Sendable (Int) -> String = { "text \($0)" }
+  var render: @Sendable (MapAnswer) -> Response
+
+  package init(
+    request: MapRequest, inputs: [MapInput], coding: AnswerCursor.Coding, copies: Int = 1,
+    echoedBytes: Int = 0, rectangularFormat: String? = nil,
+    render: @escaping @Sendable (MapAnswer) -> Response
+  ) {
+    self.request = request
+    self.inputs = inputs
+    self.coding = coding
+    self.copies = copies
+    self.echoedBytes = echoedBytes
+    self.rectangularFormat = rectangularFormat
+    self.render = render
+  }
+}
+
+extension Exchange {
+  /// Tokenizes a job's texts, queues them, and answers when the last is encoded.
+  package func encode(_ job: MapJob) throws(ServiceError) {
+    let texts = try tokenize(job) { tokens throws(ServiceError) in
+      try AnswerSize(job, texts: job.inputs.count, tokens: tokens).check(
+        limit: self.service.limits.outputBytes, self.smallerAnswer)
+      do throws(BatchingError) {
+        try job.request.model.queue.check(tokens: tokens)
+      } catch {
+        throw ServiceError(error)
+      }
+    }
+    if let format = job.rectangularFormat, !job.request.selection.blocks.isEmpty,
+      texts.contains(where: { $0.sequence.count != texts[0].sequence.count })
+    {
+      throw .unprocessable(
+        "\(format) holds rectangles and these texts differ in length: add seq_length=longest, "
+          + "send one text at a time, or ask for json or base64")
+    }
+    let size = AnswerSize(job, texts)
+    try size.check(limit: service.limits.outputBytes, smallerAnswer)
+    try hold(size.memory)
+    let (model, selection) = (job.request.model, job.request.selection)
+    var job = job
+    job.inputs = []
+    let id: RequestID
+    do {
+      id = try model.queue.encode(
+        texts.map { BatchItem($0.sequence, for: selection) }, to: model.encoder,
+        deadline: due
+      ) { [job] result in
+        serializeQueue.async { self.answer(result, texts, job) }
+      }
+    } catch {
+      throw ServiceError(error)
+    }
+    onCancel { [queue = model.queue] in queue.cancel(id) }
+  }
+
+  private func answer(
+    _ result: Result<[EncodedResult], BatchingError>, _ texts: [Tokenization], _ job: MapJob
+  ) {
+    let began = ContinuousClock.now
+    switch result {
+    case .failure(let error): fail(ServiceError(error))
+    case .success(let results):
+      if let index = results.firstIndex(where: { $0.sequence.failure != nil }),
+        let failure = results[index].sequence.failure
+      {
+        return fail(.backend("\(job.place(index)): \(failure.description)"))
+      }
+      let response = job.render(
+        MapAnswer(request: job.request, texts: texts, results: results.map(\.sequence)))
+      note { record in
+        record.stages.queue = results.map(\.queueTime).max() ?? .zero
+        record.stages.encode = results.map(\.encodeTime).max() ?? .zero
+        record.stages.serialize = ContinuousClock.now - began
+      }
+      answer(response, job.coding.bulk(of: job.request))
+    }
+  }
+
+  /// A job's texts as tokens, noted in the request's record.
+  ///
+  /// - Parameter check: called with how many tokens there will be, padding included, before it is made.
+  package func tokenize(
+    _ job: MapJob, check: (Int) throws(ServiceError) -> Void = { _ in }
+  ) throws(ServiceError) -> [Tokenization] {
+    if let timeout = job.request.timeout { setTimeout(timeout) }
+    let tokenized = try job.request.tokenize(
+      job.inputs, place: job.place, reading: { self.reading() }, check: check,
+      hold: { bytes throws(ServiceError) in
+        try self.checkIsWanted()
+        try self.holdMore(bytes)
+      })
+    service.metrics.observe(lengths: tokenized.lazy.map(\.sequence.count))
+    note { record in
+      record.model = job.request.model.name
+      record.texts = tokenized.count
+      record.tokens = tokenized.reduce(0) { $0 + $1.sequence.count }
+      record.truncated = tokenized.count { $0.truncated }
+      record.stages.tokenize = ContinuousClock.now - record.stages.tokenizeBegan
+    }
+    return tokenized
+  }
+}
+
+extension AnswerCursor.Coding {
+  package func bulk(of request: MapRequest) -> AnswerBulk {
+    switch self {
+    case .base64, .raw: .dense
+    case .json, .flat: request.selection.blocks.isEmpty ? .text : .tokenVectors
+    }
+  }
+}
+
+extension MapRequest {
+  /// - Parameters:
+  ///   - place: what a text is called in messages.
+  ///   - reading: asked for each text.
+  ///   - check: called with how many tokens there will be before texts are padded to one length.
+  ///   - hold: called with the bytes of memory that tokens have taken since the last call; it throws
+  ///     if there is no room for them, or nobody waits for them any more.
+  func tokenize(
+    _ inputs: [MapInput], place: (Int) -> String = { "text \($0)" },
+    reading: () -> TextReading? = { nil },
+    check: (Int) throws(ServiceError) -> Void = { _ in },
+    hold: (Int) throws(ServiceError) -> Void = { _ in }
+  ) throws(ServiceError) -> [Tokenization] {
+    var padTo: Int?
+    if case .to(let length) = padding {
+      padTo = length
+      try check(inputs.count * length)
+    }
+    var tokenized: [Tokenization] = []
+    tokenized.reserveCapacity(inputs.count)
+    var unheldBytes = 0
+    for index in inputs.indices {
+      tokenized.append(try tokenize(inputs[index], place(index), padTo: padTo, reading()))
+      unheldBytes += AnswerSize.memory(of: tokenized[index])
+      if unheldBytes < Self.tokenBytesBetweenChecks { continue }
+      try hold(unheldBytes)
+      unheldBytes = 0
+    }
+    if padding == .longest {
+      let longest = tokenized.map(\.sequence.count).max() ?? 0
+      try check(tokenized.count * longest)
+      let bytesOfToken = 8 + (wantsTokens ? MemoryLayout<TokenSource?>.stride : 0)
+      try hold(tokenized.count * longest * bytesOfToken)
+      for index in tokenized.indices where tokenized[index].sequence.count < longest {
+        if index % 64 == 0 { try hold(0) }
+        tokenized[index] = try tokenize(
+          inputs[index], place(index), padTo: longest, reading())
+      }
+    }
+    return tokenized
+  }
+
+  private static let tokenBytesBetweenChecks = 65_536
+
+  private func tokenize(
+    _ input: MapInput, _ place: @autoclosure () -> String, padTo: Int?, _ reading: TextReading?
+  ) throws(ServiceError) -> Tokenization {
+    switch input {
+    case .tokens(let sequence, let truncated):
+      return Tokenization(sequence: sequence, truncated: truncated)
+    case .text(let text):
+      guard let text = text.prompted(prompt) else {
+        throw .unprocessable(
+          "\(place()): the folder's default prompt, which a sentence_embedding is made with, is "
+            + "for single texts and no pairs")
+      }
+      if case .pair = text, model.tokenizer.highestType(ofPairs: true) >= model.shape.typeCount {
+        throw .unprocessable("this model has one segment type, so it takes no pairs")
+      }
+      let mayRead: (@Sendable (Int) -> Bool)? =
+        if let reading { { reading.mayRead($0) } } else { nil }
+      do {
+        var tokens = try model.tokenizer.tokenize(
+          text, maxTokens: maxTokens, truncation: truncation, padTo: padTo,
+          withSources: wantsTokens, mayRead: mayRead)
+        if let prompt { tokens.dropSources(before: prompt.utf8.count) }
+        return tokens
+      } catch .cancelled {
+        throw reading?.failure ?? .deadlinePassed
+      } catch {
+        throw .unprocessable("\(place()): \(error.description)")
+      }
+    }
+  }
+}
+
+extension Tokenization {
+  /// Places in the text without its first bytes; tokens of those come from nowhere.
+  fileprivate mutating func dropSources(before count: Int) {
+    for index in sources.indices {
+      guard let source = sources[index] else { continue }
+      let bytes = source.bytes
+      sources[index] =
+        bytes.upperBound <= count
+        ? nil
+        : TokenSource(
+          part: source.part, bytes: max(0, bytes.lowerBound - count)..<bytes.upperBound - count)
+    }
+  }
+}
+
+extension ServiceError {
+  package init(_ error: BatchingError) {
+    switch error {
+    case .empty: self = .empty(error.description)
+    case .sequenceTooLong, .tooLarge: self = .unprocessable(error.description)
+    case .queueFull(let retryAfter): self = .overloaded(retryAfter: retryAfter)
+    case .draining: self = .draining
+    case .expired: self = .deadlinePassed
+    case .encoder: self = .backend(error.description)
+    }
+  }
+}

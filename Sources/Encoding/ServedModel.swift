@@ -1,0 +1,175 @@
+public import Batching
+package import JSON
+public import OutputMap
+package import Serving
+public import WordPiece
+
+/// A loaded model as the routes see it; never written after loading.
+public struct ServedModel: Sendable {
+  /// What the map holds and how large its entries are.
+  public struct Shape: Sendable, Equatable {
+    /// H, elements.
+    public var hiddenSize: Int
+    /// L.
+    public var blockCount: Int
+    /// The most positions of one text, special tokens included.
+    public var positionCount: Int
+    /// Segments of a text: 2 if there are pairs.
+    public var typeCount: Int
+    /// Without one there is no `pooled_output` and no `default`.
+    public var hasPooler: Bool
+    /// D; nil without sentence-transformers modules.
+    public var sentenceSize: Int?
+    /// Keys that the folder's own framework does not give.
+    public var absentKeys: Set<OutputKey> = []
+
+    public init(
+      hiddenSize: Int, blockCount: Int, positionCount: Int, typeCount: Int = 2, hasPooler: Bool,
+      sentenceSize: Int?
+    ) {
+      self.hiddenSize = hiddenSize
+      self.blockCount = blockCount
+      self.positionCount = positionCount
+      self.typeCount = typeCount
+      self.hasPooler = hasPooler
+      self.sentenceSize = sentenceSize
+    }
+
+    /// The keys of this model's map, in the order in which the README names them.
+    public var keys: [OutputKey] {
+      OutputKey.allCases.filter { key in
+        if absentKeys.contains(key) { return false }
+        return switch key {
+        case .default, .pooledOutput: hasPooler
+        case .sequenceOutput, .encoderOutputs: true
+        case .sentenceEmbedding: sentenceSize != nil
+        }
+      }
+    }
+  }
+
+  /// What the folder's sentence-transformers modules say, besides the vector's size.
+  public struct Sentence: Sendable, Equatable {
+    /// How tokens become one vector, as the library names it.
+    public var pooling: String
+    /// Whether the vector has length 1.
+    public var normalizes: Bool
+    /// Texts to put before the input, by the name that asks for them.
+    public var prompts: [String: String]
+    /// The text before an input where the request names no prompt; nil for none.
+    public var defaultPrompt: String?
+    /// Whether the tokens of a prompt take part in the pooling.
+    public var poolsPrompt: Bool
+
+    public init(
+      pooling: String, normalizes: Bool, prompts: [String: String], poolsPrompt: Bool,
+      defaultPrompt: String? = nil
+    ) {
+      self.pooling = pooling
+      self.normalizes = normalizes
+      self.prompts = prompts
+      self.poolsPrompt = poolsPrompt
+      self.defaultPrompt = defaultPrompt
+    }
+  }
+
+  /// Of the protocols that have versions of a model; there is one.
+  package static let version = "1"
+
+  public var name: String
+  /// Other names that it answers to, and is listed under.
+  public var aliases: [String] = []
+  /// Other names that it answers to: its folder's on the Hugging Face Hub.
+  public var hubNames: [String] = []
+  /// Whether it answers to a name that is no model's.
+  public var takesAnyName = false
+  public var shape: Shape
+  /// Nil if and only if there is no `sentence_embedding`.
+  public var sentence: Sentence?
+  /// The most tokens of a text where the request names no limit.
+  public var defaultMaxTokens: Int
+  /// Whether answers that have a row a token are padded to `defaultMaxTokens` where the request
+  /// names neither limit nor length: TF Hub's preprocessors pad to 128.
+  public var padsRows = false
+  public var tokenizer: Tokenizer
+  /// Shared by all models.
+  public var queue: BatchQueue
+  /// Index of its encoder in the queue.
+  public var encoder: Int
+  /// What `/info` tells besides the shape: precision, kernel set, threads and why that many.
+  public var facts: [(name: String, value: String)]
+  /// What whoever runs this should know of the folder; in `/info` too.
+  public var notes: [(name: String, value: String)] = []
+
+  public init(
+    name: String, shape: Shape, sentence: Sentence?, defaultMaxTokens: Int,
+    tokenizer: Tokenizer, queue: BatchQueue, encoder: Int,
+    facts: [(name: String, value: String)]
+  ) {
+    self.name = name
+    self.shape = shape
+    self.sentence = sentence
+    self.defaultMaxTokens = defaultMaxTokens
+    self.tokenizer = tokenizer
+    self.queue = queue
+    self.encoder = encoder
+    self.facts = facts
+  }
+
+  /// `OWNER/NAME`, as on the Hugging Face Hub, of its own name: copies of a model differ in the
+  /// owner alone, and clients are set up with either.
+  fileprivate func isHubName(_ name: RawText) -> Bool {
+    let parts = name.split(UInt8(ascii: "/"))
+    return parts.count == 2 && !parts[0].isEmpty && RawText(self.name) == parts[1]
+  }
+
+  /// The entry that protocols answer with that know one vector a text: `sentence_embedding`, which
+  /// is made to compare texts by, else `pooled_output`.
+  package func vectorKey() throws(ServiceError) -> OutputKey {
+    if shape.sentenceSize != nil { return .sentenceEmbedding }
+    guard shape.keys.contains(.pooledOutput) else {
+      throw .invalid(
+        "this model has neither sentence-transformers modules nor a pooler, so no vector of a "
+          + "text; ask /encode for its sequence_output")
+    }
+    return .pooledOutput
+  }
+
+  /// Whether the folder's own module has given vectors length 1: they are left as they are then, to the
+  /// last bit.
+  package func isNormalized(_ key: OutputKey, dimensions: Int?) -> Bool {
+    key == .sentenceEmbedding && sentence?.normalizes == true && dimensions == nil
+  }
+
+  /// Elements of a text's vector.
+  package var vectorSize: Int { shape.sentenceSize ?? shape.hiddenSize }
+}
+
+extension [ServedModel] {
+  /// Names in `/v1/models`, `/openapi.json` and messages. Those of the Hub are answered, and not listed.
+  package var listedNames: [String] { flatMap { [$0.name] + $0.aliases } }
+
+  /// The model that answers to a name: a model's own goes before other names, and those before the
+  /// rule for any.
+  package func named(_ name: RawText) -> ServedModel? {
+    known(name) ?? first(where: \.takesAnyName)
+  }
+
+  /// The same of a name in the path of a request, which may have slashes.
+  ///
+  /// - Throws: `unknownRoute` if only what is before a slash is a model's name.
+  package func named(_ name: RawText, in exchange: Exchange) throws(ServiceError) -> ServedModel? {
+    let parts = name.split(UInt8(ascii: "/"), maxSplits: 1)
+    if known(name) == nil, parts.count == 2, known(parts[0]) != nil {
+      throw exchange.unknownRoute
+    }
+    return named(name)
+  }
+
+  private func known(_ name: RawText) -> ServedModel? {
+    first { RawText($0.name) == name }
+      ?? first { $0.aliases.contains { RawText($0) == name } }
+      ?? first { $0.hubNames.contains { RawText($0) == name } }
+      ?? first { $0.isHubName(name) }
+  }
+}

@@ -1,0 +1,130 @@
+import Encoding
+import JSON
+import OutputMap
+import Serving
+import UntrustedInput
+
+/// The tensors that an infer request is answered with.
+struct InferOutputs {
+  struct Tensor {
+    enum Content {
+      case entry(OutputKey)
+      /// One block of `encoder_outputs`, [B, S, H].
+      case block(Int)
+      /// [B, S], 1 for a token and 0 for padding.
+      case attentionMask
+      /// [B], tokens of each text.
+      case lengths
+    }
+
+    let name: RawText
+    let content: Content
+    let isBinary: Bool
+  }
+
+  let tensors: [Tensor]
+  /// Blocks of the `encoder_outputs` tensor.
+  let layers: [Int]
+
+  /// Without any asked for, all that are one vector a text.
+  init(
+    _ asked: [InferRequest.Output], layers: [Int], isBinary: Bool, of model: ServedModel
+  ) throws(ServiceError) {
+    var tensors: [Tensor] = []
+    for output in asked {
+      guard let content = Tensor.Content(output.name, of: model.shape) else {
+        throw .invalid(
+          "unexpected inference output '\(output.name)' for model '\(model.name)'; there are "
+            + Self.names(of: model.shape).joined(separator: ", "))
+      }
+      guard !tensors.contains(where: { $0.name == output.name }) else {
+        throw .invalid("output '\(output.name)' is asked for twice")
+      }
+      tensors.append(
+        Tensor(name: output.name, content: content, isBinary: output.isBinary ?? isBinary))
+    }
+    if asked.isEmpty {
+      for key in model.shape.keys where key != .sequenceOutput && key != .encoderOutputs {
+        tensors.append(
+          Tensor(name: RawText(key.rawValue), content: .entry(key), isBinary: isBinary))
+      }
+      guard !tensors.isEmpty else {
+        throw .invalid(
+          "this model has no vector of a text; ask for outputs of "
+            + Self.names(of: model.shape).joined(separator: ", "))
+      }
+    }
+    self.tensors = tensors
+    self.layers = layers
+  }
+
+  /// Names of all outputs, in the order in which the metadata lists them.
+  static func names(of shape: ServedModel.Shape) -> [String] {
+    shape.keys.map(\.rawValue)
+      + (shape.keys.contains(.encoderOutputs) ? 0..<shape.blockCount : 0..<0).map {
+        "encoder_outputs.\($0)"
+      }
+      + ["attention_mask", "lengths"]
+  }
+
+  /// The map request that has what the tensors need.
+  func complete(_ request: inout MapRequest) {
+    request.keys = []
+    request.layers = []
+    var hasRows = false
+    for tensor in tensors {
+      switch tensor.content {
+      case .entry(let key):
+        if !request.keys.contains(key) { request.keys.append(key) }
+        if key == .encoderOutputs { request.layers += layers }
+        hasRows = hasRows || key == .sequenceOutput || key == .encoderOutputs
+      case .block(let block):
+        if !request.keys.contains(.encoderOutputs) { request.keys.append(.encoderOutputs) }
+        request.layers.append(block)
+        hasRows = true
+      case .attentionMask: hasRows = true
+      case .lengths: break
+      }
+    }
+    if hasRows { request.makeRectangular() }
+  }
+}
+
+extension InferOutputs.Tensor.Content {
+  /// - Returns: nil if the model has no such output.
+  init?(_ name: RawText, of shape: ServedModel.Shape) {
+    if let key = OutputKey(name), shape.keys.contains(key) {
+      self = .entry(key)
+    } else if name == "attention_mask" {
+      self = .attentionMask
+    } else if name == "lengths" {
+      self = .lengths
+    } else if shape.keys.contains(.encoderOutputs),
+      let claimed = name.dropping(prefix: "encoder_outputs.")?.integer,
+      let block = claimed.within(-shape.blockCount..<shape.blockCount)
+    {
+      self = .block(block < 0 ? block + shape.blockCount : block)
+    } else {
+      return nil
+    }
+  }
+
+  var datatype: String {
+    switch self {
+    case .entry, .block: "FP32"
+    case .attentionMask, .lengths: "INT64"
+    }
+  }
+
+  /// -1 for sizes that differ from request to request.
+  func shape(of model: ServedModel.Shape) -> [Int] {
+    switch self {
+    case .entry(.default), .entry(.pooledOutput): [-1, model.hiddenSize]
+    case .entry(.sentenceEmbedding): [-1, model.sentenceSize ?? 0]
+    case .entry(.sequenceOutput), .block: [-1, -1, model.hiddenSize]
+    case .entry(.encoderOutputs): [-1, -1, -1, model.hiddenSize]
+    case .attentionMask: [-1, -1]
+    case .lengths: [-1]
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import Batching
+import Encoding
+import HTTP
+import HTTPTypes
+import JSON
+import OutputMap
+import Serving
+import WordPiece
+
+/// For whoever runs the server: health, facts, metrics, the API's description.
+struct OperationsRoutes: Sendable {
+  let models: ServedModels
+
+  var group: RouteGroup {
+    RouteGroup(
+      [Route(.get, "/health/live", .live, isOpen: true) { live($0) }]
+        + ["/health/ready", "/health", "/ping"].map { path in
+          Route(.get, path, .health, isOpen: true) { health($0) }
+        } + [
+          Route(.get, "/info", .info) { info($0) },
+          Route(.get, "/metrics", .metrics) { answerMetrics($0) },
+          Route(.get, "/openapi.json", .openAPI) { exchange in
+            exchange.describeAPI(models: ((try? models.all()) ?? []).listedNames)
+          },
+        ])
+  }
+
+  /// `GET /health/live`: the process listens.
+  private func live(_ exchange: Exchange) {
+    exchange.answer(.json(Self.status("live")))
+  }
+
+  /// `GET /health/ready` and `/health`: texts are encoded.
+  func health(_ exchange: Exchange) {
+    func unavailable(_ status: String, _ error: ServiceError) {
+      exchange.answer(
+        .json(Self.status(status), status: .serviceUnavailable, fields: error.fields))
+    }
+    switch models.readiness(exchange.service.parsing) {
+    case .loading: unavailable("loading", .loading)
+    case .draining: unavailable("draining", .draining)
+    case .stalled: unavailable("stalled", .stalled)
+    case .ready(let model):
+      exchange.answer(.json(Self.status("ready", model: model.name)))
+    }
+  }
+
+  private static func status(_ status: String, model: String? = nil) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.key("status")
+    writer.string(status)
+    if let model {
+      writer.key("model")
+      writer.string(model)
+    }
+    writer.endObject()
+    return writer.bytes
+  }
+
+  /// `GET /info`: of the default model, or with `?model=NAME` of another one.
+  func info(_ exchange: Exchange) {
+    do throws(ServiceError) {
+      let given = try exchange.givenParameters()
+      let model = try models.named(given.single("model"))
+      var writer = JSONWriter()
+      writer.beginObject()
+      writer.key("model")
+      writer.string(model.name)
+      writer.key("version")
+      writer.string(exchange.service.process.version)
+      writer.key("models")
+      writer.beginArray()
+      for model in try models.all() { writer.string(model.name) }
+      writer.endArray()
+      writer.key("output_keys")
+      writer.beginArray()
+      for key in model.shape.keys { writer.string(key.rawValue) }
+      writer.endArray()
+      writer.key("shape")
+      writer.beginObject()
+      let sizes: KeyValuePairs<String, Int?> = [
+        "hidden_size": model.shape.hiddenSize, "blocks": model.shape.blockCount,
+        "positions": model.shape.positionCount, "sentence_size": model.shape.sentenceSize,
+        "vocabulary_size": model.tokenizer.vocabulary.count,
+      ]
+      for (name, size) in sizes {
+        writer.key(name)
+        if let size { writer.integer(size) } else { writer.null() }
+      }
+      writer.endObject()
+      for (name, value) in model.facts + model.notes {
+        writer.key(name)
+        if let number = Int(value) { writer.integer(number) } else { writer.string(value) }
+      }
+      writeTEI(model, exchange.service.process, to: &writer)
+      writer.key("limits")
+      writer.beginObject()
+      writer.key("max_tokens")
+      writer.integer(model.defaultMaxTokens)
+      for (name, value) in exchange.service.process.limits {
+        writer.key(name)
+        writer.integer(value)
+      }
+      writer.endObject()
+      writer.endObject()
+      exchange.answer(.json(writer.bytes))
+    } catch {
+      exchange.fail(error)
+    }
+  }
+
+  /// text-embeddings-inference's members, by its names.
+  private func writeTEI(
+    _ model: ServedModel, _ process: ProcessFacts, to writer: inout JSONWriter
+  ) {
+    let limits = Dictionary(process.limits.map { ($0.name, $0.value) }) { $1 }
+    for name in ["model_id", "served_model_name"] {
+      writer.key(name)
+      writer.string(model.name)
+    }
+    writer.key("model_sha")
+    writer.null()
+    writer.key("model_dtype")
+    writer.string(model.facts.first { $0.name == "precision" }?.value ?? "float32")
+    writer.key("model_type")
+    writer.beginObject()
+    writer.key("embedding")
+    writer.beginObject()
+    writer.key("pooling")
+    writer.string(model.sentence?.pooling ?? "cls")
+    writer.endObject()
+    writer.endObject()
+    let numbers: KeyValuePairs<String, Int?> = [
+      "max_concurrent_requests": limits["max_connections"],
+      "max_input_length": model.defaultMaxTokens, "max_batch_tokens": limits["max_batch_tokens"],
+      "max_batch_requests": nil, "max_client_batch_size": limits["max_texts"],
+      "tokenization_workers": model.facts.first { $0.name == "threads" }.flatMap { Int($0.value) },
+    ]
+    for (name, number) in numbers {
+      writer.key(name)
+      if let number { writer.integer(number) } else { writer.null() }
+    }
+    writer.key("auto_truncate")
+    writer.boolean(true)
+    writer.key("prompts")
+    writer.beginArray()
+    for name in (model.sentence?.prompts ?? [:]).keys.sorted() { writer.string(name) }
+    writer.endArray()
+    for name in ["sha", "docker_label"] {
+      writer.key(name)
+      writer.null()
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import JSON
+import Serving
+
+extension Documentation {
+  /// Members that say how texts become tokens.
+  private static let options: [RawText: JSONValue] = [
+    "truncate": ["type": ["boolean", "null"], "default": true],
+    "truncation_direction": [
+      "enum": ["left", "right", "Left", "Right", .null], "default": "right",
+    ],
+    "prompt_name": .orNull("string"),
+  ]
+
+  private static let inputs: JSONValue = [
+    "anyOf": [.text, .tokenIDs, .list(of: ["anyOf": [.text, .tokenIDs]])]
+  ]
+
+  private static func route(
+    _ summary: String, _ members: [RawText: JSONValue], required: String, example: JSONValue,
+    _ answer: Answer
+  ) -> Documentation {
+    Documentation(
+      tag: .tei, summary: summary, parameters: [.model],
+      bodies: [
+        Body(type: .json, schema: .fields(members, required: [required]), example: example)
+      ],
+      answers: [answer])
+  }
+
+  static let embed = route(
+    "A vector a text.",
+    options.merging([
+      "inputs": inputs, "normalize": ["type": ["boolean", "null"], "default": true],
+      "dimensions": ["type": ["integer", "null"], "minimum": 1],
+    ]) { $1 }, required: "inputs", example: ["inputs": [.goldfish]],
+    Answer(schema: .list(of: .numbers), example: [[.double(0.05), .double(0.09)]]))
+
+  static let embedAll = route(
+    "A vector a token; without the folder's default prompt.",
+    options.merging(["inputs": inputs]) { $1 }, required: "inputs",
+    example: ["inputs": [.goldfish]],
+    Answer(
+      schema: .list(of: .list(of: .numbers)), example: [[[.double(0.12), .double(0.57)]]]))
+
+  static let similarity = route(
+    "The cosine of one sentence's vector with each of others'.",
+    [
+      "inputs": .fields(
+        ["source_sentence": .text, "sentences": .texts],
+        required: ["source_sentence", "sentences"]),
+      "parameters": ["type": ["object", "null"], "properties": .object(options)],
+    ], required: "inputs",
+    example: [
+      "inputs": ["source_sentence": "a fish", "sentences": ["a goldfish", "a bicycle"]]
+    ],
+    Answer(schema: .numbers, example: [.double(0.81), .double(0.12)]))
+
+  static let tokenize = route(
+    "Tokens of texts, with ids and UTF-8 offsets; without the folder's default prompt.",
+    [
+      "inputs": .textOrTexts, "prompt_name": .orNull("string"),
+      "add_special_tokens": ["type": ["boolean", "null"], "default": true],
+    ], required: "inputs", example: ["inputs": "a fish"],
+    Answer(
+      schema: .list(of: tokens),
+      example: [
+        [["id": 1037, "text": "a", "special": false, "start": 0, "stop": 1]]
+      ]))
+
+  static let decode = route(
+    "Texts of token ids.",
+    [
+      "ids": ["anyOf": [.tokenIDs, ["type": "array", "items": .tokenIDs, "minItems": 1]]],
+      "skip_special_tokens": ["type": ["boolean", "null"], "default": true],
+    ], required: "ids", example: ["ids": [101, 1037, 3869, 102]],
+    Answer(schema: .list(of: .text), example: ["a fish"]))
+}
+
+extension Documentation.Tag {
+  static let tei = Self("text-embeddings-inference")
+}

@@ -1,0 +1,37 @@
+import HTTP
+
+/// One concern of every request, whatever becomes of it: answered, refused by its head, malformed, or
+/// left by its client. Called on any thread.
+protocol Middleware: Sendable {
+  /// Whether the request may go on, as far as its head tells.
+  func admit(_ context: RequestContext) throws(ServiceError)
+  /// Completes an answer on its way out. If it throws, that failure is the answer, and what comes after
+  /// this middleware completes it.
+  func complete(_ answer: inout Answer, to context: RequestContext) throws(ServiceError)
+  /// The request is over. Called once, before the answer is sent: the process may end as soon as its
+  /// last one is out.
+  func ended(_ record: RequestRecord)
+}
+
+extension Middleware {
+  func admit(_ context: RequestContext) throws(ServiceError) {}
+  func complete(_ answer: inout Answer, to context: RequestContext) throws(ServiceError) {}
+  func ended(_ record: RequestRecord) {}
+}
+
+/// A response with what is known of it.
+package struct Answer {
+  var response: Response
+  var bulk = AnswerBulk.text
+  /// The body compressed, of an answer that is kept and shared by all requests.
+  var keptGzip: [UInt8]?
+  /// The request's, whose bytes the answer holds.
+  var memory: MemoryReservation?
+}
+
+/// One line a request.
+struct RequestLog: Middleware {
+  let write: @Sendable (RequestRecord) -> Void
+
+  func ended(_ record: RequestRecord) { write(record) }
+}

@@ -1,0 +1,162 @@
+import HTTP
+import HTTPTypes
+import JSON
+
+/// What is known of a request from its head to its end, whatever that is.
+final class RequestContext: HandledRequest {
+  /// Without the base path.
+  let head: HTTPRequest
+  let service: Service
+  /// Or why there is none.
+  private let match: Result<Route.Match, ServiceError>
+  private let record: Locked<RequestRecord>
+
+  convenience init(_ head: HTTPRequest, remoteAddress: String, of service: Service) {
+    self.init(
+      head, Result { () throws(ServiceError) in try service.router.find(head) }, remoteAddress,
+      service)
+  }
+
+  /// Of what never became a request.
+  convenience init(_ part: RequestPart, basePath: BasePath, of service: Service) {
+    let path = basePath.taken(from: part.path ?? "/")
+    self.init(
+      HTTPRequest(
+        method: part.method ?? .get, scheme: nil, authority: nil, path: path,
+        headerFields: part.fields),
+      .failure(.unknownRoute(path: path)), part.remoteAddress, service)
+    note { $0.method = part.method?.rawValue ?? "none" }
+  }
+
+  private init(
+    _ head: HTTPRequest, _ match: Result<Route.Match, ServiceError>, _ remoteAddress: String,
+    _ service: Service
+  ) {
+    self.head = head
+    self.service = service
+    self.match = match
+    record = Locked(
+      RequestRecord(
+        id: Self.id(head.headerFields[.requestID]), method: Router.knownMethod(head.method),
+        route: (try? match.get())?.route.path ?? "none", status: 0, remoteAddress: remoteAddress,
+        trace: head.headerFields[.traceParent].flatMap(TraceParent.init)))
+  }
+
+  /// Nil if there is none for it.
+  var route: Route? { try? match.get().route }
+
+  private var errors: ErrorShape { route?.errors ?? service.router.errors(at: head.path ?? "/") }
+
+  // MARK: - HandledRequest
+
+  var isHealthCheck: Bool { route?.isHealthCheck ?? false }
+
+  func examine() -> Examination {
+    do throws(ServiceError) {
+      let route = try match.get().route
+      for middleware in service.middleware { try middleware.admit(self) }
+      guard route.takesBody else { return .discardBody }
+      _ = try contentCoding()
+      if let type = head.headerFields[.contentType] {
+        let known = ContentType(field: type)
+        guard let known, known == .unstated || route.accepts.contains(known) else {
+          throw .unsupportedContentType(
+            RawText(type).description,
+            accepted: route.accepts.map(\.name).joined(separator: ", "))
+        }
+      }
+      try service.checkIsReady()
+      return .readBody
+    } catch {
+      return .refuse(complete(Answer(response: errors.response(error))))
+    }
+  }
+
+  func handle(_ request: Request, _ responder: Responder) {
+    switch match {
+    case .success(let match):
+      match.route.answer(Exchange(request, responder, match, self))
+    case .failure(let error):
+      responder.respond(complete(Answer(response: errors.response(error))))
+    }
+  }
+
+  /// The status that the log and the metrics have for a client that went away (nginx's 499).
+  private static let clientClosedRequest = 499
+
+  func abandoned() { end(status: Self.clientClosedRequest) }
+
+  func failed(_ failure: HTTPFailure) -> Response {
+    note { $0.failure = failure.message }
+    var response = errors.response(
+      ErrorShape.Failure(status: failure.status, type: "Validation", message: failure.message))
+    response.fields[.retryAfter] = failure.retryAfter.map { String($0) }
+    return complete(Answer(response: response))
+  }
+
+  func contentCoding() throws(ServiceError) -> ContentCoding? {
+    do throws(ContentCodingError) {
+      return try ContentCoding(field: head.headerFields[.contentEncoding])
+    } catch {
+      throw ServiceError(error)
+    }
+  }
+
+  // MARK: - The record
+
+  /// Notes what is known by now; nothing once the answer is on its way.
+  func note(_ change: (inout RequestRecord) -> Void) {
+    record.withLock { change(&$0) }
+  }
+
+  /// An answer as it is sent, after which the request is over.
+  func complete(_ answer: Answer) -> Response {
+    var answer = answer
+    for middleware in service.middleware {
+      do {
+        try middleware.complete(&answer, to: self)
+      } catch {
+        if case .stream(let source, _) = answer.response.body { source.abandon() }
+        answer.response = errors.response(error)
+      }
+    }
+    let record = end(status: answer.response.status.code)
+    answer.response.fields[.requestID] = record.id
+    answer.response.fields[.traceParent] = record.trace?.field
+    answer.response.fields[.ignoredMembers] = record.ignored.field
+    if record.truncated > 0 {
+      answer.response.fields[.truncatedTexts] = String(record.truncated)
+    }
+    if record.texts > 0 {
+      answer.response.fields[.serverTiming] = record.stages.serverTiming
+      if let fields = route?.recordFields(record) {
+        answer.response.fields.append(contentsOf: fields)
+      }
+    }
+    return answer.response
+  }
+
+  @discardableResult
+  private func end(status: Int) -> RequestRecord {
+    let (isFirst, record) = record.withLock { record in
+      let isFirst = record.status == 0
+      if isFirst {
+        record.status = status
+        record.stages.total = ContinuousClock.now - record.beganAt
+      }
+      return (isFirst, record)
+    }
+    if isFirst { for middleware in service.middleware { middleware.ended(record) } }
+    return record
+  }
+
+  /// The client's own id if it is short and plain, else a random one.
+  private static func id(_ given: String?) -> String {
+    if let given, (1...128).contains(given.utf8.count),
+      given.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+    {
+      return given
+    }
+    return String(UInt64.random(in: UInt64(1) << 60 ... .max), radix: 16)
+  }
+}

@@ -1,0 +1,70 @@
+package import HTTPTypes
+package import JSON
+
+/// A protocol's routes, or others that belong together: all that the service has to know of it.
+package struct RouteGroup: Sendable {
+  var routes: [Route]
+  /// How failures are written where no route of the group was found.
+  var errors: ErrorShape
+  /// Whether a path without a route is one of this group's; the last group that says so has it.
+  var claims: @Sendable (_ path: String) -> Bool
+  /// Routes of the protocol that are missed for a reason, by the last part of their path, or what
+  /// follows a model's name there.
+  var missing: [RawText: String]
+
+  package init(
+    _ routes: [Route], errors: ErrorShape = .native, missing: [RawText: String] = [:],
+    claims: @escaping @Sendable (_ path: String) -> Bool = { _ in false }
+  ) {
+    self.routes = routes
+    self.errors = errors
+    self.missing = missing
+    self.claims = claims
+  }
+}
+
+/// One entry of the routing table: a path and a method; GET routes answer HEAD too.
+package struct Route: Sendable {
+  package typealias Action = @Sendable (Exchange) -> Void
+
+  package var method: HTTPRequest.Method
+  /// A part may be a name in braces, with something fixed behind it: `/v1/models/{model}:predict`.
+  package var path: String
+  /// How its failures are written.
+  package var errors: ErrorShape
+  /// Nothing about the model or its texts: whoever watches the process has no key.
+  var isOpen: Bool
+  var documentation: Documentation
+  /// Header fields of an answer with texts that its protocol has besides all others'.
+  var recordFields: @Sendable (RequestRecord) -> HTTPFields
+  var answer: Action
+
+  package init(
+    _ method: HTTPRequest.Method, _ path: String, _ documentation: Documentation,
+    errors: ErrorShape = .native, isOpen: Bool = false,
+    recordFields: @escaping @Sendable (RequestRecord) -> HTTPFields = { _ in [:] },
+    _ answer: @escaping Action
+  ) {
+    self.method = method
+    self.path = path
+    self.errors = errors
+    self.isOpen = isOpen
+    self.documentation = documentation
+    self.recordFields = recordFields
+    self.answer = answer
+  }
+
+  var takesBody: Bool { method == .post }
+  /// Answered even by a server that has no room for other requests.
+  var isHealthCheck: Bool { isOpen && (path.contains("/health") || path == "/ping") }
+  /// What a body may be; one without a type is taken for any of them.
+  var accepts: [ContentType] { documentation.bodies.map(\.type) }
+  /// Names of the path's places.
+  var places: [String] { PathTemplate(path).places }
+
+  /// A route with what stands in its path's places.
+  struct Match {
+    var route: Route
+    var parameters: [String: RawText] = [:]
+  }
+}

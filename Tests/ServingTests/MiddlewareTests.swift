@@ -1,0 +1,162 @@
+import HTTPTypes
+import JSON
+import Synchronization
+import Testing
+
+@testable import HTTP
+@testable import Serving
+
+/// Whatever becomes of a request, it passes every middleware: it is recorded once, and its answer has
+/// its id, its trace and what a page may read.
+@Suite struct MiddlewareTests {
+  private final class Records: Sendable {
+    private let records = Mutex<[RequestRecord]>([])
+
+    var all: [RequestRecord] { records.withLock { $0 } }
+    func add(_ record: RequestRecord) { records.withLock { $0.append(record) } }
+  }
+
+  private static let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+  private static let fields: HTTPFields = [
+    .requestID: "mine", .traceParent: trace, .origin: "https://page.example",
+  ]
+
+  private static func service(
+    _ records: Records, keys: String? = nil, isReady: Bool = true
+  ) throws -> Service {
+    let documentation = Documentation(
+      tag: .operations, summary: "",
+      bodies: [.init(type: .json, schema: [:], example: [:])], answers: [])
+    return Service(
+      [
+        RouteGroup([
+          Route(.post, "/text", documentation) { $0.answer(.json([])) },
+          Route(.get, "/health", documentation, isOpen: true) { $0.answer(.json([])) },
+        ])
+      ],
+      limits: ServiceLimits(
+        texts: 9, bodyBytes: 999, outputBytes: 999, jsonDepth: 9, requestTimeout: .seconds(9)),
+      keys: try keys.map { try APIKeys(list: $0) }, compression: .light,
+      crossOrigin: CrossOrigin(origins: ["https://page.example"]),
+      process: ProcessFacts(version: "1", limits: [], measurements: []),
+      isReady: { () throws(ServiceError) in if !isReady { throw .loading } },
+      log: { records.add($0) })
+  }
+
+  private static func head(
+    _ method: HTTPRequest.Method, _ path: String, _ more: HTTPFields = [:]
+  ) -> HTTPRequest {
+    var fields = fields
+    fields.append(contentsOf: more)
+    return HTTPRequest(
+      method: method, scheme: "http", authority: "a", path: path, headerFields: fields)
+  }
+
+  private static func expectPassed(_ response: Response, _ records: Records) {
+    #expect(response.fields[.requestID] == "mine")
+    #expect(
+      response.fields[.traceParent]?.hasPrefix("00-0af7651916cd43dd8448eb211c80319c-") == true)
+    #expect(response.fields[.accessControlAllowOrigin] == "https://page.example")
+    #expect(response.fields[.vary]?.contains("Origin") == true)
+    #expect(records.all.map(\.status) == [response.status.code])
+    #expect(records.all.first?.id == "mine")
+  }
+
+  private static let refused: [(HTTPRequest.Method, String, HTTPFields, Int)] = [
+    (.get, "/nowhere", [:], 404),
+    (.get, "/text", [:], 405),
+    (.post, "/text", [.contentType: "image/png"], 415),
+    (.post, "/text", [.contentEncoding: "br"], 415),
+    (.post, "/text", [.acceptEncoding: "identity;q=0, gzip;q=0"], 406),
+  ]
+
+  @Test(arguments: refused)
+  func refusedByTheHead(
+    method: HTTPRequest.Method, path: String, fields: HTTPFields, status: Int
+  ) throws {
+    let records = Records()
+    let service = try Self.service(records)
+    let request = service.begin(Self.head(method, path, fields), remoteAddress: "1.2.3.4")
+    guard case .refuse(let response) = request.examine() else {
+      Issue.record("it is not refused")
+      return
+    }
+    #expect(response.status.code == status)
+    Self.expectPassed(response, records)
+    #expect(records.all.first?.remoteAddress == "1.2.3.4")
+  }
+
+  @Test(arguments: [
+    (keys: "secret-key", isReady: true, status: 401), (keys: nil, isReady: false, status: 503),
+  ])
+  func refusedByTheService(keys: String?, isReady: Bool, status: Int) throws {
+    let records = Records()
+    let service = try Self.service(records, keys: keys, isReady: isReady)
+    let request = service.begin(Self.head(.post, "/text"), remoteAddress: "")
+    guard case .refuse(let response) = request.examine() else {
+      Issue.record("it is not refused")
+      return
+    }
+    #expect(response.status.code == status)
+    Self.expectPassed(response, records)
+    #expect(records.all.first?.route == "/text")
+    guard case .discardBody = service.begin(Self.head(.get, "/health"), remoteAddress: "").examine()
+    else {
+      Issue.record("health checks need no key and no model")
+      return
+    }
+  }
+
+  @Test func aClientThatLeaves() throws {
+    let records = Records()
+    let request = try Self.service(records).begin(Self.head(.post, "/text"), remoteAddress: "")
+    guard case .readBody = request.examine() else {
+      Issue.record("the body is not read")
+      return
+    }
+    request.abandoned()
+    #expect(records.all.map(\.status) == [499])
+    #expect(records.all.first?.route == "/text")
+  }
+
+  @Test func aBodyThatFails() throws {
+    let records = Records()
+    let service = try Self.service(records)
+    let request = service.begin(Self.head(.post, "/text"), remoteAddress: "")
+    guard case .readBody = request.examine() else {
+      Issue.record("the body is not read")
+      return
+    }
+    let response = request.failed(.bodyTimeout)
+    Self.expectPassed(response, records)
+    #expect(records.all.first?.route == "/text")
+    #expect(records.all.first?.failure == HTTPFailure.bodyTimeout.message)
+    #expect(service.metrics.snapshot.malformed == [HTTPFailure.bodyTimeout.status.code: 1])
+  }
+
+  @Test func whatIsNoRequest() throws {
+    let records = Records()
+    let service = try Self.service(records)
+    let part = RequestPart(
+      method: .get, path: "/text", fields: Self.fields, remoteAddress: "1.2.3.4")
+    let response = service.malformed(.headTimeout, part)
+    #expect(response.status == HTTPFailure.headTimeout.status)
+    Self.expectPassed(response, records)
+    #expect(records.all.first?.route == "none")
+    #expect(service.metrics.snapshot.requests.isEmpty)
+  }
+
+  @Test func anotherPageMayNotRead() throws {
+    let records = Records()
+    let service = try Self.service(records)
+    var head = Self.head(.get, "/nowhere")
+    head.headerFields[.origin] = "https://other.example"
+    guard case .refuse(let response) = service.begin(head, remoteAddress: "").examine() else {
+      Issue.record("it is not refused")
+      return
+    }
+    #expect(response.fields[.accessControlAllowOrigin] == nil)
+    #expect(response.fields[.vary]?.contains("Origin") == true)
+  }
+}
