@@ -103,7 +103,7 @@ let package = Package(
       dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
       swiftSettings: swiftSettings),
     .target(
-      name: "Settings", dependencies: ["JSON"], swiftSettings: swiftSettings),
+      name: "Settings", dependencies: ["JSON", "OutputMap"], swiftSettings: swiftSettings),
     .target(
       name: "HTTPClient", dependencies: ["COpenSSL", "HTTP", "JSON", "UntrustedInput"],
       swiftSettings: swiftSettings),

@@ -41,7 +41,7 @@ enum LayoutRules {
     "Bulk": Module(
       dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
       toolchain: c),
-    "Settings": Module(dependencies: ["JSON"], toolchain: ["FoundationEssentials"]),
+    "Settings": Module(dependencies: ["JSON", "OutputMap"], toolchain: ["FoundationEssentials"]),
     "HTTPClient": Module(
       dependencies: ["COpenSSL", "HTTP", "JSON", "UntrustedInput"], toolchain: c),
     "RecordEncoders": Module(
