@@ -61,6 +61,9 @@ test-bounds: system model ## what reads foreign bytes, with Address- and Undefin
 test-neon: system-aarch64 ## all C compiled for 64-bit ARM, its kernels against scalar, under emulation
 	@mkdir -p .build/aarch64
 	clang $(AARCH64_FLAGS) -fsyntax-only $(wildcard Sources/C*/*.c)
+	clang $(AARCH64_FLAGS) -fsyntax-only -x c-header Sources/CKernels/neon/vector.h
+	clang $(AARCH64_FLAGS) -fsyntax-only -x c-header -Wno-unused-function \
+	  Sources/CKernels/shared/float32.h
 	clang $(AARCH64_FLAGS) -o .build/aarch64/kernel-checks \
 	  $(wildcard Sources/CPlatform/*.c Sources/CKernels/*.c Sources/CKernels/*/*.c) \
 	  $(wildcard Tests/KernelChecks/*.c) $(AARCH64_LIBRARIES)

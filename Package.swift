@@ -65,7 +65,9 @@ let package = Package(
     .target(
       name: "WordPiece", dependencies: ["JSON", "OutputMap", "UntrustedInput"],
       swiftSettings: swiftSettings),
-    .target(name: "Checkpoints", swiftSettings: swiftSettings),
+    .target(
+      name: "Checkpoints", dependencies: ["JSON", "UntrustedInput"],
+      swiftSettings: swiftSettings),
     .target(
       name: "BERT", dependencies: ["OutputMap", "CKernels", "Checkpoints"],
       swiftSettings: swiftSettings),
@@ -114,7 +116,8 @@ let package = Package(
       name: "Bulk",
       dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
       swiftSettings: swiftSettings),
-    .target(name: "Settings", swiftSettings: swiftSettings),
+    .target(
+      name: "Settings", dependencies: ["JSON", "OutputMap"], swiftSettings: swiftSettings),
     .target(
       name: "HTTPClient", dependencies: ["COpenSSL", "HTTP", "JSON", "UntrustedInput"],
       swiftSettings: swiftSettings),
@@ -157,7 +160,7 @@ let package = Package(
       // Goldens, and the scripts that made them.
       exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"],
+      name: "CheckpointsTests", dependencies: ["Checkpoints", "JSON", "TestSupport"],
       // Small models, and the scripts that made them.
       exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(
@@ -176,7 +179,7 @@ let package = Package(
       // Certificates, and the script that made them.
       exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "SettingsTests", dependencies: ["Settings", "TestSupport"],
+      name: "SettingsTests", dependencies: ["JSON", "Settings", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ServingTests",

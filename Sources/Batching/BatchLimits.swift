@@ -1,9 +1,6 @@
 /// What the batcher may take in and hand out. Tokens are rows: padding that was asked for counts.
 public struct BatchLimits: Sendable, Equatable {
-  /// The most rows of one pass.
-  ///
-  /// A packed pass runs at the same share of the machine's peak from about a hundred rows on, so a
-  /// larger budget gains no speed; it only makes a text that comes next wait longer.
+  /// The most rows of one pass: see `PackedBatch.usualRows`.
   public var maxBatchTokens: Int
   /// The most tokens that wait. A request that does not fit in what is left is refused.
   public var maxQueueTokens: Int

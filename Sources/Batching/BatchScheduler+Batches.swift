@@ -1,3 +1,5 @@
+import OutputMap
+
 extension BatchScheduler {
   /// Tokens that a request may put into passes before it is the next one's turn.
   ///
@@ -55,7 +57,7 @@ extension BatchScheduler {
       while request.queuedSequences > 0 {
         let tokens = request.tokenCounts[request.next]
         if tokens > request.credit { break }
-        isFull = batch.count > 0 && batch.rows + tokens > rowLimit
+        isFull = !PackedBatch.takes(tokens, after: batch.rows, upTo: rowLimit)
         if isFull { break }
         request.next += 1
         request.credit -= tokens

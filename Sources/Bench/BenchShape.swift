@@ -19,7 +19,9 @@ public struct BenchShape: Equatable, Sendable {
     var batches: [PackedBatch] = [PackedBatch()]
     for sequence in sequences {
       let rows = batches[batches.count - 1].rowCount
-      if rows > 0, rows + sequence.count > Model.batchRows { batches.append(PackedBatch()) }
+      if !PackedBatch.takes(sequence.count, after: rows, upTo: PackedBatch.usualRows) {
+        batches.append(PackedBatch())
+      }
       batches[batches.count - 1].append(sequence, for: last)
     }
     return batches

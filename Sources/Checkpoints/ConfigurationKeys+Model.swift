@@ -1,3 +1,5 @@
+import JSON
+
 extension ConfigurationKeys {
   /// `config.json`: every key that `PreTrainedConfig`, `BertConfig`, `RobertaConfig`,
   /// `XLMRobertaConfig`, `CamembertConfig` and `DistilBertConfig` of transformers have.
@@ -53,7 +55,7 @@ extension ConfigurationKeys {
     withoutEffect: training + heads + ["pad_token_id", "model_type"],
     only: [
       "layer_norm_eps": .only(
-        [.number(1e-12)], toDo: "the original code has 1e-12; take it out if that is meant"),
+        [.double(1e-12)], toDo: "the original code has 1e-12; take it out if that is meant"),
       "embedding_size": .only(
         [], toDo: "embeddings that are narrower than the blocks (ALBERT's) are not supported"),
       "num_hidden_groups": .only(

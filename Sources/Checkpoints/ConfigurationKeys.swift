@@ -1,3 +1,5 @@
+import JSON
+
 /// Every key of the configuration files that the frameworks read, and what becomes of it here:
 /// honoured, known to change no answer, or refused. A key that is not in these tables is refused
 /// where the framework would fail or might act on it.
@@ -9,7 +11,7 @@ struct ConfigurationKeys: Sendable {
     /// Whatever it says, no answer changes.
     case withoutEffect
     /// Only one of these values; null and a missing key are always right.
-    case only([JSONFileValue], toDo: String)
+    case only([JSONValue], toDo: String)
   }
 
   let rules: [String: Rule]
@@ -27,7 +29,7 @@ struct ConfigurationKeys: Sendable {
     self.isComplete = isComplete
   }
 
-  private static let nothing: [JSONFileValue] = [.object([:]), .array([]), .string("")]
+  private static let nothing: [JSONValue] = [.object([:]), .array([]), .string("")]
   private static let sentence = Rule.only(
     [.string("sentence_embedding")], toDo: "only \"sentence_embedding\" is supported")
   static let none = Rule.only(
@@ -128,12 +130,12 @@ struct ConfigurationKeys: Sendable {
 extension JSONFile {
   /// Refuses what a table of keys does not let pass.
   func check(_ table: ConfigurationKeys) throws(CheckpointError) {
-    for key in keys.sorted() where self[key] != .null {
+    for key in keys where self[key] != .null {
       switch table.rules[key] {
       case .honoured?, .withoutEffect?: break
       case .only(let values, let toDo)?:
         guard values.contains(self[key]) else {
-          throw .unsupported(path: path, reason: "\"\(key)\" is \(self[key]): \(toDo)")
+          throw .unsupported(path: path, reason: "\"\(key)\" is \(self[key].shown): \(toDo)")
         }
       case nil:
         guard table.isComplete else { continue }

@@ -1,3 +1,5 @@
+import JSON
+
 /// BERT's relatives whose encoder is BERT's: what differs is how their files name things.
 enum HuggingFaceArchitecture {
   case bert

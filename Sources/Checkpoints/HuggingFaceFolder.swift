@@ -1,3 +1,5 @@
+import JSON
+
 /// A folder as `save_pretrained` of transformers writes it: `config.json`, and the weights as
 /// safetensors or as PyTorch's own file, whole or in shards with an index.
 struct HuggingFaceFolder {
@@ -76,7 +78,7 @@ struct HuggingFaceFolder {
         !file.utf8.contains(UInt8(ascii: "/")), file != "..",
         file.hasSuffix(".safetensors") || file.hasSuffix(".bin")
       else { throw index.invalid("weight_map", "must name a file of this folder for \"\(name)\"") }
-      missing[name] = file
+      missing[name.string] = file
     }
     let files = Set(missing.values).sorted()
     var tensors: [Tensor] = []

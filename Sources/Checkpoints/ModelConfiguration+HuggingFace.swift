@@ -1,3 +1,5 @@
+import JSON
+
 extension ModelConfiguration {
   /// Reads Hugging Face's `config.json`. What is missing there has `BertConfig`'s default, but for
   /// the sizes, which have none.
@@ -33,7 +35,7 @@ extension ModelConfiguration {
     case .null: break
     // DistilBERT's is fixed.
     case _ where architecture == .distilBERT: break
-    case .number(let epsilon) where epsilon > 0 && epsilon < 1:
+    case .double(let epsilon) where epsilon > 0 && epsilon < 1:
       configuration.layerNormEpsilon = epsilon
     default: throw file.invalid("layer_norm_eps", "must be a number between 0 and 1")
     }

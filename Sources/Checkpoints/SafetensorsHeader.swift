@@ -1,10 +1,10 @@
-import FoundationEssentials
+import JSON
+import UntrustedInput
 
-/// The JSON at the start of a safetensors file, read strictly and in one pass.
+/// The JSON at the start of a safetensors file, read strictly.
 ///
 /// Its grammar is small: an object of tensors, each an object of three known keys, and
-/// `__metadata__`, an object of strings. So nothing here recurses, and a hostile header costs no
-/// more than its own length.
+/// `__metadata__`, an object of strings. A hostile header costs no more than its own length.
 /// Source: https://github.com/huggingface/safetensors, "Format".
 struct SafetensorsHeader {
   struct Entry {
@@ -13,7 +13,7 @@ struct SafetensorsHeader {
     var shape: [Int]
     /// Bytes, from the end of the header.
     var dataOffsets: Range<Int>
-    /// Where the entry's name begins in the file.
+    /// Where the entry begins in the text, behind its name.
     var position: Int
   }
 
@@ -21,18 +21,16 @@ struct SafetensorsHeader {
   static let maximumEntryCount = 16_384
   static let maximumRank = 8
 
+  private static let limits = {
+    var limits = JSONParser.Limits()
+    limits.nameSize = ByteReader.maximumNameSize
+    return limits
+  }()
+
   private let path: String
   private let text: [UInt8]
   /// Bytes of the file before `text`.
   private let start: Int
-  private var cursor = 0
-  private var tensor: String?
-
-  private init(path: String, text: [UInt8], start: Int) {
-    self.path = path
-    self.text = text
-    self.start = start
-  }
 
   /// The tensors in the order of their data, which they fill without holes and overlaps.
   ///
@@ -42,226 +40,167 @@ struct SafetensorsHeader {
   static func entries(
     of text: [UInt8], path: String, start: Int, dataSize: Int
   ) throws(CheckpointError) -> [Entry] {
-    var reader = SafetensorsHeader(path: path, text: text, start: start)
-    var entries = try reader.entries()
+    let header = SafetensorsHeader(path: path, text: text, start: start)
+    var entries = try header.entries()
     // Empty tensors share their place with the one that follows them.
     entries.sort {
       ($0.dataOffsets.lowerBound, $0.dataOffsets.upperBound)
         < ($1.dataOffsets.lowerBound, $1.dataOffsets.upperBound)
     }
-    try reader.checkLayout(of: entries, dataSize: dataSize)
+    try header.checkLayout(of: entries, dataSize: dataSize)
     return entries
   }
 
-  private mutating func entries() throws(CheckpointError) -> [Entry] {
+  private func entries() throws(CheckpointError) -> [Entry] {
     var entries: [Entry] = []
     var names: Set<String> = []
     // The format wants the brace first: no white space before it.
-    guard text.first == UInt8(ascii: "{") else { throw malformed("the header begins with {") }
-    try forEachMember { (reader, name, position) throws(CheckpointError) in
+    guard text.first == UInt8(ascii: "{") else {
+      throw malformed(nil, "the header begins with {", at: 0)
+    }
+    try forEachMember(of: nil, at: text.indices) { (name, value) throws(CheckpointError) in
       guard name.utf8.allSatisfy({ $0 < 0x80 }) else {
-        throw reader.malformed("the name \"\(name)\" is not ASCII", at: position)
+        throw malformed(nil, "the name \"\(name)\" is not ASCII", at: value.lowerBound)
       }
       guard names.insert(name).inserted else {
-        throw reader.malformed("\"\(name)\" is there twice", at: position)
+        throw malformed(nil, "\"\(name)\" is there twice", at: value.lowerBound)
       }
       if name == "__metadata__" {
-        try reader.forEachMember { (reader, _, _) throws(CheckpointError) in
-          _ = try reader.string()
+        try forEachMember(of: nil, at: value) { (_, value) throws(CheckpointError) in
+          _ = try string(of: nil, at: value)
         }
         return
       }
       guard entries.count < Self.maximumEntryCount else {
-        throw reader.malformed("more than \(Self.maximumEntryCount) tensors", at: position)
+        throw malformed(
+          nil, "more than \(Self.maximumEntryCount) tensors", at: value.lowerBound)
       }
-      reader.tensor = name
-      entries.append(try reader.entry(name, position))
-      reader.tensor = nil
+      entries.append(try entry(name, at: value))
     }
-    skipSpace()
-    guard cursor == text.count else { throw malformed("text after the header's last brace") }
     return entries
   }
 
-  private mutating func checkLayout(
+  private func checkLayout(
     of entries: [Entry], dataSize: Int
   ) throws(CheckpointError) {
     var end = 0
     for entry in entries {
-      tensor = entry.name
       let range = entry.dataOffsets
       guard range.upperBound <= dataSize else {
         throw malformed(
-          "its data ends at \(range.upperBound) of \(dataSize); is the file cut short?",
+          entry.name, "its data ends at \(range.upperBound) of \(dataSize); is the file cut short?",
           at: entry.position)
       }
       guard range.lowerBound == end else {
         throw malformed(
-          "its data begins at \(range.lowerBound), the one before it ends at \(end)",
+          entry.name, "its data begins at \(range.lowerBound), the one before it ends at \(end)",
           at: entry.position)
       }
       guard let size = entry.elementType.size(of: entry.shape) else {
-        throw malformed("the shape \(entry.shape) overflows", at: entry.position)
+        throw malformed(entry.name, "the shape \(entry.shape) overflows", at: entry.position)
       }
       guard size == range.count else {
         throw malformed(
+          entry.name,
           "\(entry.elementType.rawValue) \(entry.shape) takes \(size) bytes, has \(range.count)",
           at: entry.position)
       }
       end = range.upperBound
     }
-    tensor = nil
     guard end == dataSize else {
-      throw malformed("\(dataSize - end) bytes belong to no tensor", at: text.count + end)
+      throw malformed(nil, "\(dataSize - end) bytes belong to no tensor", at: text.count + end)
     }
   }
 
-  private mutating func entry(
-    _ name: String, _ position: Int
+  private func entry(
+    _ name: String, at range: Range<Int>
   ) throws(CheckpointError) -> Entry {
     var elementType: ElementType?
     var shape: [Int]?
     var offsets: [Int]?
-    try forEachMember { (reader, key, position) throws(CheckpointError) in
+    try forEachMember(of: name, at: range) { (key, value) throws(CheckpointError) in
       switch key {
       case "dtype" where elementType == nil:
-        let dtype = try reader.name()
-        elementType = ElementType(rawValue: dtype)
-        if elementType == nil {
-          throw reader.malformed("dtype \"\(dtype)\" is not known", at: position)
+        let type = try string(of: name, at: value)
+        guard let known = ElementType.allCases.first(where: { RawText($0.rawValue) == type }) else {
+          throw malformed(name, "dtype \"\(type)\" is not known", at: value.lowerBound)
         }
+        elementType = known
       case "shape" where shape == nil:
-        shape = try reader.integers()
+        shape = try integers(of: name, at: value)
       case "data_offsets" where offsets == nil:
-        offsets = try reader.integers()
+        offsets = try integers(of: name, at: value)
       case "dtype", "shape", "data_offsets":
-        throw reader.malformed("\"\(key)\" is there twice", at: position)
+        throw malformed(name, "\"\(key)\" is there twice", at: value.lowerBound)
       default:
-        throw reader.malformed("\"\(key)\" is not a key of a tensor", at: position)
+        throw malformed(name, "\"\(key)\" is not a key of a tensor", at: value.lowerBound)
       }
     }
     guard let elementType, let shape, let offsets else {
-      throw malformed("dtype, shape and data_offsets are needed")
+      throw malformed(name, "dtype, shape and data_offsets are needed", at: range.lowerBound)
     }
     guard offsets.count == 2, offsets[0] <= offsets[1] else {
-      throw malformed("data_offsets must be [begin, end] with begin ≤ end")
+      throw malformed(
+        name, "data_offsets must be [begin, end] with begin ≤ end", at: range.lowerBound)
     }
     return Entry(
       name: name, elementType: elementType, shape: shape, dataOffsets: offsets[0]..<offsets[1],
-      position: position)
+      position: range.lowerBound)
   }
 
   // MARK: JSON
 
-  /// Reads an object, calling `value` with the cursor at each member's value.
-  private mutating func forEachMember(
-    _ value: (inout Self, _ key: String, _ position: Int) throws(CheckpointError) -> Void
+  private func string(
+    of tensor: String?, at range: Range<Int>
+  ) throws(CheckpointError) -> RawText {
+    guard case .string(let text) = try value(of: tensor, at: range) else {
+      throw malformed(tensor, "a string is expected here", at: range.lowerBound)
+    }
+    return RawText(text)
+  }
+
+  private func integers(
+    of tensor: String, at range: Range<Int>
+  ) throws(CheckpointError) -> [Int] {
+    let most = Self.maximumRank
+    guard case .array(let items) = try value(of: tensor, at: range), items.count <= most else {
+      throw malformed(tensor, "a list of at most \(most) integers is needed", at: range.lowerBound)
+    }
+    return try items.map { item throws(CheckpointError) in
+      guard case .integer(let number) = item, let number = number.within(0...Int.max) else {
+        throw malformed(
+          tensor, "\(item.shown) is no integer from 0 to 2^63 - 1", at: range.lowerBound)
+      }
+      return number
+    }
+  }
+
+  private func value(
+    of tensor: String?, at range: Range<Int>
+  ) throws(CheckpointError) -> JSONValue {
+    do {
+      return try JSONParser.parse(text.span, at: range, limits: Self.limits)
+    } catch {
+      throw malformed(tensor, error.reason, at: error.offset)
+    }
+  }
+
+  private func forEachMember(
+    of tensor: String?, at range: Range<Int>,
+    _ body: (_ name: String, _ value: Range<Int>) throws(CheckpointError) -> Void
   ) throws(CheckpointError) {
-    try expect("{")
-    if take("}") { return }
-    repeat {
-      skipSpace()
-      let position = cursor
-      let key = try name()
-      try expect(":")
-      try value(&self, key, position)
-    } while take(",")
-    try expect("}")
-  }
-
-  /// A string that is compared with others: see `ByteReader.name`.
-  private mutating func name() throws(CheckpointError) -> String {
-    let (position, name) = (cursor, try string())
-    guard name.utf8.count <= ByteReader.maximumNameSize else {
-      throw malformed(
-        "a name of \(name.utf8.count) bytes, the most are \(ByteReader.maximumNameSize)",
-        at: position)
-    }
-    return name
-  }
-
-  private mutating func string() throws(CheckpointError) -> String {
-    try expect("\"")
-    let first = cursor
-    var isEscaped = false
-    while cursor < text.count, text[cursor] != UInt8(ascii: "\"") {
-      guard text[cursor] >= 0x20 else { throw malformed("a control character in a string") }
-      if text[cursor] == UInt8(ascii: "\\") {
-        isEscaped = true
-        cursor += 1
-      }
-      cursor += 1
-    }
-    guard cursor < text.count else { throw malformed("a string does not end", at: first) }
-    let content = text[first..<cursor]
-    cursor += 1
-    if isEscaped {
-      // Tensor names have no escapes: the slow way will do.
-      let quoted = Data(text[first - 1..<cursor])
-      guard let string = try? JSONDecoder().decode(String.self, from: quoted) else {
-        throw malformed("a string has a wrong escape", at: first)
-      }
-      return string
-    }
-    guard let string = String(validating: content, as: UTF8.self) else {
-      throw malformed("a string is not UTF-8", at: first)
-    }
-    return string
-  }
-
-  /// Reads an array of integers from 0 to 2^63 - 1.
-  private mutating func integers() throws(CheckpointError) -> [Int] {
-    try expect("[")
-    if take("]") { return [] }
-    var values: [Int] = []
-    repeat {
-      guard values.count < Self.maximumRank else {
-        throw malformed("more than \(Self.maximumRank) numbers in a list")
-      }
-      values.append(try integer())
-    } while take(",")
-    try expect("]")
-    return values
-  }
-
-  private mutating func integer() throws(CheckpointError) -> Int {
-    skipSpace()
-    let first = cursor
-    var value = 0
-    while cursor < text.count, case let digit = Int(text[cursor]) - 0x30, 0...9 ~= digit {
-      let (scaled, overflow) = value.multipliedReportingOverflow(by: 10)
-      let (sum, carry) = scaled.addingReportingOverflow(digit)
-      guard !overflow, !carry else { throw malformed("a number over 2^63 - 1", at: first) }
-      value = sum
-      cursor += 1
-    }
-    guard cursor > first, text[first] != 0x30 || cursor == first + 1 else {
-      throw malformed("a number that is not an integer from 0 up", at: first)
-    }
-    return value
-  }
-
-  private mutating func skipSpace() {
-    while cursor < text.count {
-      switch text[cursor] {
-      case 0x20, 0x09, 0x0a, 0x0d: cursor += 1
-      default: return
-      }
+    do {
+      try JSONParser.forEachMember(text.span, at: range, limits: Self.limits, body)
+    } catch let error as JSONError {
+      throw malformed(tensor, error.reason, at: error.offset)
+    } catch let error as CheckpointError {
+      throw error
+    } catch {
+      throw malformed(tensor, "cannot be read: \(error)", at: range.lowerBound)
     }
   }
 
-  private mutating func take(_ character: Unicode.Scalar) -> Bool {
-    skipSpace()
-    guard cursor < text.count, text[cursor] == UInt8(ascii: character) else { return false }
-    cursor += 1
-    return true
-  }
-
-  private mutating func expect(_ character: Unicode.Scalar) throws(CheckpointError) {
-    guard take(character) else { throw malformed("\(character) is expected here") }
-  }
-
-  private func malformed(_ reason: String, at position: Int? = nil) -> CheckpointError {
-    .malformed(path: path, tensor: tensor, offset: start + (position ?? cursor), reason: reason)
+  private func malformed(_ tensor: String?, _ reason: String, at position: Int) -> CheckpointError {
+    .malformed(path: path, tensor: tensor, offset: start + position, reason: reason)
   }
 }

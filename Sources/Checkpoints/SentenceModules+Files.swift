@@ -1,3 +1,5 @@
+import JSON
+
 extension SentenceModules {
   /// Where a folder has the encoder's files: in its root, or where `modules.json` says.
   public static func encoderFolder(of folder: String) throws(CheckpointError) -> String {
@@ -154,8 +156,8 @@ extension SentenceModules {
     case .object(let values):
       for (name, value) in values {
         switch value {
-        case .string(let text): prompts[name] = text
-        case .null: prompts[name] = ""
+        case .string(let text): prompts[name.string] = text
+        case .null: prompts[name.string] = ""
         default: throw file.invalid("prompts", "must hold texts")
         }
       }

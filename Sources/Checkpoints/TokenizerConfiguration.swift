@@ -1,3 +1,5 @@
+import JSON
+
 /// What a folder says of its tokens beside the vocabulary: Hugging Face's `tokenizer_config.json`,
 /// and `special_tokens_map.json` of old.
 public struct TokenizerConfiguration: Equatable, Sendable {
@@ -111,7 +113,7 @@ extension TokenizerConfiguration {
       if tokenizerPath == nil {
         try refuseAddedTokens(file)
       } else if addedTokens == nil {
-        oldAddedTokens = file.keys.sorted()
+        oldAddedTokens = file.keys
       }
     }
     if family == .roberta, tokenizerPath == nil, bytePairPaths == nil {
@@ -155,7 +157,7 @@ extension TokenizerConfiguration {
       }
     }
     // `bos_token`, and whatever else a folder calls so.
-    for key in file.keys.sorted() where key.hasSuffix("_token") {
+    for key in file.keys where key.hasSuffix("_token") {
       guard !names.contains(where: { $0.key == key }) else { continue }
       switch file[key] {
       case .string(""): break
@@ -229,7 +231,7 @@ extension TokenizerConfiguration {
   /// Tokens of `added_tokens.json` that the vocabulary does not have need a `tokenizer.json`.
   private func refuseAddedTokens(_ file: JSONFile) throws(CheckpointError) {
     let named = [unknownToken, separatorToken, padToken, classToken, maskToken].compactMap(\.self)
-    for token in file.keys.sorted() where !(named + additionalTokens).contains(token) {
+    for token in file.keys where !(named + additionalTokens).contains(token) {
       throw .unsupported(
         path: file.path,
         reason: "the added token \"\(token.prefix(64))\" is supported only with a tokenizer.json: "
@@ -256,7 +258,7 @@ extension TokenizerConfiguration {
       guard isPlain else {
         throw .unsupported(
           path: file.path,
-          reason: "added_tokens_decoder: token \(id.prefix(20)) is supported only with a "
+          reason: "added_tokens_decoder: token \(id) is supported only with a "
             + "tokenizer.json")
       }
     }
@@ -272,10 +274,10 @@ extension TokenizerConfiguration {
       guard case .object(let members) = token, case .string(let content)? = members["content"]
       else {
         throw file.invalid(
-          "added_tokens_decoder", "must have an object with \"content\" for \(id.prefix(20))")
+          "added_tokens_decoder", "must have an object with \"content\" for \(id)")
       }
       func flag(_ key: String, or fallback: Bool = false) -> Bool {
-        members[key].map { $0 == .boolean(true) } ?? fallback
+        members[RawText(key)].map { $0 == .boolean(true) } ?? fallback
       }
       result[content] = AddedToken(
         stripsLeft: flag("lstrip"), stripsRight: flag("rstrip"), singleWord: flag("single_word"),
@@ -309,16 +311,19 @@ extension TokenizerConfiguration {
     let key = file.keys.contains("model_max_length") ? "model_max_length" : "max_len"
     switch file[key] {
     case .null: return nil
-    case .integer(let value) where value > 0: return value < 1 << 31 ? value : nil
-    case .number(let value) where value >= 0x1p31: return nil
-    case .number(let value) where value >= 1 && value == value.rounded(): return Int(value)
-    default: throw file.invalid(key, "must be a positive integer")
+    case .largeNumber(let digits) where !digits.hasPrefix("-"): return nil
+    case .double(let value) where value >= 0x1p31: return nil
+    case let value:
+      guard let limit = value.integer(in: 1...Int.max) else {
+        throw file.invalid(key, "must be a positive integer")
+      }
+      return limit < 1 << 31 ? limit : nil
     }
   }
 
   /// A token is written as a string, or as an `AddedToken` object with its `content`.
   private mutating func token(
-    _ key: String, _ value: JSONFileValue, _ file: JSONFile
+    _ key: String, _ value: JSONValue, _ file: JSONFile
   ) throws(CheckpointError) -> String {
     switch value {
     case .string(let token) where !token.isEmpty: return token
@@ -330,7 +335,7 @@ extension TokenizerConfiguration {
       // RoBERTa's text is not normalised, so it is all one to its tokens.
       let odd =
         family == .roberta ? ["rstrip", "single_word"] : ["rstrip", "single_word", "normalized"]
-      for option in odd where values[option] == .boolean(true) {
+      for option in odd where values[RawText(option)] == .boolean(true) {
         throw .unsupported(
           path: file.path,
           reason: "\(key) with \(option) is supported only with a tokenizer.json: "

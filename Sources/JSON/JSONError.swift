@@ -9,6 +9,8 @@ public enum JSONError: Error, Equatable, Sendable {
   /// RFC 8259, section 8.1 allows to refuse it.
   case byteOrderMark
   case invalidNumber(offset: Int)
+  /// More bytes than a member's name is allowed.
+  case nameTooLong(size: Int, limit: Int, offset: Int)
   /// More characters than a number is allowed.
   case numberTooLong(limit: Int, offset: Int)
   case invalidEscape(offset: Int)
@@ -28,7 +30,8 @@ public enum JSONError: Error, Equatable, Sendable {
     switch self {
     case .unexpectedEnd(let offset), .unexpectedByte(_, let offset, _),
       .trailingBytes(let offset), .invalidNumber(let offset), .numberTooLong(_, let offset),
-      .invalidEscape(let offset), .loneSurrogate(let offset), .controlCharacter(let offset),
+      .nameTooLong(_, _, let offset), .invalidEscape(let offset), .loneSurrogate(let offset),
+      .controlCharacter(let offset),
       .invalidUTF8(let offset), .tooDeep(_, let offset), .tooManyValues(_, let offset),
       .invalidBase64(let offset), .cancelled(let offset):
       offset
@@ -38,36 +41,34 @@ public enum JSONError: Error, Equatable, Sendable {
 
   public var message: String {
     switch self {
-    case .unexpectedEnd(0): "the JSON text ends too early, after 0 bytes: it is empty"
-    case .unexpectedEnd(let offset):
-      "the JSON text ends too early, after \(offset) bytes"
-    case .unexpectedByte(let byte, let offset, let expected):
-      "byte \(offset): \(Self.name(byte)) where \(expected) is expected"
-    case .trailingBytes(let offset):
-      "byte \(offset): something follows the JSON value"
-    case .byteOrderMark:
-      "byte 0: a byte order mark; send UTF-8 without one"
-    case .invalidNumber(let offset):
-      "byte \(offset): not a JSON number"
-    case .numberTooLong(let limit, let offset):
-      "byte \(offset): a number of more than \(limit) characters"
-    case .invalidEscape(let offset):
-      "byte \(offset): not a JSON escape; a backslash is written \\\\"
-    case .loneSurrogate(let offset):
-      "byte \(offset): half of a surrogate pair, which is no character; remove it, or replace it "
+    case .unexpectedEnd(0): "\(reason), after 0 bytes: it is empty"
+    case .unexpectedEnd(let offset): "\(reason), after \(offset) bytes"
+    case .invalidBase64(let offset): "character \(offset): \(reason)"
+    default: "byte \(offset): \(reason)"
+    }
+  }
+
+  /// What is wrong, without where.
+  public var reason: String {
+    switch self {
+    case .unexpectedEnd: "the JSON text ends too early"
+    case .unexpectedByte(let byte, _, let expected):
+      "\(Self.name(byte)) where \(expected) is expected"
+    case .trailingBytes: "something follows the JSON value"
+    case .byteOrderMark: "a byte order mark; send UTF-8 without one"
+    case .nameTooLong(let size, let limit, _): "a name of \(size) bytes, the most are \(limit)"
+    case .invalidNumber: "not a JSON number"
+    case .numberTooLong(let limit, _): "a number of more than \(limit) characters"
+    case .invalidEscape: "not a JSON escape; a backslash is written \\\\"
+    case .loneSurrogate:
+      "half of a surrogate pair, which is no character; remove it, or replace it "
         + "(in JavaScript text.toWellFormed())"
-    case .controlCharacter(let offset):
-      "byte \(offset): a control character in a string; a line feed is written \\n"
-    case .invalidUTF8(let offset):
-      "byte \(offset): not UTF-8"
-    case .tooDeep(let limit, let offset):
-      "byte \(offset): more than \(limit) arrays and objects inside one another"
-    case .tooManyValues(let limit, let offset):
-      "byte \(offset): more than \(limit) values"
-    case .invalidBase64(let offset):
-      "character \(offset): not Base64"
-    case .cancelled(let offset):
-      "byte \(offset): reading was cancelled"
+    case .controlCharacter: "a control character in a string; a line feed is written \\n"
+    case .invalidUTF8: "not UTF-8"
+    case .tooDeep(let limit, _): "more than \(limit) arrays and objects inside one another"
+    case .tooManyValues(let limit, _): "more than \(limit) values"
+    case .invalidBase64: "not Base64"
+    case .cancelled: "reading was cancelled"
     }
   }
 

@@ -9,8 +9,12 @@ public struct JSONParser {
     /// Values in all, keys not counted: each takes 24 bytes of memory or more, and may be written
     /// in two.
     public var valueCount = 1 << 20
+    /// Bytes of a member's name: for callers that look names up as `String`.
+    public var nameSize = Int.max
     /// Whether half of a surrogate pair is read as U+FFFD (Unicode, section 3.9), and not refused.
     public var replacesLoneSurrogates = false
+    /// Whether NaN, Infinity and -Infinity are numbers, as Python's `json` reads and writes them.
+    public var takesNonFinite = false
     /// Asked every few thousand values whether to go on; a text of many takes seconds.
     public var mayContinue: (@Sendable () -> Bool)?
 
@@ -33,6 +37,15 @@ public struct JSONParser {
     try parse(bytes.span, limits: limits)
   }
 
+  /// A file that people and editors write, with or without a byte order mark.
+  public static func parse(
+    file bytes: [UInt8], limits: Limits = Limits()
+  ) throws(JSONError) -> JSONValue {
+    let mark: [UInt8] = [0xef, 0xbb, 0xbf]
+    let start = bytes.starts(with: mark) ? mark.count : 0
+    return try parse(bytes.span, at: start..<bytes.count, limits: limits)
+  }
+
   private static let valuesBetweenChecks = 4096
 
   let limits: Limits
@@ -50,6 +63,14 @@ public struct JSONParser {
     switch bytes[cursor] {
     case UInt8(ascii: "\""):
       return .string(try string(bytes))
+    case UInt8(ascii: "N") where limits.takesNonFinite:
+      return try literal("NaN", bytes, .double(.nan))
+    case UInt8(ascii: "I") where limits.takesNonFinite:
+      return try literal("Infinity", bytes, .double(.infinity))
+    case UInt8(ascii: "-")
+    where limits.takesNonFinite && cursor + 1 < bytes.count
+      && bytes[cursor + 1] == UInt8(ascii: "I"):
+      return try literal("-Infinity", bytes, .double(-.infinity))
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
       return try number(bytes)
     case UInt8(ascii: "["):
@@ -115,7 +136,11 @@ public struct JSONParser {
     guard bytes[cursor] == UInt8(ascii: "\"") else {
       throw .unexpectedByte(bytes[cursor], offset: cursor, expected: "a name in quotes")
     }
+    let start = cursor
     let name = try string(bytes)
+    guard name.utf8.count <= limits.nameSize else {
+      throw .nameTooLong(size: name.utf8.count, limit: limits.nameSize, offset: start)
+    }
     try expect(UInt8(ascii: ":"), bytes, ":")
     return name
   }

@@ -89,4 +89,10 @@ extension JSONError {
     let place = JSONPlace(of: offset, in: document).description
     return place.isEmpty ? message : "\(place): \(message)"
   }
+
+  /// The message, with the line too: for files that people write.
+  public func message(inFile document: [UInt8]) -> String {
+    let line = 1 + document.prefix(offset).count { $0 == UInt8(ascii: "\n") }
+    return "line \(line): \(message(in: document))"
+  }
 }

@@ -32,6 +32,20 @@ public enum JSONValue: Sendable {
     case .object: "an object"
     }
   }
+
+  /// Short, for messages: a text is cut, and of an array and an object it is said that they are.
+  public var shown: String {
+    switch self {
+    case .null: "null"
+    case .boolean(let value): "\(value)"
+    case .integer(let value): "\(value)"
+    case .double(let value): "\(value)"
+    case .largeNumber(let text): "\(RawText(text))"
+    case .string(let value): "\"\(RawText(value))\""
+    case .array(let items): "a list of \(items.count)"
+    case .object: "an object"
+    }
+  }
 }
 
 extension JSONValue: Equatable {

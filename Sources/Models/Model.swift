@@ -9,9 +9,6 @@ public import WordPiece
 ///
 /// May be used from several threads; it computes for one of them at a time.
 public final class Model: Sendable {
-  /// Rows of one pass where texts are encoded together, as the server's default.
-  public static let batchRows = 1024
-
   public let files: ModelFiles
   public let tokenizer: Tokenizer
   public let encoder: Encoder
@@ -49,7 +46,7 @@ public final class Model: Sendable {
       files.checkpoint, sentence: sentence,
       threads: ComputeThreads(count: ThreadCount(setting: threads).count), precision: precision,
       kernelSet: kernelSet,
-      maxBatchRows: max(files.checkpoint.configuration.positionCount, Self.batchRows))
+      maxBatchRows: max(files.checkpoint.configuration.positionCount, PackedBatch.usualRows))
   }
 
   /// One vector a text: `sentence_embedding`, or `default` and `pooled_output`, which are the same.
@@ -134,7 +131,9 @@ public final class Model: Sendable {
     var batches: [[Int]] = []
     var rows = 0
     for index in order {
-      if batches.isEmpty || rows + lengths[index] > Self.batchRows {
+      if batches.isEmpty
+        || !PackedBatch.takes(lengths[index], after: rows, upTo: encoder.maxBatchRows)
+      {
         batches.append([])
         rows = 0
       }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 
 extension Settings {
   /// The variable that names the settings file, as `--config` does; it is no setting itself.
@@ -48,12 +49,14 @@ private struct Resolution {
   private var sources: [String: SettingSource] = [:]
 
   mutating func take(file path: String, bytes: [UInt8]) throws(SettingsError) {
-    for (key, value) in try members(of: bytes, path: path)
-    where !key.hasPrefix("//") {
+    for (name, value) in try members(of: bytes, path: path)
+    where name.dropping(prefix: "//") == nil {
+      let key = name.string
       let source = SettingSource.file(path: path, key: key)
       let setting = try find(key, \.key, source)
       let texts = value.texts(isNumber: setting.isNumber)
-      try set(setting, texts, source, shown: value.description)
+      let isList = if case .array = value { !texts.isEmpty } else { false }
+      try set(setting, texts, source, shown: isList ? "\(texts)" : value.shown)
     }
   }
 
@@ -168,58 +171,32 @@ private func editDistance(_ first: String, _ second: String) -> Int {
 
 private func members(
   of bytes: [UInt8], path: String
-) throws(SettingsError) -> [(key: String, value: FileValue)] {
+) throws(SettingsError) -> [(key: RawText, value: JSONValue)] {
+  let value: JSONValue
   do {
-    return try JSONDecoder().decode([String: FileValue].self, from: Data(bytes))
-      .sorted { $0.key < $1.key }
-  } catch DecodingError.dataCorrupted {
-    throw .malformed(
-      path: path, reason: "it is not valid JSON; python3 -m json.tool \(path) shows the place")
+    value = try JSONParser.parse(file: bytes)
   } catch {
-    throw .malformed(path: path, reason: "it is not a JSON object")
+    throw .malformed(
+      path: path, reason: "it is not valid JSON, mend \(error.message(inFile: bytes))")
   }
+  guard case .object(let members) = value else {
+    throw .malformed(path: path, reason: "it is \(value.kind), a JSON object is needed")
+  }
+  return members.sorted { $0.key < $1.key }
 }
 
-/// A member's value.
-private enum FileValue: Decodable, CustomStringConvertible {
-  case text(String)
-  case number(String)
-  case list([String])
-  case other(String)
-
-  init(from decoder: any Decoder) throws {
-    let container = try decoder.singleValueContainer()
-    self =
-      if let text = try? container.decode(String.self) {
-        .text(text)
-      } else if let truth = try? container.decode(Bool.self) {
-        .other("\(truth)")
-      } else if let number = try? container.decode(Int.self) {
-        .number("\(number)")
-      } else if let number = try? container.decode(Double.self) {
-        .number("\(number)")
-      } else if let list = try? container.decode([String].self) {
-        .list(list)
-      } else {
-        .other(container.decodeNil() ? "null" : "a list or an object")
-      }
-  }
-
+extension JSONValue {
   /// The values for a setting; none if they are of another kind.
-  func texts(isNumber: Bool) -> [String] {
+  fileprivate func texts(isNumber: Bool) -> [String] {
     switch self {
-    case .text(let text): isNumber ? [] : [text]
-    case .number(let text): isNumber ? [text] : []
-    case .list(let texts): isNumber ? [] : texts
-    case .other: []
-    }
-  }
-
-  var description: String {
-    switch self {
-    case .text(let text): "\"\(text)\""
-    case .number(let text), .other(let text): text
-    case .list(let texts): "\(texts)"
+    case .string(let text): isNumber ? [] : [text]
+    case .integer(let number): isNumber ? ["\(number)"] : []
+    // 8080.0 is 8080.
+    case .double(let number): isNumber ? [Int(exactly: number)?.description ?? "\(number)"] : []
+    case .largeNumber(let text): isNumber ? [text] : []
+    case .array(let items) where !isNumber:
+      items.allSatisfy { $0.kind == "a string" } ? items.flatMap { $0.texts(isNumber: false) } : []
+    case .null, .boolean, .array, .object: []
     }
   }
 }

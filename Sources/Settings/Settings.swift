@@ -1,3 +1,5 @@
+import OutputMap
+
 /// How the server is to run: defaults < file < environment < flags.
 ///
 /// A property's value here is the default. `all` has a row for each.
@@ -45,7 +47,7 @@ public struct Settings: Sendable, Equatable {
   public var requestTimeout = Duration.seconds(60)
 
   // MARK: Batches
-  public var maxBatchTokens = 1024
+  public var maxBatchTokens = PackedBatch.usualRows
   public var maxQueueTokens = 262_144
   public var batchMaxWait = Duration.zero
 

@@ -11,7 +11,7 @@ struct ModelConfigurationTests {
     """
 
   private func read(_ json: String) throws -> ModelConfiguration {
-    try .huggingFace(JSONFile(path: "config.json", data: Data(json.utf8)))
+    try .huggingFace(JSONFile(path: "config.json", bytes: Array(json.utf8)))
   }
 
   @Test func whatIsMissingHasBertConfigsDefaults() throws {
@@ -165,6 +165,28 @@ struct ModelConfigurationTests {
     }
   }
 
+  /// What Python's `json` writes and reads, and editors put before a file.
+  @Test func readsWhatPythonReads() throws {
+    let numbers = "\"a\": NaN, \"b\": [-Infinity, Infinity], \"c\": 1e400, \"d\": \(UInt64.max)0"
+    let deep = String(repeating: "[", count: 500) + String(repeating: "]", count: 500)
+    let json = "\u{FEFF}{\(Self.minimal), \(numbers), \"x\": \(deep), \"hidden_size\": 16.0}"
+    #expect(try read(json).hiddenSize == 16)
+    // Of two keys the last one counts.
+    #expect(try read("{\"vocab_size\": 5, \(Self.minimal)}") == read("{\(Self.minimal)}"))
+  }
+
+  @Test(arguments: ["NaN", "Infinity", "1e400", "\(UInt64.max)", "64.5", "\"64\"", "true", "[64]"])
+  func sizesAreIntegers(_ value: String) throws {
+    try expectInvalid("hidden_size", "{\(Self.minimal), \"hidden_size\": \(value)}")
+  }
+
+  @Test func refusalsNameTheLine() throws {
+    let error = try #require(throws: CheckpointError.self) { try read("{\n\"a\": 1,\n}") }
+    #expect(error.message.contains("config.json: ") && error.message.contains("line 3: byte 10: }"))
+    let half = try #require(throws: CheckpointError.self) { try read("{\"a\": \"\\ud800\"}") }
+    #expect(half.message.contains("half of a surrogate pair"), "\(half)")
+  }
+
   @Test func refusesFilesThatAreTooLarge() throws {
     let folder = try TemporaryFolder()
     let spaces = Array(repeating: UInt8(ascii: " "), count: JSONFile.maximumSize)
@@ -193,7 +215,7 @@ struct ModelConfigurationTests {
       }
       do {
         let configuration = try ModelConfiguration.huggingFace(
-          JSONFile(path: "config.json", data: Data(bytes)))
+          JSONFile(path: "config.json", bytes: bytes))
         #expect(configuration.headSize > 0, "seed \(seed), round \(round)")
         read += 1
       } catch {

@@ -185,6 +185,36 @@ struct JSONParserTests {
     }
   }
 
+  @Test func readsFilesOfPythonAndEditors() throws {
+    var limits = JSONParser.Limits()
+    let mark = "\u{FEFF}"
+    #expect(try JSONParser.parse(file: Array("\(mark) [1]".utf8)) == .array([.integer(1)]))
+    #expect(throws: JSONError.byteOrderMark) { try parse("\(mark)[1]") }
+    let names = ["NaN", "Infinity", "-Infinity"]
+    for name in names { #expect(throws: JSONError.self) { try parse("[\(name)]") } }
+    limits.takesNonFinite = true
+    for name in names {
+      guard case .double(let value) = try JSONParser.parse(file: Array(name.utf8), limits: limits)
+      else {
+        Issue.record("\(name)")
+        continue
+      }
+      #expect("\(value)" == ["NaN": "nan", "Infinity": "inf"][name] ?? "-inf")
+    }
+    for name in ["nan", "Inf", "-NaN", "-I", "-Infinit", "Infinityy", "+Infinity"] {
+      #expect(throws: JSONError.self) { try JSONParser.parse(Array(name.utf8), limits: limits) }
+    }
+  }
+
+  @Test func namesHaveALimit() throws {
+    var limits = JSONParser.Limits()
+    limits.nameSize = 2
+    let text = Array("[{\"ab\": {\"\\u00e9\" : \"abc\"}}, {\"abc\": 1}]".utf8)
+    #expect(throws: JSONError.nameTooLong(size: 3, limit: 2, offset: 30)) {
+      try JSONParser.parse(text, limits: limits)
+    }
+  }
+
   @Test func limitsHold() throws {
     func nested(_ depth: Int) -> String {
       String(repeating: "[", count: depth) + String(repeating: "]", count: depth)

@@ -21,7 +21,8 @@ enum LayoutRules {
     "UntrustedInput": Module(dependencies: []),
     "JSON": Module(dependencies: ["UntrustedInput"]),
     "WordPiece": Module(dependencies: ["JSON", "OutputMap", "UntrustedInput"]),
-    "Checkpoints": Module(dependencies: [], toolchain: c.union(["FoundationEssentials"])),
+    "Checkpoints": Module(
+      dependencies: ["JSON", "UntrustedInput"], toolchain: c.union(["FoundationEssentials"])),
     "BERT": Module(
       dependencies: ["OutputMap", "CKernels", "Checkpoints"],
       toolchain: c.union(["Synchronization"])),
@@ -52,7 +53,7 @@ enum LayoutRules {
     "Bulk": Module(
       dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
       toolchain: c),
-    "Settings": Module(dependencies: [], toolchain: ["FoundationEssentials"]),
+    "Settings": Module(dependencies: ["JSON", "OutputMap"], toolchain: ["FoundationEssentials"]),
     "HTTPClient": Module(
       dependencies: ["COpenSSL", "HTTP", "JSON", "UntrustedInput"], toolchain: c),
     "RecordEncoders": Module(
@@ -111,7 +112,6 @@ enum LayoutRules {
   /// Files that read numbers without `Untrusted`, each with the reason.
   static let numberReaders: [String: String] = [
     "Sources/Checkpoints/GraphRun.swift": "a place in a list, looked up within its bounds",
-    "Sources/Checkpoints/SafetensorsHeader.swift": "an overflow is an error at once",
     "Sources/Protocols/Operations/Operations.swift": "writes the server's own facts",
     "Sources/WordPiece/UnigramScore.swift": "digits that would overflow are left out",
     "Sources/Settings/SettingDeclaration.swift": "the operator's, within its range before any use",

@@ -3,15 +3,11 @@
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-#include <math.h>
-#include <string.h>
-
-#include "../KernelSets.h"
+#include "target.h"
 
 static bool isSupported(void) { return x86Supports(x86Words(), X86AVX2); }
 
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target(AVX2_TARGET))), apply_to = function)
 
 #include "vector.h"
 #include "groups.h"

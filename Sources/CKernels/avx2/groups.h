@@ -1,5 +1,9 @@
 // The groups of ../shared/groups.h. Included inside the target region, after vector.h.
 
+#pragma once
+
+#include "vector.h"
+
 typedef __m256i bits;
 
 VECTOR bits bzeros(void) { return _mm256_setzero_si256(); }

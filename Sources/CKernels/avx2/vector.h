@@ -1,5 +1,9 @@
 // The vectors of ../shared/vector.h. Included inside the target region.
 
+#pragma once
+
+#include "target.h"
+
 typedef __m256 vec;
 #define LANES 8
 #define TILE_ROWS 6

@@ -3,16 +3,11 @@
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-#include <math.h>
-#include <string.h>
-
-#include "../KernelSets.h"
+#include "target.h"
 
 static bool isSupported(void) { return x86Supports(x86Words(), X86AVX512); }
 
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target(AVX512_TARGET))), apply_to = function)
 
 #include "vector.h"
 #include "../shared/float32.h"

@@ -1,6 +1,10 @@
 // The groups of ../shared/groups.h. Included inside the target region, after vector.h. The source
 // file says which instructions there are: HAS_BF16, HAS_VNNI, each 0 or 1.
 
+#pragma once
+
+#include "vector.h"
+
 typedef __m512i bits;
 
 VECTOR bits bzeros(void) { return _mm512_setzero_si512(); }

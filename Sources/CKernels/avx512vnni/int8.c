@@ -2,17 +2,11 @@
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-#include <math.h>
-#include <string.h>
-
-#include "../KernelSets.h"
+#include "../avx512/target.h"
 
 static bool isSupported(void) { return x86Supports(x86Words(), X86AVX512VNNI); }
 
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma"))), \
-    apply_to = function)
+#pragma clang attribute push(__attribute__((target(AVX512_VNNI_TARGET))), apply_to = function)
 
 #define HAS_BF16 0
 #define HAS_VNNI 1

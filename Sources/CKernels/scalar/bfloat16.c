@@ -1,10 +1,3 @@
-#include <math.h>
-#include <string.h>
-
-#include "../KernelSets.h"
-
-enum { TileRows = 4, PanelColumns = 16 };
-
 #include "bfloat16.h"
 #include "product.h"
 

@@ -1,5 +1,9 @@
 // bfloat16: the upper half of a float.
 
+#pragma once
+
+#include "sizes.h"
+
 typedef uint16_t Value;
 
 static float widened(Value value) {

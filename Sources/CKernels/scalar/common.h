@@ -4,6 +4,14 @@
 // A precision's source file defines Value, widened(value), narrowed(float) and
 // makeOperandRow(columns, row, operands), and includes this.
 
+#pragma once
+
+#if __INCLUDE_LEVEL__ == 0  // read alone, by an editor
+#include "bfloat16.h"
+#endif
+
+static void makeOperandRow(size_t columns, const float *row, void *operands);
+
 static bool isSupported(void) { return true; }
 
 static void prepareActivation(ActivationKind kind, Activation *activation) {

@@ -1,9 +1,4 @@
-#include <math.h>
-#include <string.h>
-
-#include "../KernelSets.h"
-
-enum { TileRows = 4, PanelColumns = 16 };
+#include "sizes.h"
 
 typedef float Value;
 

@@ -1,10 +1,3 @@
-#include <math.h>
-#include <string.h>
-
-#include "../KernelSets.h"
-
-enum { TileRows = 4, PanelColumns = 16 };
-
 #include "bfloat16.h"
 
 // Rows are bytes and, behind them, their scale.

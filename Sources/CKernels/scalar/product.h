@@ -1,5 +1,11 @@
 // Products of values, with float sums.
 
+#pragma once
+
+#if __INCLUDE_LEVEL__ == 0  // read alone, by an editor
+#include "bfloat16.h"
+#endif
+
 static size_t operandSize(size_t inputs) { return inputs * sizeof(Value); }
 
 static size_t panelSize(size_t inputs) {

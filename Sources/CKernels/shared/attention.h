@@ -1,6 +1,11 @@
 // Attention: keys and values of one head are packed like weights, then a few query rows at a time
 // go through scores, softmax and the sum of values without leaving the cache.
 
+#pragma once
+
+#include "product.h"
+#include "softmax.h"
+
 // Floats of the three parts of the scratch memory.
 INLINE size_t packedKeysCount(size_t keyCount, size_t headSize) {
   return panelCount(keyCount) * PanelColumns * headSize;
@@ -13,8 +18,6 @@ INLINE size_t packedValuesCount(size_t keyCount, size_t headSize) {
 INLINE vec exponential(vec t) { return powerOf2(t); }
 
 INLINE void storeNumerators(float *row, size_t j, vec p) { vstore(row + j, p); }
-
-#include "softmax.h"
 
 static size_t attentionScratch(size_t keyCount, size_t headSize) {
   return packedKeysCount(keyCount, headSize) + packedValuesCount(keyCount, headSize) +

@@ -1,12 +1,11 @@
 // A bfloat16 kernel set, in the vectors of vector.h and the groups of groups.h: values are
 // operands.
 
+#pragma once
+
 #define GATE_DEGREE ROUGH_GATE_DEGREE
 
-#include "vector.h"
 #include "gate.h"
-#include "panel.h"
-#include "groups.h"
 #include "values.h"
 
 #ifdef WIDENS

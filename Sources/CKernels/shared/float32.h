@@ -1,11 +1,10 @@
 // A float32 kernel set, in the vectors of vector.h: values and operands are the floats themselves.
 
+#pragma once
+
 #define GATE_DEGREE FINE_GATE_DEGREE
 
 #include "vector.h"
-#include "gate.h"
-#include "panel.h"
-#include "product.h"
 #include "attention.h"
 
 enum { ValueSize = sizeof(float) };

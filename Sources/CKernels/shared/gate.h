@@ -1,5 +1,9 @@
 // Activations.
 
+#pragma once
+
+#include "vector.h"
+
 // 2^t for t ≤ 0; 1.0 ulp. The coefficients are a minimax fit of degree 6 on [-1/2, 1/2], relative
 // error 2e-9.
 INLINE vec powerOf2(vec t) {

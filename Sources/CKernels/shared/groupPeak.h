@@ -1,5 +1,11 @@
 // The machine's limit in this set's products, as in peak.h.
 
+#pragma once
+
+#if __INCLUDE_LEVEL__ == 0  // see alone.h
+#include "bfloat16.h"
+#endif
+
 enum { PeakChains = 12, PeakOperations = 2 * GroupSize * LANES * PeakChains };
 
 static void peak(size_t steps) {

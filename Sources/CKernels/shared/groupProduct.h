@@ -7,6 +7,12 @@
 //
 // A set that widens panels has the loops of widenedProduct.h.
 
+#pragma once
+
+#if __INCLUDE_LEVEL__ == 0  // see alone.h
+#include "bfloat16.h"
+#endif
+
 // Where a tile's sums go.
 typedef struct TileResult {
   const LinearLayer *layer;

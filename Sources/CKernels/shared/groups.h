@@ -13,6 +13,10 @@
 // and, for int8, dotIntegers (see int8.h). A set without instructions for pairs of bfloat16 defines
 // WIDENS, and what widened.h asks for, instead of dotPairs.
 
+#pragma once
+
+#include "panel.h"
+
 typedef enum Grouping { Pairs, Integers } Grouping;
 
 INLINE int32_t loadGroup(const uint8_t *p, size_t bytes) {
@@ -85,5 +89,7 @@ typedef void Tile(size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *pa
       0,                  tile##GROUPING##1,  tile##GROUPING##2,  tile##GROUPING##3,      \
       tile##GROUPING##4,  tile##GROUPING##5,  tile##GROUPING##6,  tile##GROUPING##7,      \
       tile##GROUPING##8,  tile##GROUPING##9,  tile##GROUPING##10, tile##GROUPING##11,     \
-      tile##GROUPING##12, tile##GROUPING##13, tile##GROUPING##14};
+      tile##GROUPING##12, tile##GROUPING##13, tile##GROUPING##14};                        \
+  _Static_assert(sizeof tiles##GROUPING / sizeof *tiles##GROUPING == TILE_ROWS + 1,       \
+                 "a tile for every height");
 #endif

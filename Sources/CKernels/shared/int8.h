@@ -9,13 +9,11 @@
 //
 // Weights are packed as operands are, or, by a set that widens panels, as widened.h says.
 
+#pragma once
+
 #define GATE_DEGREE ROUGH_GATE_DEGREE
 
-#include "vector.h"
 #include "gate.h"
-#include "panel.h"
-#include "groups.h"
-#include "values.h"
 #include "rotation.h"
 
 enum { GroupSize = 4 / sizeof(Operand) };

@@ -1,6 +1,12 @@
 // Layer norm and embeddings. Two passes over a row that stays in the first-level cache, then
 // `makeOperandRow` of the precision, while the row is near.
 
+#pragma once
+
+#include "vector.h"
+
+INLINE void makeOperandRow(size_t columns, const float *row, uint8_t *operands);
+
 typedef struct Moments {
   double mean, variance;
 } Moments;

@@ -2,6 +2,14 @@
 // are float32; the numerators are rounded to bfloat16 in place. A set that widens panels packs
 // pairs as widenedPairs.h says.
 
+#pragma once
+
+#include "softmax.h"
+#include "values.h"
+#ifdef WIDENS
+#include "widenedPairs.h"
+#endif
+
 INLINE size_t pairCount(size_t count) { return (count + 1) / 2; }
 
 #ifndef WIDENS
@@ -34,8 +42,6 @@ INLINE void storeNumerators(float *row, size_t j, vec p) { vstore(row + j, vroun
 #else
 INLINE void storeNumerators(float *row, size_t j, vec p) { vnarrow((Value *)row + j, p); }
 #endif
-
-#include "softmax.h"
 
 static size_t attentionScratch(size_t keyCount, size_t headSize) {
   const size_t count = packedKeysCount(keyCount, headSize) +

@@ -1,5 +1,9 @@
 // Panels: what a product reads of its other side, PanelColumns outputs side by side.
 
+#pragma once
+
+#include "vector.h"
+
 // Transposes the first `rows` ≤ PanelColumns rows of x, [rows, K], into a panel,
 // [K, PanelColumns]; missing rows become zeros.
 static void packPanel(size_t rows, size_t inputs, const float *x, size_t ldx, float *panel) {

@@ -1,5 +1,9 @@
 // The machine's limit, in this set's instructions: what products are measured against.
 
+#pragma once
+
+#include "vector.h"
+
 // As many independent sums as the tile has: enough to keep every multiply-add unit busy through
 // its latency.
 enum { PeakChains = 2 * TILE_ROWS, PeakOperations = 2 * LANES * PeakChains };

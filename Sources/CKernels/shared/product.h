@@ -1,5 +1,10 @@
 // Linear layers: packing, the register tile, and the loops around it.
 
+#pragma once
+
+#include "gate.h"
+#include "panel.h"
+
 static size_t panelSize(size_t inputs) { return PanelColumns * inputs * sizeof(float); }
 
 static void pack(const float *weights, size_t outputs, size_t inputs, size_t firstPanel,
@@ -136,19 +141,21 @@ typedef void Tile(size_t inputs, size_t columns, const float *x, size_t ldx, con
     tile(ROWS, inputs, columns, x, ldx, panel, context, y, ldy);                                 \
   }
 TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
-#if TILE_ROWS == 6
-static Tile *const tiles[] = {0, tile1, tile2, tile3, tile4, tile5, tile6};
-#else
+#if TILE_ROWS > 6
 TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
-#if TILE_ROWS == 12
-static Tile *const tiles[] = {0,     tile1, tile2, tile3,  tile4,  tile5, tile6,
-                              tile7, tile8, tile9, tile10, tile11, tile12};
-#else
+#endif
+#if TILE_ROWS > 12
 TILE(13) TILE(14)
-static Tile *const tiles[] = {0,     tile1, tile2, tile3,  tile4,  tile5,  tile6, tile7,
-                              tile8, tile9, tile10, tile11, tile12, tile13, tile14};
 #endif
+static Tile *const tiles[] = {
+    0, tile1, tile2, tile3, tile4, tile5, tile6,
+#if TILE_ROWS > 6
+    tile7, tile8, tile9, tile10, tile11, tile12,
 #endif
+#if TILE_ROWS > 12
+    tile13, tile14,
+#endif
+};
 #undef TILE
 _Static_assert(sizeof tiles / sizeof *tiles == TILE_ROWS + 1, "a tile for every height");
 

@@ -3,6 +3,10 @@
 // blocks of 16 columns are mixed by Hadamard matrices, which spread an element over its piece
 // (QuaRot, arXiv 2404.00456). Every sum in here is rounded alike by every kernel set.
 
+#pragma once
+
+#include "values.h"
+
 enum {
   RotationBlock = 16,
   /// Columns of the largest piece.

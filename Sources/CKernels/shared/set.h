@@ -1,6 +1,8 @@
 // The last file to include: the kernel set itself. Besides these names it needs the precision's
 // `makeOperands`, or NULL.
 
+#pragma once
+
 #define KERNEL_SET(NAME, PRECISION, MAKE_OPERANDS) \
   {                                                \
       .name = NAME,                                \

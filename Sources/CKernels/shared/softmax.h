@@ -1,6 +1,13 @@
 // Softmax over rows of scores. Before it stand `exponential`, 2^t for t ≤ 0, and `storeNumerators`,
 // which puts a register of them where the scores were.
 
+#pragma once
+
+#include "panel.h"
+
+INLINE vec exponential(vec t);
+INLINE void storeNumerators(float *row, size_t j, vec p);
+
 // Distance of two rows of scores. The odd number of cache lines keeps rows out of each other's
 // cache sets.
 INLINE size_t scoresStride(size_t keyCount) {

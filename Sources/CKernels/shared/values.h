@@ -1,5 +1,9 @@
 // Values of the two lower precisions are bfloat16.
 
+#pragma once
+
+#include "groups.h"
+
 typedef uint16_t Value;
 enum { ValueSize = sizeof(Value) };
 

@@ -23,8 +23,11 @@
 //
 // One lane's arithmetic never depends on the others', nor a row's on the rows beside it.
 
-#ifndef VECTOR_H
-#define VECTOR_H
+#pragma once
+
+#ifndef LANES
+#include "alone.h"
+#endif
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -65,5 +68,3 @@ typedef struct TileContext {
   const float *residual;
   size_t ldResidual;
 } TileContext;
-
-#endif

@@ -7,6 +7,10 @@
 //   blow(v), bhighs(v)       the low and the high bytes of 16-bit integers, with their signs
 //   baddHalves(a, b)         of 16-bit integers
 
+#pragma once
+
+#include "groups.h"
+
 enum {
   // Bytes of a group of x, and of the weights that it is multiplied by.
   WideGroup = 8,

@@ -1,5 +1,7 @@
 // int8 whose weights are packed in bytes and widened to 16 bits, two a word.
 
+#pragma once
+
 #include "widenedPairs.h"
 
 INTEGER_TILES(packedIntegersTile, Kept);

@@ -1,6 +1,8 @@
 // Products of bfloat16 where there are instructions for float32 alone: operands are values as
 // floats, whole pairs of them.
 
+#pragma once
+
 #include "widenedPairs.h"
 
 PAIR_TILES(packedPairsTile, Kept);

@@ -1,6 +1,9 @@
 // Pairs of bfloat16 widened to floats, for attention and, if values are what products are made of,
 // for them. In a packed panel a pair is two rows of floats: of the seconds, then of the firsts.
 
+#pragma once
+
+#include "values.h"
 #include "widened.h"
 
 PAIR_TILES(widePairsTile, Widened);

@@ -1,5 +1,11 @@
 // The loops around widened.h's tiles, in the place of groupProduct.h's.
 
+#pragma once
+
+#if __INCLUDE_LEVEL__ == 0  // see alone.h
+#include "bfloat16.h"
+#endif
+
 static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel, size_t rows,
                     const void *x, size_t ldx, const float *residual, size_t ldResidual, void *y,
                     size_t ldy) {
