@@ -56,7 +56,7 @@ test-races: system ## what runs on several threads, with ThreadSanitizer
 
 test-bounds: system model ## what reads foreign bytes, with Address- and UndefinedBehaviorSanitizer
 	swift test --disable-xctest $(ADDRESS_SANITIZER) \
-	  --filter 'HTTP|JSONTests|WordPieceTests|CheckpointsTests|ServingTests|ProtocolsTests'
+	  --filter 'HTTP|JSONTests|TokenizersTests|CheckpointsTests|ServingTests|ProtocolsTests'
 
 test-neon: system-aarch64 ## all C compiled for 64-bit ARM, its kernels against scalar, under emulation
 	@mkdir -p .build/aarch64
@@ -131,7 +131,7 @@ accuracy: build model .venv/installed system-texts ## compares the precisions' a
 
 docs: build ## the library's documentation, in .build/docs
 	@rm -rf .build/docs && mkdir -p .build/docs
-	@for module in Models BERT WordPiece; do \
+	@for module in Models BERT Tokenizers; do \
 	  mkdir .build/docs/$$module.symbols && \
 	  swift symbolgraph-extract -module-name $$module -I .build/release/Modules \
 	    $$(printf -- '-Xcc -fmodule-map-file=%s ' .build/release/*.build/module.modulemap) \

@@ -41,9 +41,9 @@ let package = Package(
   products: [
     .executable(name: "bert-server", targets: ["bert-server"]),
     // For other packages: a model folder, or its encoder and its tokenizer alone.
-    .library(name: "Models", targets: ["Models", "OutputMap"]),
-    .library(name: "BERT", targets: ["BERT", "Checkpoints", "OutputMap"]),
-    .library(name: "WordPiece", targets: ["WordPiece", "OutputMap"]),
+    .library(name: "Models", targets: ["Models", "EncoderContract"]),
+    .library(name: "BERT", targets: ["BERT", "Checkpoints", "EncoderContract"]),
+    .library(name: "Tokenizers", targets: ["Tokenizers", "EncoderContract"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -59,22 +59,24 @@ let package = Package(
       name: "COpenSSL", cSettings: cSettings,
       linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
     .target(name: "CDigest", cSettings: cSettings, linkerSettings: [.linkedLibrary("crypto")]),
-    .target(name: "OutputMap", swiftSettings: swiftSettings),
+    .target(name: "EncoderContract", swiftSettings: swiftSettings),
     .target(name: "UntrustedInput", swiftSettings: swiftSettings),
     .target(name: "JSON", dependencies: ["UntrustedInput"], swiftSettings: swiftSettings),
+    .target(name: "TensorFormats", dependencies: ["JSON"], swiftSettings: swiftSettings),
     .target(
-      name: "WordPiece", dependencies: ["JSON", "OutputMap", "UntrustedInput"],
+      name: "Tokenizers", dependencies: ["EncoderContract", "JSON", "UntrustedInput"],
       swiftSettings: swiftSettings),
     .target(
       name: "Checkpoints", dependencies: ["JSON", "UntrustedInput"],
       swiftSettings: swiftSettings),
     .target(
-      name: "BERT", dependencies: ["OutputMap", "CKernels", "Checkpoints"],
+      name: "BERT", dependencies: ["Checkpoints", "CKernels", "EncoderContract"],
       swiftSettings: swiftSettings),
     .target(
-      name: "Models", dependencies: ["BERT", "CPlatform", "Checkpoints", "OutputMap", "WordPiece"],
+      name: "Models",
+      dependencies: ["BERT", "Checkpoints", "CPlatform", "EncoderContract", "Tokenizers"],
       swiftSettings: swiftSettings),
-    .target(name: "Batching", dependencies: ["OutputMap"], swiftSettings: swiftSettings),
+    .target(name: "Batching", dependencies: ["EncoderContract"], swiftSettings: swiftSettings),
     .target(
       name: "HTTP",
       dependencies: [
@@ -92,15 +94,16 @@ let package = Package(
     .target(
       name: "Encoding",
       dependencies: [
-        "Batching", "HTTP", "JSON", "OutputMap", "Serving", "UntrustedInput", "WordPiece",
+        "Batching", "EncoderContract", "HTTP", "JSON", "Serving", "Tokenizers", "UntrustedInput",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: swiftSettings),
     .target(
       name: "Protocols",
       dependencies: [
-        "Batching", "Encoding", "HTTP", "JSON", "OutputMap", "Serving", "UntrustedInput",
-        "WordPiece", .product(name: "HTTPTypes", package: "swift-http-types"),
+        "Batching", "EncoderContract", "Encoding", "HTTP", "JSON", "Serving", "TensorFormats",
+        "Tokenizers", "UntrustedInput",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       // The page at "/": a part of the binary.
       resources: [
@@ -114,37 +117,40 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(
       name: "Bulk",
-      dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
+      dependencies: [
+        "CDigest", "CZlib", "EncoderContract", "JSON", "TensorFormats", "Tokenizers",
+        "UntrustedInput",
+      ],
       swiftSettings: swiftSettings),
     .target(
-      name: "Settings", dependencies: ["JSON", "OutputMap"], swiftSettings: swiftSettings),
+      name: "Settings", dependencies: ["EncoderContract", "JSON"], swiftSettings: swiftSettings),
     .target(
       name: "HTTPClient", dependencies: ["COpenSSL", "HTTP", "JSON", "UntrustedInput"],
       swiftSettings: swiftSettings),
     .target(
       name: "RecordEncoders",
       dependencies: [
-        "BERT", "Bulk", "Checkpoints", "HTTPClient", "JSON", "Models", "OutputMap",
-        "UntrustedInput", "WordPiece",
+        "BERT", "Bulk", "Checkpoints", "EncoderContract", "HTTPClient", "JSON", "Models",
+        "Tokenizers", "UntrustedInput",
       ],
       swiftSettings: swiftSettings),
     .target(
       name: "Bench",
-      dependencies: ["BERT", "Checkpoints", "JSON", "Models", "OutputMap", "WordPiece"],
+      dependencies: ["BERT", "Checkpoints", "EncoderContract", "JSON", "Models", "Tokenizers"],
       swiftSettings: swiftSettings),
     .target(
       name: "Hosting",
       dependencies: [
-        "CPlatform", "Checkpoints", "Encoding", "HTTP", "JSON", "Serving", "Settings",
+        "Checkpoints", "CPlatform", "Encoding", "HTTP", "JSON", "Serving", "Settings",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "bert-server",
       dependencies: [
-        "BERT", "Batching", "Bench", "Bulk", "COpenSSL", "CPlatform", "Checkpoints", "Encoding",
-        "HTTP", "HTTPClient", "Hosting", "JSON", "Models", "OutputMap", "Protocols",
-        "RecordEncoders", "Serving", "Settings", "WordPiece",
+        "Batching", "Bench", "BERT", "Bulk", "Checkpoints", "COpenSSL", "CPlatform",
+        "EncoderContract", "Encoding", "Hosting", "HTTP", "HTTPClient", "JSON", "Models",
+        "Protocols", "RecordEncoders", "Serving", "Settings", "TensorFormats", "Tokenizers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -153,10 +159,13 @@ let package = Package(
       name: "UntrustedInputTests", dependencies: ["UntrustedInput"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "JSONTests", dependencies: ["JSON", "TestSupport", "UntrustedInput"],
+      name: "JSONTests",
+      dependencies: [
+        "JSON", "TensorFormats", "TestSupport", "UntrustedInput",
+      ],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "WordPieceTests", dependencies: ["WordPiece", "OutputMap", "TestSupport"],
+      name: "TokenizersTests", dependencies: ["EncoderContract", "TestSupport", "Tokenizers"],
       // Goldens, and the scripts that made them.
       exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(
@@ -165,15 +174,15 @@ let package = Package(
       exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(
       name: "BERTTests",
-      dependencies: ["BERT", "CKernels", "Checkpoints", "OutputMap", "TestSupport"],
+      dependencies: ["BERT", "Checkpoints", "CKernels", "EncoderContract", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "BatchingTests", dependencies: ["Batching", "OutputMap", "TestSupport"],
+      name: "BatchingTests", dependencies: ["Batching", "EncoderContract", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HTTPTests",
       dependencies: [
-        "HTTP", "COpenSSL", "CPlatform", "CZlib", "TestSupport",
+        "COpenSSL", "CPlatform", "CZlib", "HTTP", "TestSupport",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       // Certificates, and the script that made them.
@@ -184,30 +193,31 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "HTTP", "JSON", "Serving", .product(name: "HTTPTypes", package: "swift-http-types"),
+        "HTTP", "JSON", "Serving",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ProtocolsTests",
       dependencies: [
-        "Batching", "Encoding", "HTTP", "JSON", "OutputMap", "Protocols", "Serving", "TestSupport",
-        "UntrustedInput",
-        "WordPiece",
+        "Batching", "EncoderContract", "Encoding", "HTTP", "JSON", "Protocols", "Serving",
+        "TensorFormats", "TestSupport", "Tokenizers", "UntrustedInput",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "HTTPClientTests",
       dependencies: [
-        "HTTPClient", "HTTP", "JSON", .product(name: "HTTPTypes", package: "swift-http-types"),
+        "HTTP", "HTTPClient", "JSON",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "RecordEncodersTests",
-      dependencies: ["RecordEncoders", "Bulk", "OutputMap"],
+      dependencies: ["Bulk", "EncoderContract", "RecordEncoders"],
       swiftSettings: swiftSettings),
     .testTarget(
-      name: "BenchTests", dependencies: ["Bench", "OutputMap"], swiftSettings: swiftSettings),
+      name: "BenchTests", dependencies: ["Bench", "EncoderContract"], swiftSettings: swiftSettings),
     .testTarget(
       name: "HostingTests",
       dependencies: [
@@ -227,10 +237,8 @@ if Context.environment["BERT_SERVER_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Batching", "Checkpoints", "CKernels", "Encoding", "HTTP", "HTTPClient", "JSON",
-        "OutputMap",
-        "Protocols", "Serving",
-        "TestSupport", "WordPiece",
+        "Batching", "Checkpoints", "CKernels", "EncoderContract", "Encoding", "HTTP", "HTTPClient",
+        "JSON", "Protocols", "Serving", "TestSupport", "Tokenizers",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       path: "Tests/Fuzz", exclude: ["Corpora", "limits.dict"], swiftSettings: swiftSettings))

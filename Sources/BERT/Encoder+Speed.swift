@@ -1,6 +1,6 @@
 import CKernels
 import Checkpoints
-public import OutputMap
+public import EncoderContract
 
 /// What a pass costs, and what the machine could do at most.
 extension Encoder {

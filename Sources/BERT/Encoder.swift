@@ -1,5 +1,5 @@
 public import Checkpoints
-public import OutputMap
+public import EncoderContract
 
 /// A BERT model, ready to encode.
 public final class Encoder: BatchEncoder {

@@ -1,5 +1,5 @@
 import Checkpoints
-import OutputMap
+import EncoderContract
 
 /// What a model can be asked for.
 struct ModelShape {

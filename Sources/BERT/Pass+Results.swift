@@ -1,6 +1,6 @@
 import CKernels
 import Checkpoints
-import OutputMap
+import EncoderContract
 
 extension Pass {
   /// Takes a block's output for a sequence that asks for it and goes on to the next block.

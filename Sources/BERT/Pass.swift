@@ -1,6 +1,6 @@
 import CKernels
 import Checkpoints
-import OutputMap
+import EncoderContract
 
 /// One batch on its way through the model, on some threads.
 ///

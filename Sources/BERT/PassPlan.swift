@@ -1,5 +1,5 @@
 import Checkpoints
-import OutputMap
+import EncoderContract
 
 /// What a pass does, worked out before it starts.
 ///

@@ -1,5 +1,5 @@
 import Dispatch
-public import OutputMap
+public import EncoderContract
 
 /// The queue before the encoders: `BatchScheduler` with a clock, a place and somebody to tell.
 ///

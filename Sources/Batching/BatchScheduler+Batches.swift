@@ -1,4 +1,4 @@
-import OutputMap
+import EncoderContract
 
 extension BatchScheduler {
   /// Tokens that a request may put into passes before it is the next one's turn.

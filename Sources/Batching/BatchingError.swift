@@ -1,4 +1,4 @@
-public import OutputMap
+public import EncoderContract
 
 /// Why a request was not taken, or not answered.
 public enum BatchingError: Error, Equatable, Sendable {

@@ -1,4 +1,4 @@
-public import OutputMap
+public import EncoderContract
 
 /// A request to the batch queue, unique in the life of the process.
 public struct RequestID: Hashable, Sendable {

@@ -1,6 +1,6 @@
+import EncoderContract
 import JSON
-import OutputMap
-public import WordPiece
+public import Tokenizers
 
 /// What accompanies an encode, on one thread: reading the body, tokenizing, writing numbers.
 public struct BenchPath {

@@ -1,7 +1,7 @@
 public import BERT
 import Checkpoints
+public import EncoderContract
 import Models
-public import OutputMap
 
 /// Sequences whose encoding is measured.
 public struct BenchShape: Equatable, Sendable {

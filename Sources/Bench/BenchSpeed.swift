@@ -1,6 +1,6 @@
 public import BERT
+public import EncoderContract
 import JSON
-public import OutputMap
 
 /// What was measured of one shape, a round each.
 public struct BenchSpeed {

@@ -1,5 +1,5 @@
 import Glibc
-public import WordPiece
+public import Tokenizers
 
 /// What turns records into entries: an encoder here, or a service elsewhere.
 public protocol RecordEncoder {

@@ -1,5 +1,6 @@
-public import JSON
-public import OutputMap
+public import EncoderContract
+import JSON
+public import TensorFormats
 
 /// How the output is written.
 public enum OutputFormat: String, CaseIterable, Sendable {

@@ -1,5 +1,6 @@
+import EncoderContract
 import JSON
-import OutputMap
+import TensorFormats
 
 /// One part of the output: a file that is there whole or not at all.
 final class PartWriter {

@@ -1,4 +1,4 @@
-public import WordPiece
+public import Tokenizers
 
 /// One item of the input: what is encoded into one row of the output.
 public struct Record: Sendable {

@@ -1,6 +1,6 @@
 import JSON
+import Tokenizers
 import UntrustedInput
-import WordPiece
 
 /// The records of files, in their order.
 public struct RecordReader {

@@ -1,4 +1,4 @@
-import WordPiece
+import Tokenizers
 
 /// The records of a table with a line of column names (RFC 4180): quoted cells may hold separators
 /// and line ends.

@@ -1,6 +1,7 @@
 package import HTTP
 package import HTTPTypes
-package import JSON
+import JSON
+package import TensorFormats
 
 /// A run of numbers in an answer, with the bytes around it: one text's entry, or one block of it.
 package struct AnswerPiece: Sendable {

@@ -1,6 +1,6 @@
-import OutputMap
+import EncoderContract
 import Serving
-package import WordPiece
+package import Tokenizers
 
 /// How large an answer will be, and what it needs until it is sent, known before anything is encoded.
 package struct AnswerSize {

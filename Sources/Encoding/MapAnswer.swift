@@ -1,5 +1,5 @@
-package import OutputMap
-package import WordPiece
+package import EncoderContract
+package import Tokenizers
 
 /// The entries asked for, of all texts of a request.
 package struct MapAnswer: Sendable {

@@ -1,9 +1,9 @@
 package import Batching
 import Dispatch
+package import EncoderContract
 package import HTTP
-package import OutputMap
 package import Serving
-package import WordPiece
+package import Tokenizers
 
 /// One text of a request.
 package enum MapInput: Sendable {

@@ -1,8 +1,8 @@
+package import EncoderContract
 package import JSON
-package import OutputMap
 package import Serving
+import Tokenizers
 import UntrustedInput
-import WordPiece
 
 extension MapRequest {
   /// How texts become tokens, for protocols that pick entries of the map in their own way.

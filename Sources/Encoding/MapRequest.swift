@@ -1,5 +1,5 @@
-package import OutputMap
-package import WordPiece
+package import EncoderContract
+package import Tokenizers
 
 /// What is asked of a model's map, and how texts become tokens for it: the same for all protocols.
 package struct MapRequest: Sendable {

@@ -1,8 +1,8 @@
+import EncoderContract
 package import JSON
-import OutputMap
 package import Serving
+import Tokenizers
 package import UntrustedInput
-import WordPiece
 
 /// Columns as protocols with named tensors give them: texts, or token ids as BERT's encoder takes
 /// them.

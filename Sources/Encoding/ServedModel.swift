@@ -1,8 +1,8 @@
 public import Batching
+public import EncoderContract
 package import JSON
-public import OutputMap
 package import Serving
-public import WordPiece
+public import Tokenizers
 
 /// A loaded model as the routes see it; never written after loading.
 public struct ServedModel: Sendable {

@@ -1,8 +1,8 @@
+import EncoderContract
 package import JSON
-import OutputMap
 package import Serving
+import Tokenizers
 import UntrustedInput
-import WordPiece
 
 /// What a client calls the inputs of BERT's encoder.
 struct TokenInputNames {

@@ -1,5 +1,5 @@
 public import Checkpoints
-public import OutputMap
+public import EncoderContract
 
 extension Checkpoint {
   /// Keys of the map that the folder's own framework does not give, though they could be computed.

@@ -1,7 +1,7 @@
 import BERT
 import Checkpoints
-public import OutputMap
-public import WordPiece
+public import EncoderContract
+public import Tokenizers
 
 extension Model {
   /// Chunks of one text at most.

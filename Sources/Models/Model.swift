@@ -1,9 +1,9 @@
 public import BERT
 public import Checkpoints
 import Dispatch
-public import OutputMap
+public import EncoderContract
 import Synchronization
-public import WordPiece
+public import Tokenizers
 
 /// A model folder, ready to encode texts.
 ///

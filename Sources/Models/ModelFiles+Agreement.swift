@@ -1,5 +1,5 @@
 import Checkpoints
-public import WordPiece
+public import Tokenizers
 
 /// A folder says the same thing in several files, and libraries differ in which they believe:
 /// `tokenizers` takes all from `tokenizer.json`; transformers' classes take the vocabulary from it,

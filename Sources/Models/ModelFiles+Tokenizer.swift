@@ -1,5 +1,5 @@
 import Checkpoints
-public import WordPiece
+public import Tokenizers
 
 extension ModelFiles {
   /// TensorFlow Text's rules for what TensorFlow Hub has, whose preprocessors are that library's.

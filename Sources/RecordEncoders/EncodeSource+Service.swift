@@ -1,10 +1,10 @@
 public import Bulk
 import Checkpoints
+import EncoderContract
 public import HTTPClient
 import JSON
-import OutputMap
+import Tokenizers
 import UntrustedInput
-import WordPiece
 
 extension EncodeSource {
   /// A service, as its `/info` describes it.

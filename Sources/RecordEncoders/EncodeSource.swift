@@ -1,10 +1,10 @@
 import BERT
 public import Bulk
 import Checkpoints
+public import EncoderContract
 public import Models
-public import OutputMap
+public import Tokenizers
 import UntrustedInput
-public import WordPiece
 
 /// What encodes, and what its map holds.
 public struct EncodeSource {

@@ -1,7 +1,7 @@
 import Bulk
+import EncoderContract
 import Models
-import OutputMap
-import WordPiece
+import Tokenizers
 
 /// Encodes records in this process: texts of like lengths together, on all threads.
 struct LocalRecordEncoder: RecordEncoder {

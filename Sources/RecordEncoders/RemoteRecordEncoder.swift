@@ -1,12 +1,12 @@
 import Bulk
 import Dispatch
+import EncoderContract
 import Glibc
 import HTTPClient
 import JSON
-import OutputMap
 import Synchronization
+import Tokenizers
 import UntrustedInput
-import WordPiece
 
 /// Has records encoded by a service, some requests at a time; what it refuses for now is asked again.
 struct RemoteRecordEncoder: RecordEncoder {

@@ -1,4 +1,4 @@
-import OutputMap
+import EncoderContract
 
 /// How the server is to run: defaults < file < environment < flags.
 ///

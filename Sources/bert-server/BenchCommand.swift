@@ -2,10 +2,10 @@ import ArgumentParser
 import BERT
 import Bench
 import Checkpoints
+import EncoderContract
 import FoundationEssentials
 import Models
-import OutputMap
-import WordPiece
+import Tokenizers
 
 /// The encoder's speed on this machine, as a share of the machine's peak.
 struct BenchCommand: ParsableCommand {

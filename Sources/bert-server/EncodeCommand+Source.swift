@@ -2,12 +2,13 @@ import ArgumentParser
 import BERT
 import Bulk
 import Checkpoints
+import EncoderContract
 import HTTPClient
 import JSON
 import Models
-import OutputMap
 import RecordEncoders
 import Settings
+import TensorFormats
 
 /// Where the numbers come from, and whether the flags suit it.
 extension EncodeCommand {

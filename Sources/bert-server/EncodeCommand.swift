@@ -3,14 +3,15 @@ import BERT
 import Bulk
 import Checkpoints
 import Dispatch
+import EncoderContract
 import FoundationEssentials
 import Glibc
 import Hosting
 import JSON
-import OutputMap
 import RecordEncoders
 import Synchronization
-import WordPiece
+import TensorFormats
+import Tokenizers
 
 /// A library of texts to files of tensors, without a server.
 struct EncodeCommand: ParsableCommand {

@@ -1,9 +1,9 @@
 import ArgumentParser
 import BERT
 import Checkpoints
+import EncoderContract
 import Models
-import OutputMap
-import WordPiece
+import Tokenizers
 
 /// What a model folder holds, or why it is refused.
 struct InspectCommand: ParsableCommand {

@@ -3,14 +3,14 @@ import Batching
 import CPlatform
 import Checkpoints
 import Dispatch
+import EncoderContract
 import Encoding
 import HTTP
 import Hosting
 import Models
-import OutputMap
 import Serving
 import Settings
-import WordPiece
+import Tokenizers
 
 /// Makes model folders ready to serve.
 enum ModelLoader {

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Checkpoints
+import EncoderContract
 import Glibc
 import Models
-import OutputMap
-import WordPiece
+import Tokenizers
 
 /// Tokens, ids and offsets of a text.
 struct TokenizeCommand: ParsableCommand {

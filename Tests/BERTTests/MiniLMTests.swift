@@ -1,7 +1,7 @@
 import BERT
 import Checkpoints
+import EncoderContract
 import Foundation
-import OutputMap
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
 import Checkpoints
-import OutputMap
+import EncoderContract
 import Testing
 
 @testable import BERT

@@ -1,6 +1,6 @@
 import Checkpoints
+import EncoderContract
 import Foundation
-import OutputMap
 
 /// The same graph in double precision, written as the definition reads.
 struct Reference {

@@ -1,6 +1,6 @@
 import Checkpoints
+import EncoderContract
 import Foundation
-import OutputMap
 import TestSupport
 import Testing
 

@@ -1,4 +1,4 @@
-import OutputMap
+import EncoderContract
 import Testing
 
 @testable import Batching

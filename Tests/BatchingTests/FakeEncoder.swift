@@ -1,5 +1,5 @@
 import Dispatch
-import OutputMap
+import EncoderContract
 
 @testable import Batching
 

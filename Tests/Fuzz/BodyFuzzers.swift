@@ -1,6 +1,6 @@
+import EncoderContract
 import HTTP
 import JSON
-import OutputMap
 
 @testable import Encoding
 @testable import Protocols

@@ -1,7 +1,7 @@
+import EncoderContract
 import FoundationEssentials
 import Glibc
-import OutputMap
-import WordPiece
+import Tokenizers
 
 @testable import Checkpoints
 

@@ -1,9 +1,9 @@
 import Checkpoints
+import EncoderContract
 import HTTP
 import HTTPClient
 import JSON
-import OutputMap
-import WordPiece
+import Tokenizers
 
 @testable import Checkpoints
 @testable import Encoding

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import TensorFormats
 import TestSupport
 import Testing
 

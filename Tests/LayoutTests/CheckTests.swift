@@ -11,15 +11,15 @@ import Testing
     "@testable internal import BERT", "import struct Foundation.Date", "import Foundation // why",
   ])
   func anImportOffTheTable(line: String) {
-    #expect(Checks.imports(of: file("WordPiece", "import OutputMap\n" + line)).count == 1)
+    #expect(Checks.imports(of: file("Tokenizers", "import EncoderContract\n" + line)).count == 1)
   }
 
   @Test(arguments: [
-    "// import Serving", "public import OutputMap", "let imported = import0",
+    "// import Serving", "public import EncoderContract", "let imported = import0",
     "#if canImport(Glibc)", "",
   ])
   func noImportOffTheTable(line: String) {
-    #expect(Checks.imports(of: file("WordPiece", line)) == [])
+    #expect(Checks.imports(of: file("Tokenizers", line)) == [])
   }
 
   @Test func aModuleOffTheTable() {

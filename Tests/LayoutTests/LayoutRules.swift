@@ -17,19 +17,21 @@ enum LayoutRules {
     "COpenSSL": Module(dependencies: []),
     "CZlib": Module(dependencies: []),
     "CDigest": Module(dependencies: []),
-    "OutputMap": Module(dependencies: []),
+    "EncoderContract": Module(dependencies: []),
     "UntrustedInput": Module(dependencies: []),
     "JSON": Module(dependencies: ["UntrustedInput"]),
-    "WordPiece": Module(dependencies: ["JSON", "OutputMap", "UntrustedInput"]),
+    "TensorFormats": Module(dependencies: ["JSON"]),
+    "Tokenizers": Module(dependencies: ["EncoderContract", "JSON", "UntrustedInput"]),
     "Checkpoints": Module(
       dependencies: ["JSON", "UntrustedInput"], toolchain: c.union(["FoundationEssentials"])),
     "BERT": Module(
-      dependencies: ["OutputMap", "CKernels", "Checkpoints"],
+      dependencies: ["Checkpoints", "CKernels", "EncoderContract"],
       toolchain: c.union(["Synchronization"])),
     "Models": Module(
-      dependencies: ["BERT", "CPlatform", "Checkpoints", "OutputMap", "WordPiece"],
+      dependencies: ["BERT", "Checkpoints", "CPlatform", "EncoderContract", "Tokenizers"],
       toolchain: ["Dispatch", "Synchronization"]),
-    "Batching": Module(dependencies: ["OutputMap"], toolchain: ["Dispatch", "Synchronization"]),
+    "Batching": Module(
+      dependencies: ["EncoderContract"], toolchain: ["Dispatch", "Synchronization"]),
     "HTTP": Module(
       dependencies: ["COpenSSL", "CPlatform", "CZlib", "HTTPTypes", "UntrustedInput"],
       toolchain: c.union(["Dispatch", "Synchronization"])),
@@ -40,41 +42,46 @@ enum LayoutRules {
     // From texts to an answer's numbers. It knows no protocol.
     "Encoding": Module(
       dependencies: [
-        "Batching", "HTTP", "HTTPTypes", "JSON", "OutputMap", "Serving", "UntrustedInput",
-        "WordPiece",
+        "Batching", "EncoderContract", "HTTP", "HTTPTypes", "JSON", "Serving", "TensorFormats",
+        "Tokenizers", "UntrustedInput",
       ],
       toolchain: ["Dispatch"]),
     "Protocols": Module(
       dependencies: [
-        "Batching", "Encoding", "HTTP", "HTTPTypes", "JSON", "OutputMap", "Serving",
-        "UntrustedInput", "WordPiece",
+        "Batching", "EncoderContract", "Encoding", "HTTP", "HTTPTypes", "JSON", "Serving",
+        "TensorFormats", "Tokenizers", "UntrustedInput",
       ],
       toolchain: ["Dispatch"]),
     "Bulk": Module(
-      dependencies: ["CDigest", "CZlib", "JSON", "OutputMap", "UntrustedInput", "WordPiece"],
+      dependencies: [
+        "CDigest", "CZlib", "EncoderContract", "JSON", "TensorFormats", "Tokenizers",
+        "UntrustedInput",
+      ],
       toolchain: c),
-    "Settings": Module(dependencies: ["JSON", "OutputMap"], toolchain: ["FoundationEssentials"]),
+    "Settings": Module(
+      dependencies: ["EncoderContract", "JSON"], toolchain: ["FoundationEssentials"]),
     "HTTPClient": Module(
       dependencies: ["COpenSSL", "HTTP", "JSON", "UntrustedInput"], toolchain: c),
     "RecordEncoders": Module(
       dependencies: [
-        "BERT", "Bulk", "Checkpoints", "HTTPClient", "JSON", "Models", "OutputMap",
-        "UntrustedInput", "WordPiece",
+        "BERT", "Bulk", "Checkpoints", "EncoderContract", "HTTPClient", "JSON", "Models",
+        "Tokenizers", "UntrustedInput",
       ],
       toolchain: c.union(["Dispatch", "Synchronization"])),
     "Bench": Module(
-      dependencies: ["BERT", "Checkpoints", "JSON", "Models", "OutputMap", "WordPiece"]),
+      dependencies: ["BERT", "Checkpoints", "EncoderContract", "JSON", "Models", "Tokenizers"]),
     "Hosting": Module(
       dependencies: [
-        "CPlatform", "Checkpoints", "Encoding", "HTTP", "JSON", "Logging", "Serving", "Settings",
+        "Checkpoints", "CPlatform", "Encoding", "HTTP", "JSON", "Logging", "Serving", "Settings",
       ],
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
     // Commands and wiring.
     "bert-server": Module(
       dependencies: [
-        "ArgumentParser", "BERT", "Batching", "Bench", "Bulk", "COpenSSL", "CPlatform",
-        "Checkpoints", "Encoding", "HTTP", "HTTPClient", "Hosting", "JSON", "Models", "OutputMap",
-        "Protocols", "RecordEncoders", "Serving", "Settings", "WordPiece",
+        "ArgumentParser", "Batching", "Bench", "BERT", "Bulk", "Checkpoints", "COpenSSL",
+        "CPlatform", "EncoderContract", "Encoding", "Hosting", "HTTP", "HTTPClient", "JSON",
+        "Models", "Protocols", "RecordEncoders", "Serving", "Settings", "TensorFormats",
+        "Tokenizers",
       ],
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),
   ]
@@ -84,9 +91,8 @@ enum LayoutRules {
     "TestSupport": Module(dependencies: [], toolchain: ["FoundationEssentials"]),
     "Fuzz": Module(
       dependencies: [
-        "Batching", "Checkpoints", "CKernels", "Encoding", "HTTP", "HTTPClient", "HTTPTypes",
-        "JSON",
-        "OutputMap", "Protocols", "Serving", "TestSupport", "WordPiece",
+        "Batching", "Checkpoints", "CKernels", "EncoderContract", "Encoding", "HTTP", "HTTPClient",
+        "HTTPTypes", "JSON", "Protocols", "Serving", "TestSupport", "Tokenizers",
       ],
       toolchain: ["FoundationEssentials"]),
   ]
@@ -113,7 +119,7 @@ enum LayoutRules {
   static let numberReaders: [String: String] = [
     "Sources/Checkpoints/GraphRun.swift": "a place in a list, looked up within its bounds",
     "Sources/Protocols/Operations/Operations.swift": "writes the server's own facts",
-    "Sources/WordPiece/UnigramScore.swift": "digits that would overflow are left out",
+    "Sources/Tokenizers/UnigramScore.swift": "digits that would overflow are left out",
     "Sources/Settings/SettingDeclaration.swift": "the operator's, within its range before any use",
   ]
 

@@ -1,4 +1,5 @@
 import JSON
+import TensorFormats
 import Testing
 
 @testable import Encoding

@@ -1,6 +1,6 @@
 import JSON
 import Testing
-import WordPiece
+import Tokenizers
 
 @testable import Encoding
 @testable import Protocols

@@ -1,8 +1,8 @@
+import EncoderContract
 import JSON
-import OutputMap
 import Testing
+import Tokenizers
 import UntrustedInput
-import WordPiece
 
 @testable import Encoding
 @testable import Protocols

@@ -1,7 +1,7 @@
 import Batching
+import EncoderContract
 import JSON
-import OutputMap
-import WordPiece
+import Tokenizers
 
 @testable import Encoding
 @testable import Protocols

@@ -1,5 +1,5 @@
 import Bulk
-import OutputMap
+import EncoderContract
 import Testing
 
 @testable import RecordEncoders

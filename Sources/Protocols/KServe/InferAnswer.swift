@@ -1,9 +1,10 @@
+import EncoderContract
 import Encoding
 import HTTP
 import HTTPTypes
 import JSON
-import OutputMap
-import WordPiece
+import TensorFormats
+import Tokenizers
 
 /// A map answer as KServe's tensors: in the JSON, or in binary behind it.
 struct InferAnswer {

@@ -1,6 +1,6 @@
+import EncoderContract
 import Encoding
 import JSON
-import OutputMap
 import Serving
 import UntrustedInput
 

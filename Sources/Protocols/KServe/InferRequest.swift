@@ -1,8 +1,8 @@
+import EncoderContract
 import Encoding
 import JSON
-import OutputMap
 import Serving
-import WordPiece
+import Tokenizers
 
 /// The body of an infer request: JSON, and behind it the tensors that are not in it.
 struct InferRequest {

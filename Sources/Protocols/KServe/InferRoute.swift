@@ -1,9 +1,10 @@
+import EncoderContract
 import Encoding
 import HTTP
 import HTTPTypes
 import JSON
-import OutputMap
 import Serving
+import TensorFormats
 import UntrustedInput
 
 extension KServeRoutes {

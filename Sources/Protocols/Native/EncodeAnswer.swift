@@ -1,9 +1,10 @@
+import EncoderContract
 import Encoding
 import HTTP
 import HTTPTypes
 import JSON
-import OutputMap
-import WordPiece
+import TensorFormats
+import Tokenizers
 
 /// A map answer in the format asked for.
 struct EncodeAnswer {

@@ -1,7 +1,7 @@
 import JSON
 import Serving
+import Tokenizers
 import UntrustedInput
-import WordPiece
 
 /// The texts of a request to `/encode`, and the parameters that stand beside them in its object.
 struct EncodeBody {

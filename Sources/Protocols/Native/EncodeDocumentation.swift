@@ -1,7 +1,8 @@
+import EncoderContract
 import Encoding
 import JSON
-import OutputMap
 import Serving
+import TensorFormats
 
 extension EncodeParameters {
   static let declared: [Documentation.Parameter] =

@@ -1,7 +1,8 @@
+import EncoderContract
 import Encoding
 import JSON
-import OutputMap
 import Serving
+import TensorFormats
 
 /// What a request to `/encode` asks for besides its texts: query parameters, or members of the
 /// body's object by the same names.

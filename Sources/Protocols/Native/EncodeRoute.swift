@@ -3,7 +3,7 @@ import HTTP
 import HTTPTypes
 import JSON
 import Serving
-import WordPiece
+import Tokenizers
 
 /// The server's own API.
 struct NativeRoutes: Sendable {

@@ -1,11 +1,11 @@
 import Batching
 import Dispatch
+import EncoderContract
 import Encoding
 import HTTP
 import HTTPTypes
-import OutputMap
 import Serving
-import WordPiece
+import Tokenizers
 
 /// The answer to an NDJSON body: a line a text, each what `/encode` answers for that text alone, in
 /// order, as results come and as the client takes them.

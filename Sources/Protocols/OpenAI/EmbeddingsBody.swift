@@ -1,7 +1,8 @@
 import Encoding
 import JSON
 import Serving
-import WordPiece
+import TensorFormats
+import Tokenizers
 
 /// The body of `POST /v1/embeddings`.
 ///

@@ -1,10 +1,10 @@
+import EncoderContract
 import Encoding
 import HTTP
 import HTTPTypes
 import JSON
-import OutputMap
 import Serving
-import WordPiece
+import Tokenizers
 
 /// OpenAI's embeddings API, and the models that three protocols ask for in one place.
 struct OpenAIRoutes: Sendable {

@@ -1,11 +1,11 @@
 import Batching
+import EncoderContract
 import Encoding
 import HTTP
 import HTTPTypes
 import JSON
-import OutputMap
 import Serving
-import WordPiece
+import Tokenizers
 
 /// For whoever runs the server: health, facts, metrics, the API's description.
 struct OperationsRoutes: Sendable {

@@ -1,8 +1,8 @@
+import EncoderContract
 import Encoding
 import JSON
-import OutputMap
 import Serving
-import WordPiece
+import Tokenizers
 
 /// What a text-embeddings-inference client's body says besides its texts. Members that are not
 /// known are passed over, as there, and named in the answer.

@@ -1,10 +1,10 @@
+import EncoderContract
 import Encoding
 import HTTP
 import HTTPTypes
 import JSON
-import OutputMap
 import Serving
-import WordPiece
+import Tokenizers
 
 /// text-embeddings-inference's API; its /info, /health and /metrics are the server's own.
 struct TEIRoutes: Sendable {

@@ -1,10 +1,10 @@
+import EncoderContract
 import Encoding
 import HTTP
 import HTTPTypes
 import JSON
-import OutputMap
 import Serving
-import WordPiece
+import Tokenizers
 
 /// The answer of `/tokenize`: a list of tokens a text, written piece by piece as the client takes it.
 struct TokenizedTexts {

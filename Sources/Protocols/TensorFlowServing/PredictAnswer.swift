@@ -1,9 +1,9 @@
+import EncoderContract
 import Encoding
 import HTTP
 import HTTPTypes
 import JSON
-import OutputMap
-import WordPiece
+import Tokenizers
 
 /// A map answer in TensorFlow Serving's row or column form. With one output its name is left out.
 struct PredictAnswer {

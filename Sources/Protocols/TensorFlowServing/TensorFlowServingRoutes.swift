@@ -1,8 +1,8 @@
+import EncoderContract
 import Encoding
 import HTTP
 import HTTPTypes
 import JSON
-import OutputMap
 import Serving
 
 /// TensorFlow Serving's REST API; `/v1/models/{model}` itself is one with OpenAI's.

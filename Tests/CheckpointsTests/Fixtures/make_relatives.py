@@ -2,7 +2,7 @@
 
     pip install -r requirements-pytorch.txt && python make_relatives.py
 
-The tokenizers are those of ../../WordPieceTests/Fixtures/tokenizers.json. goldens.json has
+The tokenizers are those of ../../TokenizersTests/Fixtures/tokenizers.json. goldens.json has
 PyTorch's float64 answers, padding rows included, and how far its float32 is from them.
 """
 
@@ -17,7 +17,7 @@ import transformers
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE / "relatives"
-FILES = HERE.parents[1] / "WordPieceTests" / "Fixtures" / "tokenizers.json"
+FILES = HERE.parents[1] / "TokenizersTests" / "Fixtures" / "tokenizers.json"
 LENGTH = 64
 KINDS = {
     "roberta": ("bytes", transformers.RobertaConfig, transformers.RobertaModel),

@@ -1,8 +1,8 @@
-import OutputMap
+import EncoderContract
 import TestSupport
 import Testing
 
-@testable import WordPiece
+@testable import Tokenizers
 
 @Suite struct VocabularyTests {
   private static let needed = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]

@@ -1,6 +1,6 @@
-import OutputMap
+import EncoderContract
 import Testing
-import WordPiece
+import Tokenizers
 
 /// The texts of scalars.py: every scalar of planes 0 and 1, and some of the rest.
 @Suite struct ScalarTests {

@@ -1,6 +1,6 @@
-import OutputMap
+import EncoderContract
 import Testing
-import WordPiece
+import Tokenizers
 
 /// Token by token what TensorFlow Text answered: make_tensorflow_fixtures.py.
 @Suite struct TensorFlowTests {

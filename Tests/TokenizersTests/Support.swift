@@ -1,5 +1,5 @@
 import FoundationEssentials
-import WordPiece
+import Tokenizers
 
 /// Files and models as the tests find them.
 enum Support {

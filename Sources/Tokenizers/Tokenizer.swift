@@ -1,4 +1,4 @@
-import OutputMap
+import EncoderContract
 
 /// Text to tokens as the library does it that the model comes from, token by token and offset by
 /// offset: Hugging Face's `tokenizers` 0.23, or TensorFlow Text 2.15.

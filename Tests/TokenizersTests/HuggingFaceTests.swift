@@ -1,7 +1,7 @@
-import OutputMap
+import EncoderContract
 import Testing
 
-@testable import WordPiece
+@testable import Tokenizers
 
 /// Token by token and byte by byte what Hugging Face's `tokenizers` answered: make_fixtures.py.
 @Suite struct HuggingFaceTests {

@@ -1,7 +1,7 @@
-import OutputMap
+import EncoderContract
 import Testing
 
-@testable import WordPiece
+@testable import Tokenizers
 
 /// What published folders have beside the model's own tokens, and numbers that decide ties.
 @Suite struct AddedTokenTests {

@@ -1,7 +1,7 @@
-import OutputMap
+import EncoderContract
 import Testing
 
-@testable import WordPiece
+@testable import Tokenizers
 
 /// What is wrong with a `tokenizer.json` is said with its place: files that Hugging Face's
 /// `tokenizers` wrote, with one thing changed.

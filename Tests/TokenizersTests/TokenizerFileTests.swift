@@ -1,8 +1,8 @@
-import OutputMap
+import EncoderContract
 import TestSupport
 import Testing
 
-@testable import WordPiece
+@testable import Tokenizers
 
 /// Files of each kind: token by token, byte by byte and letter by letter what Hugging Face's
 /// `tokenizers` answered (make_tokenizer_files.py).

@@ -1,3 +1,5 @@
+import JSON
+
 /// What stands before the elements in a file of tensors.
 public enum TensorHead {
   /// NumPy's format, version 1.0 (numpy.lib.format): magic, header length, a Python literal padded

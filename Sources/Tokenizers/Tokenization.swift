@@ -1,4 +1,4 @@
-public import OutputMap
+public import EncoderContract
 
 /// What is to be tokenised.
 public enum TokenizerInput: Equatable, Sendable {

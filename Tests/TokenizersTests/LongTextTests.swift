@@ -1,8 +1,8 @@
-import OutputMap
+import EncoderContract
 import TestSupport
 import Testing
 
-@testable import WordPiece
+@testable import Tokenizers
 
 /// A long text costs what its answer needs: it is read in parts, which change no token, and no
 /// further than it can matter.
