@@ -94,7 +94,8 @@ let package = Package(
     .target(
       name: "Encoding",
       dependencies: [
-        "Batching", "EncoderContract", "HTTP", "JSON", "Serving", "Tokenizers", "UntrustedInput",
+        "Batching", "EncoderContract", "HTTP", "JSON", "Serving", "TensorFormats", "Tokenizers",
+        "UntrustedInput",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: swiftSettings),
