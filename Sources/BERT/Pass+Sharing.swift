@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What one thread knows while it runs a pass.
 struct ThreadState {
   let rank: Int
@@ -70,4 +72,53 @@ extension Pass {
   func meet() {
     if isSharedByColumns { barrier.wait() }
   }
+}
+
+/// Rows in parts that some threads take one by one: in rounds of equal parts, large ones first, so
+/// that threads of one speed end together and others soon after each other.
+struct RowParts {
+  let count: Int
+  let takers: Int
+  /// Rows of a part, but for a last round of fewer.
+  let sizes: ClosedRange<Int>
+
+  /// The part at an index; empty past the last.
+  subscript(index: Int) -> Range<Int> {
+    var start = 0
+    for _ in 0..<index / takers where start < count { start += size(from: start) * takers }
+    let size = size(from: start)
+    let first = min(start + index % takers * size, count)
+    return first..<min(first + size, count)
+  }
+
+  /// Rows of each part of the round that begins at `start`.
+  private func size(from start: Int) -> Int {
+    let remaining = count - start
+    let half = remaining / (2 * takers)
+    // Too few for two rounds.
+    if half < sizes.lowerBound, remaining <= takers * sizes.upperBound {
+      return max(1, (remaining + takers - 1) / takers)
+    }
+    return min(max(half, sizes.lowerBound), sizes.upperBound)
+  }
+}
+
+/// Work of a number of parts that threads take until there is none left.
+final class SharedWork: Sendable {
+  private let taken = Atomic(0)
+
+  /// Takes the next of `count` parts; nil if there is none.
+  func take(of count: Int) -> Int? {
+    let index = taken.add(1, ordering: .relaxed).oldValue
+    return index < count ? index : nil
+  }
+
+  /// Takes the next of some parts of rows; nil if there is none.
+  func take(_ parts: RowParts) -> Range<Int>? {
+    let rows = parts[taken.add(1, ordering: .relaxed).oldValue]
+    return rows.isEmpty ? nil : rows
+  }
+
+  /// Makes all of it available again. Nobody may be taking.
+  func reset() { taken.store(0, ordering: .relaxed) }
 }

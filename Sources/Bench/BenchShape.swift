@@ -82,3 +82,15 @@ private struct SeededRandom {
 
   mutating func unit() -> Double { Double(next() % 1_000_000) / 1_000_000 }
 }
+
+/// Why nothing is measured.
+public enum BenchError: Error, Equatable, Sendable, CustomStringConvertible {
+  case noShape(String, positions: Int)
+
+  public var description: String {
+    switch self {
+    case .noShape(let text, let positions):
+      "--shapes takes COUNTxLENGTH,… of at most \(positions) tokens, not '\(text)'"
+    }
+  }
+}

@@ -1,19 +1,10 @@
-import JSON
+public import JSON
 import UntrustedInput
 
 /// A small JSON file of a model folder: an object of settings.
 struct JSONFile {
   /// Configuration files take a few kilobytes; a tokenizer's with many added tokens some more.
   static let maximumSize = 1 << 20
-  /// As Python's `json` reads, which wrote these files.
-  private static let limits = {
-    var limits = JSONParser.Limits()
-    limits.depth = 512
-    limits.nameSize = ByteReader.maximumNameSize
-    limits.takesNonFinite = true
-    return limits
-  }()
-
   let path: String
   private let members: [RawText: JSONValue]
 
@@ -57,7 +48,7 @@ struct JSONFile {
     _ bytes: [UInt8], _ path: String
   ) throws(CheckpointError) -> JSONValue {
     do {
-      return try JSONParser.parse(file: bytes, limits: limits)
+      return try JSONParser.parse(file: bytes, limits: .modelFile)
     } catch {
       throw .file(
         path: path,
@@ -117,4 +108,15 @@ extension JSONValue {
     default: nil
     }
   }
+}
+
+extension JSONParser.Limits {
+  /// As Python's `json` reads, which wrote these files, but for halves of surrogate pairs.
+  public static let modelFile = {
+    var limits = JSONParser.Limits()
+    limits.depth = 512
+    limits.nameSize = ByteReader.maximumNameSize
+    limits.takesNonFinite = true
+    return limits
+  }()
 }

@@ -6,7 +6,7 @@ import UntrustedInput
 
 /// What a client calls the inputs of BERT's encoder.
 struct TokenInputNames {
-  package var ids: RawText
+  var ids: RawText
   var mask: RawText
   var types: RawText
 }

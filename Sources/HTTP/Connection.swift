@@ -7,14 +7,13 @@ import HTTPTypes
 /// what it calls are entered from; `answer` and `lost` may be called anywhere and go there.
 final class Connection: @unchecked Sendable {
   let id: UInt64
-  private let remoteAddress: String
   var admission: Occupancy.Admission
   private let io: IOQueue
   private var transport: Transport
   private var machine: ConnectionMachine
   /// Weak, so that a handler that drops its responder is noticed.
   private weak var responder: Responder?
-  /// Whose head is read and that is not handed on yet.
+  /// The one whose head is read, until it is handed on or its failure is worded.
   private var request: (any HandledRequest)?
   private var isRunning = false
   /// What the connection holds of the memory budget for requests that it keeps, once that is more than
@@ -36,7 +35,6 @@ final class Connection: @unchecked Sendable {
     admission: Occupancy.Admission, openedAt now: ContinuousClock.Instant
   ) {
     self.id = id
-    self.remoteAddress = remoteAddress
     self.admission = admission
     self.io = io
     self.transport = transport
@@ -56,11 +54,9 @@ final class Connection: @unchecked Sendable {
   }
 
   /// The handler dropped its responder.
-  func lost(_ number: Int, path: String) {
+  func lost(_ number: Int, _ request: any HandledRequest, path: String) {
     io.context.log(.unanswered(path: path))
-    let response = io.context.handler.malformed(
-      .unanswered, RequestPart(path: path, remoteAddress: remoteAddress))
-    answer(response, to: number)
+    answer(request.failed(.unanswered), to: number)
   }
 
   func deliver(_ piece: BodyPiece, to number: Int) {
@@ -151,10 +147,12 @@ final class Connection: @unchecked Sendable {
           head: head, body: body, receivedAt: times.receivedAt, bodyReadAt: times.bodyReadAt,
           remoteAddress: machine.remoteAddress,
           memory: requestMemory(bodyBytes: body.count))
+        guard let handled = takeRequest() else { break }
         let responder = Responder(
-          connection: self, requestNumber: machine.requestNumber, path: request.head.path ?? "")
+          connection: self, requestNumber: machine.requestNumber, request: handled,
+          path: request.head.path ?? "")
         self.responder = responder
-        takeRequest()?.handle(request, responder)
+        handled.handle(request, responder)
       case .word(let failure, let part):
         io.counters.failures.add()
         let response =
@@ -188,18 +186,18 @@ final class Connection: @unchecked Sendable {
   }
 
   private func examine(_ head: HTTPRequest, at now: ContinuousClock.Instant) {
-    let request = io.context.handler.begin(head, remoteAddress: machine.remoteAddress)
+    let request = io.context.handler.begin(
+      head, remoteAddress: machine.remoteAddress, receivedAt: machine.headStartedAt)
+    self.request = request
     let refusal =
       machine.restriction ?? (hold(machine.heldBytes) ? nil : HTTPFailure.outOfMemoryBudget)
     if let refusal, !request.isHealthCheck { return machine.decline(refusal) }
     switch request.examine() {
-    case .readBody:
-      self.request = request
-      machine.proceed(at: now)
-    case .discardBody:
-      self.request = request
-      machine.proceed(keepingBody: false, at: now)
-    case .refuse(let response): machine.refuse(response, dateLine: io.dateLine, at: now)
+    case .readBody: machine.proceed(at: now)
+    case .discardBody: machine.proceed(keepingBody: false, at: now)
+    case .refuse(let response):
+      self.request = nil
+      machine.refuse(response, dateLine: io.dateLine, at: now)
     }
   }
 

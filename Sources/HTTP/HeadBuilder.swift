@@ -156,6 +156,8 @@ struct HeadBuilder {
 
   /// Bytes of memory of a field besides its line: two strings and a place in a list.
   private static let fieldOverhead = 128
+  /// As it was sent, without a prefix, and what stands in the places of a route.
+  private static let targetCopies = 3
 
   /// - Parameter fieldBytes: of all field lines.
   func finish(_ limits: ServerLimits, fieldBytes: Int) throws(HTTPFailure) -> RequestHead {
@@ -179,6 +181,7 @@ struct HeadBuilder {
       isVersion10: isVersion10,
       keepsAlive: !asksToClose && (!isVersion10 || asksToKeep),
       expectsContinue: expectation == true && !isVersion10,
-      memoryBytes: path.utf8.count + fieldBytes + fields.count * Self.fieldOverhead)
+      memoryBytes: Self.targetCopies * path.utf8.count + fieldBytes
+        + fields.count * Self.fieldOverhead)
   }
 }

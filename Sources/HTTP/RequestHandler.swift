@@ -5,8 +5,11 @@ public import HTTPTypes
 public protocol RequestHandler: Sendable {
   /// A request's head is whole.
   ///
+  /// - Parameter receivedAt: when its first byte was read.
   /// - Returns: what the server asks and tells of the request from here to its end.
-  func begin(_ head: HTTPRequest, remoteAddress: String) -> any HandledRequest
+  func begin(
+    _ head: HTTPRequest, remoteAddress: String, receivedAt: ContinuousClock.Instant
+  ) -> any HandledRequest
   /// The answer to what never became a request. The status should be the failure's.
   func malformed(_ failure: HTTPFailure, _ part: RequestPart) -> Response
 }
@@ -16,13 +19,14 @@ public protocol HandledRequest: Sendable {
   /// Whether it asks for the process's health. Such requests are answered even by a server that has no
   /// room for others.
   var isHealthCheck: Bool { get }
-  /// Asked once, before the body is read.
+  /// Asked once, before the body is read; not of a request that the server declines.
   func examine() -> Examination
   /// It is whole; answered through `responder`, at once or later.
   func handle(_ request: Request, _ responder: Responder)
   /// The client has gone before the body was whole: there is nobody to answer.
   func abandoned()
-  /// The answer to a body that is not served: too long, too slow, or not framed as it should be.
+  /// The answer where the server declines the request, its body is too long, too slow or not framed as
+  /// it should be, or nobody has answered it.
   func failed(_ failure: HTTPFailure) -> Response
 }
 

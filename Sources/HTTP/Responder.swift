@@ -10,12 +10,16 @@ public final class Responder: Sendable {
 
   private let connection: Connection
   private let requestNumber: Int
+  private let request: any HandledRequest
   private let path: String
   private let state = Mutex(State.waiting([]))
 
-  init(connection: Connection, requestNumber: Int, path: String) {
+  init(
+    connection: Connection, requestNumber: Int, request: any HandledRequest, path: String
+  ) {
     self.connection = connection
     self.requestNumber = requestNumber
+    self.request = request
     self.path = path
   }
 
@@ -24,7 +28,7 @@ public final class Responder: Sendable {
       if case .waiting = state { return true }
       return false
     }
-    if wasWaiting { connection.lost(requestNumber, path: path) }
+    if wasWaiting { connection.lost(requestNumber, request, path: path) }
   }
 
   /// Gives the answer, from any thread. A second one is ignored; so is one for a client that is

@@ -1,7 +1,6 @@
 import Checkpoints
 public import Encoding
 import JSON
-import Serving
 public import Settings
 
 /// Under which names a folder is served.
@@ -54,7 +53,7 @@ public enum ModelNames {
   static func hubName(of folder: ModelFolder) -> String? {
     guard let file = try? ModelFile(path: "\(folder.path)/config.json"),
       file.size <= mostConfigurationBytes, let bytes = try? file.copy(),
-      case .object(let members)? = try? JSONParser.parse(bytes),
+      case .object(let members)? = try? JSONParser.parse(file: bytes, limits: .modelFile),
       case .string(let name)? = members["_name_or_path"] ?? members["name_or_path"]
     else { return nil }
     let parts = RawText(name).split(UInt8(ascii: "/"))

@@ -15,3 +15,8 @@ extension Array where Element == RouteGroup {
     ]
   }
 }
+
+extension Documentation.Tag {
+  /// What is the server's own.
+  static let native = Self("bert-server")
+}

@@ -38,7 +38,7 @@ package struct ErrorShape: Sendable {
 
   private static let maxMessageScalars = 2000
 
-  package func status(of error: ServiceError) -> HTTPResponse.Status {
+  func status(of error: ServiceError) -> HTTPResponse.Status {
     ownStatus(error) ?? error.status
   }
 

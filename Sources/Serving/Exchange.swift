@@ -32,7 +32,6 @@ package final class Exchange: Sendable {
     self.responder = responder
     parameters = match.parameters
     route = match.route
-    context.note { $0.beganAt = request.receivedAt }
     responder.onCancel { context.abandoned() }
   }
 

@@ -6,6 +6,7 @@ import JSON
 struct OpenAPIDocument {
   let routes: [Route]
   let version: String
+  let modelVersion: String
   /// Names of the served models, but for Hub ids; empty while they are loaded.
   let models: [String]
   /// Before every path; empty for none.
@@ -83,7 +84,7 @@ struct OpenAPIDocument {
     let (values, meaning) =
       switch name {
       case "model": (models, "A served model's name.")
-      case "version": (["1"], "The model's version; there is one.")
+      case "version": ([modelVersion], "The model's version; there is one.")
       default: (["stable"], "The version's label; there is one.")
       }
     var schema: [RawText: JSONValue] = ["type": "string"]
@@ -172,13 +173,16 @@ extension ErrorShape {
 extension Exchange {
   /// Answers with the API's description.
   ///
-  /// - Parameter models: names of those that are served.
-  package func describeAPI(models: [String]) {
+  /// - Parameters:
+  ///   - models: names of those that are served.
+  ///   - modelVersion: of protocols that have versions of a model.
+  package func describeAPI(models: [String], modelVersion: String) {
     let kept = service.keptDocument.withLock { kept in
       if kept?.models != models {
         kept = KeptDocument(
           OpenAPIDocument(
-            routes: service.router.routes, version: service.process.version, models: models,
+            routes: service.router.routes, version: service.process.version,
+            modelVersion: modelVersion, models: models,
             basePath: service.basePath.text))
       }
       return kept

@@ -11,10 +11,14 @@ final class RequestContext: HandledRequest {
   private let match: Result<Route.Match, ServiceError>
   private let record: Locked<RequestRecord>
 
-  convenience init(_ head: HTTPRequest, remoteAddress: String, of service: Service) {
+  convenience init(
+    _ head: HTTPRequest, remoteAddress: String, receivedAt: ContinuousClock.Instant,
+    of service: Service
+  ) {
     self.init(
       head, Result { () throws(ServiceError) in try service.router.find(head) }, remoteAddress,
       service)
+    note { $0.beganAt = receivedAt }
   }
 
   /// Of what never became a request.
@@ -49,12 +53,12 @@ final class RequestContext: HandledRequest {
 
   // MARK: - HandledRequest
 
-  var isHealthCheck: Bool { route?.isHealthCheck ?? false }
+  var isHealthCheck: Bool { route?.access == .healthCheck }
 
   func examine() -> Examination {
     do throws(ServiceError) {
       let route = try match.get().route
-      for middleware in service.middleware { try middleware.admit(self) }
+      for middleware in service.middleware { try middleware.admit(self, to: route) }
       guard route.takesBody else { return .discardBody }
       _ = try contentCoding()
       if let type = head.headerFields[.contentType] {

@@ -8,9 +8,9 @@ public struct RequestRecord: Sendable {
   public var route: String
   public var status: Int
   public var remoteAddress: String
-  /// Why it never became a request; empty for others.
+  /// Why it was not read to its end, or not answered; empty for others.
   public var failure = ""
-  /// When its first byte came, or its head was whole for a request that is refused by it.
+  /// When its first byte came; for what never became a request when that was known.
   var beganAt = ContinuousClock.now
   /// The caller's trace, if it sent one that is well-formed.
   public var trace: TraceParent?

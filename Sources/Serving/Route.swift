@@ -24,39 +24,50 @@ package struct RouteGroup: Sendable {
 }
 
 /// One entry of the routing table: a path and a method; GET routes answer HEAD too.
-package struct Route: Sendable {
+package final class Route: Sendable {
   package typealias Action = @Sendable (Exchange) -> Void
 
-  package var method: HTTPRequest.Method
+  /// Who may ask, where API keys are set.
+  package enum Access: Sendable {
+    case key
+    /// It tells nothing about the model or its texts.
+    case open
+    /// The same, and it is answered even by a server that has no room for other requests: whoever
+    /// watches the process has no key.
+    case healthCheck
+    /// As the service is set up.
+    case metrics
+  }
+
+  let method: HTTPRequest.Method
   /// A part may be a name in braces, with something fixed behind it: `/v1/models/{model}:predict`.
-  package var path: String
+  let path: String
   /// How its failures are written.
-  package var errors: ErrorShape
-  /// Nothing about the model or its texts: whoever watches the process has no key.
-  var isOpen: Bool
-  var documentation: Documentation
+  let errors: ErrorShape
+  let access: Access
+  let documentation: Documentation
   /// Header fields of an answer with texts that its protocol has besides all others'.
-  var recordFields: @Sendable (RequestRecord) -> HTTPFields
-  var answer: Action
+  let recordFields: @Sendable (RequestRecord) -> HTTPFields
+  let answer: Action
 
   package init(
     _ method: HTTPRequest.Method, _ path: String, _ documentation: Documentation,
-    errors: ErrorShape = .native, isOpen: Bool = false,
+    errors: ErrorShape = .native, access: Access = .key,
     recordFields: @escaping @Sendable (RequestRecord) -> HTTPFields = { _ in [:] },
     _ answer: @escaping Action
   ) {
     self.method = method
     self.path = path
     self.errors = errors
-    self.isOpen = isOpen
+    self.access = access
     self.documentation = documentation
     self.recordFields = recordFields
     self.answer = answer
   }
 
   var takesBody: Bool { method == .post }
-  /// Answered even by a server that has no room for other requests.
-  var isHealthCheck: Bool { isOpen && (path.contains("/health") || path == "/ping") }
+  /// Whether it is answered without a key, whatever the service's settings.
+  var isOpen: Bool { access == .open || access == .healthCheck }
   /// What a body may be; one without a type is taken for any of them.
   var accepts: [ContentType] { documentation.bodies.map(\.type) }
   /// Names of the path's places.

@@ -121,7 +121,7 @@ struct Router: Sendable {
   private var options: Route {
     Route(
       .options, "*", Documentation(tag: .operations, summary: "The methods.", answers: []),
-      isOpen: true
+      access: .open
     ) { [self] exchange in
       let methods =
         routes(at: Self.path(exchange.request.head)).map { Self.allowed($0.routes) }

@@ -78,8 +78,11 @@ public final class Service: RequestHandler {
 
   // MARK: - RequestHandler
 
-  public func begin(_ head: HTTPRequest, remoteAddress: String) -> any HandledRequest {
-    RequestContext(basePath.taken(from: head), remoteAddress: remoteAddress, of: self)
+  public func begin(
+    _ head: HTTPRequest, remoteAddress: String, receivedAt: ContinuousClock.Instant
+  ) -> any HandledRequest {
+    RequestContext(
+      basePath.taken(from: head), remoteAddress: remoteAddress, receivedAt: receivedAt, of: self)
   }
 
   public func malformed(_ failure: HTTPFailure, _ part: RequestPart) -> Response {

@@ -182,7 +182,21 @@ private func members(
   guard case .object(let members) = value else {
     throw .malformed(path: path, reason: "it is \(value.kind), a JSON object is needed")
   }
+  if let name = repeatedName(in: bytes) {
+    throw .malformed(path: path, reason: "'\(name)' is given twice: keep one")
+  }
   return members.sorted { $0.key < $1.key }
+}
+
+/// A member's name that stands twice; comments may.
+private func repeatedName(in bytes: [UInt8]) -> String? {
+  let text = bytes.firstIndex(of: UInt8(ascii: "{")).map { bytes[$0...] } ?? []
+  var names: Set<String> = []
+  var repeated: String?
+  try? JSONParser.forEachMember(bytes.span, at: text.indices) { name, _ in
+    if !name.hasPrefix("//"), !names.insert(name).inserted { repeated = name }
+  }
+  return repeated
 }
 
 extension JSONValue {

@@ -11,7 +11,9 @@ import Testing
   private struct EchoHandler: RequestHandler, HandledRequest {
     var isHealthCheck: Bool { false }
 
-    func begin(_ head: HTTPRequest, remoteAddress: String) -> any HandledRequest { self }
+    func begin(
+      _ head: HTTPRequest, remoteAddress: String, receivedAt: ContinuousClock.Instant
+    ) -> any HandledRequest { self }
     func examine() -> Examination { .readBody }
     func abandoned() {}
     func failed(_ failure: HTTPFailure) -> Response {

@@ -8,7 +8,9 @@ import Testing
 
 @Suite struct OpenAPITests {
   private static let routes = Router(.all(ServedModels())).routes
-  private let document = OpenAPIDocument(routes: routes, version: "1", models: ["a", "b"]).value
+  private let document = OpenAPIDocument(
+    routes: routes, version: "1", modelVersion: "1", models: ["a", "b"]
+  ).value
 
   @Test func everyRouteIsThere() throws {
     for route in Self.routes {

@@ -32,7 +32,7 @@ import Testing
       [
         RouteGroup([
           Route(.post, "/text", documentation) { $0.answer(.json([])) },
-          Route(.get, "/health", documentation, isOpen: true) { $0.answer(.json([])) },
+          Route(.get, "/health", documentation, access: .healthCheck) { $0.answer(.json([])) },
         ])
       ],
       limits: ServiceLimits(
@@ -77,7 +77,8 @@ import Testing
   ) throws {
     let records = Records()
     let service = try Self.service(records)
-    let request = service.begin(Self.head(method, path, fields), remoteAddress: "1.2.3.4")
+    let request = service.begin(
+      Self.head(method, path, fields), remoteAddress: "1.2.3.4", receivedAt: .now)
     guard case .refuse(let response) = request.examine() else {
       Issue.record("it is not refused")
       return
@@ -93,7 +94,7 @@ import Testing
   func refusedByTheService(keys: String?, isReady: Bool, status: Int) throws {
     let records = Records()
     let service = try Self.service(records, keys: keys, isReady: isReady)
-    let request = service.begin(Self.head(.post, "/text"), remoteAddress: "")
+    let request = service.begin(Self.head(.post, "/text"), remoteAddress: "", receivedAt: .now)
     guard case .refuse(let response) = request.examine() else {
       Issue.record("it is not refused")
       return
@@ -101,7 +102,10 @@ import Testing
     #expect(response.status.code == status)
     Self.expectPassed(response, records)
     #expect(records.all.first?.route == "/text")
-    guard case .discardBody = service.begin(Self.head(.get, "/health"), remoteAddress: "").examine()
+    guard
+      case .discardBody = service.begin(
+        Self.head(.get, "/health"), remoteAddress: "", receivedAt: .now
+      ).examine()
     else {
       Issue.record("health checks need no key and no model")
       return
@@ -110,7 +114,8 @@ import Testing
 
   @Test func aClientThatLeaves() throws {
     let records = Records()
-    let request = try Self.service(records).begin(Self.head(.post, "/text"), remoteAddress: "")
+    let request = try Self.service(records).begin(
+      Self.head(.post, "/text"), remoteAddress: "", receivedAt: .now)
     guard case .readBody = request.examine() else {
       Issue.record("the body is not read")
       return
@@ -123,7 +128,7 @@ import Testing
   @Test func aBodyThatFails() throws {
     let records = Records()
     let service = try Self.service(records)
-    let request = service.begin(Self.head(.post, "/text"), remoteAddress: "")
+    let request = service.begin(Self.head(.post, "/text"), remoteAddress: "", receivedAt: .now)
     guard case .readBody = request.examine() else {
       Issue.record("the body is not read")
       return
@@ -147,12 +152,31 @@ import Testing
     #expect(service.metrics.snapshot.requests.isEmpty)
   }
 
+  /// Who is refused gets no memory for a compressor.
+  @Test func aRefusalIsNotCompressed() throws {
+    let records = Records()
+    let path = "/" + String(repeating: "a", count: 1500)
+    let request = try Self.service(records).begin(
+      Self.head(.get, path, [.acceptEncoding: "gzip, identity;q=0"]), remoteAddress: "",
+      receivedAt: .now)
+    guard case .refuse(let response) = request.examine() else {
+      Issue.record("it is not refused")
+      return
+    }
+    #expect(response.status.code == 404)
+    #expect(response.fields[.contentEncoding] == nil)
+    #expect(response.fields[.vary]?.contains("Accept-Encoding") == true)
+  }
+
   @Test func anotherPageMayNotRead() throws {
     let records = Records()
     let service = try Self.service(records)
     var head = Self.head(.get, "/nowhere")
     head.headerFields[.origin] = "https://other.example"
-    guard case .refuse(let response) = service.begin(head, remoteAddress: "").examine() else {
+    guard
+      case .refuse(let response) = service.begin(head, remoteAddress: "", receivedAt: .now)
+        .examine()
+    else {
       Issue.record("it is not refused")
       return
     }

@@ -253,6 +253,10 @@ import Testing
         refusal(file: "[]"),
         "settings.json cannot be read as settings: it is an array, a JSON object is needed"
       ),
+      (
+        refusal(file: "\u{FEFF}{\"port\": 1, \"//\": 2, \"//\": 3, \"port\": 1}"),
+        "settings.json cannot be read as settings: 'port' is given twice: keep one"
+      ),
     ]
     for (error, message) in cases {
       #expect(error.map { "\($0)" } == message)
@@ -283,7 +287,7 @@ import Testing
   /// Windows' Notepad puts a byte order mark before a file.
   @Test func filesOfEditorsAreRead() throws {
     let settings = try Settings.resolve(
-      file: file("\u{FEFF}{\r\n  \"port\": 81, \"port\": 8.2e1, \"threads\": 2.0\r\n}\r\n"))
+      file: file("\u{FEFF}{\r\n  \"port\": 8.2e1, \"threads\": 2.0\r\n}\r\n"))
     #expect(settings.port == 82 && settings.threads == 2)
   }
 

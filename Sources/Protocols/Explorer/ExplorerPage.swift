@@ -11,7 +11,7 @@ enum ExplorerRoutes {
       Documentation(
         tag: .native, summary: "A page for people, on which the map can be seen.",
         answers: [.init(contentType: "text/html", example: "<!doctype html>")]),
-      isOpen: true
+      access: .open
     ) { exchange in
       exchange.answer(
         ExplorerPage.response(

@@ -18,8 +18,10 @@ struct KServeRoutes: Sendable {
   private var ofServer: [Route] {
     [
       get("/v2", .kserveServer) { serverMetadata($0) },
-      get("/v2/health/live", .kserveHealth, isOpen: true) { $0.answer(Response(status: .ok)) },
-      get("/v2/health/ready", .kserveHealth, isOpen: true) { serverReady($0) },
+      get("/v2/health/live", .kserveHealth, access: .healthCheck) {
+        $0.answer(Response(status: .ok))
+      },
+      get("/v2/health/ready", .kserveHealth, access: .healthCheck) { serverReady($0) },
       get("/v2/models/stats", .kserveStatistics) { statistics($0) },
       Route(.post, "/v2/repository/index", .kserveIndex, errors: .plain) { repositoryIndex($0) },
     ]
@@ -36,10 +38,10 @@ struct KServeRoutes: Sendable {
   }
 
   private func get(
-    _ path: String, _ documentation: Documentation, isOpen: Bool = false,
+    _ path: String, _ documentation: Documentation, access: Route.Access = .key,
     _ answer: @escaping Route.Action
   ) -> Route {
-    Route(.get, path, documentation, errors: .plain, isOpen: isOpen, answer)
+    Route(.get, path, documentation, errors: .plain, access: access, answer)
   }
 }
 

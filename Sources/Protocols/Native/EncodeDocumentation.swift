@@ -92,7 +92,3 @@ extension Documentation {
     return ["anyOf": [.text, .list(of: item), .fields(members, isClosed: true)]]
   }()
 }
-
-extension Documentation.Tag {
-  static let native = Self("bert-server")
-}

@@ -13,14 +13,15 @@ struct OperationsRoutes: Sendable {
 
   var group: RouteGroup {
     RouteGroup(
-      [Route(.get, "/health/live", .live, isOpen: true) { live($0) }]
+      [Route(.get, "/health/live", .live, access: .healthCheck) { live($0) }]
         + ["/health/ready", "/health", "/ping"].map { path in
-          Route(.get, path, .health, isOpen: true) { health($0) }
+          Route(.get, path, .health, access: .healthCheck) { health($0) }
         } + [
           Route(.get, "/info", .info) { info($0) },
-          Route(.get, "/metrics", .metrics) { answerMetrics($0) },
+          Route(.get, "/metrics", .metrics, access: .metrics) { answerMetrics($0) },
           Route(.get, "/openapi.json", .openAPI) { exchange in
-            exchange.describeAPI(models: ((try? models.all()) ?? []).listedNames)
+            exchange.describeAPI(
+              models: ((try? models.all()) ?? []).listedNames, modelVersion: ServedModel.version)
           },
         ])
   }

@@ -19,14 +19,17 @@ final class Authentication: Middleware {
     self.keys.withLock { if $0 != nil { $0 = keys } }
   }
 
-  func admit(_ context: RequestContext) throws(ServiceError) {
-    guard let keys = keys.withLock({ $0 }), !isOpen(context.route) else { return }
+  func admit(_ context: RequestContext, to route: Route) throws(ServiceError) {
+    guard let keys = keys.withLock({ $0 }), !isOpen(route) else { return }
     try keys.check(context.head.headerFields[.authorization])
   }
 
-  private func isOpen(_ route: Route?) -> Bool {
-    guard let route else { return false }
-    return route.isOpen || metricsAreOpen && route.path == "/metrics"
+  private func isOpen(_ route: Route) -> Bool {
+    switch route.access {
+    case .key: false
+    case .metrics: metricsAreOpen
+    case .open, .healthCheck: true
+    }
   }
 }
 

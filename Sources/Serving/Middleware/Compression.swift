@@ -39,7 +39,7 @@ struct Compression: Middleware {
   private static let uncountedBytes = 4096
 
   /// Whether there is a form of the answer that the client takes.
-  func admit(_ context: RequestContext) throws(ServiceError) {
+  func admit(_ context: RequestContext, to route: Route) throws(ServiceError) {
     guard let field = context.head.headerFields[.acceptEncoding] else { return }
     let accepted = AcceptEncoding(field)
     guard accepted.allowsIdentity || accepted.allowsGzip && answers != .none else {
@@ -63,7 +63,9 @@ struct Compression: Middleware {
     let accepted = AcceptEncoding(acceptEncoding)
     let isOffered = answers.offers(answer.bulk)
     if isOffered { answer.response.vary(on: .acceptEncoding) }
-    let mustCompress = !accepted.allowsIdentity && accepted.allowsGzip
+    // A refusal is short, and who is refused gets no memory.
+    guard let memory = answer.memory else { return }
+    let mustCompress = !accepted.allowsIdentity
     guard mustCompress || isOffered && accepted.prefersGzip else { return }
     switch answer.response.body {
     case .bytes(let bytes):
@@ -78,9 +80,7 @@ struct Compression: Middleware {
         return
       }
     case .stream(let source, _):
-      if let memory = answer.memory, memory.grow(by: GzipEncoder.memoryBytes),
-        let encoder = GzipEncoder()
-      {
+      if memory.grow(by: GzipEncoder.memoryBytes), let encoder = GzipEncoder() {
         answer.response.body = .stream(GzipSource(source, encoder), length: nil)
       } else if mustCompress {
         throw .outOfMemoryBudget

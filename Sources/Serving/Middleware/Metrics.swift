@@ -27,7 +27,7 @@ package final class Metrics: Middleware {
       counts = Array(repeating: 0, count: bounds.count + 1)
     }
 
-    package mutating func observe(_ value: Double) {
+    mutating func observe(_ value: Double) {
       counts[bounds.firstIndex { value <= $0 } ?? counts.count - 1] += 1
       sum += value
     }

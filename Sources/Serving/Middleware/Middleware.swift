@@ -1,10 +1,10 @@
 import HTTP
 
-/// One concern of every request, whatever becomes of it: answered, refused by its head, malformed, or
-/// left by its client. Called on any thread.
+/// One concern of every request, whatever becomes of it: answered, refused, malformed, or left by its
+/// client. Called on any thread.
 protocol Middleware: Sendable {
-  /// Whether the request may go on, as far as its head tells.
-  func admit(_ context: RequestContext) throws(ServiceError)
+  /// Whether a request may go on that has a route, as far as its head tells.
+  func admit(_ context: RequestContext, to route: Route) throws(ServiceError)
   /// Completes an answer on its way out. If it throws, that failure is the answer, and what comes after
   /// this middleware completes it.
   func complete(_ answer: inout Answer, to context: RequestContext) throws(ServiceError)
@@ -14,7 +14,7 @@ protocol Middleware: Sendable {
 }
 
 extension Middleware {
-  func admit(_ context: RequestContext) throws(ServiceError) {}
+  func admit(_ context: RequestContext, to route: Route) throws(ServiceError) {}
   func complete(_ answer: inout Answer, to context: RequestContext) throws(ServiceError) {}
   func ended(_ record: RequestRecord) {}
 }
@@ -25,7 +25,7 @@ package struct Answer {
   var bulk = AnswerBulk.text
   /// The body compressed, of an answer that is kept and shared by all requests.
   var keptGzip: [UInt8]?
-  /// The request's, whose bytes the answer holds.
+  /// The request's, whose bytes the answer holds; nil for a request that is refused.
   var memory: MemoryReservation?
 }
 

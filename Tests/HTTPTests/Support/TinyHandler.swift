@@ -20,7 +20,9 @@ final class TinyHandler: RequestHandler {
     func failed(_ failure: HTTPFailure) -> Response { TinyHandler.malformed(failure) }
   }
 
-  func begin(_ head: HTTPRequest, remoteAddress: String) -> any HandledRequest {
+  func begin(
+    _ head: HTTPRequest, remoteAddress: String, receivedAt: ContinuousClock.Instant
+  ) -> any HandledRequest {
     TinyRequest(handler: self, head: head)
   }
 
