@@ -60,5 +60,5 @@ def test_the_example_in_the_documentation():
 
 def test_documentation_is_made():
     subprocess.run(["make", "docs"], cwd=ROOT, env=ENVIRONMENT, check=True, timeout=900)
-    for module in ("Models", "BERT", "WordPiece"):
+    for module in ("Models", "BERT", "Tokenizers"):
         assert (ROOT / ".build/docs" / module / "index.html").exists()
