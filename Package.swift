@@ -194,7 +194,7 @@ let package = Package(
     .testTarget(
       name: "ServingTests",
       dependencies: [
-        "HTTP", "JSON", "Serving",
+        "HTTP", "HTTPClient", "JSON", "Serving",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       swiftSettings: swiftSettings),

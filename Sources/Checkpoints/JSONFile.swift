@@ -1,15 +1,25 @@
-public import JSON
+package import JSON
 import UntrustedInput
 
 /// A small JSON file of a model folder: an object of settings.
-struct JSONFile {
+package struct JSONFile {
   /// Configuration files take a few kilobytes; a tokenizer's with many added tokens some more.
   static let maximumSize = 1 << 20
+  /// What Python's `json`, which writes these files, reads, but not halves of surrogate pairs; and a
+  /// byte order mark.
+  private static let limits = {
+    var limits = JSONParser.Limits()
+    limits.depth = 512
+    limits.nameSize = ByteReader.maximumNameSize
+    limits.takesNonFinite = true
+    return limits
+  }()
+
   let path: String
   private let members: [RawText: JSONValue]
 
   /// Reads a file whose top level is an object.
-  init(path: String) throws(CheckpointError) {
+  package init(path: String) throws(CheckpointError) {
     try self.init(path: path, bytes: Self.bytes(path))
   }
 
@@ -48,7 +58,7 @@ struct JSONFile {
     _ bytes: [UInt8], _ path: String
   ) throws(CheckpointError) -> JSONValue {
     do {
-      return try JSONParser.parse(file: bytes, limits: .modelFile)
+      return try JSONParser.parse(file: bytes, limits: limits)
     } catch {
       throw .file(
         path: path,
@@ -60,7 +70,7 @@ struct JSONFile {
   var keys: [String] { members.keys.sorted().map(\.string) }
 
   /// The key's value; null if missing.
-  subscript(key: String) -> JSONValue { members[RawText(key)] ?? .null }
+  package subscript(key: String) -> JSONValue { members[RawText(key)] ?? .null }
 
   /// An integer in a range; nil if missing or null.
   func integer(_ key: String, in range: ClosedRange<Int>) throws(CheckpointError) -> Int? {
@@ -108,15 +118,4 @@ extension JSONValue {
     default: nil
     }
   }
-}
-
-extension JSONParser.Limits {
-  /// As Python's `json` reads, which wrote these files, but for halves of surrogate pairs.
-  public static let modelFile = {
-    var limits = JSONParser.Limits()
-    limits.depth = 512
-    limits.nameSize = ByteReader.maximumNameSize
-    limits.takesNonFinite = true
-    return limits
-  }()
 }

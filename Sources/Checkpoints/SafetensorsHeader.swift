@@ -178,8 +178,11 @@ struct SafetensorsHeader {
   private func value(
     of tensor: String?, at range: Range<Int>
   ) throws(CheckpointError) -> JSONValue {
+    var limits = Self.limits
+    // More than any that is taken.
+    limits.valueCount = 64
     do {
-      return try JSONParser.parse(text.span, at: range, limits: Self.limits)
+      return try JSONParser.parse(text.span, at: range, limits: limits)
     } catch {
       throw malformed(tensor, error.reason, at: error.offset)
     }

@@ -76,6 +76,8 @@ final class ClientConnection {
   /// - Returns: how many; 0 at the end.
   func receive(into piece: inout [UInt8]) throws(Failure) -> Int {
     while true {
+      // A service that always has more would never be waited for.
+      guard ContinuousClock.now < deadline else { throw .late }
       let capacity = piece.count
       let count =
         if let session = unsafe session {

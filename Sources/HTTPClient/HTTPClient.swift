@@ -109,12 +109,11 @@ public struct HTTPClient: @unchecked Sendable {
     return nil
   }
 
-  /// The answer, up to its own end (RFC 9112 section 6.3): a server may leave the connection open.
+  /// The answer, up to its own end: a server may leave the connection open.
   private func receive(
     from connection: ClientConnection, limit: Int
   ) throws(HTTPClientError) -> Answer? {
-    var bytes: [UInt8] = []
-    var headEnd: Int?
+    var reader = AnswerReader()
     var piece = [UInt8](repeating: 0, count: 64 << 10)
     while true {
       let count: Int
@@ -123,44 +122,22 @@ public struct HTTPClient: @unchecked Sendable {
       } catch {
         return try none(connection, error)
       }
-      if count == 0 { break }
-      // The blank line may have begun before.
-      let unread = max(0, bytes.count - 3)
-      bytes += piece[..<count]
-      if headEnd == nil { headEnd = Self.blankLine(in: bytes[unread...]) }
-      guard headEnd ?? bytes.count <= Self.maxHeadBytes else {
+      reader.append(piece[..<count])
+      guard reader.headBytes <= Self.maxHeadBytes else {
         throw .headTooLong(authority: authority, limit: Self.maxHeadBytes)
       }
-      guard bytes.count <= limit else {
+      guard reader.byteCount <= limit else {
         throw .answerTooLong(authority: authority, limit: limit)
       }
-      if let headEnd, Answer.mayEnd(bytes, headEnd: headEnd),
-        let answer = try answer(bytes, headEnd: headEnd, limit: limit)
-      {
-        return answer
+      do throws(Answer.Malformed) {
+        if let answer = try reader.next(limit: limit) { return answer }
+        guard count > 0 else {
+          try reader.end()
+          return nil
+        }
+      } catch {
+        throw .malformed(authority: authority, part: error.part)
       }
-    }
-    guard Answer.mayBegin(bytes) else {
-      throw .malformed(authority: authority, part: "status line")
-    }
-    return try headEnd.flatMap { headEnd throws(HTTPClientError) in
-      try answer(bytes, headEnd: headEnd, limit: limit)
-    }
-  }
-
-  private func answer(
-    _ bytes: [UInt8], headEnd: Int, limit: Int
-  ) throws(HTTPClientError) -> Answer? {
-    do throws(Answer.Malformed) {
-      return try Answer(bytes, headEnd: headEnd, limit: limit)
-    } catch {
-      throw .malformed(authority: authority, part: error.part)
-    }
-  }
-
-  private static func blankLine(in bytes: ArraySlice<UInt8>) -> Int? {
-    bytes.indices.dropLast(3).first {
-      bytes[$0] == 13 && bytes[$0 + 1] == 10 && bytes[$0 + 2] == 13 && bytes[$0 + 3] == 10
     }
   }
 }

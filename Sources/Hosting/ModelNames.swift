@@ -46,15 +46,14 @@ public enum ModelNames {
   }
 
   private static let anyName = "*"
-  private static let mostConfigurationBytes = 1 << 20
 
   /// `OWNER/NAME` as `config.json` has it, if NAME is the folder's. Of a model that was trained from
   /// another one it is the other's, whose vectors are not to be had here.
   static func hubName(of folder: ModelFolder) -> String? {
-    guard let file = try? ModelFile(path: "\(folder.path)/config.json"),
-      file.size <= mostConfigurationBytes, let bytes = try? file.copy(),
-      case .object(let members)? = try? JSONParser.parse(file: bytes, limits: .modelFile),
-      case .string(let name)? = members["_name_or_path"] ?? members["name_or_path"]
+    guard let file = try? JSONFile(path: "\(folder.path)/config.json"),
+      let name = [file["_name_or_path"], file["name_or_path"]].lazy.compactMap({ value in
+        if case .string(let name) = value { name } else { nil }
+      }).first
     else { return nil }
     let parts = RawText(name).split(UInt8(ascii: "/"))
     let own = RawText(ModelFolder.name(of: folder.path))

@@ -15,6 +15,7 @@ struct RemoteRecordEncoder: RecordEncoder {
   private static let attempts = 10
   /// Bytes of an answer without numbers.
   private static let maxPlainAnswerBytes = 1 << 20
+  private static let maxAnswerBytesOfRequest = 4 << 30
 
   let client: HTTPClient
   let concurrency: Int
@@ -29,8 +30,9 @@ struct RemoteRecordEncoder: RecordEncoder {
     let numbers = columns.reduce(0) {
       $0 + $1.width * ($1.block == nil ? 1 : rowCounts.upperBound)
     }
-    // The sizes are the service's word: a hostile one makes no more than this wait in memory.
-    return min(Self.maxPlainAnswerBytes + 6 * numbers * Self.textsPerRequest, 4 << 30)
+    // The sizes are the service's word, so that there is a limit whatever it says.
+    return min(
+      Self.maxPlainAnswerBytes + 6 * numbers * Self.textsPerRequest, Self.maxAnswerBytesOfRequest)
   }
 
   /// Enough for all requests to be on their way while the slowest is waited for.

@@ -1,5 +1,4 @@
 package import HTTP
-import HTTPTypes
 package import JSON
 
 /// One request on its way through the routes: answered once, and recorded when it is.
@@ -100,7 +99,7 @@ package final class Exchange: Sendable {
     _ response: Response, _ bulk: AnswerBulk = .text, keptGzip: [UInt8]? = nil
   ) {
     var response = context.complete(
-      Answer(response: response, bulk: bulk, keptGzip: keptGzip, memory: request.memory))
+      OutgoingAnswer(response: response, bulk: bulk, keptGzip: keptGzip, memory: request.memory))
     response.memory = request.memory
     responder.respond(response)
   }

@@ -17,24 +17,23 @@ final class RequestContext: HandledRequest {
   ) {
     self.init(
       head, Result { () throws(ServiceError) in try service.router.find(head) }, remoteAddress,
-      service)
-    note { $0.beganAt = receivedAt }
+      receivedAt, service)
   }
 
   /// Of what never became a request.
-  convenience init(_ part: RequestPart, basePath: BasePath, of service: Service) {
-    let path = basePath.taken(from: part.path ?? "/")
+  convenience init(_ part: RequestPart, of service: Service) {
+    let path = service.basePath.taken(from: part.path ?? "/")
     self.init(
       HTTPRequest(
         method: part.method ?? .get, scheme: nil, authority: nil, path: path,
         headerFields: part.fields),
-      .failure(.unknownRoute(path: path)), part.remoteAddress, service)
+      .failure(.unknownRoute(path: path)), part.remoteAddress, .now, service)
     note { $0.method = part.method?.rawValue ?? "none" }
   }
 
   private init(
     _ head: HTTPRequest, _ match: Result<Route.Match, ServiceError>, _ remoteAddress: String,
-    _ service: Service
+    _ beganAt: ContinuousClock.Instant, _ service: Service
   ) {
     self.head = head
     self.service = service
@@ -43,7 +42,7 @@ final class RequestContext: HandledRequest {
       RequestRecord(
         id: Self.id(head.headerFields[.requestID]), method: Router.knownMethod(head.method),
         route: (try? match.get())?.route.path ?? "none", status: 0, remoteAddress: remoteAddress,
-        trace: head.headerFields[.traceParent].flatMap(TraceParent.init)))
+        beganAt: beganAt, trace: head.headerFields[.traceParent].flatMap(TraceParent.init)))
   }
 
   /// Nil if there is none for it.
@@ -72,7 +71,7 @@ final class RequestContext: HandledRequest {
       try service.checkIsReady()
       return .readBody
     } catch {
-      return .refuse(complete(Answer(response: errors.response(error))))
+      return .refuse(complete(OutgoingAnswer(response: errors.response(error))))
     }
   }
 
@@ -81,7 +80,7 @@ final class RequestContext: HandledRequest {
     case .success(let match):
       match.route.answer(Exchange(request, responder, match, self))
     case .failure(let error):
-      responder.respond(complete(Answer(response: errors.response(error))))
+      responder.respond(complete(OutgoingAnswer(response: errors.response(error))))
     }
   }
 
@@ -95,7 +94,7 @@ final class RequestContext: HandledRequest {
     var response = errors.response(
       ErrorShape.Failure(status: failure.status, type: "Validation", message: failure.message))
     response.fields[.retryAfter] = failure.retryAfter.map { String($0) }
-    return complete(Answer(response: response))
+    return complete(OutgoingAnswer(response: response))
   }
 
   func contentCoding() throws(ServiceError) -> ContentCoding? {
@@ -114,7 +113,7 @@ final class RequestContext: HandledRequest {
   }
 
   /// An answer as it is sent, after which the request is over.
-  func complete(_ answer: Answer) -> Response {
+  func complete(_ answer: OutgoingAnswer) -> Response {
     var answer = answer
     for middleware in service.middleware {
       do {

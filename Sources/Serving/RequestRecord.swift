@@ -10,8 +10,8 @@ public struct RequestRecord: Sendable {
   public var remoteAddress: String
   /// Why it was not read to its end, or not answered; empty for others.
   public var failure = ""
-  /// When its first byte came; for what never became a request when that was known.
-  var beganAt = ContinuousClock.now
+  /// When its first byte came; for what never became a request when it was refused.
+  var beganAt: ContinuousClock.Instant
   /// The caller's trace, if it sent one that is well-formed.
   public var trace: TraceParent?
   /// Empty for what concerns no model.

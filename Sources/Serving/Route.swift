@@ -8,7 +8,7 @@ package struct RouteGroup: Sendable {
   var errors: ErrorShape
   /// Whether a path without a route is one of this group's; the last group that says so has it.
   var claims: @Sendable (_ path: String) -> Bool
-  /// Routes of the protocol that are missed for a reason, by the last part of their path, or what
+  /// Routes of the protocol that are left out on purpose, with why, by the last part of their path, or what
   /// follows a model's name there.
   var missing: [RawText: String]
 
@@ -35,7 +35,7 @@ package final class Route: Sendable {
     /// The same, and it is answered even by a server that has no room for other requests: whoever
     /// watches the process has no key.
     case healthCheck
-    /// As the service is set up.
+    /// A key, unless the service has `metricsAreOpen`.
     case metrics
   }
 

@@ -1,7 +1,6 @@
 import FoundationEssentials
 public import HTTP
 public import HTTPTypes
-import JSON
 
 /// Limits of the routes; those of bytes on the wire are the HTTP module's.
 public struct ServiceLimits: Sendable {
@@ -40,26 +39,27 @@ public final class Service: RequestHandler {
   let middleware: [any Middleware]
   let keptDocument = Locked<KeptDocument?>(nil)
   private let authentication: Authentication
-  private let isReady: @Sendable () throws(ServiceError) -> Void
+  let checkIsReady: @Sendable () throws(ServiceError) -> Void
 
   /// - Parameters:
-  ///   - isReady: throws while no texts can be taken, so that no body is read for nothing.
+  ///   - checkIsReady: throws while no texts can be taken, so that no body is read for nothing.
   ///   - log: called once a request, when its answer is about to be sent.
   package init(
     _ groups: [RouteGroup], limits: ServiceLimits, keys: APIKeys? = nil,
     metricsAreOpen: Bool = false, basePath: String = "",
     compression: CompressedAnswers = .none, crossOrigin: CrossOrigin = CrossOrigin(origins: []),
-    process: ProcessFacts, isReady: @escaping @Sendable () throws(ServiceError) -> Void,
+    process: ProcessFacts,
+    checkIsReady: @escaping @Sendable () throws(ServiceError) -> Void,
     log: @escaping @Sendable (RequestRecord) -> Void
   ) {
     router = Router(groups)
     self.limits = limits
     self.basePath = BasePath(text: basePath)
     self.process = process
-    self.isReady = isReady
+    self.checkIsReady = checkIsReady
     authentication = Authentication(keys, metricsAreOpen: metricsAreOpen)
     middleware = [
-      authentication, Compression(answers: compression), crossOrigin, metrics,
+      authentication, Compression(answers: compression), AnswerMemory(), crossOrigin, metrics,
       RequestLog(write: log),
     ]
   }
@@ -74,8 +74,6 @@ public final class Service: RequestHandler {
   /// Whether a request must bring a key.
   package var asksForKey: Bool { authentication.asksForKey }
 
-  func checkIsReady() throws(ServiceError) { try isReady() }
-
   // MARK: - RequestHandler
 
   public func begin(
@@ -86,6 +84,6 @@ public final class Service: RequestHandler {
   }
 
   public func malformed(_ failure: HTTPFailure, _ part: RequestPart) -> Response {
-    RequestContext(part, basePath: basePath, of: self).failed(failure)
+    RequestContext(part, of: self).failed(failure)
   }
 }

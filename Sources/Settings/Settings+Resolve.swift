@@ -190,10 +190,11 @@ private func members(
 
 /// A member's name that stands twice; comments may.
 private func repeatedName(in bytes: [UInt8]) -> String? {
-  let text = bytes.firstIndex(of: UInt8(ascii: "{")).map { bytes[$0...] } ?? []
+  // A byte order mark may stand before it.
+  let start = bytes.firstIndex(of: UInt8(ascii: "{")) ?? 0
   var names: Set<String> = []
   var repeated: String?
-  try? JSONParser.forEachMember(bytes.span, at: text.indices) { name, _ in
+  try? JSONParser.forEachMember(bytes.span, at: start..<bytes.count) { name, _ in
     if !name.hasPrefix("//"), !names.insert(name).inserted { repeated = name }
   }
   return repeated
@@ -209,7 +210,8 @@ extension JSONValue {
     case .double(let number): isNumber ? [Int(exactly: number)?.description ?? "\(number)"] : []
     case .largeNumber(let text): isNumber ? [text] : []
     case .array(let items) where !isNumber:
-      items.allSatisfy { $0.kind == "a string" } ? items.flatMap { $0.texts(isNumber: false) } : []
+      items.allSatisfy { if case .string = $0 { true } else { false } }
+        ? items.flatMap { $0.texts(isNumber: false) } : []
     case .null, .boolean, .array, .object: []
     }
   }

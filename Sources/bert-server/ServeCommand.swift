@@ -63,7 +63,7 @@ struct ServeCommand: ParsableCommand {
       process: ProcessFacts(
         version: version, limits: settings.publishedLimits,
         measurements: statistics.measurements + [modelFiles.measurement]),
-      isReady: { () throws(ServiceError) in _ = try models.all() },
+      checkIsReady: { () throws(ServiceError) in _ = try models.all() },
       log: { log.request($0) })
     if let route = service.hiddenRoute {
       printError(

@@ -5,10 +5,18 @@ import Testing
 
 /// Answers as a service, or one that means it ill, sends them.
 @Suite struct AnswerTests {
-  private static func read(_ text: String, limit: Int = 100) throws -> Answer? {
-    let bytes = Array(text.utf8)
-    let end = bytes.indices.dropLast(3).first { Array(bytes[$0..<$0 + 4]) == [13, 10, 13, 10] }
-    return try end.flatMap { try Answer(bytes, headEnd: $0, limit: limit) }
+  /// - Parameter size: bytes that come at a time.
+  private static func read(
+    _ text: String, limit: Int = 100, by size: Int = .max
+  ) throws -> Answer? {
+    var reader = AnswerReader()
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      reader.append(rest.prefix(size))
+      rest = rest.dropFirst(size)
+      if let answer = try reader.next(limit: limit) { return answer }
+    }
+    return nil
   }
 
   private static let sized = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A:  b \r\n\r\nhello"
@@ -27,6 +35,31 @@ import Testing
     let answer = try #require(try Self.read(Self.chunked))
     #expect(answer.status == 503)
     #expect(answer.body == Array("hello".utf8))
+  }
+
+  @Test(arguments: [sized, chunked], [1, 2, 7])
+  func howTheBytesComeMakesNoDifference(text: String, size: Int) throws {
+    #expect(try Self.read(text, by: size) == Self.read(text))
+  }
+
+  /// Each byte is read once: a million chunks of one byte take no minutes.
+  @Test func manyChunks() throws {
+    var reader = AnswerReader()
+    reader.append(Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)[...])
+    let piece = Array(String(repeating: "2\r\n\r\n\r\n", count: 1000).utf8)[...]
+    for _ in 0..<1000 {
+      reader.append(piece)
+      #expect(try reader.next(limit: 1 << 30) == nil)
+    }
+    reader.append(Array("0\r\n".utf8)[...])
+    #expect(try reader.next(limit: 1 << 30)?.body.count == 2_000_000)
+  }
+
+  @Test func aChunkLineWithoutEnd() throws {
+    var reader = AnswerReader()
+    reader.append(Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)[...])
+    reader.append([UInt8](repeating: 0x30, count: 65537)[...])
+    #expect(throws: Answer.Malformed("chunk size")) { try reader.next(limit: 1 << 30) }
   }
 
   /// A connection that breaks off at any byte is no answer, and no reason not to ask again. Chunked,
@@ -70,6 +103,9 @@ import Testing
     ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n", "1\r\na\n0\r\n", "chunk"),
   ])
   func whatBreaksTheRules(head: String, body: String, part: String) {
-    #expect(throws: Answer.Malformed(part)) { try Self.read(head + "\r\n" + body) }
+    // What stands behind a body is seen only where it comes along with it.
+    for size in body == "hello" ? [.max] : [1, .max] {
+      #expect(throws: Answer.Malformed(part)) { try Self.read(head + "\r\n" + body, by: size) }
+    }
   }
 }

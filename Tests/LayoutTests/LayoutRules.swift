@@ -35,7 +35,7 @@ enum LayoutRules {
     "HTTP": Module(
       dependencies: ["COpenSSL", "CPlatform", "CZlib", "HTTPTypes", "UntrustedInput"],
       toolchain: c.union(["Dispatch", "Synchronization"])),
-    // Requests of any kind: routes, middleware, bodies. It encodes nothing.
+    // Requests before and after their protocol: routes, middleware, bodies. It encodes nothing.
     "Serving": Module(
       dependencies: ["HTTP", "HTTPTypes", "JSON", "UntrustedInput"],
       toolchain: c.union(["Dispatch", "FoundationEssentials", "Synchronization"])),

@@ -3,8 +3,6 @@ import TensorFormats
 import Testing
 
 @testable import Encoding
-@testable import Protocols
-@testable import Serving
 
 @Suite struct AnswerCursorTests {
   private let pieces = [

@@ -1,3 +1,4 @@
+import HTTPClient
 import HTTPTypes
 import JSON
 import Synchronization
@@ -33,6 +34,7 @@ import Testing
         RouteGroup([
           Route(.post, "/text", documentation) { $0.answer(.json([])) },
           Route(.get, "/health", documentation, access: .healthCheck) { $0.answer(.json([])) },
+          Route(.get, "/dropped", documentation) { _ in },
         ])
       ],
       limits: ServiceLimits(
@@ -40,7 +42,7 @@ import Testing
       keys: try keys.map { try APIKeys(list: $0) }, compression: .light,
       crossOrigin: CrossOrigin(origins: ["https://page.example"]),
       process: ProcessFacts(version: "1", limits: [], measurements: []),
-      isReady: { () throws(ServiceError) in if !isReady { throw .loading } },
+      checkIsReady: { () throws(ServiceError) in if !isReady { throw .loading } },
       log: { records.add($0) })
   }
 
@@ -110,6 +112,28 @@ import Testing
       Issue.record("health checks need no key and no model")
       return
     }
+  }
+
+  /// Over a connection: one is answered, the other's route drops it.
+  @Test(arguments: [("/health", 200), ("/dropped", 500)])
+  func handledRequests(path: String, status: Int) throws {
+    let records = Records()
+    let limits = ServerLimits(
+      maxConnections: 9, maxTargetBytes: 999, maxFieldBytes: 999, maxHeaderBytes: 999,
+      maxHeaderCount: 9, maxBodyBytes: 9999, headerTimeout: .seconds(60), bodyTimeout: .seconds(60),
+      idleTimeout: .seconds(60), writeTimeout: .seconds(60))
+    let server = Server(
+      host: "127.0.0.1", port: 0, limits: limits, handler: try Self.service(records)
+    ) { _ in }
+    let port = try server.start().port
+    defer { server.stop {} }
+    let answer = try unsafe HTTPClient(host: "127.0.0.1", port: "\(port)", timeLimit: 60).ask("GET", path)
+    #expect(answer?.status == status)
+    #expect(answer?.fields["x-request-id"]?.isEmpty == false)
+    #expect(answer?.fields["vary"] == "Accept-Encoding, Origin")
+    #expect(records.all.map(\.status) == [status])
+    #expect(records.all.first?.route == path)
+    #expect(records.all.first?.failure.isEmpty == (status == 200))
   }
 
   @Test func aClientThatLeaves() throws {

@@ -270,8 +270,8 @@ final class EncodeStream: BodySource {
       if isFirst, state.isAnswered {
         state.failure = failure
         swap(&deliver, &state.waiting)
-      } else {
-        state.hasFailed = state.hasFailed || isFirst
+      } else if isFirst {
+        state.hasFailed = true
       }
       return (isFirst, state.isAnswered, state.requests, deliver)
     }

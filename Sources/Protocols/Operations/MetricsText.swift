@@ -139,7 +139,8 @@ extension OperationsRoutes {
         ["method": key.method, "route": key.route, "status": String(key.status)], Double(count))
     }
     text.family(
-      "bert_http_malformed_total", "counter", help: "Requests refused before they had a route.")
+      "bert_http_malformed_total", "counter",
+      help: "Requests not read to their end, or not answered.")
     for (status, count) in snapshot.malformed.sorted(by: { $0.key < $1.key }) {
       text.sample("bert_http_malformed_total", ["status": String(status)], Double(count))
     }

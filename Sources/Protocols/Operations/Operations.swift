@@ -1,4 +1,3 @@
-import Batching
 import EncoderContract
 import Encoding
 import HTTP

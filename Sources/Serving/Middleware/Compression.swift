@@ -28,15 +28,12 @@ public enum CompressedAnswers: Sendable {
   }
 }
 
-/// Compresses answers, and counts what they hold: a client that takes no other form may need memory
-/// for it.
+/// Compresses answers for clients that ask for it, or take no other form.
 struct Compression: Middleware {
   let answers: CompressedAnswers
 
   /// Below this a gzip header, a checksum and the calls cost more than is saved.
   private static let leastBytes = 1024
-  /// Answers up to this size need not be counted.
-  private static let uncountedBytes = 4096
 
   /// Whether there is a form of the answer that the client takes.
   func admit(_ context: RequestContext, to route: Route) throws(ServiceError) {
@@ -47,24 +44,13 @@ struct Compression: Middleware {
     }
   }
 
-  func complete(_ answer: inout Answer, to context: RequestContext) throws(ServiceError) {
-    try compress(&answer, context.head.headerFields[.acceptEncoding])
-    guard answer.keptGzip == nil, let memory = answer.memory,
-      case .bytes(let bytes) = answer.response.body, bytes.count > Self.uncountedBytes
-    else { return }
-    let lacking = bytes.count - memory.bytes
-    guard lacking <= 0 || memory.grow(by: lacking) else { throw .outOfMemoryBudget }
-  }
-
-  private func compress(
-    _ answer: inout Answer, _ acceptEncoding: String?
-  ) throws(ServiceError) {
+  func complete(_ answer: inout OutgoingAnswer, to context: RequestContext) throws(ServiceError) {
     guard answers != .none else { return }
-    let accepted = AcceptEncoding(acceptEncoding)
     let isOffered = answers.offers(answer.bulk)
     if isOffered { answer.response.vary(on: .acceptEncoding) }
     // A refusal is short, and who is refused gets no memory.
     guard let memory = answer.memory else { return }
+    let accepted = AcceptEncoding(context.head.headerFields[.acceptEncoding])
     let mustCompress = !accepted.allowsIdentity
     guard mustCompress || isOffered && accepted.prefersGzip else { return }
     switch answer.response.body {
@@ -89,6 +75,20 @@ struct Compression: Middleware {
       }
     }
     answer.response.fields[.contentEncoding] = "gzip"
+  }
+}
+
+/// Holds an answer's bytes against the memory budget.
+struct AnswerMemory: Middleware {
+  /// Answers up to this size need not be counted.
+  private static let uncountedBytes = 4096
+
+  func complete(_ answer: inout OutgoingAnswer, to context: RequestContext) throws(ServiceError) {
+    guard answer.keptGzip == nil, let memory = answer.memory,
+      case .bytes(let bytes) = answer.response.body, bytes.count > Self.uncountedBytes
+    else { return }
+    let lacking = bytes.count - memory.bytes
+    guard lacking <= 0 || memory.grow(by: lacking) else { throw .outOfMemoryBudget }
   }
 }
 

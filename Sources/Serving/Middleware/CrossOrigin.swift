@@ -24,7 +24,7 @@ public struct CrossOrigin: Middleware {
     return origin
   }
 
-  func complete(_ answer: inout Answer, to context: RequestContext) {
+  func complete(_ answer: inout OutgoingAnswer, to context: RequestContext) {
     if !origins.isEmpty { allow(context.head, &answer.response) }
   }
 

@@ -60,7 +60,7 @@ package final class Metrics: Middleware {
 
   package struct Snapshot {
     package var requests: [RequestKey: Int] = [:]
-    /// Requests that never became one, by status: bad framing, a deadline while they were read.
+    /// Requests that were not read to their end, or that nobody answered, by status.
     package var malformed: [Int: Int] = [:]
     /// Requests with one text, and with several, that were asked and that were answered.
     package var single = (asked: 0, answered: 0)

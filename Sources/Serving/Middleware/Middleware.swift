@@ -7,7 +7,7 @@ protocol Middleware: Sendable {
   func admit(_ context: RequestContext, to route: Route) throws(ServiceError)
   /// Completes an answer on its way out. If it throws, that failure is the answer, and what comes after
   /// this middleware completes it.
-  func complete(_ answer: inout Answer, to context: RequestContext) throws(ServiceError)
+  func complete(_ answer: inout OutgoingAnswer, to context: RequestContext) throws(ServiceError)
   /// The request is over. Called once, before the answer is sent: the process may end as soon as its
   /// last one is out.
   func ended(_ record: RequestRecord)
@@ -15,12 +15,12 @@ protocol Middleware: Sendable {
 
 extension Middleware {
   func admit(_ context: RequestContext, to route: Route) throws(ServiceError) {}
-  func complete(_ answer: inout Answer, to context: RequestContext) throws(ServiceError) {}
+  func complete(_ answer: inout OutgoingAnswer, to context: RequestContext) throws(ServiceError) {}
   func ended(_ record: RequestRecord) {}
 }
 
-/// A response with what is known of it.
-package struct Answer {
+/// A response on its way out, with what middleware has to know of it.
+package struct OutgoingAnswer {
   var response: Response
   var bulk = AnswerBulk.text
   /// The body compressed, of an answer that is kept and shared by all requests.
