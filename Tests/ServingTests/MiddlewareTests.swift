@@ -127,7 +127,8 @@ import Testing
     ) { _ in }
     let port = try server.start().port
     defer { server.stop {} }
-    let answer = try unsafe HTTPClient(host: "127.0.0.1", port: "\(port)", timeLimit: 60).ask("GET", path)
+    let answer = try unsafe HTTPClient(host: "127.0.0.1", port: "\(port)", timeLimit: 60).ask(
+      "GET", path)
     #expect(answer?.status == status)
     #expect(answer?.fields["x-request-id"]?.isEmpty == false)
     #expect(answer?.fields["vary"] == "Accept-Encoding, Origin")
