@@ -67,7 +67,7 @@ let package = Package(
       name: "Tokenizers", dependencies: ["EncoderContract", "JSON", "UntrustedInput"],
       swiftSettings: swiftSettings),
     .target(
-      name: "Checkpoints", dependencies: ["JSON", "UntrustedInput"],
+      name: "Checkpoints", dependencies: ["EncoderContract", "JSON", "UntrustedInput"],
       swiftSettings: swiftSettings),
     .target(
       name: "BERT", dependencies: ["Checkpoints", "CKernels", "EncoderContract"],

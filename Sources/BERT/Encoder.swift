@@ -24,6 +24,9 @@ public final class Encoder: BatchEncoder {
   /// Rows of the largest batch that a pass takes.
   public let maxBatchRows: Int
 
+  /// What its output map holds.
+  public let info: ModelInfo
+
   let threads: ComputeThreads
   let kernels: Kernels
   let weights: ModelWeights
@@ -71,9 +74,10 @@ public final class Encoder: BatchEncoder {
     self.weights = weights
     weightBytes = weights.byteCount
     memoryBytes = workspaceBytes + weights.byteCount
+    info = unsafe ModelInfo(checkpoint, sentence, hasPooler: weights.pooler != nil)
     shape = ModelShape(
-      configuration: configuration, sentence: sentence,
-      hasPooler: unsafe weights.pooler != nil, maxBatchRows: maxBatchRows)
+      configuration: configuration, sentence: sentence, head: checkpoint.head, info: info,
+      maxBatchRows: maxBatchRows)
   }
 
   /// Names of the kernel sets that this CPU can run at a precision, fastest first.
@@ -82,11 +86,6 @@ public final class Encoder: BatchEncoder {
   }
 
   public var threadCount: Int { threads.count }
-  public var hasPooler: Bool { shape.hasPooler }
-  /// D, values of `sentence_embedding`; nil without sentence-transformers modules.
-  public var sentenceSize: Int? {
-    shape.sentence?.embeddingSize(hiddenSize: configuration.hiddenSize)
-  }
 
   public func encode(
     _ batch: PackedBatch, on threads: [Int],

@@ -5,7 +5,8 @@ import EncoderContract
 struct ModelShape {
   var configuration: ModelConfiguration
   var sentence: SentenceModules?
-  var hasPooler: Bool
+  var head: ClassificationHead?
+  var info: ModelInfo
   /// Rows of the largest batch.
   var maxBatchRows: Int
 
@@ -25,6 +26,19 @@ struct ModelShape {
     throw .unsupported("token ids go from 0 to \(vocabulary - 1); there is \(id)")
   }
 
+  /// Whether a sequence goes through the pooler.
+  func needsPooler(_ selection: OutputSelection) -> Bool {
+    selection.contains(.pooledOutput)
+      || head?.input == .pooled
+        && (selection.contains(.logits) || selection.contains(.probabilities))
+  }
+
+  /// Whether an entry is made of all rows of the last block's output.
+  func needsAllRows(_ selection: OutputSelection) -> Bool {
+    selection.contains(.sentenceEmbedding) && sentence?.poolings != [.cls]
+      || selection.contains(.tokenLogits)
+  }
+
   private func checkSequences(_ batch: PackedBatch) throws(EncodeError) {
     for index in 0..<batch.count {
       let size = batch.rows(of: index).count
@@ -33,11 +47,8 @@ struct ModelShape {
           "a sequence has at most \(configuration.positionCount) tokens; this one \(size)")
       }
       let selection = batch.selections[index]
-      if selection.pooled, !hasPooler {
-        throw .unsupported("the model has no pooler: ask for sequence_output or encoder_outputs")
-      }
-      if selection.sentence, sentence == nil {
-        throw .unsupported("the model folder has no sentence-transformers modules")
+      if let key = selection.entries.first(where: { !info.has($0) }) {
+        throw .unsupported("there is no \(key.rawValue): \(info.absence(of: key))")
       }
       if let highest = selection.blocks.highest, highest >= configuration.blockCount {
         throw .unsupported(

@@ -23,13 +23,47 @@ extension Pass {
       if shape.configuration.normalizesPooled {
         unsafe normalizeLength(shape.configuration.hiddenSize, pooled.row(place))
       }
-      let values = unsafe copy(
-        rows: 1, of: pooled.row(place), pooled.stride, as: .pooledOutput, entry)
-      updateResult(of: entry.sequence) { $0.pooled = values }
+      if entry.selection.contains(.pooledOutput) {
+        let values = unsafe copy(
+          rows: 1, of: pooled.row(place), pooled.stride, as: .pooledOutput, entry)
+        updateResult(of: entry.sequence) { $0[.pooledOutput] = values }
+      }
     }
-    if entry.selection.sentence {
+    if entry.selection.contains(.sentenceEmbedding) {
       let values = embedSentence(entry, thread)
-      updateResult(of: entry.sequence) { $0.sentence = values }
+      updateResult(of: entry.sequence) { $0[.sentenceEmbedding] = values }
+    }
+    if let head = shape.head { classify(entry, head, thread) }
+  }
+
+  /// The entries of a classification head that a sequence asks for.
+  private func classify(
+    _ entry: PassPlan.Entry, _ head: ClassificationHead, _ thread: ThreadState
+  ) {
+    let key = head.input == .eachToken ? OutputKey.tokenLogits : .logits
+    let selection = entry.selection
+    guard selection.contains(key) || selection.contains(.probabilities) else { return }
+    let hidden = unsafe hidden(before: entry.depth, thread)
+    let columns = shape.configuration.hiddenSize
+    var logits: [Float] = []
+    switch head.input {
+    case .pooled:
+      guard let place = entry.pooledPlace else { return }
+      unsafe logits = head.logits(of: thread.lead.pooled.row(place), columns)
+    case .firstToken: unsafe logits = head.logits(of: hidden.row(entry.resultRow), columns)
+    case .eachToken:
+      logits.reserveCapacity(entry.rows.count * head.labels.count)
+      for row in 0..<entry.rows.count {
+        unsafe logits += head.logits(of: hidden.row(entry.resultRow + row), columns)
+      }
+    }
+    let isFinite = logits.allSatisfy(\.isFinite)
+    updateResult(of: entry.sequence) { result in
+      if !isFinite { result.failure = .notFinite(key: key) }
+      if selection.contains(key) { result[key] = logits }
+      if selection.contains(.probabilities) {
+        result[.probabilities] = head.scoreFunction?.probabilities(of: logits) ?? []
+      }
     }
   }
 

@@ -60,14 +60,14 @@ struct PassPlan {
     let blockCount = shape.configuration.blockCount
     for index in 0..<batch.count {
       let selection = batch.selections[index]
-      let needsRows = selection.sentence && shape.sentence?.poolings != [.cls]
-      let needsFirst = selection.pooled || selection.sentence
+      let needsLast = !selection.entries.isEmpty
+      let needsRows = shape.needsAllRows(selection)
       let highest = selection.blocks.highest ?? -1
       entries.append(
         Entry(
           sequence: index, selection: selection,
-          depth: needsFirst ? blockCount : highest + 1,
-          isFirstRowOnly: needsFirst && !needsRows && highest < blockCount - 1,
+          depth: needsLast ? blockCount : highest + 1,
+          isFirstRowOnly: needsLast && !needsRows && highest < blockCount - 1,
           rows: batch.rows(of: index), attendedCount: batch.attendedCounts[index]))
     }
     entries.sort { first, second in
@@ -117,7 +117,7 @@ struct PassPlan {
       } else if entry.depth == configuration.blockCount {
         wholeRowCount = entry.rows.upperBound
       }
-      if entry.selection.pooled {
+      if shape.needsPooler(entry.selection) {
         entries[index].pooledPlace = pooledEntries.count
         pooledEntries.append(index)
       }

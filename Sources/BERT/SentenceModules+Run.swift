@@ -28,10 +28,10 @@ extension SentenceModules {
   }
 }
 
-extension SentenceModules.Dense {
+extension DenseLayer {
   /// - Parameter vector: [inputs]
   /// - Returns: [outputs], each sum made in float64.
-  fileprivate func apply(to vector: [Float]) -> [Float] {
+  func apply(to vector: [Float]) -> [Float] {
     let products = product(weights, bias, vector).map { Float(activation.value(Double($0))) }
     switch residual {
     case .none: return products
@@ -66,7 +66,7 @@ extension SentenceModules.LayerNorm {
 /// The function, where `tanh` names the case.
 private func hyperbolicTangent(_ x: Double) -> Double { tanh(x) }
 
-extension SentenceModules.Dense.Activation {
+extension DenseLayer.Activation {
   /// As `torch.nn` defines them.
   fileprivate func value(_ x: Double) -> Double {
     switch self {

@@ -14,9 +14,9 @@ public enum OutputFormat: String, CaseIterable, Sendable {
 /// One tensor of the output, a row or some rows a record.
 public struct Column: Sendable {
   public enum Source: Sendable, Equatable {
-    case pooled
-    case sentence
-    /// A block's output, a row a token.
+    /// The entry of the key.
+    case entry
+    /// A block's output.
     case block(Int)
   }
 
@@ -37,17 +37,16 @@ public struct Column: Sendable {
     return "\(key.rawValue).\(block)"
   }
 
-  /// The block whose output it is; nil for a vector a record.
+  /// The block whose output it is; nil for another entry.
   public var block: Int? {
     if case .block(let block) = source { block } else { nil }
   }
 
-  var hasRowPerToken: Bool { block != nil }
+  public var hasRowPerToken: Bool { key.part != .text }
 
   func values(of sequence: EncodedSequence) -> [Float] {
     switch source {
-    case .pooled: sequence.pooled
-    case .sentence: sequence.sentence
+    case .entry: sequence[key]
     case .block(let block): sequence.blocks[block] ?? []
     }
   }

@@ -24,10 +24,14 @@ public struct Checkpoint: Sendable {
   /// Keys of the output map that the folder's own framework gives; nil if that is no matter of the
   /// folder's.
   public let keys: Set<String>?
+  /// What classifies texts or tokens; nil without it.
+  public let head: ClassificationHead?
+  /// Why there is no head.
+  public let headAbsence: String
   /// The part of a larger model that the encoder is; nil if it is all of it.
   public let part: String?
   /// By canonical name: Hugging Face's, without the `bert.` prefix, `weight` and `bias` for layer
-  /// norms. Linear weights are [out, in]. Heads that are not part of the encoder are left out.
+  /// norms. Linear weights are [out, in]. Without those of heads.
   private let tensors: [String: Tensor]
 
   /// Opens a model folder; weights are read later, when they are packed.
@@ -48,6 +52,10 @@ public struct Checkpoint: Sendable {
       files = model.files
       (lowercases, guessesCase, vocabularyPath) = (nil, false, nil)
       (keys, part) = (nil, nil)
+      switch model.head {
+      case .head(let found): (head, headAbsence) = (found, "")
+      case .none(let reason): (head, headAbsence) = (nil, reason)
+      }
     } else if SavedModelFolder.isPresent(in: folder) {
       let model = try SavedModelFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .savedModel
@@ -55,6 +63,7 @@ public struct Checkpoint: Sendable {
       files = SavedModelFolder.files
       (lowercases, guessesCase) = (model.lowercases, model.guessesCase)
       (vocabularyPath, keys, part) = (model.vocabularyPath, model.keys, model.part)
+      (head, headAbsence) = (nil, "heads of a SavedModel are not supported")
     } else if OriginalFolder.isPresent(in: folder) {
       let model = try OriginalFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .original
@@ -62,6 +71,7 @@ public struct Checkpoint: Sendable {
       files = OriginalFolder.files
       (lowercases, guessesCase) = (model.lowercases, model.lowercases != nil)
       (vocabularyPath, keys, part) = (nil, nil, nil)
+      (head, headAbsence) = (nil, "heads of an original checkpoint are not supported")
     } else {
       throw .unknownFormat(folder)
     }

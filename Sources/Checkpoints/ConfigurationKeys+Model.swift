@@ -11,10 +11,13 @@ extension ConfigurationKeys {
       "model_type", "architectures", "vocab_size", "hidden_size", "num_hidden_layers",
       "num_attention_heads", "intermediate_size", "hidden_act", "max_position_embeddings",
       "type_vocab_size", "layer_norm_eps", "pad_token_id", "tokenizer_class", "auto_map",
+      "id2label", "num_labels", "problem_type", "sentence_transformers",
+      "sbert_ce_default_activation_function",
       // DistilBERT's names.
       "dim", "n_layers", "n_heads", "hidden_dim", "activation",
     ],
-    withoutEffect: training + heads + [
+    withoutEffect: training + otherHeads + [
+      "label2id",
       "transformers_version", "_name_or_path", "name_or_path", "_commit_hash",
       // The weights count, as they are stored; sums are float32.
       "dtype", "torch_dtype",
@@ -52,7 +55,9 @@ extension ConfigurationKeys {
       "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
       "intermediate_size", "hidden_act", "max_position_embeddings", "type_vocab_size",
     ],
-    withoutEffect: training + heads + ["pad_token_id", "model_type"],
+    withoutEffect: training + otherHeads + [
+      "pad_token_id", "model_type", "id2label", "label2id", "num_labels", "problem_type",
+    ],
     only: [
       "layer_norm_eps": .only(
         [.double(1e-12)], toDo: "the original code has 1e-12; take it out if that is meant"),
@@ -71,9 +76,9 @@ extension ConfigurationKeys {
     "tie_encoder_decoder", "layerdrop",
   ]
 
-  private static let heads = [
-    "classifier_dropout", "qa_dropout", "seq_classif_dropout", "id2label", "label2id", "num_labels",
-    "problem_type", "finetuning_task", "task_specific_params", "sentence_transformers",
+  private static let otherHeads = [
+    "classifier_dropout", "qa_dropout", "seq_classif_dropout", "finetuning_task",
+    "task_specific_params",
     // Of Google's multilingual models.
     "directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
     "pooler_size_per_head", "pooler_type",

@@ -6,6 +6,7 @@ struct HuggingFaceFolder {
   let configuration: ModelConfiguration
   /// By canonical name.
   let tensors: [String: Tensor]
+  let head: ClassificationHead.Finding
   let files: [String]
 
   /// In the order in which transformers looks for them.
@@ -32,13 +33,13 @@ struct HuggingFaceFolder {
       files = ["config.json", weights]
     }
 
-    // With a head, the encoder's tensors have a prefix, and the others are the head's.
+    // In a class with a head, the encoder's tensors have a prefix, and the others are the head's.
     let prefix = architecture.prefix
-    let hasHead = stored.contains { $0.name.hasPrefix(prefix) }
+    let hasPrefix = stored.contains { $0.name.hasPrefix(prefix) }
     var tensors: [String: Tensor] = [:]
     var twice: [String] = []
-    for var tensor in stored where !hasHead || tensor.name.hasPrefix(prefix) {
-      let own = hasHead ? String(tensor.name.dropFirst(prefix.count)) : tensor.name
+    for var tensor in stored where !hasPrefix || tensor.name.hasPrefix(prefix) {
+      let own = hasPrefix ? String(tensor.name.dropFirst(prefix.count)) : tensor.name
       guard let name = architecture.canonicalName(own), Self.isEncoders(name) else { continue }
       if tensors[name] != nil { twice.append(tensor.name) }
       tensor.name = name
@@ -50,9 +51,12 @@ struct HuggingFaceFolder {
     }
     architecture.adapt(&tensors, configuration)
     self.tensors = tensors
+    head = try ClassificationHead.find(
+      file, architecture, hasPrefix ? stored.filter { !$0.name.hasPrefix(prefix) } : [],
+      hasPooler: tensors["pooler.dense.weight"] != nil, hiddenSize: configuration.hiddenSize)
   }
 
-  /// Whether a tensor is the encoder's, by its canonical name: a head beside it is left out.
+  /// Whether a tensor is the encoder's, by its canonical name: a head beside it is not.
   private static func isEncoders(_ name: String) -> Bool {
     ["embeddings.", "encoder.", "pooler."].contains { name.hasPrefix($0) }
   }

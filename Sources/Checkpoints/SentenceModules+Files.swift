@@ -38,7 +38,7 @@ extension SentenceModules {
       case "Transformer" where index == 0: break
       case "Pooling" where index == 1: result = try pooling(moduleFolder)
       case "Dense" where result != nil:
-        result?.layers.append(.dense(try Dense(folder: moduleFolder)))
+        result?.layers.append(.dense(try DenseLayer(folder: moduleFolder)))
       case "LayerNorm" where result != nil:
         result?.layers.append(.layerNorm(try LayerNorm(folder: moduleFolder)))
       // It does nothing but in training.
@@ -190,7 +190,7 @@ extension SentenceModules {
   }
 }
 
-extension SentenceModules.Dense {
+extension DenseLayer {
   init(folder: String) throws(CheckpointError) {
     let file = try JSONFile(path: Folder.path("config.json", in: folder))
     try file.check(.dense)

@@ -18,52 +18,6 @@ public struct SentenceModules: Equatable, Sendable {
     case lastToken = "lasttoken"
   }
 
-  /// A linear layer, a function of each component, and perhaps the input once more.
-  public struct Dense: Equatable, Sendable {
-    /// `torch.nn`'s functions of one number, with their defaults.
-    public enum Activation: String, CaseIterable, Sendable {
-      case identity = "Identity"
-      case tanh = "Tanh"
-      case relu = "ReLU"
-      case relu6 = "ReLU6"
-      case gelu = "GELU"
-      case silu = "SiLU"
-      case mish = "Mish"
-      case sigmoid = "Sigmoid"
-      case logSigmoid = "LogSigmoid"
-      case hardSigmoid = "Hardsigmoid"
-      case hardSwish = "Hardswish"
-      case hardTanh = "Hardtanh"
-      case tanhShrink = "Tanhshrink"
-      case softSign = "Softsign"
-      case softPlus = "Softplus"
-      case softShrink = "Softshrink"
-      case hardShrink = "Hardshrink"
-      case elu = "ELU"
-      case celu = "CELU"
-      case selu = "SELU"
-      case leakyReLU = "LeakyReLU"
-    }
-
-    /// What is added to the function's value.
-    public enum Residual: Equatable, Sendable {
-      case none
-      /// The layer's input.
-      case input
-      /// The input times a matrix, [outputs, inputs].
-      case projected([Float])
-    }
-
-    public var inputs: Int
-    public var outputs: Int
-    /// [outputs, inputs]
-    public var weights: [Float]
-    /// [outputs]
-    public var bias: [Float]
-    public var activation: Activation
-    public var residual = Residual.none
-  }
-
   /// Mean 0 and variance 1, then a factor and a summand for each component.
   public struct LayerNorm: Equatable, Sendable {
     public static let epsilon = 1e-5
@@ -73,7 +27,7 @@ public struct SentenceModules: Equatable, Sendable {
 
   /// What is done to the pooled vector.
   public enum Layer: Equatable, Sendable {
-    case dense(Dense)
+    case dense(DenseLayer)
     case layerNorm(LayerNorm)
     /// Divides it by its Euclidean length.
     case normalize

@@ -2,14 +2,18 @@
 public struct EncodedSequence: Sendable {
   /// S, padding rows included.
   public var rowCount: Int
-  /// [H]; empty if not asked for.
-  public var pooled: [Float] = []
-  /// [D]; empty if not asked for.
-  public var sentence: [Float] = []
+  /// What is made of the last block's output, by canonical key: a row of numbers, or one a token.
+  private var entries: [OutputKey: [Float]] = [:]
   /// Block index → its output, [S, H] row by row.
   public var blocks: [Int: [Float]] = [:]
   /// Why the entries are not to be used; its neighbours in the batch are fine without it.
   public var failure: EncodeError?
 
   public init(rowCount: Int) { self.rowCount = rowCount }
+
+  /// An entry other than the blocks' outputs; empty if not asked for.
+  public subscript(key: OutputKey) -> [Float] {
+    get { entries[key.canonical] ?? [] }
+    set { entries[key.canonical] = newValue }
+  }
 }

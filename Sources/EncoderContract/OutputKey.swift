@@ -1,6 +1,6 @@
-/// A key of BERT's output map, as TensorFlow Hub's encoders name them.
+/// A key of BERT's output map, as TensorFlow Hub's encoders name them, and of what heads add to it.
 ///
-/// Shapes for batch B, tokens S, hidden size H, blocks L.
+/// Shapes for batch B, tokens S, hidden size H, blocks L, labels N.
 public enum OutputKey: String, CaseIterable, Sendable {
   /// [B, H], the same entry as `pooledOutput`.
   case `default`
@@ -12,4 +12,24 @@ public enum OutputKey: String, CaseIterable, Sendable {
   case encoderOutputs = "encoder_outputs"
   /// [B, D], what sentence-transformers returns for a folder that has its modules.
   case sentenceEmbedding = "sentence_embedding"
+  /// [B, N], what a head for the classification of texts gives.
+  case logits
+  /// [B, N], the sigmoid or the softmax of `logits`.
+  case probabilities
+  /// [B, S, N], what a head for the classification of tokens gives.
+  case tokenLogits = "token_logits"
+
+  /// What has a row of numbers in an entry.
+  public enum Part: Sendable { case text, token, tokenOfBlock }
+
+  public var part: Part {
+    switch self {
+    case .default, .pooledOutput, .sentenceEmbedding, .logits, .probabilities: .text
+    case .sequenceOutput, .tokenLogits: .token
+    case .encoderOutputs: .tokenOfBlock
+    }
+  }
+
+  /// The key that an entry with two names is kept under.
+  public var canonical: OutputKey { self == .default ? .pooledOutput : self }
 }

@@ -22,18 +22,27 @@ public struct BlockSet: Hashable, Sendable {
 
 /// What one sequence is to be encoded for. The pass does no more than that.
 public struct OutputSelection: Hashable, Sendable {
-  /// The pooler's vector (`default`, `pooled_output`).
-  public var pooled: Bool
-  /// The sentence-transformers vector (`sentence_embedding`).
-  public var sentence: Bool
-  /// Whether that vector is divided by its length, for a folder that has the Normalize module.
+  /// What is made of the last block's output, by canonical keys.
+  public private(set) var entries: Set<OutputKey> = []
+  /// Whether `sentence_embedding` is divided by its length, for a folder that has the Normalize module.
   public var normalizesSentence = true
   /// The blocks whose outputs are wanted, all rows of each.
   public var blocks: BlockSet
 
-  public init(pooled: Bool = false, sentence: Bool = false, blocks: BlockSet = BlockSet()) {
-    self.pooled = pooled
-    self.sentence = sentence
+  /// - Parameter keys: other than those of blocks' outputs.
+  public init(_ keys: [OutputKey] = [], blocks: BlockSet = BlockSet()) {
     self.blocks = blocks
+    for key in keys { insert(key) }
   }
+
+  /// - Precondition: the key is not one of blocks' outputs, which are asked for by their indices.
+  public mutating func insert(_ key: OutputKey) {
+    precondition(key != .sequenceOutput && key != .encoderOutputs, "blocks are asked for by index")
+    entries.insert(key.canonical)
+  }
+
+  public func contains(_ key: OutputKey) -> Bool { entries.contains(key.canonical) }
+
+  /// Whether a row a token is wanted of anything.
+  public var hasTokenRows: Bool { !blocks.isEmpty || entries.contains { $0.part != .text } }
 }

@@ -17,8 +17,8 @@ package struct AnswerSize {
     memory += texts.reduce(0) { $0 + Self.memory(of: $1) }
     // A block of a text is one piece.
     let longest = texts.map(\.sequence.count).max() ?? 0
-    if !job.request.selection.blocks.isEmpty, job.coding.bulk(of: job.request) == .dense {
-      memory += 2 * job.coding.byteCount(ofNumbers: longest * job.request.model.shape.hiddenSize)
+    if job.request.selection.hasTokenRows, job.coding.bulk(of: job.request) == .dense {
+      memory += 2 * job.coding.byteCount(ofNumbers: longest * job.request.model.info.hiddenSize)
     }
   }
 

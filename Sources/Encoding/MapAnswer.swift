@@ -28,32 +28,27 @@ package struct MapAnswer: Sendable {
 
   /// [B, H], [B, S, H] or [L, B, S, H]; nil for a size that differs from text to text.
   package func shape(of key: OutputKey) -> [Int?] {
-    let (count, hidden) = (texts.count, model.shape.hiddenSize)
-    switch key {
-    case .default, .pooledOutput: return [count, hidden]
-    case .sentenceEmbedding: return [count, model.shape.sentenceSize ?? 0]
-    case .sequenceOutput: return [count, rowCount, hidden]
-    case .encoderOutputs: return [request.layers.count, count, rowCount, hidden]
-    }
+    model.info.shape(
+      of: key, blocks: request.layers.count, texts: texts.count, tokens: rowCount)
   }
 
   /// A piece a text, and for `encoder_outputs` a block of them after another; without brackets
   /// round them.
   package func pieces(of key: OutputKey) -> [AnswerPiece] {
-    let hidden = model.shape.hiddenSize
     switch key {
-    case .default, .pooledOutput:
-      return results.map { AnswerPiece(values: $0.pooled, width: hidden) }
-    case .sentenceEmbedding:
-      return results.map { AnswerPiece(values: $0.sentence, width: $0.sentence.count) }
-    case .sequenceOutput: return pieces(ofBlock: model.shape.blockCount - 1)
+    case .sequenceOutput: return pieces(ofBlock: model.info.blockCount - 1)
     case .encoderOutputs: return request.layers.flatMap(pieces(ofBlock:))
+    default:
+      let width = model.info.width(of: key)
+      return results.map {
+        AnswerPiece(values: $0[key], width: width, isMatrix: key.part == .token)
+      }
     }
   }
 
   package func pieces(ofBlock block: Int) -> [AnswerPiece] {
     results.map {
-      AnswerPiece(values: $0.blocks[block] ?? [], width: model.shape.hiddenSize, isMatrix: true)
+      AnswerPiece(values: $0.blocks[block] ?? [], width: model.info.hiddenSize, isMatrix: true)
     }
   }
 

@@ -59,7 +59,7 @@ extension Exchange {
         throw ServiceError(error)
       }
     }
-    if let format = job.rectangularFormat, !job.request.selection.blocks.isEmpty,
+    if let format = job.rectangularFormat, job.request.selection.hasTokenRows,
       texts.contains(where: { $0.sequence.count != texts[0].sequence.count })
     {
       throw .unprocessable(
@@ -138,7 +138,7 @@ extension AnswerCursor.Coding {
   package func bulk(of request: MapRequest) -> AnswerBulk {
     switch self {
     case .base64, .raw: .dense
-    case .json, .flat: request.selection.blocks.isEmpty ? .text : .tokenVectors
+    case .json, .flat: request.selection.hasTokenRows ? .tokenVectors : .text
     }
   }
 }
@@ -199,7 +199,7 @@ extension MapRequest {
           "\(place()): the folder's default prompt, which a sentence_embedding is made with, is "
             + "for single texts and no pairs")
       }
-      if case .pair = text, model.tokenizer.highestType(ofPairs: true) >= model.shape.typeCount {
+      if case .pair = text, model.tokenizer.highestType(ofPairs: true) >= model.info.typeCount {
         throw .unprocessable("this model has one segment type, so it takes no pairs")
       }
       let mayRead: (@Sendable (Int) -> Bool)? =

@@ -30,24 +30,24 @@ extension MapRequest {
     throws(ServiceError)
   {
     self.init(model, keys: keys)
-    let shape = model.shape
+    let info = model.info
     if let values = given["layers"] {
-      layers = try Self.layers(values, of: shape)
+      layers = try Self.layers(values, of: info)
       guard keys.contains(.encoderOutputs) else {
         throw .invalid("layers picks blocks of encoder_outputs; add output_key=encoder_outputs")
       }
     }
     if let text = try given.single("max_tokens") {
-      maxTokens = try given.integer("max_tokens", text, in: 2...shape.positionCount)
+      maxTokens = try given.integer("max_tokens", text, in: 2...info.positionCount)
     }
     switch try given.single("seq_length") {
     case nil:
-      if model.padsRows, given["max_tokens"] == nil, !selection.blocks.isEmpty { makeRectangular() }
+      if model.padsRows, given["max_tokens"] == nil, selection.hasTokenRows { makeRectangular() }
     case "longest": padding = .longest
     case let text?:
-      guard let length = text.integer?.within(3...shape.positionCount) else {
+      guard let length = text.integer?.within(3...info.positionCount) else {
         throw .invalid(
-          "seq_length is 3 to \(shape.positionCount), or longest; it was '\(text)'")
+          "seq_length is 3 to \(info.positionCount), or longest; it was '\(text)'")
       }
       padding = .to(length)
       maxTokens = given["max_tokens"] == nil ? length : min(length, maxTokens)
@@ -66,11 +66,11 @@ extension MapRequest {
 
   /// The keys that names ask for, several with commas; `default` where there are none.
   package static func keys(
-    _ values: [RawText], of shape: ServedModel.Shape
+    _ values: [RawText], of info: ModelInfo
   ) throws(ServiceError) -> [OutputKey] {
-    let known = shape.keys.map(\.rawValue).joined(separator: ", ")
+    let known = info.keys.map(\.rawValue).joined(separator: ", ")
     guard !values.isEmpty else {
-      guard shape.keys.contains(.default) else {
+      guard info.keys.contains(.default) else {
         throw .invalid("this model has no default entry; give an output_key of \(known)")
       }
       return [.default]
@@ -78,18 +78,14 @@ extension MapRequest {
     var keys: [OutputKey] = []
     try values.forEachListItem("output_key", limit: maxListItems) { name throws(ServiceError) in
       if name == "all" {
-        for key in shape.keys where !keys.contains(key) { keys.append(key) }
+        for key in info.keys where !keys.contains(key) { keys.append(key) }
         return
       }
       guard let key = OutputKey(name) else {
         throw .invalid("there is no output_key '\(name)'; this model has \(known), or all")
       }
-      guard shape.keys.contains(key) else {
-        if shape.absentKeys.contains(key) {
-          throw .invalid("this model's export has no '\(name)'; it has \(known)")
-        }
-        let part = key == .sentenceEmbedding ? "sentence-transformers modules" : "pooler"
-        throw .invalid("this model has no \(part), so no '\(name)'; it has \(known)")
+      guard info.keys.contains(key) else {
+        throw .invalid("there is no '\(name)': \(info.absence(of: key)); there is \(known)")
       }
       if !keys.contains(key) { keys.append(key) }
     }
@@ -98,9 +94,9 @@ extension MapRequest {
 
   /// `0,3,-1`, `2..5` (both ends included), in any mix; negative counts from the end.
   private static func layers(
-    _ values: [RawText], of shape: ServedModel.Shape
+    _ values: [RawText], of info: ModelInfo
   ) throws(ServiceError) -> [Int] {
-    let count = shape.blockCount
+    let count = info.blockCount
     func index(_ text: RawText) throws(ServiceError) -> Int {
       guard let number = text.integer?.within(-count..<count) else {
         throw .invalid(

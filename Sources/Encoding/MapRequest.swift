@@ -30,7 +30,7 @@ package struct MapRequest: Sendable {
   package init(_ model: ServedModel, keys: [OutputKey]) {
     self.model = model
     self.keys = keys
-    layers = Array(0..<model.shape.blockCount)
+    layers = Array(0..<model.info.blockCount)
     maxTokens = model.defaultMaxTokens
   }
 
@@ -51,10 +51,9 @@ package struct MapRequest: Sendable {
     var selection = OutputSelection()
     for key in keys {
       switch key {
-      case .default, .pooledOutput: selection.pooled = true
-      case .sentenceEmbedding: selection.sentence = true
-      case .sequenceOutput: selection.blocks.insert(model.shape.blockCount - 1)
+      case .sequenceOutput: selection.blocks.insert(model.info.blockCount - 1)
       case .encoderOutputs: for layer in layers { selection.blocks.insert(layer) }
+      default: selection.insert(key)
       }
     }
     selection.normalizesSentence = normalizesSentence
@@ -63,14 +62,14 @@ package struct MapRequest: Sendable {
 
   /// Numbers of the whole answer, known before anything is encoded.
   package func numberCount(texts: Int, tokens: Int) -> Int {
-    let shape = model.shape
-    return keys.reduce(0) { sum, key in
-      switch key {
-      case .default, .pooledOutput: sum + texts * shape.hiddenSize
-      case .sentenceEmbedding: sum + texts * (shape.sentenceSize ?? 0)
-      case .sequenceOutput: sum + tokens * shape.hiddenSize
-      case .encoderOutputs: sum + tokens * shape.hiddenSize * layers.count
-      }
+    keys.reduce(0) { sum, key in
+      let rows =
+        switch key.part {
+        case .text: texts
+        case .token: tokens
+        case .tokenOfBlock: tokens * layers.count
+        }
+      return sum + rows * model.info.width(of: key)
     }
   }
 }

@@ -6,48 +6,6 @@ public import Tokenizers
 
 /// A loaded model as the routes see it; never written after loading.
 public struct ServedModel: Sendable {
-  /// What the map holds and how large its entries are.
-  public struct Shape: Sendable, Equatable {
-    /// H, elements.
-    public var hiddenSize: Int
-    /// L.
-    public var blockCount: Int
-    /// The most positions of one text, special tokens included.
-    public var positionCount: Int
-    /// Segments of a text: 2 if there are pairs.
-    public var typeCount: Int
-    /// Without one there is no `pooled_output` and no `default`.
-    public var hasPooler: Bool
-    /// D; nil without sentence-transformers modules.
-    public var sentenceSize: Int?
-    /// Keys that the folder's own framework does not give.
-    public var absentKeys: Set<OutputKey> = []
-
-    public init(
-      hiddenSize: Int, blockCount: Int, positionCount: Int, typeCount: Int = 2, hasPooler: Bool,
-      sentenceSize: Int?
-    ) {
-      self.hiddenSize = hiddenSize
-      self.blockCount = blockCount
-      self.positionCount = positionCount
-      self.typeCount = typeCount
-      self.hasPooler = hasPooler
-      self.sentenceSize = sentenceSize
-    }
-
-    /// The keys of this model's map, in the order in which the README names them.
-    public var keys: [OutputKey] {
-      OutputKey.allCases.filter { key in
-        if absentKeys.contains(key) { return false }
-        return switch key {
-        case .default, .pooledOutput: hasPooler
-        case .sequenceOutput, .encoderOutputs: true
-        case .sentenceEmbedding: sentenceSize != nil
-        }
-      }
-    }
-  }
-
   /// What the folder's sentence-transformers modules say, besides the vector's size.
   public struct Sentence: Sendable, Equatable {
     /// How tokens become one vector, as the library names it.
@@ -83,7 +41,7 @@ public struct ServedModel: Sendable {
   public var hubNames: [String] = []
   /// Whether it answers to a name that is no model's.
   public var takesAnyName = false
-  public var shape: Shape
+  public var info: ModelInfo
   /// Nil if and only if there is no `sentence_embedding`.
   public var sentence: Sentence?
   /// The most tokens of a text where the request names no limit.
@@ -102,12 +60,12 @@ public struct ServedModel: Sendable {
   public var notes: [(name: String, value: String)] = []
 
   public init(
-    name: String, shape: Shape, sentence: Sentence?, defaultMaxTokens: Int,
+    name: String, info: ModelInfo, sentence: Sentence?, defaultMaxTokens: Int,
     tokenizer: Tokenizer, queue: BatchQueue, encoder: Int,
     facts: [(name: String, value: String)]
   ) {
     self.name = name
-    self.shape = shape
+    self.info = info
     self.sentence = sentence
     self.defaultMaxTokens = defaultMaxTokens
     self.tokenizer = tokenizer
@@ -126,8 +84,8 @@ public struct ServedModel: Sendable {
   /// The entry that protocols answer with that know one vector a text: `sentence_embedding`, which
   /// is made to compare texts by, else `pooled_output`.
   package func vectorKey() throws(ServiceError) -> OutputKey {
-    if shape.sentenceSize != nil { return .sentenceEmbedding }
-    guard shape.keys.contains(.pooledOutput) else {
+    if info.has(.sentenceEmbedding) { return .sentenceEmbedding }
+    guard info.has(.pooledOutput) else {
       throw .invalid(
         "this model has neither sentence-transformers modules nor a pooler, so no vector of a "
           + "text; ask /encode for its sequence_output")
@@ -142,7 +100,9 @@ public struct ServedModel: Sendable {
   }
 
   /// Elements of a text's vector.
-  package var vectorSize: Int { shape.sentenceSize ?? shape.hiddenSize }
+  package var vectorSize: Int {
+    info.has(.sentenceEmbedding) ? info.width(of: .sentenceEmbedding) : info.hiddenSize
+  }
 }
 
 extension [ServedModel] {

@@ -61,9 +61,9 @@ extension ServedModel {
     types: ArraySlice<Untrusted<Int64>>?, _ names: TokenInputNames
   ) throws(ServiceError) -> TokenSequence {
     let ids = try self.ids(ids, of: "row \(row) of \(names.ids)")
-    guard ids.count <= shape.positionCount else {
+    guard ids.count <= info.positionCount else {
       throw .unprocessable(
-        "row \(row) has \(ids.count) token ids and the model has \(shape.positionCount) "
+        "row \(row) has \(ids.count) token ids and the model has \(info.positionCount) "
           + "positions")
     }
     for (name, values) in [(names.mask, mask), (names.types, types)] {
@@ -82,9 +82,9 @@ extension ServedModel {
     }
     var typeIDs = [Int32](repeating: 0, count: ids.count)
     if let types {
-      let known = types.compactMap { $0.within(0..<shape.typeCount) }
+      let known = types.compactMap { $0.within(0..<info.typeCount) }
       guard known.count == types.count else {
-        throw .unprocessable("row \(row): \(names.types) are 0 to \(shape.typeCount - 1)")
+        throw .unprocessable("row \(row): \(names.types) are 0 to \(info.typeCount - 1)")
       }
       typeIDs = known.map { Int32($0) }
     }

@@ -98,6 +98,15 @@ public struct JSONWriter: Sendable {
     bytes += "null".utf8
   }
 
+  /// The fewest digits that read back as the same number.
+  ///
+  /// - Precondition: `value.isFinite`, for JSON has neither NaN nor infinity.
+  public mutating func float(_ value: Float) {
+    precondition(value.isFinite, "JSON has no NaN and no infinity")
+    separate()
+    bytes += value.description.utf8
+  }
+
   /// An array of numbers, as `FloatWriter` writes them.
   ///
   /// - Precondition: all are finite, for JSON has neither NaN nor infinity.

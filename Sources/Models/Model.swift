@@ -49,27 +49,23 @@ public final class Model: Sendable {
       maxBatchRows: max(files.checkpoint.configuration.positionCount, PackedBatch.usualRows))
   }
 
-  /// One vector a text: `sentence_embedding`, or `default` and `pooled_output`, which are the same.
+  /// One vector a text: `sentence_embedding`, `logits`, or `default` and `pooled_output`, which are the
+  /// same.
   /// Texts are cut to the folder's limit of tokens.
   ///
-  /// - Returns: [texts] of [D] or [H].
+  /// - Returns: [texts] of [D], [H] or [labels].
   public func vectors(
     of texts: [String], _ key: OutputKey = .default
   ) throws -> [[Float]] {
-    let hasKey =
-      switch key {
-      case .default, .pooledOutput: encoder.hasPooler
-      case .sentenceEmbedding: encoder.sentenceSize != nil
-      case .sequenceOutput, .encoderOutputs: false
-      }
-    guard hasKey, !files.checkpoint.absentKeys.contains(key) else {
-      throw InputError("\(files.path) gives no vector of a text named \(key.rawValue)")
+    guard key.part == .text else {
+      throw InputError("\(key.rawValue) is no vector of a text: use encode")
     }
-    let isSentence = key == .sentenceEmbedding
-    let selection = OutputSelection(pooled: !isSentence, sentence: isSentence)
-    return try encode(texts.map(TokenizerInput.single), for: selection).map { result in
-      let sequence = try result.get().sequence
-      return isSentence ? sequence.sentence : sequence.pooled
+    guard encoder.info.has(key) else {
+      throw InputError(
+        "\(files.path) gives no \(key.rawValue): \(encoder.info.absence(of: key))")
+    }
+    return try encode(texts.map(TokenizerInput.single), for: OutputSelection([key])).map {
+      try $0.get().sequence[key]
     }
   }
 
@@ -93,7 +89,7 @@ public final class Model: Sendable {
   }
 
   func prompt(for selection: OutputSelection) -> String? {
-    selection.sentence ? defaultPrompt : nil
+    selection.contains(.sentenceEmbedding) ? defaultPrompt : nil
   }
 
   func encode(

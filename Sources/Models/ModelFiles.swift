@@ -1,5 +1,4 @@
 public import Checkpoints
-public import EncoderContract
 
 /// What a model folder holds, opened but not yet computed with.
 public struct ModelFiles: Sendable {
@@ -82,13 +81,4 @@ public struct LoadingError: Error, CustomStringConvertible {
   public let description: String
 
   public init(_ description: String) { self.description = description }
-}
-
-extension Checkpoint {
-  /// Keys of the map that the folder's own framework does not give, though they could be computed.
-  public var absentKeys: Set<OutputKey> {
-    guard let keys else { return [] }
-    return Set(
-      OutputKey.allCases.filter { $0 != .sentenceEmbedding && !keys.contains($0.rawValue) })
-  }
 }

@@ -36,11 +36,19 @@ extension EncodeSource {
       let maxTokens = size("limits", "max_tokens", 3...positionCount),
       case .array(let keys)? = info["output_keys"]
     else { throw BulkError("\(url) is not a bert-server: its /info has no shape") }
+    var model = ModelInfo(
+      hiddenSize: hiddenSize, blockCount: blockCount, positionCount: positionCount)
+    for key in OutputKey.allCases {
+      // Older servers do not say the widths.
+      let width =
+        key == .sentenceEmbedding ? size("shape", "sentence_size", Limits.vectorSize) : hiddenSize
+      let isThere = keys.contains(.string(key.rawValue))
+      model.set(
+        key, width: isThere ? size("widths", key.rawValue, Limits.vectorSize) ?? width : nil,
+        because: "the service does not have it")
+    }
     self.init(
-      hiddenSize: hiddenSize, blockCount: blockCount, positionCount: positionCount,
-      hasPooler: keys.contains("default"),
-      sentenceSize: size("shape", "sentence_size", Limits.vectorSize),
-      defaultMaxTokens: maxTokens,
+      info: model, defaultMaxTokens: maxTokens,
       description: [
         ("model", text("model")), ("precision", text("precision")), ("kernels", text("kernels")),
       ]

@@ -8,13 +8,7 @@ import UntrustedInput
 
 /// What encodes, and what its map holds.
 public struct EncodeSource {
-  public var hiddenSize: Int
-  public var blockCount: Int
-  public var positionCount: Int
-  public var hasPooler: Bool
-  /// Keys that the folder's own framework does not give.
-  public var absentKeys: Set<OutputKey> = []
-  public var sentenceSize: Int?
+  public var info: ModelInfo
   public var defaultMaxTokens: Int
   /// What the numbers depend on.
   public var description: [(name: String, value: String)]
@@ -48,13 +42,9 @@ extension EncodeSource {
     _ model: Model, _ files: ModelFiles, _ options: RowOptions,
     choices: (pooling: String, letterCase: String)
   ) throws(BulkError) {
-    let configuration = files.checkpoint.configuration
     let encoder = model.encoder
     self.init(
-      hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
-      positionCount: configuration.positionCount, hasPooler: encoder.hasPooler,
-      absentKeys: files.checkpoint.absentKeys, sentenceSize: encoder.sentenceSize,
-      defaultMaxTokens: files.maxTokens,
+      info: encoder.info, defaultMaxTokens: files.maxTokens,
       description: [
         ("model_sha256", try files.digest()), ("pooling", choices.pooling),
         ("precision", encoder.precision.rawValue), ("kernels", encoder.kernelSet),
@@ -71,9 +61,7 @@ extension EncodeSource {
 /// What a source does not have.
 public enum ColumnError: Error, Equatable, Sendable, CustomStringConvertible {
   case unknownKey(String)
-  case absentKey(String)
-  case noPooler(key: String)
-  case noSentenceModules
+  case absentKey(OutputKey, because: String)
   case layers(blockCount: Int)
 
   public var description: String {
@@ -81,11 +69,10 @@ public enum ColumnError: Error, Equatable, Sendable, CustomStringConvertible {
     case .unknownKey(let name):
       "there is no output key '\(name)'; there is "
         + OutputKey.allCases.map(\.rawValue).joined(separator: ", ")
-    case .absentKey(let name): "this model's export has no \(name)"
-    case .noPooler(let key): "this model has no pooler, so no \(key); see --output-key"
-    case .noSentenceModules:
-      "the folder has no sentence-transformers modules; --pooling mean makes a sentence_embedding "
-        + "without"
+    case .absentKey(.sentenceEmbedding, let reason):
+      "there is no sentence_embedding: \(reason); --pooling mean makes one without"
+    case .absentKey(let key, let reason):
+      "there is no \(key.rawValue): \(reason); see --output-key"
     case .layers(let count): "--layers takes block indices from \(-count) to \(count - 1)"
     }
   }
@@ -100,27 +87,20 @@ extension EncodeSource {
     var columns: [Column] = []
     for name in keys.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
       guard let key = OutputKey(rawValue: name) else { throw .unknownKey(name) }
-      guard !absentKeys.contains(key) else { throw .absentKey(name) }
-      switch key {
-      case .default, .pooledOutput:
-        guard hasPooler else { throw .noPooler(key: name) }
-        columns.append(Column(key: key, source: .pooled, width: hiddenSize))
-      case .sequenceOutput:
-        columns.append(Column(key: key, source: .block(blockCount - 1), width: hiddenSize))
-      case .encoderOutputs:
-        for block in try chosen(layers) {
-          columns.append(Column(key: key, source: .block(block), width: hiddenSize))
+      guard info.has(key) else { throw .absentKey(key, because: info.absence(of: key)) }
+      let sources: [Column.Source] =
+        switch key {
+        case .sequenceOutput: [.block(info.blockCount - 1)]
+        case .encoderOutputs: try chosen(layers).map { .block($0) }
+        default: [.entry]
         }
-      case .sentenceEmbedding:
-        guard let sentenceSize else { throw .noSentenceModules }
-        columns.append(Column(key: key, source: .sentence, width: sentenceSize))
-      }
+      columns += sources.map { Column(key: key, source: $0, width: info.width(of: key)) }
     }
     return columns
   }
 
   private func chosen(_ layers: String?) throws(ColumnError) -> [Int] {
-    let count = blockCount
+    let count = info.blockCount
     guard let layers else { return Array(0..<count) }
     return try layers.split(separator: ",", omittingEmptySubsequences: false)
       .map { item throws(ColumnError) in

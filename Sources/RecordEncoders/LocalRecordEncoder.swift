@@ -25,11 +25,10 @@ struct LocalRecordEncoder: RecordEncoder {
     var numbers = 0
     for column in columns {
       switch column.source {
-      case .pooled: selection.pooled = true
-      case .sentence: selection.sentence = true
+      case .entry: selection.insert(column.key)
       case .block(let block): selection.blocks.insert(block)
       }
-      numbers += column.block == nil ? column.width : maxTokens * column.width
+      numbers += column.hasRowPerToken ? maxTokens * column.width : column.width
     }
     self.selection = selection
     let rows = Self.resultBytes / (4 * max(1, numbers))

@@ -28,7 +28,7 @@ struct RemoteRecordEncoder: RecordEncoder {
   /// Bytes that an answer to a full request may have: its numbers in Base64, four bytes as 5⅓.
   private var maxAnswerBytes: Int {
     let numbers = columns.reduce(0) {
-      $0 + $1.width * ($1.block == nil ? 1 : rowCounts.upperBound)
+      $0 + $1.width * ($1.hasRowPerToken ? rowCounts.upperBound : 1)
     }
     // The sizes are the service's word, so that there is a limit whatever it says.
     return min(
@@ -171,11 +171,10 @@ struct RemoteRecordEncoder: RecordEncoder {
           values = try Self.floats(items, index)
         }
         switch column.source {
-        case .pooled: sequence.pooled = values
-        case .sentence: sequence.sentence = values
+        case .entry: sequence[column.key] = values
         case .block(let block): sequence.blocks[block] = values
         }
-        if column.block == nil {
+        if !column.hasRowPerToken {
           guard values.count == column.width else { throw Self.strange }
         } else {
           let (rows, rest) = values.count.quotientAndRemainder(dividingBy: column.width)
@@ -187,9 +186,9 @@ struct RemoteRecordEncoder: RecordEncoder {
       }
       guard case .integer(let claimed) = lengths[index],
         let length = claimed.within(
-          1...(sequence.blocks.isEmpty ? rowCounts.upperBound : sequence.rowCount))
+          1...(sequence.rowCount == 0 ? rowCounts.upperBound : sequence.rowCount))
       else { throw Self.strange }
-      if sequence.blocks.isEmpty { sequence.rowCount = length }
+      if sequence.rowCount == 0 { sequence.rowCount = length }
       results.append(
         .success(
           EncodedRecord(

@@ -59,7 +59,7 @@ extension EncodeCommand {
     if layers != nil, !columns.contains(where: { $0.key == .encoderOutputs }) {
       throw ValidationError("--layers picks blocks of encoder_outputs; add it to --output-key")
     }
-    if let column = columns.first(where: { $0.block != nil }), chunkOverlap != nil {
+    if let column = columns.first(where: \.hasRowPerToken), chunkOverlap != nil {
       throw ValidationError(
         "--chunk-overlap is for vectors of a text, and \(column.key.rawValue) has one a token")
     }
@@ -70,7 +70,7 @@ extension EncodeCommand {
     if dtype == .bfloat16 {
       throw ValidationError("npy has no bfloat16; ask for float16, or for --format safetensors")
     }
-    if columns[0].block != nil, seqLength == nil {
+    if columns[0].hasRowPerToken, seqLength == nil {
       throw ValidationError(
         "npy holds rectangles, and texts differ in length: add --seq-length, or ask for --format "
           + "safetensors")

@@ -158,9 +158,9 @@ struct EncodeCommand: ParsableCommand {
       inputs.isEmpty ? ["-"] : inputs, format: inputFormat, fields: fields)
     let source = try server.map(remoteSource) ?? localSource()
     let limit = seqLength ?? maxTokens ?? source.defaultMaxTokens
-    guard limit >= 3, limit <= source.positionCount else {
+    guard limit >= 3, limit <= source.info.positionCount else {
       throw ValidationError(
-        "--max-tokens and --seq-length are 3 to \(source.positionCount), the model's")
+        "--max-tokens and --seq-length are 3 to \(source.info.positionCount), the model's")
     }
     let columns = try columns(of: source)
     try check(columns)
@@ -260,7 +260,8 @@ struct EncodeCommand: ParsableCommand {
         let digest = try Digest()
         guard let record = rows.first else { continue }
         let blocks = record.sequence.blocks.sorted { $0.key < $1.key }.map(\.value)
-        for numbers in [record.sequence.pooled, record.sequence.sentence] + blocks {
+        let entries = OutputKey.allCases.filter { $0 == $0.canonical }.map { record.sequence[$0] }
+        for numbers in entries + blocks {
           try digest.add(numbers.map { String($0.bitPattern, radix: 16) }.joined(separator: ","))
         }
         return try digest.hexadecimal()
@@ -286,7 +287,7 @@ struct EncodeCommand: ParsableCommand {
     let parts = max(1, (good + bad + partSize - 1) / partSize)
     printError(
       "\(good) records to encode, \(bad) that cannot be, parts: \(parts), each with "
-        + columns.map { "\($0.name) [\($0.block == nil ? "" : "tokens, ")\($0.width)]" }
+        + columns.map { "\($0.name) [\($0.hasRowPerToken ? "tokens, " : "")\($0.width)]" }
         .joined(separator: ", ") + "; nothing was written")
     guard bad == 0 || onError == .skip && bad <= maxSkipped ?? .max else { throw ExitCode(1) }
     return true

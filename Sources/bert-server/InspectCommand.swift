@@ -22,7 +22,9 @@ struct InspectCommand: ParsableCommand {
       let configuration = model.checkpoint.configuration
       // What is not served is refused here for the same reason.
       let encoder = try Encoder(
-        model.checkpoint, threads: ComputeThreads(count: 1), maxBatchRows: 1)
+        model.checkpoint, sentence: model.sentenceModules, threads: ComputeThreads(count: 1),
+        maxBatchRows: 1)
+      let info = encoder.info
       let tokenizer = try model.tokenizer()
       line(
         "format",
@@ -30,7 +32,7 @@ struct InspectCommand: ParsableCommand {
       if let part = model.checkpoint.part {
         line("part", "the encoder in \(part) of a larger model")
       }
-      line("output keys", keys(encoder, model).joined(separator: ", "))
+      line("output keys", info.keys.map(\.rawValue).joined(separator: ", "))
       line("model type", configuration.modelType)
       line("blocks", "\(configuration.blockCount)")
       line("hidden size", "\(configuration.hiddenSize)")
@@ -48,10 +50,14 @@ struct InspectCommand: ParsableCommand {
           + (tokenizer.lowercases ? "uncased" : "cased"))
       for note in model.notes(tokenizer) { line(note.name, note.value) }
       line("tokens of a text", "at most \(model.maxTokens)")
-      line("pooler", encoder.hasPooler ? "yes" : "no: neither default nor pooled_output")
+      line(
+        "pooler", info.has(.pooledOutput) ? "yes" : "no: neither default nor pooled_output")
       line(
         "sentence embedding",
         model.sentenceModules?.summary ?? "no: there is no modules.json")
+      line(
+        "head", model.checkpoint.head?.summary ?? "no: \(model.checkpoint.headAbsence)")
+      if !info.labels.isEmpty { line("labels", info.labels.prefix(100).joined(separator: ", ")) }
       if let modules = model.sentenceModules, let prompt = modules.defaultPrompt {
         line("default prompt", "\(modules.defaultPromptName ?? ""): \(prompt)")
       }
@@ -59,17 +65,6 @@ struct InspectCommand: ParsableCommand {
       printError("\(folder) is refused: \(error)")
       throw ExitCode(1)
     }
-  }
-
-  private func keys(_ encoder: Encoder, _ model: ModelFiles) -> [String] {
-    OutputKey.allCases.filter { key in
-      if model.checkpoint.absentKeys.contains(key) { return false }
-      return switch key {
-      case .default, .pooledOutput: encoder.hasPooler
-      case .sequenceOutput, .encoderOutputs: true
-      case .sentenceEmbedding: model.sentenceModules != nil
-      }
-    }.map(\.rawValue)
   }
 
   private func line(_ name: String, _ value: String) {

@@ -72,21 +72,14 @@ enum ModelLoader {
     _ index: Int, _ queue: BatchQueue,
     _ settings: Settings, facts: [(name: String, value: String)]
   ) throws -> ServedModel {
-    let configuration = files.checkpoint.configuration
-    guard settings.maxTokens <= configuration.positionCount else {
+    guard settings.maxTokens <= encoder.info.positionCount else {
       throw LoadingError(
-        "max_tokens is \(settings.maxTokens) and the model has \(configuration.positionCount) "
+        "max_tokens is \(settings.maxTokens) and the model has \(encoder.info.positionCount) "
           + "positions")
     }
-    var shape = ServedModel.Shape(
-      hiddenSize: configuration.hiddenSize, blockCount: configuration.blockCount,
-      positionCount: configuration.positionCount, typeCount: configuration.typeCount,
-      hasPooler: encoder.hasPooler,
-      sentenceSize: encoder.sentenceSize)
-    shape.absentKeys = files.checkpoint.absentKeys
     let tokenizer = try files.tokenizer(TokenizerRules(settings.tokenizerRules))
     var model = ServedModel(
-      name: name, shape: shape,
+      name: name, info: encoder.info,
       sentence: sentence.map {
         ServedModel.Sentence(
           pooling: $0.poolings.map(\.rawValue).joined(separator: "+"),
@@ -114,8 +107,9 @@ enum ModelLoader {
   /// One pass through every block: page faults, lazy tables and broken weights come to light here
   /// and not in the first request.
   private static func warmUp(_ model: ServedModel) throws {
-    var selection = OutputSelection(pooled: model.shape.hasPooler)
-    selection.blocks.insert(model.shape.blockCount - 1)
+    let selection = OutputSelection(
+      [.pooledOutput, .logits, .tokenLogits].filter(model.info.has),
+      blocks: BlockSet([model.info.blockCount - 1]))
     let text = try model.tokenizer.tokenize(
       .single("warm up"), maxTokens: model.defaultMaxTokens)
     let isDone = DispatchSemaphore(value: 0)

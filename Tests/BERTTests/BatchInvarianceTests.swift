@@ -8,7 +8,7 @@ import Testing
 
 /// A text's answer has the same bits whatever it is batched with, on however many threads.
 struct BatchInvarianceTests {
-  static let all = OutputSelection(pooled: true, sentence: true, blocks: BlockSet(0..<3))
+  static let all = OutputSelection([.pooledOutput, .sentenceEmbedding], blocks: BlockSet(0..<3))
 
   @Test(arguments: KernelChoice.all)
   func sameBitsInEveryBatch(_ choice: KernelChoice) throws {
@@ -33,7 +33,7 @@ struct BatchInvarianceTests {
       for threads in [[0], [1], [0, 1], [1, 0]] {
         let result = try encoder.encodeAndWait(batch, on: threads)[place]
         EncoderTests.expectPart(result, of: alone, Self.all)
-        guard isIdentical(result.pooled, alone.pooled) else {
+        guard isIdentical(result[.pooledOutput], alone[.pooledOutput]) else {
           Issue.record("seed 21, round \(round), \(count) sequences, threads \(threads)")
           return
         }

@@ -60,7 +60,7 @@ struct EncoderTests {
       }
     }
     let all = OutputSelection(
-      pooled: true, sentence: true, blocks: BlockSet(0..<model.configuration.blockCount))
+      [.pooledOutput, .sentenceEmbedding], blocks: BlockSet(0..<model.configuration.blockCount))
     for sequence in sequences { batch.append(sequence, for: all) }
     let expected = sequences.map(reference.blocks)
     for choice in choices {
@@ -74,10 +74,11 @@ struct EncoderTests {
           let error = largestDifference(result.blocks[index] ?? [], rows.flatMap { $0 })
           #expect(error < tolerance, "\(choice), block \(index) of \(sequence.count) tokens")
         }
-        let pooled = largestDifference(result.pooled, reference.pooled(expected.last!))
+        let pooled = largestDifference(result[.pooledOutput], reference.pooled(expected.last!))
         #expect(pooled < tolerance, "\(choice)")
         let sentence = reference.sentence(expected.last!, sequence.attendedCount, modules)
-        #expect(largestDifference(result.sentence, sentence) < 4 * tolerance, "\(choice)")
+        #expect(
+          largestDifference(result[.sentenceEmbedding], sentence) < 4 * tolerance, "\(choice)")
       }
     }
   }
@@ -120,8 +121,8 @@ struct EncoderTests {
         var selections: [OutputSelection] = []
         for blocks in 0..<16 {
           let set = BlockSet((0..<4).filter { blocks >> $0 & 1 == 1 })
-          for (pooled, sentence) in [(false, false), (true, false), (false, true), (true, true)] {
-            selections.append(OutputSelection(pooled: pooled, sentence: sentence, blocks: set))
+          for keys in [[], [.pooledOutput], [.sentenceEmbedding], Self.vectors] {
+            selections.append(OutputSelection(keys, blocks: set))
           }
         }
         selections.shuffle(using: &random)
@@ -132,7 +133,7 @@ struct EncoderTests {
         }
         var everything = PackedBatch()
         var mixed = PackedBatch()
-        let all = OutputSelection(pooled: true, sentence: true, blocks: BlockSet(0..<4))
+        let all = OutputSelection(Self.vectors, blocks: BlockSet(0..<4))
         for (sequence, selection) in zip(sequences, selections) {
           everything.append(sequence, for: all)
           mixed.append(sequence, for: selection)
@@ -150,12 +151,15 @@ struct EncoderTests {
     }
   }
 
+  static let vectors = [OutputKey.pooledOutput, .sentenceEmbedding]
+
   static func expectPart(
     _ part: EncodedSequence, of full: EncodedSequence, _ selection: OutputSelection
   ) {
     #expect(part.rowCount == full.rowCount)
-    #expect(isIdentical(part.pooled, selection.pooled ? full.pooled : []), "\(selection)")
-    #expect(isIdentical(part.sentence, selection.sentence ? full.sentence : []), "\(selection)")
+    for key in vectors {
+      #expect(isIdentical(part[key], selection.contains(key) ? full[key] : []), "\(selection)")
+    }
     #expect(part.blocks.count == selection.blocks.count)
     for (index, values) in part.blocks {
       #expect(isIdentical(values, full.blocks[index] ?? []), "block \(index), \(selection)")
@@ -166,8 +170,7 @@ struct EncoderTests {
     let model = try TestModel(hasPooler: false)
     let encoder = try model.encoder(
       Self.sets.last!, threads: ComputeThreads(count: 2), maxBatchRows: 100)
-    #expect(!encoder.hasPooler)
-    #expect(encoder.sentenceSize == nil)
+    #expect(encoder.info.keys == [.sequenceOutput, .encoderOutputs])
     func refused(
       _ ids: [Int32], types: [Int32]? = nil, _ selection: OutputSelection, _ word: String
     ) {
@@ -188,8 +191,8 @@ struct EncoderTests {
     refused(Array(repeating: 1, count: 97), last, "96 tokens")
     refused(Array(repeating: 1, count: 101), last, "100 tokens")
     refused([1], OutputSelection(blocks: BlockSet([3])), "3 blocks")
-    refused([1], OutputSelection(pooled: true), "pooler")
-    refused([1], OutputSelection(sentence: true), "sentence-transformers")
+    refused([1], OutputSelection([.pooledOutput]), "pooler")
+    refused([1], OutputSelection([.sentenceEmbedding]), "sentence-transformers")
     var none = PackedBatch()
     #expect(try encoder.encodeAndWait(none).isEmpty)
     none.append(TokenSequence(ids: [1, 2], typeIDs: [0, 0]), for: OutputSelection())
@@ -246,8 +249,8 @@ struct EncoderTests {
       }
       expectFailure(OutputSelection(blocks: BlockSet([1])), .encoderOutputs)
       expectFailure(OutputSelection(blocks: BlockSet([2])), .sequenceOutput)
-      expectFailure(OutputSelection(pooled: true), .pooledOutput)
-      expectFailure(OutputSelection(sentence: true), .sentenceEmbedding)
+      expectFailure(OutputSelection([.pooledOutput]), .pooledOutput)
+      expectFailure(OutputSelection([.sentenceEmbedding]), .sentenceEmbedding)
     }
   }
 }

@@ -18,7 +18,7 @@ enum DefaultModel {
     if: DefaultModel.isPresent,
     "models/all-MiniLM-L6-v2 is not there; make fetches it"))
 struct MiniLMTests {
-  static let all = OutputSelection(pooled: true, sentence: true, blocks: BlockSet(0..<6))
+  static let all = OutputSelection([.pooledOutput, .sentenceEmbedding], blocks: BlockSet(0..<6))
 
   static func encoder(_ choice: KernelChoice, threadCount: Int) throws -> Encoder {
     let modules = try #require(try SentenceModules.read(folder: DefaultModel.folder))
@@ -56,10 +56,10 @@ struct MiniLMTests {
       // PyTorch's float32 is up to 5.9e-6 off over 48 texts.
       #expect(error < 5.9e-6, "block \(index)")
     }
-    #expect(largestDifference(result.pooled, reference.pooled(expected[5])) < 1.7e-7)
+    #expect(largestDifference(result[.pooledOutput], reference.pooled(expected[5])) < 1.7e-7)
     let modules = try EncoderTests.modules()
     let sentence = reference.sentence(expected[5], 5, modules)
-    #expect(largestDifference(result.sentence, sentence) < 1.7e-7)
+    #expect(largestDifference(result[.sentenceEmbedding], sentence) < 1.7e-7)
   }
 
   /// Lower precisions against float32, of random words: a bound that a lost bit breaks.
@@ -76,8 +76,8 @@ struct MiniLMTests {
     let (least, mean) = precision == .bfloat16 ? (0.9999, 0.99995) : (0.995, 0.999)
     for choice in KernelChoice.of(precision).filter({ $0.kernelSet != "scalar" }) {
       let results = try Self.encoder(choice, threadCount: 2).encodeAndWait(batch)
-      for key in [\EncodedSequence.pooled, \.sentence] {
-        let cosines = zip(results, expected).map { cosine($0[keyPath: key], $1[keyPath: key]) }
+      for key in [OutputKey.pooledOutput, .sentenceEmbedding] {
+        let cosines = zip(results, expected).map { cosine($0[key], $1[key]) }
         #expect(cosines.min()! > least, "\(choice)")
         #expect(cosines.reduce(0, +) / Double(cosines.count) > mean, "\(choice)")
       }

@@ -13,7 +13,9 @@ import Testing
       vocabularySize: 9, hiddenSize: 4, blockCount: 1, headCount: 1, intermediateSize: 4)
     configuration.hasPaddingPosition = isRoBERTa
     configuration.padTokenID = 1
-    let shape = ModelShape(configuration: configuration, hasPooler: true, maxBatchRows: 64)
+    let shape = ModelShape(
+      configuration: configuration,
+      info: ModelInfo(hiddenSize: 4, blockCount: 1, positionCount: 512), maxBatchRows: 64)
     var batch = PackedBatch()
     for ids in [[0, 5, 1, 6, 2, 1, 1], [0, 2]] as [[Int32]] {
       batch.append(

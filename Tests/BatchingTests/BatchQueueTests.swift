@@ -15,7 +15,7 @@ private final class Ear: Sendable {
   var sums: [Int: Int] {
     var sums: [Int: Int] = [:]
     for case .encoded(let index, let result) in heard.access({ $0 }) {
-      sums[index] = Int(result.sequence.pooled[0])
+      sums[index] = Int(result.sequence[.pooledOutput][0])
     }
     return sums
   }
@@ -87,7 +87,7 @@ extension BatchQueue {
         done.resume(throwing: error)
       }
     }
-    #expect(results.map { Int($0.sequence.pooled[0]) } == Array(0..<40))
+    #expect(results.map { Int($0.sequence[.pooledOutput][0]) } == Array(0..<40))
     #expect(results.allSatisfy { $0.queueTime >= .zero && $0.encodeTime > .zero })
     #expect(results.allSatisfy { $0.sequence.rowCount == 7 })
   }

@@ -42,7 +42,7 @@ final class FakeEncoder: BatchEncoder {
       let error = work(batch)
       let results = (0..<batch.count).map { index in
         var sequence = EncodedSequence(rowCount: batch.rows(of: index).count)
-        sequence.pooled = [Float(batch.ids[batch.rows(of: index)].reduce(0, +))]
+        sequence[.pooledOutput] = [Float(batch.ids[batch.rows(of: index)].reduce(0, +))]
         return sequence
       }
       state.access { $0.busy.subtract(used) }
@@ -57,7 +57,7 @@ func item(_ tokens: Int, sum: Int) -> BatchItem {
   ids[0] = Int32(sum)
   return BatchItem(
     TokenSequence(ids: ids, typeIDs: [Int32](repeating: 0, count: tokens)),
-    for: OutputSelection(pooled: true))
+    for: OutputSelection([.pooledOutput]))
 }
 
 /// Holds a pass back until it is opened; further passes go through.

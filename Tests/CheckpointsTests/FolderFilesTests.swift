@@ -201,7 +201,7 @@ struct SentenceModulesTests {
   @Test func readsDenseLayers() throws {
     let sizes = "\"in_features\": 3, \"out_features\": 2"
     var expected = SentenceModules(pooling: .mean)
-    var layer = SentenceModules.Dense(
+    var layer = DenseLayer(
       inputs: 3, outputs: 2, weights: [1, 2, 3, 4, 5, 6], bias: [7, 8], activation: .tanh)
     expected.layers = [.dense(layer), .normalize]
     #expect(try readDense("{\(sizes)}") == expected)

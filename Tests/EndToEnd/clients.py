@@ -1,5 +1,7 @@
-"""Texts as JSON on standard input; on standard output what each client of PyPI makes of them, by name:
-its version and its vectors, or why there are none. The argument is the service's address."""
+"""What each client of PyPI makes of a service, whose address is the first argument: by name its version
+and its numbers, or why there are none, as JSON on standard output. Standard input has a list of texts,
+of which the numbers are vectors; or, with a second argument, rerank, a query and then its documents, of
+which they are a score each."""
 
 import importlib.metadata
 import json
@@ -106,6 +108,51 @@ def langchain_nvidia(texts):
     return NVIDIAEmbeddings(base_url=f"{URL}/v1", model=MODEL, nvidia_api_key=KEY, truncate="END").embed_documents(texts)
 
 
+def litellm_rerank(provider):
+    def rerank(texts):
+        import litellm
+
+        # infinity has a string where the others at this path have an object with the text.
+        more = {"return_documents": False} if provider == "infinity" else {}
+        path = {"jina_ai": "/v1/rerank", "cohere": "/v1/rerank"}.get(provider, "")
+        answer = litellm.rerank(
+            model=f"{provider}/reranker", query=texts[0], documents=texts[1:], api_base=URL + path, api_key=KEY, **more
+        )
+        return [each["relevance_score"] for each in sorted(answer.results, key=lambda each: each["index"])]
+
+    return rerank
+
+
+def haystack_rerank(texts):
+    from haystack import Document
+    from haystack_integrations.components.rankers.huggingface_api import HuggingFaceTEIRanker
+
+    documents = [Document(id=str(index), content=text) for index, text in enumerate(texts[1:])]
+    found = HuggingFaceTEIRanker(url=URL, top_k=len(documents), token=None).run(texts[0], documents)["documents"]
+    return [each.score for each in sorted(found, key=lambda each: int(each.id))]
+
+
+def infinity_rerank(texts):
+    from infinity_client import Client
+    from infinity_client.api.default import rerank
+    from infinity_client.models import RerankInput
+
+    with Client(base_url=URL) as client:
+        body = RerankInput(query=texts[0], documents=texts[1:], model="reranker")
+        found = rerank.sync(client=client, body=body).results
+    return [each.relevance_score for each in sorted(found, key=lambda each: each.index)]
+
+
+RERANKERS = {
+    **{
+        f"litellm rerank, `{provider}/`{more}": ("litellm", litellm_rerank(provider))
+        for provider, more in {
+            "huggingface": "", "infinity": ", `return_documents=False`", "hosted_vllm": "", "jina_ai": "", "cohere": "",
+        }.items()
+    },
+    "haystack, TEI ranker": ("huggingface-api-haystack", haystack_rerank),
+    "infinity-client, rerank": ("infinity_client", infinity_rerank),
+}
 CLIENTS = {
     "openai, `extra_body`": ("openai", openai_with_members_of_others),
     "litellm, `openai/`": ("litellm", litellm),
@@ -127,10 +174,12 @@ if __name__ == "__main__":
     # Clients print what they like.
     answers, sys.stdout = sys.stdout, sys.stderr
     found = {}
-    for name, (package, embed) in CLIENTS.items():
+    is_rerank = sys.argv[2:] == ["rerank"]
+    for name, (package, ask) in (RERANKERS if is_rerank else CLIENTS).items():
         result = found[name] = {"package": package, "version": importlib.metadata.version(package)}
         try:
-            result["vectors"] = [[float(number) for number in vector] for vector in embed(texts)]
+            answer = ask(texts)
+            result["numbers"] = answer if is_rerank else [[float(number) for number in vector] for vector in answer]
         except Exception:
             result["failure"] = traceback.format_exc()
     json.dump(found, answers)

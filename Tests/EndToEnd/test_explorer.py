@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from browser import Visit, chromium, encode, fill, size_of  # noqa: F401
-from server import MODEL, Server, from_npy
+from server import MODEL, ROOT, Server, from_npy
 
 LONG = " ".join(f"word{number}" for number in range(400))
 
@@ -339,3 +339,26 @@ def test_by_keyboard_alone(chromium, server):
         page.keyboard.press("End")
         page.keyboard.press("ArrowLeft")
         assert page.locator("#shown-text mark").inner_text() == "answer"
+
+
+def test_a_head(chromium, log):
+    """A bar a label with its probability, or a label a token."""
+    heads = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "heads"
+    with Server("--model", heads / "entities", "--model", heads / "reranker", model=heads / "emotions", log=log) as server:
+        with Visit(chromium, server) as page:
+            encode(page, "a fish")
+            answer = server.encode(["a fish"], output_key="probabilities")
+            pairs = zip(answer["outputs"]["probabilities"][0], ["joy", "anger", 'fear: "of" what'])
+            expected = [f"{label} {value:.4f}" for value, label in sorted(pairs, reverse=True)]
+            assert [" ".join(each.split()) for each in page.locator("#labels li").all_inner_texts()] == expected
+            assert page.locator("#labels meter").first.get_attribute("value")
+            assert "[1, 3]" in page.locator("#map").inner_text()
+            assert Axe().run(page).violations_count == 0
+        with Visit(chromium, server) as page:
+            page.locator("summary").click()
+            page.locator("#name").select_option("entities")
+            encode(page, "a fish")
+            rows = server.encode(["a fish"], model="entities", output_key="token_logits")["outputs"]["token_logits"][0]
+            labels = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+            assert page.locator("#tokens .label").all_inner_texts() == [labels[np.argmax(row)] for row in rows]
+            expect(page.locator("#labels-section")).to_be_hidden()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from server import MODEL, PATIENCE, ROOT
+from server import MODEL, PATIENCE, ROOT, Server
 
 # Random ones of each route. With a number of your own, paths that lead to the same handler as
 # another are tried too.
@@ -43,16 +43,25 @@ def test_complete(document):
     assert len(names) == len(set(names))
 
 
-def test_every_example_works(server, document):
+@pytest.fixture(scope="module")
+def reranker(log):
+    """What the routes of heads ask for."""
+    folder = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "heads" / "reranker"
+    with Server(model=f"ms-marco-MiniLM-L6-v2={folder}", log=log) as running:
+        yield running
+
+
+def test_every_example_works(server, reranker, document):
     """Bodies as the description shows them are answered."""
     tried = 0
     for path, method, operation in operations(document):
+        asked = reranker if path.endswith(("rerank", "/predict")) else server
         path = path.format(model=MODEL.name, version="1", label="stable", owner="somebody")
         if method == "get":
             assert server.get(path).status_code == 200, path
         for content_type, media in operation.get("requestBody", {}).get("content", {}).items():
             headers = {"Inference-Header-Content-Length": "0"} if "octet" in content_type else None
-            response = server.post(
+            response = asked.post(
                 media["example"], path=path, content_type=content_type, headers=headers
             )
             assert response.status_code == 200, (path, content_type, response.text)

@@ -17,13 +17,14 @@ enum LayoutRules {
     "COpenSSL": Module(dependencies: []),
     "CZlib": Module(dependencies: []),
     "CDigest": Module(dependencies: []),
-    "EncoderContract": Module(dependencies: []),
+    "EncoderContract": Module(dependencies: [], toolchain: c),
     "UntrustedInput": Module(dependencies: []),
     "JSON": Module(dependencies: ["UntrustedInput"]),
     "TensorFormats": Module(dependencies: ["JSON"]),
     "Tokenizers": Module(dependencies: ["EncoderContract", "JSON", "UntrustedInput"]),
     "Checkpoints": Module(
-      dependencies: ["JSON", "UntrustedInput"], toolchain: c.union(["FoundationEssentials"])),
+      dependencies: ["EncoderContract", "JSON", "UntrustedInput"],
+      toolchain: c.union(["FoundationEssentials"])),
     "BERT": Module(
       dependencies: ["Checkpoints", "CKernels", "EncoderContract"],
       toolchain: c.union(["Synchronization"])),

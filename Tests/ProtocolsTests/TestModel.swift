@@ -13,9 +13,7 @@ enum TestModel {
     let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "fish", "##es"]
     return ServedModel(
       name: "m",
-      shape: ServedModel.Shape(
-        hiddenSize: 2, blockCount: 3, positionCount: 8, typeCount: typeCount, hasPooler: true,
-        sentenceSize: nil),
+      info: info(typeCount: typeCount),
       sentence: nil, defaultMaxTokens: 8,
       tokenizer: try Tokenizer(
         vocabulary: try Vocabulary(lines: Array(words.joined(separator: "\n").utf8))),
@@ -23,6 +21,13 @@ enum TestModel {
         encoders: [IdleEncoder()],
         limits: BatchLimits(maxBatchTokens: 1024, maxQueueTokens: 262_144, maxWait: .zero)),
       encoder: 0, facts: [])
+  }
+
+  private static func info(typeCount: Int) -> ModelInfo {
+    var info = ModelInfo(hiddenSize: 2, blockCount: 3, positionCount: 8, typeCount: typeCount)
+    info.set(.default, width: 2)
+    info.set(.pooledOutput, width: 2)
+    return info
   }
 
   private struct IdleEncoder: BatchEncoder {

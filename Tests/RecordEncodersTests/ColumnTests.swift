@@ -7,20 +7,23 @@ import Testing
 @Suite struct ColumnTests {
   private struct None: Error {}
 
-  private static func source(
-    hasPooler: Bool = true, absentKeys: Set<OutputKey> = [], sentenceSize: Int? = 5
-  ) -> EncodeSource {
-    EncodeSource(
-      hiddenSize: 8, blockCount: 3, positionCount: 16, hasPooler: hasPooler, absentKeys: absentKeys,
-      sentenceSize: sentenceSize, defaultMaxTokens: 16, description: []
-    ) { _, _ in throw None() }
+  /// - Parameter missing: keys that the model does not have.
+  private static func source(without missing: Set<OutputKey> = []) -> EncodeSource {
+    var info = ModelInfo(hiddenSize: 8, blockCount: 3, positionCount: 16)
+    for key in [OutputKey.default, .pooledOutput] { info.set(key, width: 8) }
+    info.set(.sentenceEmbedding, width: 5)
+    info.set(.logits, width: 2)
+    for key in missing { info.set(key, width: nil, because: "it is out") }
+    return EncodeSource(info: info, defaultMaxTokens: 16, description: []) { _, _ in throw None() }
   }
 
   @Test func eachKeyHasItsColumns() throws {
     let columns = try Self.source().columns(
-      keys: "default,pooled_output,sequence_output,encoder_outputs,sentence_embedding", layers: nil)
-    #expect(columns.map(\.width) == [8, 8, 8, 8, 8, 8, 5])
-    #expect(columns.map(\.block) == [nil, nil, 2, 0, 1, 2, nil])
+      keys: "default,pooled_output,sequence_output,encoder_outputs,sentence_embedding,logits",
+      layers: nil)
+    #expect(columns.map(\.width) == [8, 8, 8, 8, 8, 8, 5, 2])
+    #expect(columns.map(\.block) == [nil, nil, 2, 0, 1, 2, nil, nil])
+    #expect(columns.map(\.hasRowPerToken) == [false, false, true, true, true, true, false, false])
   }
 
   @Test func layersCountFromEitherEnd() throws {
@@ -46,10 +49,9 @@ import Testing
     }
     #expect(error(Self.source(), "default,,") == .unknownKey(""))
     #expect(error(Self.source(), "other") == .unknownKey("other"))
-    #expect(error(Self.source(hasPooler: false), "default") == .noPooler(key: "default"))
-    #expect(
-      error(Self.source(absentKeys: [.pooledOutput]), "pooled_output")
-        == .absentKey("pooled_output"))
-    #expect(error(Self.source(sentenceSize: nil), "sentence_embedding") == .noSentenceModules)
+    for key in [OutputKey.default, .pooledOutput, .sentenceEmbedding, .logits] {
+      #expect(
+        error(Self.source(without: [key]), key.rawValue) == .absentKey(key, because: "it is out"))
+    }
   }
 }

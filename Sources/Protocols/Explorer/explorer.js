@@ -196,6 +196,7 @@ function draw() {
   drawLead(answer);
   drawWhich(answer);
   drawTokens(answer);
+  drawLabels(answer);
   drawMap(answer);
   showStale();
   drawCharts();

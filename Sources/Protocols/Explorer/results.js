@@ -1,5 +1,5 @@
 // Draws an answer. All that is read here is the answer's own: the form may say other things by now.
-const MOST_IN_MATRIX = 300, MOST_IN_CODE = 20_000, MOST_NEAREST = 8;
+const MOST_IN_MATRIX = 300, MOST_IN_CODE = 20_000, MOST_NEAREST = 8, MOST_LABELS = 50;
 
 const select = (place, names, chosen) => place.replaceChildren(...names.map((name) => new Option(name, name, false, name === chosen)));
 // Cells are as large as lets a screen hold them; zoom makes small ones larger.
@@ -8,18 +8,17 @@ const formatted = (value, digits = 2) => value.toFixed(digits).replace("-", "−
 
 // "S" stands for a count that differs from text to text.
 function shapeOf(answer, key) {
-  const { request: { texts }, tokens, blocks, info: { shape } } = answer;
+  const { request: { texts }, tokens, blocks, info: { widths } } = answer;
   const rows = new Set(tokens.map((each) => each.length)).size > 1 ? "S" : tokens[0].length;
-  if (key === "encoder_outputs") return [blocks.length, texts.length, rows, shape.hidden_size];
-  if (key === "sequence_output") return [texts.length, rows, shape.hidden_size];
-  return [texts.length, key === "sentence_embedding" ? shape.sentence_size : shape.hidden_size];
+  if (key === "encoder_outputs") return [blocks.length, texts.length, rows, widths[key]];
+  return PER_TOKEN.includes(key) ? [texts.length, rows, widths[key]] : [texts.length, widths[key]];
 }
 
 function drawLead({ request, info, tokens, shown, blocks, rows, width }) {
   const texts = request.texts;
   find("lead-text").textContent = say().lead({
     name: shorten(nameOf(texts[shown]), 80), texts: texts.length, tokens: rows, blocks: blocks.length, width,
-    vectors: info.output_keys.filter((key) => !PER_TOKEN.includes(key) && key !== "default"), maxTokens: request.maxTokens,
+    vectors: info.output_keys.filter((key) => ![...PER_TOKEN, ...SCORES, "default"].includes(key)), maxTokens: request.maxTokens,
   });
 }
 
@@ -31,7 +30,32 @@ function drawWhich({ request: { texts }, shown }) {
   find("which-of").textContent = say().of(texts.length);
 }
 
-function drawTokens({ shown, truncated, placed }) {
+// The label with the largest of a token's numbers.
+function labelOf({ info, tokenLogits }, row) {
+  const count = info.labels.length, own = tokenLogits.subarray(row * count, (row + 1) * count);
+  return info.labels[own.indexOf(Math.max(...own))];
+}
+
+// A bar a label for its probability; without probabilities the numbers alone.
+function drawLabels({ info, vectors, shown }) {
+  const key = SCORES.findLast((each) => vectors[each]);
+  find("labels-section").hidden = !key;
+  if (!key) return;
+  const values = vectors[key][shown], order = [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, MOST_LABELS);
+  find("labels").replaceChildren(...order.map((index) => {
+    const item = node("li", ""), bar = node("meter", "");
+    item.append(node("b", info.labels[index]), " ", node("span", formatted(values[index], 4)));
+    if (key === "probabilities") {
+      bar.value = values[index];
+      bar.setAttribute("aria-label", info.labels[index]);
+      item.append(bar);
+    }
+    return item;
+  }));
+}
+
+function drawTokens(answer) {
+  const { shown, truncated, placed, tokenLogits } = answer;
   find("cut").hidden = !truncated[shown];
   find("tokens").replaceChildren(...placed.map((token, index) => {
     const item = node("li", token.text, token.characters ? "unknown" : token.special ? "special" : "");
@@ -40,6 +64,7 @@ function drawTokens({ shown, truncated, placed }) {
     if (token.characters) item.append(node("small", token.characters, "characters"));
     item.append(node("small", String(token.id)), node("small", token.start === null ? say().putIn : `${token.start}–${token.stop}`));
     if (token.characters) item.append(node("small", say().unknown));
+    if (tokenLogits) item.append(node("small", labelOf(answer, index), "label"));
     return item;
   }));
 }
@@ -106,7 +131,7 @@ function drawPath({ blocks, placed, rows, width }, zoom) {
 }
 
 async function drawTexts(answer, slices) {
-  const { request, vectors, shown } = answer, { texts } = request, keys = Object.keys(vectors);
+  const { request, vectors, shown } = answer, { texts } = request, keys = Object.keys(vectors).filter((key) => !SCORES.includes(key));
   find("texts-section").hidden = texts.length < 2 || !keys.length;
   if (find("texts-section").hidden) return;
   const key = keys.includes(find("vector").value) ? find("vector").value : keys.includes("sentence_embedding") ? "sentence_embedding" : keys[0];

@@ -1,5 +1,5 @@
 // Requests to the service. What one asks for is fixed when it is made, and its answer stays with it.
-const PER_TOKEN = ["sequence_output", "encoder_outputs"];
+const PER_TOKEN = ["sequence_output", "encoder_outputs", "token_logits"], SCORES = ["logits", "probabilities"];
 
 class Refusal extends Error {
   constructor(status, message) {
@@ -122,10 +122,10 @@ async function answerTo(request, info, shown, signal, progress) {
 
 // The answer with the blocks of another of its texts: blocks[b] is (rows × width).
 async function withBlocks(answer, shown, signal) {
-  const { request, tokens } = answer;
-  const body = await post(request, [request.texts[shown]], { output_key: "encoder_outputs", format: "safetensors" }, (response) => response.arrayBuffer(), signal);
-  const { shape: [count, , rows, width], values } = readSafetensors(body).encoder_outputs;
+  const { request, info, tokens } = answer, hasTokenLogits = info.output_keys.includes("token_logits");
+  const body = await post(request, [request.texts[shown]], { output_key: hasTokenLogits ? "encoder_outputs,token_logits" : "encoder_outputs", format: "safetensors" }, (response) => response.arrayBuffer(), signal);
+  const tensors = readSafetensors(body), { shape: [count, , rows, width], values } = tensors.encoder_outputs;
   if (rows !== tokens[shown].length) throw new Error(say().mismatch);
   const blocks = Array.from({ length: count }, (_, block) => values.subarray(block * rows * width, (block + 1) * rows * width));
-  return { ...answer, shown, blocks, rows, width };
+  return { ...answer, shown, blocks, rows, width, tokenLogits: tensors.token_logits?.values };
 }

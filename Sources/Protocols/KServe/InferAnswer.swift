@@ -117,7 +117,7 @@ struct InferAnswer {
     let rows = answer.rowCount ?? 0
     switch content {
     case .entry(.encoderOutputs):
-      let hidden = answer.model.shape.hiddenSize
+      let hidden = answer.model.info.hiddenSize
       return Content(
         shape: [outputs.layers.count, texts.count, rows, hidden],
         numbers: outputs.layers.flatMap(answer.pieces(ofBlock:)))
@@ -126,7 +126,7 @@ struct InferAnswer {
         shape: answer.shape(of: key).map { $0 ?? 0 }, numbers: answer.pieces(of: key))
     case .block(let block):
       return Content(
-        shape: [texts.count, rows, answer.model.shape.hiddenSize],
+        shape: [texts.count, rows, answer.model.info.hiddenSize],
         numbers: answer.pieces(ofBlock: block))
     case .attentionMask:
       return Content(

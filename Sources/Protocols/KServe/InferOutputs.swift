@@ -32,10 +32,10 @@ struct InferOutputs {
   ) throws(ServiceError) {
     var tensors: [Tensor] = []
     for output in asked {
-      guard let content = Tensor.Content(output.name, of: model.shape) else {
+      guard let content = Tensor.Content(output.name, of: model.info) else {
         throw .invalid(
           "unexpected inference output '\(output.name)' for model '\(model.name)'; there are "
-            + Self.names(of: model.shape).joined(separator: ", "))
+            + Self.names(of: model.info).joined(separator: ", "))
       }
       guard !tensors.contains(where: { $0.name == output.name }) else {
         throw .invalid("output '\(output.name)' is asked for twice")
@@ -44,14 +44,14 @@ struct InferOutputs {
         Tensor(name: output.name, content: content, isBinary: output.isBinary ?? isBinary))
     }
     if asked.isEmpty {
-      for key in model.shape.keys where key != .sequenceOutput && key != .encoderOutputs {
+      for key in model.info.keys where key.part == .text {
         tensors.append(
           Tensor(name: RawText(key.rawValue), content: .entry(key), isBinary: isBinary))
       }
       guard !tensors.isEmpty else {
         throw .invalid(
           "this model has no vector of a text; ask for outputs of "
-            + Self.names(of: model.shape).joined(separator: ", "))
+            + Self.names(of: model.info).joined(separator: ", "))
       }
     }
     self.tensors = tensors
@@ -59,9 +59,9 @@ struct InferOutputs {
   }
 
   /// Names of all outputs, in the order in which the metadata lists them.
-  static func names(of shape: ServedModel.Shape) -> [String] {
-    shape.keys.map(\.rawValue)
-      + (shape.keys.contains(.encoderOutputs) ? 0..<shape.blockCount : 0..<0).map {
+  static func names(of info: ModelInfo) -> [String] {
+    info.keys.map(\.rawValue)
+      + (info.keys.contains(.encoderOutputs) ? 0..<info.blockCount : 0..<0).map {
         "encoder_outputs.\($0)"
       }
       + ["attention_mask", "lengths"]
@@ -77,7 +77,7 @@ struct InferOutputs {
       case .entry(let key):
         if !request.keys.contains(key) { request.keys.append(key) }
         if key == .encoderOutputs { request.layers += layers }
-        hasRows = hasRows || key == .sequenceOutput || key == .encoderOutputs
+        hasRows = hasRows || key.part != .text
       case .block(let block):
         if !request.keys.contains(.encoderOutputs) { request.keys.append(.encoderOutputs) }
         request.layers.append(block)
@@ -92,18 +92,18 @@ struct InferOutputs {
 
 extension InferOutputs.Tensor.Content {
   /// - Returns: nil if the model has no such output.
-  init?(_ name: RawText, of shape: ServedModel.Shape) {
-    if let key = OutputKey(name), shape.keys.contains(key) {
+  init?(_ name: RawText, of info: ModelInfo) {
+    if let key = OutputKey(name), info.keys.contains(key) {
       self = .entry(key)
     } else if name == "attention_mask" {
       self = .attentionMask
     } else if name == "lengths" {
       self = .lengths
-    } else if shape.keys.contains(.encoderOutputs),
+    } else if info.keys.contains(.encoderOutputs),
       let claimed = name.dropping(prefix: "encoder_outputs.")?.integer,
-      let block = claimed.within(-shape.blockCount..<shape.blockCount)
+      let block = claimed.within(-info.blockCount..<info.blockCount)
     {
-      self = .block(block < 0 ? block + shape.blockCount : block)
+      self = .block(block < 0 ? block + info.blockCount : block)
     } else {
       return nil
     }
@@ -117,12 +117,11 @@ extension InferOutputs.Tensor.Content {
   }
 
   /// -1 for sizes that differ from request to request.
-  func shape(of model: ServedModel.Shape) -> [Int] {
+  func shape(of model: ModelInfo) -> [Int] {
     switch self {
-    case .entry(.default), .entry(.pooledOutput): [-1, model.hiddenSize]
-    case .entry(.sentenceEmbedding): [-1, model.sentenceSize ?? 0]
-    case .entry(.sequenceOutput), .block: [-1, -1, model.hiddenSize]
-    case .entry(.encoderOutputs): [-1, -1, -1, model.hiddenSize]
+    case .entry(let key):
+      model.shape(of: key, blocks: nil, texts: nil, tokens: nil).map { $0 ?? -1 }
+    case .block: [-1, -1, model.hiddenSize]
     case .attentionMask: [-1, -1]
     case .lengths: [-1]
     }

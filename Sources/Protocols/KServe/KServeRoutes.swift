@@ -1,3 +1,4 @@
+import EncoderContract
 import Encoding
 import HTTP
 import HTTPTypes
@@ -169,8 +170,8 @@ extension KServeRoutes {
       writer.endArray()
       writer.key("outputs")
       writer.beginArray()
-      for output in InferOutputs.all(of: model.shape) {
-        tensor(output.name, output.content.datatype, output.content.shape(of: model.shape))
+      for output in InferOutputs.all(of: model.info) {
+        tensor(output.name, output.content.datatype, output.content.shape(of: model.info))
       }
       writer.endArray()
       writer.endObject()
@@ -210,9 +211,9 @@ extension KServeRoutes {
       writer.endArray()
       writer.key("output")
       writer.beginArray()
-      for output in InferOutputs.all(of: model.shape) {
+      for output in InferOutputs.all(of: model.info) {
         tensor(
-          output.name, "TYPE_" + output.content.datatype, output.content.shape(of: model.shape),
+          output.name, "TYPE_" + output.content.datatype, output.content.shape(of: model.info),
           isOptional: false)
       }
       writer.endArray()
@@ -223,10 +224,10 @@ extension KServeRoutes {
 
 extension InferOutputs {
   fileprivate static func all(
-    of shape: ServedModel.Shape
+    of info: ModelInfo
   ) -> [(name: String, content: Tensor.Content)] {
-    names(of: shape).compactMap { name in
-      Tensor.Content(RawText(name), of: shape).map { (name, $0) }
+    names(of: info).compactMap { name in
+      Tensor.Content(RawText(name), of: info).map { (name, $0) }
     }
   }
 }

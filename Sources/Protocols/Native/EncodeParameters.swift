@@ -15,7 +15,7 @@ struct EncodeParameters: Sendable {
   /// - Throws: `invalid` with the parameter, its value and what it takes.
   init(_ given: GivenParameters, accept: String?, for model: ServedModel) throws(ServiceError) {
     map = try MapRequest(
-      given, keys: try MapRequest.keys(given["output_key"] ?? [], of: model.shape), for: model)
+      given, keys: try MapRequest.keys(given["output_key"] ?? [], of: model.info), for: model)
     elements = try given.choice(
       "dtype", ["float32": .float32, "float16": .float16, "bfloat16": .bfloat16],
       default: .float32)

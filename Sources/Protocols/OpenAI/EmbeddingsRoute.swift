@@ -18,7 +18,10 @@ struct OpenAIRoutes: Sendable {
           Route(.get, base + "/models", .models, errors: .openAI) { listModels($0) },
           Route(.get, base + "/models/{model}", .model, errors: .openAI) { describeModel($0) },
         ]
-      }, errors: .openAI,
+      }
+        + ["/v1/rerank", "/v2/rerank"].map { path in
+          Route(.post, path, .cohereRerank, errors: .openAI) { rerank($0) }
+        }, errors: .openAI,
       missing: [
         "completions": "this server embeds texts and does not write them; ask /v1/embeddings"
       ]
@@ -27,6 +30,16 @@ struct OpenAIRoutes: Sendable {
 }
 
 extension OpenAIRoutes {
+  /// `POST /v1/rerank` and `/v2/rerank`, Cohere's and Jina's, which OpenAI-compatible servers have too.
+  private func rerank(_ exchange: Exchange) {
+    exchange.readBody { bytes throws(ServiceError) in
+      let body = try BodyObject(bytes, limits: exchange.bodyLimits.json)
+      let rerank = try CohereRerank(body, exchange.bodyLimits)
+      exchange.note { $0.ignored = rerank.ignored }
+      try exchange.encode(rerank.job(try models.named(body.string("model"))))
+    }
+  }
+
   /// `POST /v1/embeddings`, `/embeddings` and `/openai/v1/embeddings`.
   ///
   /// Vectors have length 1, as OpenAI's and text-embeddings-inference's on this route, whether the
@@ -50,7 +63,7 @@ extension OpenAIRoutes {
       body.texts = []
       var request = MapRequest(model, keys: [key])
       request.maxTokens =
-        body.maxTokens.map { min($0, model.shape.positionCount) } ?? request.maxTokens
+        body.maxTokens.map { min($0, model.info.positionCount) } ?? request.maxTokens
       request.truncation = body.truncation
       request.usesDefaultPrompt = prompt == nil
       request.normalizesSentence = body.normalizes

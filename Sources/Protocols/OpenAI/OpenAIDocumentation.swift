@@ -63,6 +63,45 @@ extension Documentation {
         ])
     ])
 
+  static let cohereRerank = Documentation(
+    tag: .openAI,
+    summary: "Documents by their relevance for a query, as Cohere's and Jina's rerank.",
+    bodies: [
+      Body(
+        type: .json,
+        schema: .fields(
+          [
+            "model": .orNull("string"), "query": .text,
+            "documents": [
+              "type": "array", "minItems": 1,
+              "items": ["anyOf": [.text, .fields(["text": .text], required: ["text"])]],
+            ],
+            "top_n": ["type": ["integer", "null"], "minimum": 1],
+            "return_documents": ["type": ["boolean", "null"], "default": false],
+            "truncation": ["type": ["boolean", "null"], "default": true],
+          ], required: ["query", "documents"]),
+        example: ["query": "a fish", "documents": ["a goldfish", "a bicycle"], "top_n": 1])
+    ],
+    answers: [
+      Answer(
+        schema: .fields(
+          [
+            "model": .text,
+            "results": .list(
+              of: .fields(
+                [
+                  "index": ["type": "integer"], "relevance_score": ["type": "number"],
+                  "document": .fields(["text": .text], required: ["text"]),
+                ], required: ["index", "relevance_score"])),
+            "usage": ["type": "object"],
+          ], required: ["model", "results", "usage"]),
+        example: [
+          "model": "ms-marco-MiniLM-L6-v2",
+          "results": [["index": 0, "relevance_score": .double(0.99)]],
+          "usage": ["prompt_tokens": 20, "total_tokens": 20],
+        ])
+    ])
+
   private static let modelSchema: JSONValue = .fields(
     [
       "id": .text, "object": ["const": "model"], "created": ["type": "integer"],

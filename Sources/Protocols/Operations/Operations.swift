@@ -75,13 +75,15 @@ struct OperationsRoutes: Sendable {
       writer.endArray()
       writer.key("output_keys")
       writer.beginArray()
-      for key in model.shape.keys { writer.string(key.rawValue) }
+      for key in model.info.keys { writer.string(key.rawValue) }
       writer.endArray()
       writer.key("shape")
       writer.beginObject()
       let sizes: KeyValuePairs<String, Int?> = [
-        "hidden_size": model.shape.hiddenSize, "blocks": model.shape.blockCount,
-        "positions": model.shape.positionCount, "sentence_size": model.shape.sentenceSize,
+        "hidden_size": model.info.hiddenSize, "blocks": model.info.blockCount,
+        "positions": model.info.positionCount,
+        "sentence_size": model.info.has(.sentenceEmbedding)
+          ? model.info.width(of: .sentenceEmbedding) : nil,
         "vocabulary_size": model.tokenizer.vocabulary.count,
       ]
       for (name, size) in sizes {
@@ -89,6 +91,17 @@ struct OperationsRoutes: Sendable {
         if let size { writer.integer(size) } else { writer.null() }
       }
       writer.endObject()
+      writer.key("widths")
+      writer.beginObject()
+      for key in model.info.keys {
+        writer.key(key.rawValue)
+        writer.integer(model.info.width(of: key))
+      }
+      writer.endObject()
+      writer.key("labels")
+      writer.beginArray()
+      for label in model.info.labels { writer.string(label) }
+      writer.endArray()
       for (name, value) in model.facts + model.notes {
         writer.key(name)
         if let number = Int(value) { writer.integer(number) } else { writer.string(value) }
@@ -110,6 +123,28 @@ struct OperationsRoutes: Sendable {
     }
   }
 
+  /// A reranker is a classifier with one label.
+  private func writeClassifier(_ labels: [String], to writer: inout JSONWriter) {
+    writer.key(labels.count == 1 ? "reranker" : "classifier")
+    writer.beginObject()
+    writer.key("id2label")
+    writer.beginObject()
+    for (id, label) in labels.enumerated() {
+      writer.key(String(id))
+      writer.string(label)
+    }
+    writer.endObject()
+    writer.key("label2id")
+    writer.beginObject()
+    var written: Set<String> = []
+    for (id, label) in labels.enumerated() where written.insert(label).inserted {
+      writer.key(label)
+      writer.integer(id)
+    }
+    writer.endObject()
+    writer.endObject()
+  }
+
   /// text-embeddings-inference's members, by its names.
   private func writeTEI(
     _ model: ServedModel, _ process: ProcessFacts, to writer: inout JSONWriter
@@ -125,11 +160,15 @@ struct OperationsRoutes: Sendable {
     writer.string(model.facts.first { $0.name == "precision" }?.value ?? "float32")
     writer.key("model_type")
     writer.beginObject()
-    writer.key("embedding")
-    writer.beginObject()
-    writer.key("pooling")
-    writer.string(model.sentence?.pooling ?? "cls")
-    writer.endObject()
+    if model.info.has(.logits), model.sentence == nil {
+      writeClassifier(model.info.labels, to: &writer)
+    } else {
+      writer.key("embedding")
+      writer.beginObject()
+      writer.key("pooling")
+      writer.string(model.sentence?.pooling ?? "cls")
+      writer.endObject()
+    }
     writer.endObject()
     let numbers: KeyValuePairs<String, Int?> = [
       "max_concurrent_requests": limits["max_connections"],

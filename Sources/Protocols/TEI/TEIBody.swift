@@ -15,7 +15,8 @@ struct TEIOptions {
   var dimensions: Int?
 
   /// Members that say how texts become tokens.
-  static let textMembers: [RawText] = ["truncate", "truncation_direction", "prompt_name"]
+  static let truncationMembers: [RawText] = ["truncate", "truncation_direction"]
+  static let textMembers = truncationMembers + ["prompt_name"]
   static let members: [RawText] = textMembers + ["normalize", "dimensions"]
 
   /// - Parameter members: those that the route knows; others count as absent.

@@ -3,13 +3,13 @@ import Serving
 
 extension Documentation {
   /// Members that say how texts become tokens.
-  private static let options: [RawText: JSONValue] = [
+  private static let truncation: [RawText: JSONValue] = [
     "truncate": ["type": ["boolean", "null"], "default": true],
     "truncation_direction": [
       "enum": ["left", "right", "Left", "Right", .null], "default": "right",
     ],
-    "prompt_name": .orNull("string"),
   ]
+  private static let options = truncation.merging(["prompt_name": .orNull("string")]) { $1 }
 
   private static let inputs: JSONValue = [
     "anyOf": [.text, .tokenIDs, .list(of: ["anyOf": [.text, .tokenIDs]])]
@@ -54,6 +54,50 @@ extension Documentation {
       "inputs": ["source_sentence": "a fish", "sentences": ["a goldfish", "a bicycle"]]
     ],
     Answer(schema: .numbers, example: [.double(0.81), .double(0.12)]))
+
+  static let classify = route(
+    "The labels of texts or pairs of texts with their scores, for a model with a classification head.",
+    [
+      "inputs": [
+        "anyOf": [
+          .text, ["type": "array", "items": .text, "minItems": 1, "maxItems": 2],
+          .list(of: ["type": "array", "items": .text, "minItems": 1, "maxItems": 2]),
+        ]
+      ],
+      "raw_scores": ["type": ["boolean", "null"], "default": false],
+      "parameters": ["type": ["object", "null"]],
+    ].merging(truncation) { $1 }, required: "inputs", example: ["inputs": "a fine film"],
+    Answer(
+      schema: ["type": "array"],
+      example: [["score": .double(0.99), "label": "POSITIVE"]]))
+
+  static let ownTask = route(
+    "What the model is for: /predict with a classification head, else /embed.",
+    ["inputs": ["type": ["string", "array"]]], required: "inputs",
+    example: ["inputs": [.goldfish]],
+    Answer(schema: ["type": "array"], example: [[.double(0.05), .double(0.09)]]))
+
+  static let rerank = Documentation(
+    tag: .tei,
+    summary: "Texts by their relevance for a query, for a model whose head has one label. With "
+      + "'documents' in place of 'texts' as on /v1/rerank.",
+    parameters: [.model],
+    bodies: [
+      Body(
+        type: .json,
+        schema: .fields(
+          [
+            "query": .text, "texts": .texts, "documents": ["type": "array", "minItems": 1],
+            "raw_scores": ["type": ["boolean", "null"], "default": false],
+            "return_text": ["type": ["boolean", "null"], "default": false],
+          ].merging(truncation) { $1 }, required: ["query"]),
+        example: ["query": "a fish", "texts": ["a goldfish", "a bicycle"]])
+    ],
+    answers: [
+      Answer(
+        schema: ["type": ["array", "object"]],
+        example: [["index": 0, "score": .double(0.99)], ["index": 1, "score": .double(0.01)]])
+    ])
 
   static let tokenize = route(
     "Tokens of texts, with ids and UTF-8 offsets; without the folder's default prompt.",

@@ -13,17 +13,14 @@ struct TEIRoutes: Sendable {
   var group: RouteGroup {
     RouteGroup(
       [
-        post("/embed", .embed, embed), post("/", .embed, embed),
+        post("/embed", .embed, embed), post("/", .ownTask, ownTask),
         post("/embed_all", .embedAll, embedAll), post("/similarity", .similarity, similarity),
+        post("/predict", .classify, predict), post("/rerank", .rerank, rerank),
         post("/tokenize", .tokenize, tokenize), post("/decode", .decode, decode),
       ],
       missing: [
-        "rerank":
-          "reranking needs a model's classification head, and this server gives encoders' outputs",
-        "predict":
-          "classification needs a model's head, and this server gives encoders' outputs",
         "embed_sparse":
-          "sparse vectors need a masked-LM head, and this server gives encoders' outputs",
+          "sparse vectors need a masked-LM head, and this server gives encoders' outputs"
       ])
   }
 
@@ -35,21 +32,10 @@ struct TEIRoutes: Sendable {
   }
 }
 
-extension ErrorShape {
-  /// The native shape with text-embeddings-inference's statuses (its `router/src/http/server.rs`).
-  fileprivate static let tei = native("TEIError", smallerAnswer: "send fewer or shorter texts") {
-    switch $0 {
-    case .empty: .badRequest
-    case .backend: HTTPResponse.Status(code: 424, reasonPhrase: "Failed Dependency")
-    default: nil
-    }
-  }
-}
-
 extension TEIRoutes {
   /// `POST /embed`, `POST /`: a vector a text.
   @Sendable
-  private func embed(_ exchange: Exchange) {
+  func embed(_ exchange: Exchange) {
     workTEI(exchange, TEIOptions.members + ["inputs"]) {
       (body, model) throws(ServiceError) in
       let options = try TEIOptions(body, TEIOptions.members, model)
@@ -147,7 +133,7 @@ extension TEIRoutes {
   }
 
   /// - Parameter members: that the route knows, besides `model`.
-  private func workTEI(
+  func workTEI(
     _ exchange: Exchange, _ members: [RawText],
     _ body: @escaping @Sendable (BodyObject, ServedModel) throws(ServiceError) -> Void
   ) {

@@ -21,9 +21,11 @@ struct TensorFlowServingRoutes: Sendable {
       }, errors: .plain,
       missing: [
         ":classify":
-          "it needs a classification head, and this server gives encoders' outputs; see :predict",
+          "it is for models of tf.Example; with a classification head ask :predict with the "
+          + "signature_name probabilities, or /predict",
         ":regress":
-          "it needs a regression head, and this server gives encoders' outputs; see :predict",
+          "it is for models of tf.Example; with a classification head ask :predict with the "
+          + "signature_name logits",
       ]
     ) { $0.contains(":predict") }
   }
@@ -56,9 +58,9 @@ extension TensorFlowServingRoutes {
   private static func keys(
     of signature: RawText, _ model: ServedModel
   ) throws(ServiceError) -> [OutputKey] {
-    if signature == "all" { return model.shape.keys }
+    if signature == "all" { return model.info.keys }
     let name = signature == PredictBody.defaultSignature ? "default" : signature
-    guard let key = OutputKey(name), model.shape.keys.contains(key) else {
+    guard let key = OutputKey(name), model.info.keys.contains(key) else {
       throw .invalid(
         "Serving signature name: \"\(signature)\" not found in signature def; there are "
           + signatures(of: model).list)
@@ -67,8 +69,8 @@ extension TensorFlowServingRoutes {
   }
 
   private static func signatures(of model: ServedModel) -> [RawText] {
-    (model.shape.keys.contains(.default) ? [PredictBody.defaultSignature] : [])
-      + model.shape.keys.map { RawText($0.rawValue) } + ["all"]
+    (model.info.keys.contains(.default) ? [PredictBody.defaultSignature] : [])
+      + model.info.keys.map { RawText($0.rawValue) } + ["all"]
   }
 
   /// `POST /v1/models/{model}:predict`.
@@ -81,7 +83,7 @@ extension TensorFlowServingRoutes {
       let hasMask = body.signature == "all"
       var request = try MapRequest(
         given, keys: try Self.keys(of: body.signature, model), for: model)
-      if !request.selection.blocks.isEmpty { request.makeRectangular() }
+      if request.selection.hasTokenRows { request.makeRectangular() }
       try exchange.encode(
         MapJob(request: request, inputs: body.inputs, coding: .json) {
           [isRows = body.isRows] answer in
@@ -136,13 +138,9 @@ extension TensorFlowServingRoutes {
   ) -> JSONValue {
     var outputs: [RawText: JSONValue] = [:]
     for key in keys {
-      let sizes: [Int] =
-        switch key {
-        case .default, .pooledOutput: [-1, model.shape.hiddenSize]
-        case .sentenceEmbedding: [-1, model.shape.sentenceSize ?? 0]
-        case .sequenceOutput: [-1, -1, model.shape.hiddenSize]
-        case .encoderOutputs: [model.shape.blockCount, -1, -1, model.shape.hiddenSize]
-        }
+      let sizes = model.info.shape(
+        of: key, blocks: model.info.blockCount, texts: nil, tokens: nil
+      ).map { $0 ?? -1 }
       outputs[RawText(key.rawValue)] = tensor(key.rawValue, "DT_FLOAT", sizes)
     }
     if hasMask { outputs["attention_mask"] = tensor("attention_mask", "DT_INT64", [-1, -1]) }

@@ -1,0 +1,171 @@
+public import EncoderContract
+import JSON
+import UntrustedInput
+
+/// The layers that turn the encoder's last output into a number for each label.
+///
+/// Source: transformers' `BertForSequenceClassification`, `BertForTokenClassification` and the same of
+/// BERT's relatives.
+public struct ClassificationHead: Equatable, Sendable {
+  /// What the first layer reads.
+  public enum Input: Equatable, Sendable {
+    /// The pooler's vector.
+    case pooled
+    case firstToken
+    /// Each token alone: labels are of tokens.
+    case eachToken
+  }
+
+  public var input: Input
+  public var layers: [DenseLayer]
+  /// A name for each of the last layer's outputs.
+  public var labels: [String]
+  /// Nil where the numbers are no one's probabilities: in a regression.
+  public var scoreFunction: ScoreFunction?
+
+  /// "3 labels of a text, softmax": for people.
+  public var summary: String {
+    let subject = input == .eachToken ? "token" : "text"
+    let count = "\(labels.count) label\(labels.count == 1 ? "" : "s") of a \(subject)"
+    return count + (scoreFunction.map { ", \($0.rawValue)" } ?? "")
+  }
+}
+
+extension ClassificationHead {
+  /// A folder's head, or why it has none.
+  enum Finding {
+    case head(ClassificationHead)
+    case none(because: String)
+  }
+
+  /// - Parameters:
+  ///   - file: `config.json`.
+  ///   - tensors: those of the file of weights that are not the encoder's.
+  static func find(
+    _ file: JSONFile, _ architecture: HuggingFaceArchitecture, _ tensors: [Tensor],
+    hasPooler: Bool, hiddenSize: Int
+  ) throws(CheckpointError) -> Finding {
+    guard case .array(let names) = file["architectures"], case .string(let name)? = names.first
+    else { return .none(because: "config.json names no class with a head in architectures") }
+    let isOfTokens = name.hasSuffix("ForTokenClassification")
+    guard isOfTokens || name.hasSuffix("ForSequenceClassification") else {
+      return .none(
+        because: "config.json names \(name.prefix(64)), which has no classification head")
+    }
+    let plan = isOfTokens ? .tokens : architecture.textHead
+    let labels = try labels(file)
+    var layers: [DenseLayer] = []
+    for (index, layer) in plan.layers.enumerated() {
+      let isLast = index == plan.layers.count - 1
+      let shape = [isLast ? labels.count : hiddenSize, hiddenSize]
+      guard let weights = floats(tensors, "\(layer.name).weight", shape),
+        let bias = floats(tensors, "\(layer.name).bias", [shape[0]])
+      else {
+        return .none(
+          because:
+            "config.json names \(name.prefix(64)) with \(labels.count) labels, and the weights "
+            + "have no \(layer.name).weight \(shape) with a bias")
+      }
+      layers.append(
+        DenseLayer(
+          inputs: hiddenSize, outputs: shape[0], weights: try weights.floats(),
+          bias: try bias.floats(), activation: layer.activation))
+    }
+    if plan.input == .pooled, !hasPooler {
+      return .none(because: "its classification head reads a pooler, and the weights have none")
+    }
+    var head = ClassificationHead(input: plan.input, layers: layers, labels: labels)
+    if !isOfTokens { head.scoreFunction = try scoreFunction(file, labelCount: labels.count) }
+    return .head(head)
+  }
+
+  private static func floats(_ tensors: [Tensor], _ name: String, _ shape: [Int]) -> Tensor? {
+    tensors.first { $0.name == name && $0.shape == shape && $0.elementType.isFloat }
+  }
+
+  /// `id2label`, whose keys are numbers from 0; without it `LABEL_0` and so on.
+  private static func labels(_ file: JSONFile) throws(CheckpointError) -> [String] {
+    let limit = ModelConfiguration.Limits.vectorSize
+    switch file["id2label"] {
+    case .null:
+      let count = try file.integer("num_labels", in: limit) ?? 2
+      return (0..<count).map { "LABEL_\($0)" }
+    case .object(let names) where limit ~= names.count:
+      var labels: [String] = []
+      for index in 0..<names.count {
+        switch names[RawText(String(index))] {
+        case .string(let label)?: labels.append(label)
+        case .integer(let number)?: labels.append(number.description)
+        default:
+          throw file.invalid(
+            "id2label", "must have a name for each number from 0 to \(names.count - 1)")
+        }
+      }
+      return labels
+    default: throw file.invalid("id2label", "must be an object of labels' names by their numbers")
+    }
+  }
+
+  /// The function that transformers' text-classification pipeline takes, unless sentence-transformers'
+  /// CrossEncoder has another one. Its Identity says that it returns logits, which are a key here.
+  private static func scoreFunction(
+    _ file: JSONFile, labelCount: Int
+  ) throws(CheckpointError) -> ScoreFunction? {
+    let usual: ScoreFunction? =
+      switch try file.string("problem_type") {
+      case "regression": nil
+      case "multi_label_classification": .sigmoid
+      case "single_label_classification": labelCount == 1 ? .sigmoid : .softmax
+      case nil: labelCount == 1 ? .sigmoid : .softmax
+      default:
+        throw file.invalid(
+          "problem_type",
+          "must be regression, single_label_classification or multi_label_classification")
+      }
+    var name = try file.string("sbert_ce_default_activation_function")
+    if case .object(let settings) = file["sentence_transformers"] {
+      switch settings["activation_fn"] {
+      case .string(let text)?: name = text
+      case nil, .null?: break
+      default: throw file.invalid("sentence_transformers", "activation_fn must be a class's name")
+      }
+    }
+    switch name?.split(separator: ".").last {
+    case nil, "Identity": return usual
+    case "Sigmoid": return .sigmoid
+    case "Softmax": return .softmax
+    case let other?:
+      throw .unsupported(
+        path: file.path,
+        reason:
+          "the activation_fn \(other.prefix(64)) of a CrossEncoder is not supported; Identity, "
+          + "Sigmoid and Softmax are")
+    }
+  }
+}
+
+/// Where a class of transformers has the layers of its head.
+struct HeadPlan {
+  var input: ClassificationHead.Input
+  /// From the input on.
+  var layers: [(name: String, activation: DenseLayer.Activation)]
+
+  /// Of tokens: the same for all architectures.
+  static let tokens = HeadPlan(input: .eachToken, layers: [("classifier", .identity)])
+}
+
+extension HuggingFaceArchitecture {
+  /// The head of the class for the classification of texts.
+  var textHead: HeadPlan {
+    switch self {
+    case .bert: HeadPlan(input: .pooled, layers: [("classifier", .identity)])
+    case .roberta:
+      HeadPlan(
+        input: .firstToken,
+        layers: [("classifier.dense", .tanh), ("classifier.out_proj", .identity)])
+    case .distilBERT:
+      HeadPlan(
+        input: .firstToken, layers: [("pre_classifier", .relu), ("classifier", .identity)])
+    }
+  }
+}

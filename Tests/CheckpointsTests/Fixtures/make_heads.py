@@ -1,0 +1,138 @@
+"""Writes heads/: models with heads that classify, small and random, and what transformers answers.
+
+    pip install -r requirements-pytorch.txt && python make_heads.py
+
+Of each architecture a head for texts, and of BERT and RoBERTa one for tokens; the vocabularies are those
+of pytorch/ and relatives/, which come first. heads.json has, in float64: `logits`, what the
+text-classification pipeline or a softmax makes of them, and how far PyTorch's float32 is from that.
+"""
+
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import tokenizers
+import torch
+import transformers
+
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE / "heads"
+SIZES = {
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 40,
+    "initializer_range": 0.3,
+}
+EMOTIONS = {0: "joy", 1: "anger", 2: "fear: \"of\" what"}
+ENTITIES = {0: "O", 1: "B-PER", 2: "I-PER", 3: "B-LOC", 4: "I-LOC"}
+# Name: class, what its configuration has besides, and the folder with its vocabulary.
+KINDS = {
+    "reranker": (
+        "BertForSequenceClassification",
+        {"num_labels": 1, "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"}},
+        "pytorch/weights",
+    ),
+    "emotions": ("BertForSequenceClassification", {"id2label": EMOTIONS}, "pytorch/weights"),
+    "several": (
+        "BertForSequenceClassification",
+        {"id2label": EMOTIONS, "problem_type": "multi_label_classification"},
+        "pytorch/weights",
+    ),
+    "regression": (
+        "BertForSequenceClassification", {"num_labels": 1, "problem_type": "regression"}, "pytorch/weights"
+    ),
+    "distilbert": ("DistilBertForSequenceClassification", {"id2label": EMOTIONS}, "pytorch/distilbert"),
+    "roberta": ("RobertaForSequenceClassification", {"id2label": EMOTIONS}, "relatives/roberta"),
+    "xlm-roberta-reranker": (
+        "XLMRobertaForSequenceClassification",
+        {"num_labels": 1, "sbert_ce_default_activation_function": "torch.nn.modules.activation.Sigmoid"},
+        "relatives/xlm-roberta",
+    ),
+    "entities": ("BertForTokenClassification", {"id2label": ENTITIES}, "pytorch/weights"),
+    "roberta-entities": ("RobertaForTokenClassification", {"id2label": ENTITIES}, "relatives/roberta"),
+}
+TEXTS = [
+    "Improve the physical fitness of your goldfish by getting him a bicycle",
+    ["what is a goldfish?", "A goldfish is a fish, and it has no bicycle."],
+    "Café naïve ™ 中文",
+    "",
+    "don't  we'll x 12 34.5 🐟",
+    ["", "x"],
+]
+
+
+def configuration(name, vocabulary):
+    kind, more, _ = KINDS[name]
+    architecture = kind.split("For")[0]
+    sizes = {**SIZES, "vocab_size": len(vocabulary)}
+    if architecture == "DistilBert":
+        sizes = {
+            "dim": 24, "n_layers": 2, "n_heads": 2, "hidden_dim": 40, "initializer_range": 0.3,
+            "vocab_size": len(vocabulary),
+        }
+    pad = vocabulary.get("<pad>", 0)
+    sizes["max_position_embeddings"] = 128
+    if "oberta" in architecture:
+        sizes |= {"pad_token_id": pad, "type_vocab_size": 1, "max_position_embeddings": 128 + pad + 1}
+    return getattr(transformers, architecture + "Config")(**sizes, **more)
+
+
+def tokenizer(folder):
+    if (folder / "tokenizer.json").exists():
+        engine = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        if "xlm" in folder.name:  # pairs as XLM-R has them
+            ends = [(token, engine.token_to_id(token)) for token in ["<s>", "</s>"]]
+            engine.post_processor = tokenizers.processors.TemplateProcessing(
+                single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=ends
+            )
+        return engine
+    return tokenizers.BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True)
+
+
+def answers(model, engine, text, has_types):
+    pair = [text] if isinstance(text, str) else text
+    encoded = engine.encode(*pair)
+    inputs = {"input_ids": torch.tensor([encoded.ids])}
+    if has_types:
+        inputs["token_type_ids"] = torch.tensor([encoded.type_ids])
+    with torch.no_grad():
+        single = model.float()(**inputs).logits[0].numpy()
+        exact = model.double()(**inputs).logits[0]
+    row = {"text": text, "logits": exact.tolist(), "error": float(np.abs(single - exact.numpy()).max())}
+    if model.config.problem_type == "multi_label_classification" or model.config.num_labels == 1:
+        row["probabilities"] = torch.sigmoid(exact).tolist()
+    else:
+        row["probabilities"] = torch.softmax(exact, -1).tolist()
+    return row
+
+
+def write(name):
+    kind, _, files = KINDS[name]
+    folder = ROOT / name
+    engine = tokenizer(HERE / files)
+    torch.manual_seed(7)
+    model = getattr(transformers, kind)(configuration(name, engine.get_vocab())).eval()
+    # As PyTorch makes them they are zero.
+    for parameter_name, parameter in model.named_parameters():
+        if parameter_name.endswith("bias"):
+            parameter.data = 0.2 * torch.randn(parameter.shape)
+    model.save_pretrained(folder)
+    for file in ["vocab.txt", "tokenizer.json", "tokenizer_config.json"]:
+        if (HERE / files / file).exists():
+            shutil.copy(HERE / files / file, folder)
+    if (folder / "tokenizer.json").exists():
+        engine.save(str(folder / "tokenizer.json"))
+    has_types = not any(part in kind for part in ["oberta", "Distil"])
+    texts = [text for text in TEXTS if isinstance(text, str) or "Token" not in kind]
+    return [answers(model, engine, text, has_types) for text in texts]
+
+
+def main():
+    shutil.rmtree(ROOT, ignore_errors=True)
+    goldens = {name: write(name) for name in KINDS}
+    (ROOT / "heads.json").write_text(json.dumps(goldens, separators=(",", ":")) + "\n")
+
+
+main()

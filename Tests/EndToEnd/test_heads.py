@@ -1,0 +1,264 @@
+"""Heads that classify: further keys of the map, and the routes of the servers that have them."""
+
+import json
+
+import numpy as np
+import pytest
+import requests
+from huggingface_hub import InferenceClient
+
+from server import ROOT, Server, run
+
+FOLDER = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "heads"
+GOLDENS = json.loads((FOLDER / "heads.json").read_text())
+OF_TEXTS = [name for name in GOLDENS if "entities" not in name]
+LABELS = {
+    name: list(json.loads((FOLDER / name / "config.json").read_text())["id2label"].values())
+    for name in GOLDENS
+}
+# As in test_checkpoints_pytorch.py.
+ROOM = 1.5
+QUERY = "what is a goldfish?"
+DOCUMENTS = ["A bicycle.", "A goldfish is a fish.", "", "goldfish goldfish", "fitness"]
+
+
+@pytest.fixture(scope="module")
+def heads(log):
+    """All folders in one server, the reranker first."""
+    names = ["reranker", *(name for name in GOLDENS if name != "reranker")]
+    more = [flag for name in names[1:] for flag in ("--model", f"{name}={FOLDER / name}")]
+    with Server(*more, model=f"reranker={FOLDER / 'reranker'}", log=log) as server:
+        yield server
+
+
+def alone(name, log, *flags):
+    return Server(*flags, model=FOLDER / name, log=log)
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_numbers(heads, name, capsys):
+    key = "token_logits" if "entities" in name else "logits"
+    worst = [0, 0]
+    for row in GOLDENS[name]:
+        found = heads.encode([row["text"]], model=name, output_key=key)["outputs"][key][0]
+        error = np.abs(np.array(found) - row["logits"]).max()
+        worst = np.maximum(worst, [error, row["error"]])
+    with capsys.disabled():
+        print(f"\n{name}: largest error {worst[0]:.3g}, PyTorch's {worst[1]:.3g}")
+    assert worst[0] <= ROOM * worst[1]
+
+
+@pytest.mark.parametrize("name", [name for name in OF_TEXTS if name != "regression"])
+def test_probabilities(heads, name):
+    """Those of transformers' text-classification pipeline, and of a CrossEncoder's Sigmoid."""
+    rows = GOLDENS[name]
+    answer = heads.encode([row["text"] for row in rows], model=name, output_key="probabilities,logits")
+    assert answer["shapes"]["probabilities"] == [len(rows), len(LABELS[name])]
+    for found, row in zip(answer["outputs"]["probabilities"], rows):
+        assert found == pytest.approx(row["probabilities"], abs=1e-5)
+
+
+def test_tokens_have_their_rows(heads):
+    texts = [row["text"] for row in GOLDENS["entities"]]
+    answer = heads.encode(texts, model="entities", output_key="token_logits", seq_length="longest")
+    assert answer["shapes"]["token_logits"] == [len(texts), max(answer["lengths"]), 5]
+
+
+@pytest.mark.parametrize(
+    "name, key, word",
+    [
+        ("entities", "logits", "ask for token_logits"),
+        ("emotions", "token_logits", "ask for logits"),
+        ("regression", "probabilities", "ask for logits"),
+        ("roberta", "pooled_output", "no pooler"),
+    ],
+)
+def test_what_a_head_does_not_give(heads, name, key, word):
+    answer = heads.post({"inputs": "a"}, model=name, output_key=key)
+    assert answer.status_code == 400 and word in answer.json()["error"], answer.text
+
+
+def test_without_a_head(log):
+    with Server(log=log) as server:
+        answer = server.post({"inputs": "a"}, output_key="logits")
+        assert answer.status_code == 400 and "BertModel" in answer.json()["error"]
+        for path, body in [
+            ("/predict", {"inputs": "a"}),
+            ("/rerank", {"query": "a", "texts": ["b"]}),
+            ("/rerank", {"query": "a", "documents": ["b"]}),
+            ("/v1/rerank", {"query": "a", "documents": ["b"]}),
+        ]:
+            answer = server.post(body, path=path)
+            assert answer.status_code == 400 and "this model does not" in answer.text, answer.text
+
+
+def test_info_and_inspect(heads):
+    info = heads.get("/info", params={"model": "emotions"}).json()
+    assert info["labels"] == LABELS["emotions"]
+    assert info["widths"] == {
+        "default": 24, "pooled_output": 24, "sequence_output": 24, "encoder_outputs": 24,
+        "logits": 3, "probabilities": 3,
+    }  # fmt: skip
+    assert info["model_type"]["classifier"]["id2label"]["1"] == "anger"
+    assert "reranker" in heads.get("/info").json()["model_type"]
+    shown = run("inspect", FOLDER / "entities").stdout
+    assert "5 labels of a token" in shown and "O, B-PER, I-PER, B-LOC, I-LOC" in shown
+
+
+# text-embeddings-inference's routes.
+
+
+def logits(server, name, texts):
+    answer = server.encode(texts, model=name, output_key="logits")
+    return np.array(answer["outputs"]["logits"])
+
+
+def sigmoid(numbers):
+    return 1 / (1 + np.exp(-np.asarray(numbers, float)))
+
+
+def test_predict(heads):
+    rows = GOLDENS["emotions"]
+
+    def expected(row):
+        pairs = sorted(zip(row["probabilities"], LABELS["emotions"]), reverse=True)
+        return [{"score": pytest.approx(score, abs=1e-5), "label": label} for score, label in pairs]
+
+    ask = dict(path="/predict", model="emotions")
+    batch = [row["text"] if isinstance(row["text"], list) else [row["text"]] for row in rows]
+    assert heads.post({"inputs": batch}, **ask).json() == [expected(row) for row in rows]
+    for row in rows:  # a text, or a pair
+        assert heads.post({"inputs": row["text"]}, **ask).json() == expected(row)
+    raw = heads.post({"inputs": rows[0]["text"], "raw_scores": True}, **ask).json()
+    assert sorted(each["score"] for each in raw) == pytest.approx(sorted(rows[0]["logits"]), abs=1e-4)
+    # A regression's numbers are no probabilities.
+    [found] = heads.post({"inputs": "x"}, path="/predict", model="regression").json()
+    assert found["score"] == pytest.approx(logits(heads, "regression", ["x"])[0, 0])
+
+
+@pytest.mark.parametrize("inputs", [["a", "b", "c"], [["a"], ["a", "b", "c"]], [1], {"text": "a"}, [[]], None])
+def test_predict_refuses(heads, inputs):
+    answer = heads.post({"inputs": inputs}, path="/predict", model="emotions")
+    assert answer.status_code == 422 and answer.json()["error_type"] == "Validation", answer.text
+
+
+@pytest.mark.parametrize("name", ["reranker", "xlm-roberta-reranker"])
+def test_rerank(heads, name):
+    scores = logits(heads, name, [[QUERY, document] for document in DOCUMENTS])[:, 0]
+    order = np.argsort(-scores, kind="stable")
+    ask = dict(path="/rerank", model=name)
+    found = heads.post({"query": QUERY, "texts": DOCUMENTS, "return_text": True}, **ask).json()
+    assert [each["index"] for each in found] == order.tolist()
+    assert [each["text"] for each in found] == [DOCUMENTS[index] for index in order]
+    assert [each["score"] for each in found] == pytest.approx(sigmoid(scores[order]), abs=1e-7)
+    raw = heads.post({"query": QUERY, "texts": DOCUMENTS, "raw_scores": True}, **ask).json()
+    assert [each["score"] for each in raw] == pytest.approx(scores[order].tolist())
+    assert all("text" not in each for each in raw)
+    one = heads.post({"query": QUERY, "texts": ["x", "x"]}, **ask).json()
+    assert [each["index"] for each in one] == [0, 1] and one[0]["score"] == one[1]["score"]
+
+
+@pytest.mark.parametrize("path", ["/v1/rerank", "/v2/rerank", "/rerank"])
+def test_rerank_as_cohere(heads, path):
+    scores = logits(heads, "reranker", [[QUERY, document] for document in DOCUMENTS])[:, 0]
+    order = np.argsort(-scores, kind="stable")[:2]
+    body = {
+        "model": "reranker", "query": QUERY, "top_n": 2, "return_documents": True,
+        "documents": [DOCUMENTS[0], *({"text": text} for text in DOCUMENTS[1:])],
+    }  # fmt: skip
+    answer = heads.post(body, path=path).json()
+    assert answer["model"] == "reranker" and answer["usage"]["total_tokens"] > 0
+    assert [each["index"] for each in answer["results"]] == order.tolist()
+    assert [each["document"]["text"] for each in answer["results"]] == [DOCUMENTS[each] for each in order]
+    found = [each["relevance_score"] for each in answer["results"]]
+    assert found == pytest.approx(sigmoid(scores[order]), abs=1e-7)
+    body |= {"top_n": 99, "return_documents": None, "max_tokens_per_doc": 100}
+    answer = heads.post(body, path=path)
+    assert len(answer.json()["results"]) == len(DOCUMENTS) and "document" not in answer.json()["results"][0]
+    assert "max_tokens_per_doc" in str(answer.headers)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"documents": []}, {"documents": "x"}, {"documents": [1]}, {"documents": [{}]}, {"query": None},
+        {"query": 1}, {"top_n": 0}, {"rank_fields": ["title"]}, {"documents": ["x"] * 10_001},
+    ],
+)  # fmt: skip
+def test_rerank_refuses(heads, change):
+    body = {"query": QUERY, "documents": ["a"], **change}
+    for path in ["/rerank", "/v1/rerank"]:
+        answer = heads.post(body, path=path)
+        assert answer.status_code in (400, 413, 422), answer.text
+    answer = heads.post({"query": QUERY, "texts": ["a"]}, path="/rerank", model="emotions")
+    assert answer.status_code == 400 and "3 labels" in answer.text
+
+
+def test_the_query_is_not_cut_away(heads):
+    """The longer of the two texts loses tokens."""
+    long = "goldfish " * 400
+    kept = heads.encode([[QUERY, long]], model="reranker", output_key="logits", tokens="true")
+    assert kept["truncated"] == [True]
+    starts = [token["start"] for token in kept["tokens"][0] if not token["special"]]
+    assert starts[1:].index(0) >= 4  # the document begins where all of the query is told
+    refused = heads.post({"query": QUERY, "texts": [long], "truncate": False}, path="/rerank")
+    assert refused.status_code == 422 and "document 0" in refused.text
+
+
+def test_the_root_is_what_the_model_is_for(log):
+    with alone("emotions", log) as server:
+        assert server.post({"inputs": "a"}, path="/").json()[0]["label"] in LABELS["emotions"]
+        # What huggingface_hub sends, and how it reads the answer.
+        client = InferenceClient(provider="hf-inference", token="-")
+        found = client.text_classification("a", model=server.url, top_k=2)
+        assert len(found) == 2 and found[0].score >= found[1].score
+        raw = client.text_classification("a", model=server.url, function_to_apply="none")
+        assert len(raw) == 3 and {each.label for each in raw} == set(LABELS["emotions"])
+        wrong = requests.post(server.url, json={"inputs": "a", "parameters": {"function_to_apply": "x"}})
+        assert wrong.status_code == 422
+
+
+# Other protocols, and batches.
+
+
+def test_other_protocols(heads):
+    expected = logits(heads, "emotions", ["a b"])[0]
+    answer = heads.post(
+        {"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a b"]}],
+         "outputs": [{"name": "logits"}]},
+        path="/v2/models/emotions/infer",
+    ).json()  # fmt: skip
+    assert answer["outputs"][0]["shape"] == [1, 3]
+    assert answer["outputs"][0]["data"] == pytest.approx(expected)
+    meta = heads.get("/v2/models/emotions").json()["outputs"]
+    assert {"name": "logits", "datatype": "FP32", "shape": [-1, 3]} in meta
+    answer = heads.post(
+        {"instances": ["a b"], "signature_name": "logits"}, path="/v1/models/emotions:predict"
+    ).json()
+    assert answer["predictions"][0] == pytest.approx(expected)
+
+
+def test_encode_command(heads, tmp_path):
+    texts = [row["text"] for row in GOLDENS["emotions"] if isinstance(row["text"], str)]
+    source = tmp_path / "texts.jsonl"
+    source.write_text("".join(json.dumps(text) + "\n" for text in texts))
+    expected = logits(heads, "emotions", texts)
+    for number, place in enumerate([["--model", FOLDER / "emotions"], ["--server", f"{heads.url}?model=emotions"]]):
+        if number == 1:
+            continue  # the service's default model is another
+        out = tmp_path / f"out{number}"
+        done = run("encode", source, *place, "-o", out, "--output-key", "logits", "--format", "npy")
+        assert done.returncode == 0, done.stderr
+        found = np.load(next(out.glob("part*.npy")))
+        assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["emotions", "roberta", "entities"])
+def test_batches_change_no_bit(heads, name):
+    key = "token_logits" if name == "entities" else "logits"
+    texts = [row["text"] for row in GOLDENS[name]]
+    together = heads.encode(texts, model=name, output_key=key)["outputs"][key]
+    for text, row in zip(texts, together):
+        assert heads.encode([text], model=name, output_key=key)["outputs"][key] == [row]
+        more = heads.encode([text], model=name, output_key="all")["outputs"][key]
+        assert more == [row]
