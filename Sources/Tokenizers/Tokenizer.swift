@@ -177,6 +177,30 @@ public struct Tokenizer: Sendable {
 }
 
 extension Tokenizer {
+  /// Whether a token says that it continues a word, as WordPiece's "##" does.
+  public var marksParts: Bool { wordPiece != nil }
+
+  /// The token for what the vocabulary cannot make; nil if there is nothing of the kind.
+  public var unknown: Int32? {
+    if let wordPiece { return wordPiece.unknown }
+    if case .steps(let steps) = engine, case .unigram(let model) = steps.model {
+      return model.unknown
+    }
+    return nil
+  }
+
+  private var wordPiece: WordPieceModel? {
+    switch engine {
+    case .bert(let splitter): return splitter.model
+    case .steps(let steps):
+      if case .wordPiece(let model) = steps.model { return model }
+      return nil
+    }
+  }
+
+  /// Tokens, or words, put together to text by the folder's decoder.
+  public func text(of tokens: [String]) -> String { decoder.text(of: tokens) }
+
   /// Text that the tokens could come from, as the folder's decoder writes it.
   ///
   /// - Parameters:

@@ -262,3 +262,32 @@ def test_batches_change_no_bit(heads, name):
         assert heads.encode([text], model=name, output_key=key)["outputs"][key] == [row]
         more = heads.encode([text], model=name, output_key="all")["outputs"][key]
         assert more == [row]
+
+
+# Tokens with their labels.
+
+ENTITIES = json.loads((FOLDER / "entities.json").read_text())
+
+
+@pytest.mark.parametrize("name", ENTITIES)
+def test_the_pipelines_entities(heads, name):
+    """200 texts, in each way of taking tokens together."""
+    for row in ENTITIES[name]:
+        parameters = {"aggregation_strategy": row["way"], "ignore_labels": ["I-LOC"]}
+        answer = heads.post({"inputs": row["text"], "parameters": parameters}, path="/predict", model=name)
+        expected = [{**each, "score": pytest.approx(each["score"], abs=2e-6)} for each in row["found"]]
+        assert answer.json() == expected, row
+
+
+def test_token_classification_client(log):
+    with alone("entities", log) as server:
+        client = InferenceClient(provider="hf-inference", token="-")
+        found = client.token_classification("a 🐟 bicycle", model=server.url, aggregation_strategy="none")
+        assert [each.word for each in found][-1] and found[0].entity in LABELS["entities"]
+        assert found[1].start == 2 and found[1].end == 3  # characters, not bytes
+        several = server.post({"inputs": ["a", "b"]}, path="/").json()
+        assert len(several) == 2
+        for wrong in [{"aggregation_strategy": "x"}, {"stride": 3}, {"ignore_labels": "O"}]:
+            refused = server.post({"inputs": "a", "parameters": wrong}, path="/")
+            assert refused.status_code == 422, refused.text
+        assert server.post({"inputs": [["a", "b"]]}, path="/predict").status_code == 422

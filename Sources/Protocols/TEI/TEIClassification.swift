@@ -68,14 +68,15 @@ extension TEIRoutes {
   @Sendable
   func predict(_ exchange: Exchange) {
     workTEI(exchange, Self.predictMembers) { (body, model) throws(ServiceError) in
-      try self.predict(body, model, exchange)
+      try model.info.has(.tokenLogits)
+        ? self.label(body, model, exchange) : self.predict(body, model, exchange)
     }
   }
 
   /// `POST /`: what the model is for.
   @Sendable
   func ownTask(_ exchange: Exchange) {
-    guard let model = try? models.all()[0], model.sentence == nil, model.info.has(.logits) else {
+    guard let model = try? models.all()[0], model.sentence == nil, !model.info.labels.isEmpty else {
       return embed(exchange)
     }
     predict(exchange)
@@ -142,6 +143,73 @@ extension TEIRoutes {
     try exchange.encode(job)
   }
 
+  /// The tokens of texts with their labels, as Hugging Face's clients ask for them.
+  private func label(
+    _ body: BodyObject, _ model: ServedModel, _ exchange: Exchange
+  ) throws(ServiceError) {
+    let options = try TEIOptions(body, TEIOptions.truncationMembers, model)
+    let parameters = try BodyObject(member: "parameters", of: body)
+    exchange.note { record in
+      record.ignored.add(
+        parameters, besides: ["aggregation_strategy", "ignore_labels", "stride"])
+    }
+    var aggregation = TokenLabels.Aggregation.simple
+    if let name = try parameters.string("aggregation_strategy") {
+      guard
+        let chosen = TokenLabels.Aggregation.allCases.first(where: { RawText($0.rawValue) == name })
+      else {
+        throw .unprocessable(
+          "'aggregation_strategy' is none, simple, first, average or max; it was '\(name)'")
+      }
+      aggregation = chosen
+    }
+    guard parameters["stride"] == nil else {
+      throw .unprocessable("'stride' is not supported: send a long text in parts")
+    }
+    var ignored: Set<RawText> = ["O"]
+    if let names = parameters["ignore_labels"] {
+      guard case .array(let items) = names else {
+        throw .unprocessable("'ignore_labels' is a list of labels")
+      }
+      ignored = Set(
+        items.compactMap { if case .string(let label) = $0 { RawText(label) } else { nil } })
+    }
+    let (inputs, isList) = try Self.texts(
+      try body.required("inputs"), isPipeline: true, exchange.bodyLimits)
+    var texts: [String] = []
+    for input in inputs {
+      guard case .text(.single(let text)) = input else {
+        throw .unprocessable("this model labels tokens of texts, and an input is a pair")
+      }
+      texts.append(text)
+    }
+    var request = MapRequest(model, keys: [.tokenLogits])
+    request.truncation = options.truncation
+    request.wantsTokens = true
+    var job = MapJob(
+      request: request, inputs: inputs, coding: .json,
+      // The texts, kept for their words, and these.
+      echoedBytes: texts.reduce(0) { $0 + 3 * $1.utf8.count }
+    ) { [aggregation, ignored, texts] answer in
+      var writer = JSONWriter()
+      if isList { writer.beginArray() }
+      for (index, result) in answer.results.enumerated() {
+        let labels = TokenLabels(
+          of: texts[index], answer.texts[index], logits: result[.tokenLogits],
+          labels: answer.model.info.labels, answer.model.tokenizer)
+        writer.beginArray()
+        for span in labels.spans(aggregation) where !ignored.contains(RawText(span.label)) {
+          writer.span(span)
+        }
+        writer.endArray()
+      }
+      if isList { writer.endArray() }
+      return .json(writer.bytes)
+    }
+    job.isWhole = true
+    try exchange.encode(job)
+  }
+
   /// `inputs` of /predict: a text; a list of one or two texts, which are one input; or a list of such
   /// lists. With `isPipeline` a list holds texts, each of its own.
   private static func texts(
@@ -186,5 +254,27 @@ extension ScoreFunction {
     case "softmax": self = .softmax
     default: return nil
     }
+  }
+}
+
+extension JSONWriter {
+  /// As the pipeline calls its members.
+  fileprivate mutating func span(_ span: TokenLabels.Span) {
+    beginObject()
+    key(span.index == nil ? "entity_group" : "entity")
+    string(span.label)
+    key("score")
+    float(span.score)
+    if let index = span.index {
+      key("index")
+      integer(index)
+    }
+    key("word")
+    string(span.word)
+    key("start")
+    integer(span.characters.lowerBound)
+    key("end")
+    integer(span.characters.upperBound)
+    endObject()
   }
 }

@@ -5,11 +5,14 @@
 Of each architecture a head for texts, and of BERT and RoBERTa one for tokens; the vocabularies are those
 of pytorch/ and relatives/, which come first. heads.json has, in float64: `logits`, what the
 text-classification pipeline or a softmax makes of them, and how far PyTorch's float32 is from that.
+entities.json has what the token-classification pipeline finds in 200 texts, in each of its ways.
 """
 
 import json
 import pathlib
+import random
 import shutil
+import tempfile
 
 import numpy as np
 import tokenizers
@@ -129,9 +132,34 @@ def write(name):
     return [answers(model, engine, text, has_types) for text in texts]
 
 
+WORDS = "goldfish bicycle fitness café naïve 中文 getting him Improve your 🐟 x12 don't [UNK] a,b U.S. é ﬁt".split()
+WAYS = ["none", "simple", "first", "average", "max"]
+
+
+def entities(name):
+    """What the pipeline finds, by way: one text in ten of each, for they are long."""
+    folder = ROOT / name
+    with tempfile.TemporaryDirectory() as place:
+        # The folder as transformers saves it, which has all files of its tokenizer.
+        shutil.copytree(folder, place, dirs_exist_ok=True)
+        pipeline = transformers.pipeline("token-classification", model=place, ignore_labels=["I-LOC"])
+    chance = random.Random(3)
+    rows = []
+    for number in range(200):
+        text = " ".join(chance.choices(WORDS, k=chance.randint(0, 9)))
+        if number % 7 == 0:
+            text = " " + text.replace(" ", "  ") + "\n"
+        way = WAYS[number % len(WAYS)]
+        found = pipeline(text, aggregation_strategy=way)
+        rows.append({"text": text, "way": way, "found": json.loads(json.dumps(found, default=float))})
+    return rows
+
+
 def main():
     shutil.rmtree(ROOT, ignore_errors=True)
     goldens = {name: write(name) for name in KINDS}
+    found = {name: entities(name) for name in KINDS if "entities" in name}
+    (ROOT / "entities.json").write_text(json.dumps(found, separators=(",", ":")) + "\n")
     (ROOT / "heads.json").write_text(json.dumps(goldens, separators=(",", ":")) + "\n")
 
 
