@@ -23,7 +23,11 @@ final class ModelWeights: @unchecked Sendable {
   @unsafe let blocks: [BlockWeights]
   @unsafe let pooler: LinearLayer?
   @unsafe let embeddingNorm: LayerNorm
-  /// [V, H], [positions, H], [types, H]
+  /// [H, E]; nil where the embeddings are the hidden states.
+  @unsafe let projection: LinearLayer?
+  /// [A, 2 · positions - 1], from the column of distance 0; nil without a bias.
+  @unsafe let scoreBias: Matrix?
+  /// [V, E], [positions, E], [types, E]
   @unsafe let wordTable, positionTable, typeTable: UnsafePointer<Float>
   /// Bytes of packed weights and embedding tables.
   let byteCount: Int
@@ -88,9 +92,16 @@ final class ModelWeights: @unchecked Sendable {
     }
     let hasPooler = tensors[names.pooler[0].name] != nil
     let poolerPlace = hasPooler ? layer(["pooler.dense"]) : nil
+    let projectionPlace = configuration.projectedSize.map { _ in layer([TensorNames.projection]) }
     let normPlace = (
       vector("embeddings.LayerNorm.weight"), vector("embeddings.LayerNorm.bias")
     )
+    let distances = 2 * configuration.positionCount - 1
+    let biasPlace = tensors[TensorNames.relativeBias].map { table in
+      let offset = layout.add(configuration.headCount * distances)
+      jobs.append(.spread(table, configuration, offset))
+      return offset
+    }
     let arena = try FloatArena(count: layout.count)
     byteCount = arena.size
     let scratchCount = jobs.map(\.scratchCount).max() ?? 0
@@ -116,20 +127,26 @@ final class ModelWeights: @unchecked Sendable {
         inputs: place.inputs, outputs: place.outputs, activation: activations + activation,
         givesValues: givesValues)
     }
-    func norm(_ scale: Int, _ shift: Int) -> LayerNorm {
+    func norm(_ scale: Int, _ shift: Int, _ columns: Int) -> LayerNorm {
       unsafe LayerNorm(
         scale: arena.floats(at: scale), shift: arena.floats(at: shift),
-        epsilon: Float(configuration.layerNormEpsilon), columns: configuration.hiddenSize)
+        epsilon: Float(configuration.layerNormEpsilon), columns: columns)
     }
+    let hiddenSize = configuration.hiddenSize
     unsafe blocks = blockPlaces.map { place in
       unsafe BlockWeights(
         queryKeyValue: linear(place.0, givesValues: true), attentionOutput: linear(place.1),
-        attentionNorm: norm(place.2, place.3),
+        attentionNorm: norm(place.2, place.3, hiddenSize),
         intermediate: linear(place.4, 1, givesValues: true), output: linear(place.5),
-        outputNorm: norm(place.6, place.7))
+        outputNorm: norm(place.6, place.7, hiddenSize))
     }
     unsafe pooler = poolerPlace.map { unsafe linear($0, 2) }
-    unsafe embeddingNorm = norm(normPlace.0, normPlace.1)
+    unsafe projection = projectionPlace.map { unsafe linear($0) }
+    unsafe scoreBias = biasPlace.map { place in
+      unsafe Matrix(
+        base: arena.floats(at: place + configuration.positionCount - 1), stride: distances)
+    }
+    unsafe embeddingNorm = norm(normPlace.0, normPlace.1, configuration.embeddingSize)
     unsafe wordTable = UnsafePointer(arena.floats(at: tablePlaces[0]))
     unsafe positionTable = UnsafePointer(arena.floats(at: tablePlaces[1]))
     unsafe typeTable = UnsafePointer(arena.floats(at: tablePlaces[2]))

@@ -8,12 +8,15 @@ enum PackingJob: Sendable {
   case copy(Tensor, Int)
   /// Packs weight matrices stacked on each other: all [out, in], the same `in`.
   case pack([Tensor], LayerPlace)
+  /// Spreads a table of buckets, [buckets, A], over all distances: [A, 2 · positions - 1].
+  case spread(Tensor, ModelConfiguration, Int)
 
   /// Floats that a thread needs to read the matrices before it packs them.
   var scratchCount: Int {
     switch self {
     case .copy: 0
     case .pack(_, let place): place.outputs * place.inputs
+    case .spread(let table, _, _): table.count
     }
   }
 
@@ -59,6 +62,17 @@ enum PackingJob: Sendable {
         unsafe kernels.set.pack(
           scratch.floats(at: 0), place.outputs, place.inputs, 0,
           kernels.panelCount(outputs: place.outputs), arena.floats(at: place.weights))
+      case .spread(let table, let configuration, let offset):
+        try copy(table, to: scratch, at: 0)
+        let heads = configuration.headCount
+        let farthest = configuration.positionCount - 1
+        for distance in -farthest...farthest {
+          let row = unsafe scratch.floats(at: RelativeBias.bucket(distance: distance) * heads)
+          for head in 0..<heads {
+            let column = head * (2 * farthest + 1) + distance + farthest
+            unsafe arena.floats(at: offset + column).pointee = row[head]
+          }
+        }
       }
     } catch {
       throw .checkpoint(error)

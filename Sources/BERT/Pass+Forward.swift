@@ -29,6 +29,12 @@ extension Pass {
   func embed(_ rows: Range<Int>, _ thread: ThreadState) {
     let hidden = unsafe hidden(before: 0, thread)
     let operands = unsafe operands(before: 0, thread)
+    // [rows, E] and for products; the hidden states themselves without a projection.
+    var embedded = unsafe Matrix(base: hidden.row(rows.lowerBound), stride: hidden.stride)
+    var factors = unsafe Rows(base: operands.row(rows.lowerBound), stride: operands.stride)
+    if unsafe weights.projection != nil {
+      unsafe (embedded, factors) = (thread.own.attended, thread.own.attendedOperands)
+    }
     unsafe plan.ids.withUnsafeBufferPointer { ids in
       unsafe plan.positions.withUnsafeBufferPointer { positions in
         unsafe plan.types.withUnsafeBufferPointer { types in
@@ -40,10 +46,19 @@ extension Pass {
             typeTable: weights.typeTable)
           var norm = unsafe weights.embeddingNorm
           unsafe kernels.set.embed(
-            &input, &norm, rows.count, hidden.row(rows.lowerBound), hidden.stride,
-            operands.row(rows.lowerBound), operands.stride)
+            &input, &norm, rows.count, embedded.base, embedded.stride, factors.base, factors.stride)
         }
       }
+    }
+    if var projection = unsafe weights.projection {
+      let size = shape.configuration.hiddenSize
+      // Each thread has hidden states of its own where columns are shared: it makes all of them.
+      unsafe kernels.set.product(
+        &projection, 0, kernels.panelCount(outputs: size), rows.count, factors.base, factors.stride,
+        nil, 0, hidden.rows.row(rows.lowerBound), hidden.rows.stride)
+      unsafe kernels.set.makeFloatOperands(
+        rows.count, size, hidden.row(rows.lowerBound), hidden.stride,
+        operands.row(rows.lowerBound), operands.stride)
     }
     projectQueriesKeysValues(rows, 0, thread)
   }
@@ -63,7 +78,8 @@ extension Pass {
     var input = unsafe AttentionInput(
       queries: first, keys: first + hiddenSize * size, values: first + 2 * hiddenSize * size,
       ldQueries: projected.stride, ldKeys: projected.stride, queryCount: entry.rows.count,
-      keyCount: entry.attendedCount, headCount: item.heads.count, headSize: headSize)
+      keyCount: entry.attendedCount, headCount: item.heads.count, headSize: headSize,
+      bias: weights.scoreBias?.row(item.heads.lowerBound), ldBias: weights.scoreBias?.stride ?? 0)
     var output = entry.rows.lowerBound
     if isFirstRowOnly(entry, block) {
       // The row's query was not projected with the rest.

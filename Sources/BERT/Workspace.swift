@@ -22,7 +22,7 @@ final class Workspace: @unchecked Sendable {
   @unsafe let context: Rows
 
   /// [few rows, H]: before a layer norm, between attention and feed-forward, and a copy of
-  /// scattered rows.
+  /// scattered rows. The second one is wide enough for embeddings too.
   @unsafe let sum, attended, residual: Matrix
   /// [few rows, H]: `attended` for products, or itself.
   @unsafe let attendedOperands: Rows
@@ -69,8 +69,9 @@ final class Workspace: @unchecked Sendable {
     let hiddenOperands = isFloat ? nil : addOperands(rows, hiddenSize)
     let queryKeyValue = addValues(rows, 3 * hiddenSize)
     let context = addValues(rows, hiddenSize)
-    let narrow = (0..<3).map { _ in addFloats(fewRows) }
-    let attendedOperands = isFloat ? nil : addOperands(fewRows, hiddenSize)
+    let attendedSize = max(hiddenSize, configuration.embeddingSize)
+    let narrow = [hiddenSize, attendedSize, hiddenSize].map { add(fewRows, bytes: $0 * 4) }
+    let attendedOperands = isFloat ? nil : addOperands(fewRows, attendedSize)
     let intermediate = addValues(fewRows, intermediateSize)
     let contextOperands = makesOperands ? addOperands(fewRows, hiddenSize) : nil
     let intermediateOperands = makesOperands ? addOperands(fewRows, intermediateSize) : nil

@@ -42,7 +42,7 @@ extension ClassificationHead {
   ///   - file: `config.json`.
   ///   - tensors: those of the file of weights that are not the encoder's.
   static func find(
-    _ file: JSONFile, _ architecture: HuggingFaceArchitecture, _ tensors: [Tensor],
+    _ file: JSONFile, _ family: HuggingFaceFamily, _ tensors: [Tensor],
     hasPooler: Bool, hiddenSize: Int
   ) throws(CheckpointError) -> Finding {
     guard case .array(let names) = file["architectures"], case .string(let name)? = names.first
@@ -52,7 +52,7 @@ extension ClassificationHead {
       return .none(
         because: "config.json names \(name.prefix(64)), which has no classification head")
     }
-    let plan = isOfTokens ? .tokens : architecture.textHead
+    let plan = isOfTokens ? .tokens : family.textHead
     let labels = try labels(file)
     var layers: [DenseLayer] = []
     for (index, layer) in plan.layers.enumerated() {
@@ -145,27 +145,20 @@ extension ClassificationHead {
 }
 
 /// Where a class of transformers has the layers of its head.
-struct HeadPlan {
+struct HeadPlan: Sendable {
   var input: ClassificationHead.Input
   /// From the input on.
   var layers: [(name: String, activation: DenseLayer.Activation)]
 
-  /// Of tokens: the same for all architectures.
+  /// Of tokens: the same for all families.
   static let tokens = HeadPlan(input: .eachToken, layers: [("classifier", .identity)])
-}
+  /// Of texts, on the pooler's vector.
+  static let pooled = HeadPlan(input: .pooled, layers: [("classifier", .identity)])
 
-extension HuggingFaceArchitecture {
-  /// The head of the class for the classification of texts.
-  var textHead: HeadPlan {
-    switch self {
-    case .bert: HeadPlan(input: .pooled, layers: [("classifier", .identity)])
-    case .roberta:
-      HeadPlan(
-        input: .firstToken,
-        layers: [("classifier.dense", .tanh), ("classifier.out_proj", .identity)])
-    case .distilBERT:
-      HeadPlan(
-        input: .firstToken, layers: [("pre_classifier", .relu), ("classifier", .identity)])
-    }
+  /// Of texts, with a layer of its own in place of the pooler.
+  static func firstToken(_ activation: DenseLayer.Activation) -> HeadPlan {
+    HeadPlan(
+      input: .firstToken,
+      layers: [("classifier.dense", activation), ("classifier.out_proj", .identity)])
   }
 }

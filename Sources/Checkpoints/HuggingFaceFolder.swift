@@ -21,7 +21,7 @@ struct HuggingFaceFolder {
 
   init(_ folder: String, verifiesChecksums: Bool = true) throws(CheckpointError) {
     let file = try JSONFile(path: Folder.path("config.json", in: folder))
-    let architecture = try HuggingFaceArchitecture(file)
+    let family = try HuggingFaceFamily.named(in: file)
     configuration = try .huggingFace(file)
     let weights = Self.weightFiles.first { Folder.hasFile($0, in: folder) } ?? Self.weightFiles[0]
     let path = Folder.path(weights, in: folder)
@@ -34,13 +34,13 @@ struct HuggingFaceFolder {
     }
 
     // In a class with a head, the encoder's tensors have a prefix, and the others are the head's.
-    let prefix = architecture.prefix
+    let prefix = family.prefix
     let hasPrefix = stored.contains { $0.name.hasPrefix(prefix) }
     var tensors: [String: Tensor] = [:]
     var twice: [String] = []
     for var tensor in stored where !hasPrefix || tensor.name.hasPrefix(prefix) {
       let own = hasPrefix ? String(tensor.name.dropFirst(prefix.count)) : tensor.name
-      guard let name = architecture.canonicalName(own), Self.isEncoders(name) else { continue }
+      guard let name = family.canonicalName(own), Self.isEncoders(name) else { continue }
       if tensors[name] != nil { twice.append(tensor.name) }
       tensor.name = name
       tensors[name] = tensor
@@ -49,16 +49,17 @@ struct HuggingFaceFolder {
       throw .unsupported(
         path: path, reason: "two tensors have one meaning: \(twice.joined(separator: ", "))")
     }
-    architecture.adapt(&tensors, configuration)
+    family.adapt(&tensors, configuration)
     self.tensors = tensors
     head = try ClassificationHead.find(
-      file, architecture, hasPrefix ? stored.filter { !$0.name.hasPrefix(prefix) } : [],
+      file, family, hasPrefix ? stored.filter { !$0.name.hasPrefix(prefix) } : [],
       hasPooler: tensors["pooler.dense.weight"] != nil, hiddenSize: configuration.hiddenSize)
   }
 
   /// Whether a tensor is the encoder's, by its canonical name: a head beside it is not.
   private static func isEncoders(_ name: String) -> Bool {
-    ["embeddings.", "encoder.", "pooler."].contains { name.hasPrefix($0) }
+    ["embeddings.", "\(TensorNames.projection).", "encoder.", "pooler."]
+      .contains { name.hasPrefix($0) }
   }
 
   private static func tensors(

@@ -7,9 +7,9 @@ extension ModelConfiguration {
   /// Source: transformers `models/bert/configuration_bert.py`, `activations.py`, and the same of
   /// BERT's relatives.
   static func huggingFace(_ file: JSONFile) throws(CheckpointError) -> ModelConfiguration {
-    let architecture = try HuggingFaceArchitecture(file)
+    let family = try HuggingFaceFamily.named(in: file)
     try refuseOtherModels(file)
-    func key(_ name: String) -> String { architecture.key(name, in: file) }
+    func key(_ name: String) -> String { family.key(name, in: file) }
     var configuration = ModelConfiguration(
       vocabularySize: try file.requiredInteger("vocab_size", in: Limits.vocabularySize),
       hiddenSize: try file.requiredInteger(key("hidden_size"), in: Limits.hiddenSize),
@@ -33,8 +33,6 @@ extension ModelConfiguration {
     }
     switch file["layer_norm_eps"] {
     case .null: break
-    // DistilBERT's is fixed.
-    case _ where architecture == .distilBERT: break
     case .double(let epsilon) where epsilon > 0 && epsilon < 1:
       configuration.layerNormEpsilon = epsilon
     default: throw file.invalid("layer_norm_eps", "must be a number between 0 and 1")
@@ -43,18 +41,20 @@ extension ModelConfiguration {
       configuration.activation = try activation(name, file)
     }
     if let type = try file.string("model_type") { configuration.modelType = type }
-    if architecture == .distilBERT { configuration.typeCount = 2 }
-    if architecture == .roberta {
-      configuration.padTokenID = try file.integer("pad_token_id", in: 0...1024) ?? 1
-      configuration.hasPaddingPosition = true
-      configuration.positionCount -= configuration.padTokenID + 1
-      guard Limits.positionCount ~= configuration.positionCount else {
-        throw file.invalid(
-          "max_position_embeddings",
-          "must be \(Limits.positionCount.lowerBound) or more above pad_token_id + 1")
-      }
-    }
+    try family.configure(&configuration, file)
     return configuration
+  }
+
+  /// Gives tokens of padding a position of their own, as RoBERTa does.
+  mutating func countPositions(behindPadding id: Int, _ file: JSONFile) throws(CheckpointError) {
+    padTokenID = id
+    hasPaddingPosition = true
+    positionCount -= id + 1
+    guard Limits.positionCount ~= positionCount else {
+      throw file.invalid(
+        "max_position_embeddings",
+        "must be \(Limits.positionCount.lowerBound) or more above the padding's id + 1, \(id + 1)")
+    }
   }
 
   private static func activation(

@@ -1,4 +1,5 @@
-/// The sizes and choices of a BERT encoder.
+/// The sizes and choices of an encoder: BERT's, and what its relatives do otherwise. The forward pass
+/// knows this value, and no family by name.
 public struct ModelConfiguration: Equatable, Sendable {
   /// The function between the two halves of the feed-forward layer.
   public enum Activation: String, CaseIterable, Sendable {
@@ -9,12 +10,14 @@ public struct ModelConfiguration: Equatable, Sendable {
     case relu
   }
 
-  /// `bert`, or the relative that a `config.json` names.
+  /// `bert`, or the relative that a `config.json` names: for people.
   public var modelType = "bert"
   /// V, rows of the word embeddings.
   public var vocabularySize: Int
   /// H, values per token.
   public var hiddenSize: Int
+  /// E, values of a row of the embedding tables, where a linear layer makes them H; nil without one.
+  public var projectedSize: Int?
   /// L, Transformer layers: 1 to 64.
   public var blockCount: Int
   /// A, attention heads; divides H.
@@ -33,6 +36,8 @@ public struct ModelConfiguration: Equatable, Sendable {
   /// Added to the variance in layer norms.
   public var layerNormEpsilon = 1e-12
   public var activation = Activation.geluErf
+  /// What attention's scores get by distance; nil: nothing.
+  public var relativeBias: RelativeBias?
   /// Whether the pooler's result is divided by its Euclidean length, as in LaBSE's export.
   public var normalizesPooled = false
   /// The id of `[PAD]`.
@@ -58,10 +63,13 @@ public struct ModelConfiguration: Equatable, Sendable {
     /// A text takes two special tokens, and one of its own.
     public static let positionCount = 3...(1 << 20)
     static let typeCount = 1...1024
+    static let bucketCount = 1...4096
     /// Of a sentence's vector, concatenated poolings included.
     public static let vectorSize = 1...(1 << 18)
   }
 
+  /// E, values of a row of the embedding tables.
+  public var embeddingSize: Int { projectedSize ?? hiddenSize }
   /// H / A, values per attention head.
   public var headSize: Int { hiddenSize / headCount }
 }

@@ -1,8 +1,14 @@
-/// The tensors that a BERT encoder is made of, by Hugging Face's names.
+/// The tensors that an encoder is made of, by Hugging Face's names for BERT, and ELECTRA's and MPNet's
+/// for what BERT does not have.
 public struct TensorNames {
   public static let tables = ["word", "position", "token_type"].map {
     "embeddings.\($0)_embeddings.weight"
   }
+
+  /// [H, E], where the embeddings have a size of their own.
+  public static let projection = "embeddings_project"
+  /// [buckets, A]
+  public static let relativeBias = "encoder.relative_attention_bias.weight"
 
   public let required: [TensorSpecification]
   /// All or none.
@@ -10,31 +16,36 @@ public struct TensorNames {
 
   public init(_ configuration: ModelConfiguration) {
     let hidden = configuration.hiddenSize
+    let embedding = configuration.embeddingSize
     let intermediate = configuration.intermediateSize
 
     func linear(_ name: String, _ outputs: Int, _ inputs: Int) -> [TensorSpecification] {
       [.init("\(name).weight", [outputs, inputs]), .init("\(name).bias", [outputs])]
     }
-    func norm(_ name: String) -> [TensorSpecification] {
-      [.init("\(name).LayerNorm.weight", [hidden]), .init("\(name).LayerNorm.bias", [hidden])]
+    func norm(_ name: String, _ size: Int) -> [TensorSpecification] {
+      [.init("\(name).LayerNorm.weight", [size]), .init("\(name).LayerNorm.bias", [size])]
     }
 
     var required = [
-      TensorSpecification(Self.tables[0], [configuration.vocabularySize, hidden]),
-      TensorSpecification(Self.tables[1], [configuration.positionRowCount, hidden]),
-      TensorSpecification(Self.tables[2], [configuration.typeCount, hidden]),
+      TensorSpecification(Self.tables[0], [configuration.vocabularySize, embedding]),
+      TensorSpecification(Self.tables[1], [configuration.positionRowCount, embedding]),
+      TensorSpecification(Self.tables[2], [configuration.typeCount, embedding]),
     ]
-    required += norm("embeddings")
+    required += norm("embeddings", embedding)
+    if configuration.projectedSize != nil { required += linear(Self.projection, hidden, embedding) }
+    if let bias = configuration.relativeBias {
+      required.append(.init(Self.relativeBias, [bias.bucketCount, configuration.headCount]))
+    }
     for index in 0..<configuration.blockCount {
       let block = "encoder.layer.\(index)"
       for part in ["query", "key", "value"] {
         required += linear("\(block).attention.self.\(part)", hidden, hidden)
       }
       required += linear("\(block).attention.output.dense", hidden, hidden)
-      required += norm("\(block).attention.output")
+      required += norm("\(block).attention.output", hidden)
       required += linear("\(block).intermediate.dense", intermediate, hidden)
       required += linear("\(block).output.dense", hidden, intermediate)
-      required += norm("\(block).output")
+      required += norm("\(block).output", hidden)
     }
     self.required = required
     pooler = linear("pooler.dense", hidden, hidden)

@@ -56,6 +56,8 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   public enum Family: Sendable {
     /// WordPiece after BERT's own steps, whose options `tokenizer_config.json` has.
     case bert
+    /// The same with RoBERTa's tokens round a text.
+    case mpnet
     /// Byte-level BPE, whose options `tokenizer_config.json` has.
     case roberta
     /// Unigram after white space, of which `tokenizer.json` has vocabulary and normaliser.
@@ -186,7 +188,8 @@ extension TokenizerConfiguration {
     }
     guard let (given, path) = named else {
       switch try model?.string("model_type") ?? "bert" {
-      case "bert", "distilbert": return .bert
+      case "bert", "distilbert", "electra": return .bert
+      case "mpnet": return .mpnet
       case "roberta": return .roberta
       case "xlm-roberta" where hasTokenizer, "camembert" where hasTokenizer: return .xlmRoberta
       case _ where hasTokenizer: return .other
@@ -199,6 +202,7 @@ extension TokenizerConfiguration {
     }
     let name = given.hasSuffix("Fast") ? String(given.dropLast(4)) : given
     if ["BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer"].contains(name) { return .bert }
+    if name == "MPNetTokenizer" { return .mpnet }
     if name == "RobertaTokenizer" { return .roberta }
     // Those without a tokenizer.json of their own in transformers.
     let others = [
@@ -290,13 +294,13 @@ extension TokenizerConfiguration {
   private static func checkInputs(
     _ file: JSONFile, _ model: JSONFile?
   ) throws(CheckpointError) {
-    guard try model?.string("model_type") ?? "bert" == "bert" else { return }
+    guard ["bert", "electra"].contains(try model?.string("model_type") ?? "bert") else { return }
     guard case .array(let names) = file["model_input_names"] else {
       guard try file.string("tokenizer_class")?.hasPrefix("DistilBert") == true else { return }
       throw .unsupported(
         path: file.path,
         reason: "tokenizer_class is DistilBERT's, with which a pair's second text has the first "
-          + "one's type, and the model is BERT: write \"BertTokenizer\"")
+          + "one's type, and the model has two: write \"BertTokenizer\"")
     }
     guard !names.contains(.string("token_type_ids")) else { return }
     throw .unsupported(

@@ -27,6 +27,10 @@ extension ModelFiles {
           with: files.classToken ?? "[CLS]", files.separatorToken ?? "[SEP]", asRoBERTa: false)
       else { throw otherSteps(path, "BertTokenizer") }
       try checkOptions(of: path, options)
+    case .mpnet:
+      guard case .bert(let options) = tokenizer.standardSteps, framesAsRoBERTa(tokenizer)
+      else { throw otherSteps(path, "MPNetTokenizer") }
+      try checkOptions(of: path, options)
     case .roberta:
       guard tokenizer.standardSteps == .roberta(addsPrefixSpace: files.addsPrefixSpace ?? false),
         framesAsRoBERTa(tokenizer)
@@ -69,6 +73,16 @@ extension ModelFiles {
           + "a special token (bos_token, additional_special_tokens, extra_special_tokens or the like); "
           + "that is supported only with a tokenizer.json: "
           + TokenizerConfiguration.toConvert)
+    }
+  }
+
+  /// The vocabulary must be one of MPNet's.
+  func checkClass(of path: String, _ vocabulary: Vocabulary, _ tokens: SpecialTokens) throws {
+    for name in [tokens.classification, tokens.separator, tokens.padding, tokens.unknown]
+    where vocabulary.id(of: name) == nil {
+      throw LoadingError(
+        "\(path) has no \"\(name)\", which MPNetTokenizer needs (tokenizer_class in tokenizer_config.json, "
+          + "or the model's own): give the model's vocabulary, or write its class")
     }
   }
 

@@ -34,10 +34,14 @@ extension ModelFiles {
       }
     } else if let path = tokenizerFiles.vocabularyPath {
       source = path
+      let isMPNets = rules == .huggingFace && tokenizerFiles.family == .mpnet
+      let specialTokens = specialTokens(isMPNets ? .mpnet : SpecialTokens())
       tokenizer = try Self.of(path) {
-        try Tokenizer(
-          vocabulary: Vocabulary(lines: Self.bytes(path), lastCounts: rules == .huggingFace),
-          options: options, specialTokens: specialTokens(SpecialTokens()), rules: rules)
+        let vocabulary = try Vocabulary(
+          lines: Self.bytes(path), lastCounts: rules == .huggingFace)
+        if isMPNets { try checkClass(of: path, vocabulary, specialTokens) }
+        return try Tokenizer(
+          vocabulary: vocabulary, options: options, specialTokens: specialTokens, rules: rules)
       }
       if rules == .huggingFace { try checkNames(of: path, tokenizer) }
     } else {

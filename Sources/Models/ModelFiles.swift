@@ -44,7 +44,9 @@ public struct ModelFiles: Sendable {
       files.lowercases = lowercases
       return nil
     }
-    guard files.lowercases == nil, files.family == .bert, files.tokenizerPath == nil else {
+    guard files.lowercases == nil, [.bert, .mpnet].contains(files.family),
+      files.tokenizerPath == nil
+    else {
       return nil
     }
     let name = files.vocabularyPath.flatMap { $0.split(separator: "/").last } ?? "vocab.txt"

@@ -19,6 +19,12 @@ struct TokenTemplate: Sendable, Equatable {
     pair = single + [.text(1, type: 1), .token(separator, type: 1)]
   }
 
+  /// RoBERTa's: `<s> A </s></s> B </s>`, all of type 0.
+  init(robertaStart start: Int32, end: Int32) {
+    single = [.token(start, type: 0), .text(0, type: 0), .token(end, type: 0)]
+    pair = single + [.token(end, type: 0), .text(1, type: 0), .token(end, type: 0)]
+  }
+
   init(single: [Piece], pair: [Piece]) {
     self.single = single
     self.pair = pair

@@ -25,11 +25,9 @@ extension Tokenizer {
     guard let start = vocabulary.addedID(of: classification),
       let end = vocabulary.addedID(of: separator)
     else { return false }
-    var expected = TokenTemplate(classification: start, separator: end)
-    if asRoBERTa {
-      expected.pair =
-        expected.single + [.token(end, type: 0), .text(1, type: 0), .token(end, type: 0)]
-    }
-    return template == expected
+    return template
+      == (asRoBERTa
+        ? TokenTemplate(robertaStart: start, end: end)
+        : TokenTemplate(classification: start, separator: end))
   }
 }

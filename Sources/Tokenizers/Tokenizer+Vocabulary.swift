@@ -10,6 +10,8 @@ public struct SpecialTokens: Equatable, Sendable {
   public var others: [String] = []
   /// Those of all these that take the white space before them along.
   public var stripsLeft: Set<String> = []
+  /// Whether a pair is `<s> A </s></s> B </s>` without types, and offsets are trimmed, as RoBERTa's.
+  public var areRoBERTas = false
 
   public init() {}
 
@@ -18,6 +20,13 @@ public struct SpecialTokens: Equatable, Sendable {
     var tokens = SpecialTokens()
     (tokens.unknown, tokens.separator, tokens.padding) = ("<unk>", "</s>", "<pad>")
     (tokens.classification, tokens.mask) = ("<s>", "<mask>")
+    return tokens
+  }()
+
+  /// MPNet's, with WordPiece. That its mask takes white space along, trimming undoes.
+  public static let mpnet = {
+    var tokens = roberta
+    (tokens.unknown, tokens.areRoBERTas) = ("[UNK]", true)
     return tokens
   }()
 
@@ -37,9 +46,13 @@ extension Tokenizer {
     }
     let unknown = try id(specialTokens.unknown)
     padding = try id(specialTokens.padding)
-    template = TokenTemplate(
-      classification: try id(specialTokens.classification),
-      separator: try id(specialTokens.separator))
+    let (start, end) = (
+      try id(specialTokens.classification), try id(specialTokens.separator)
+    )
+    template =
+      specialTokens.areRoBERTas
+      ? TokenTemplate(robertaStart: start, end: end)
+      : TokenTemplate(classification: start, separator: end)
     var tokens: [AddedTokens.Token] = []
     for name in specialTokens.framing + [specialTokens.mask] + specialTokens.others {
       guard let id = vocabulary.id(of: name), !tokens.contains(where: { $0.id == id }) else {
@@ -58,7 +71,7 @@ extension Tokenizer {
         model,
         rules == .huggingFace
           ? CharacterTable(huggingFace: options) : CharacterTable(tensorFlow: options)))
-    trimming = nil
+    trimming = specialTokens.areRoBERTas ? OffsetTrimming(addsPrefixSpace: false) : nil
     trimsPairsEvenly = rules == .tensorFlow
     self.vocabulary = vocabulary
     standardSteps = .bert(options)

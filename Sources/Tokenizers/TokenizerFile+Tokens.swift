@@ -95,14 +95,9 @@ extension TokenizerFile {
     switch type {
     case "ByteLevel": return nil
     case "RobertaProcessing":
-      let start = try namedToken(value["cls"], vocabulary)
-      let end = try namedToken(value["sep"], vocabulary)
-      let single: [TokenTemplate.Piece] = [
-        .token(start, type: 0), .text(0, type: 0), .token(end, type: 0),
-      ]
       return TokenTemplate(
-        single: single,
-        pair: single + [.token(end, type: 0), .text(1, type: 0), .token(end, type: 0)])
+        robertaStart: try namedToken(value["cls"], vocabulary),
+        end: try namedToken(value["sep"], vocabulary))
     case "BertProcessing":
       return TokenTemplate(
         classification: try Self.namedToken(value["cls"], vocabulary),

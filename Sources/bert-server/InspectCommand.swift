@@ -36,11 +36,22 @@ struct InspectCommand: ParsableCommand {
       line("model type", configuration.modelType)
       line("blocks", "\(configuration.blockCount)")
       line("hidden size", "\(configuration.hiddenSize)")
+      if let size = configuration.projectedSize {
+        line("embedding size", "\(size), then a layer to \(configuration.hiddenSize)")
+      }
       line("attention heads", "\(configuration.headCount) of \(configuration.headSize)")
+      if let bias = configuration.relativeBias {
+        line(
+          "attention bias", "by head and distance, \(bias.bucketCount) buckets, one for all blocks")
+      }
       line("feed-forward size", "\(configuration.intermediateSize)")
       line("activation", configuration.activation.rawValue)
       line("layer norm epsilon", "\(configuration.layerNormEpsilon)")
-      line("positions", "\(configuration.positionCount)")
+      line(
+        "positions",
+        "\(configuration.positionCount)"
+          + (configuration.hasPaddingPosition
+            ? ", and one for padding, token \(configuration.padTokenID)" : ""))
       line("vocabulary", "\(tokenizer.vocabulary.count) tokens")
       line(
         "tokenizer",

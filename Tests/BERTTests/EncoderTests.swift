@@ -87,6 +87,14 @@ struct EncoderTests {
     try check(TestModel())
   }
 
+  @Test(arguments: ModelKind.allCases)
+  func kinds(_ kind: ModelKind) throws {
+    let model = try TestModel(kind, hiddenSize: 60, intermediateSize: 70)
+    #expect(model.checkpoint.configuration.relativeBias == model.configuration.relativeBias)
+    #expect(model.checkpoint.configuration.projectedSize == model.configuration.projectedSize)
+    try check(model, lengths: [1, 2, 31, 33, 96])
+  }
+
   @Test(arguments: ModelConfiguration.Activation.allCases)
   func activations(_ activation: ModelConfiguration.Activation) throws {
     try check(TestModel(activation: activation), lengths: [20])
@@ -110,9 +118,9 @@ struct EncoderTests {
   }
 
   /// What is asked for decides what is computed, never what comes out.
-  @Test(arguments: sets)
-  func selectionsChangeNoBit(_ choice: KernelChoice) throws {
-    let model = try TestModel(blockCount: 4)
+  @Test(arguments: sets, [ModelKind.bert, .mpnet, .electra])
+  func selectionsChangeNoBit(_ choice: KernelChoice, _ kind: ModelKind) throws {
+    let model = try TestModel(kind, blockCount: 4)
     var random = SeededGenerator(seed: 12)
     for pooling in [SentenceModules.Pooling.mean, .cls] {
       for threadCount in 1...2 {

@@ -147,21 +147,66 @@ struct KernelTests {
         let q = set.rounded(random.floats(rows * columns, in: -3...3))
         let k = set.rounded(random.floats(rows * columns, in: -3...3))
         let v = set.rounded(random.floats(rows * columns))
-        func attend(_ set: NamedSet, _ q: [Float], _ queries: Int) -> [Float] {
-          set.attend(
-            q, k, v, queries: queries, keys: keys, heads: heads, headSize: headSize)
+        // From the key that is farthest before the last query to the one farthest behind the first.
+        let distances = queries - 1 + keys
+        let biases = random.floats(heads * distances, in: -4...4)
+        for bias in [nil, biases] {
+          func attend(
+            _ set: NamedSet, _ q: [Float], _ queries: Int, _ bias: [Float]?
+          ) -> [Float] {
+            set.attend(
+              q, k, v, queries: queries, keys: keys, heads: heads, headSize: headSize, bias: bias)
+          }
+          let y = attend(set, q, queries, bias)
+          // Scores up to 9 · √80 lose 1e-5 in float32, whoever adds them up. Of lower precision the
+          // numerators are rounded, by 2⁻⁹ of themselves at most, and both results.
+          #expect(
+            largestDifference(y, attend(set.oracle, q, queries, bias))
+              < (set.isFloat32 ? 4e-5 : 3.1 * 0x1p-9),
+            "\(headSize), \(queries) × \(keys), \(bias == nil ? "no " : "")bias")
+          // The last query alone: of its distances, that to the first key is the first.
+          let ofLast = bias.map { bias in
+            (0..<heads).flatMap { bias[$0 * distances..<$0 * distances + keys] }
+          }
+          let one = attend(set, Array(q[(queries - 1) * columns..<queries * columns]), 1, ofLast)
+          #expect(isIdentical(one, Array(y[(queries - 1) * columns..<queries * columns])))
         }
-        let y = attend(set, q, queries)
-        // Scores up to 9 · √80 lose 1e-5 in float32, whoever adds them up. Of lower precision the
-        // numerators are rounded, by 2⁻⁹ of themselves at most, and both results.
-        #expect(
-          largestDifference(y, attend(set.oracle, q, queries))
-            < (set.isFloat32 ? 4e-5 : 3.1 * 0x1p-9),
-          "\(headSize), \(queries) × \(keys)")
-        let one = attend(set, Array(q[(queries - 1) * columns..<queries * columns]), 1)
-        #expect(isIdentical(one, Array(y[(queries - 1) * columns..<queries * columns])))
       }
     }
+  }
+
+  /// A bias that is larger than all scores decides which key is attended to; one that is the same for all
+  /// keys decides nothing.
+  @Test(arguments: sets)
+  func biases(_ set: NamedSet) {
+    let (size, count, heads) = (16, 21, 2)
+    var random = SeededGenerator(seed: 9)
+    let (q, k, v) = (
+      random.floats(count * heads * size), random.floats(count * heads * size),
+      set.rounded(random.floats(count * heads * size))
+    )
+    func attend(_ bias: [Float]) -> [Float] {
+      set.attend(
+        set.rounded(q), set.rounded(k), v, queries: count, keys: count, heads: heads,
+        headSize: size, bias: bias)
+    }
+    // Head 0 takes the key 3 behind the query, head 1 the one 2 before it.
+    let distances = 2 * count - 1
+    var bias = [Float](repeating: -500, count: heads * distances)
+    bias[count - 1 + 3] = 500
+    bias[distances + count - 1 - 2] = 500
+    let y = attend(bias)
+    for (head, distance) in [(0, 3), (1, -2)] {
+      for query in 0..<count where (0..<count).contains(query + distance) {
+        let (mine, chosen) = (query * heads + head, (query + distance) * heads + head)
+        let difference = largestDifference(
+          Array(y[mine * size..<(mine + 1) * size]), Array(v[chosen * size..<(chosen + 1) * size]))
+        #expect(difference < 1e-6, "head \(head), query \(query)")
+      }
+    }
+    let level = attend([Float](repeating: 7, count: heads * distances))
+    let none = attend([Float](repeating: 0, count: heads * distances))
+    #expect(largestDifference(level, none) < (set.isFloat32 ? 1e-5 : 3.1 * 0x1p-9))
   }
 
   @Test(arguments: sets)
@@ -225,6 +270,34 @@ struct KernelTests {
         return y.values
       }
       #expect(largestDifference(embedded(set), embedded(set.oracle)) < 1e-5, "\(columns)")
+    }
+  }
+
+  /// Operands of floats that are values are those of the values.
+  @Test(arguments: sets)
+  func floatOperands(_ set: NamedSet) {
+    var random = SeededGenerator(seed: 10)
+    for columns in [1, 15, 16, 47, 130, 384] {
+      let (rows, gap) = (3, 5)
+      let x = set.rounded(random.floats(rows * columns))
+      let spread = (0..<rows).flatMap { row in
+        Array(x[row * columns..<(row + 1) * columns]) + [Float](repeating: .nan, count: gap)
+      }
+      let memory = GuardedFloats(Array(spread.dropLast(gap)), guarded: .after)
+      let size = unsafe set.set.operandSize(columns)
+      let operands = Guarded([UInt8](repeating: 0, count: rows * size), guarded: .after)
+      unsafe set.set.makeFloatOperands(
+        rows, columns, memory.pointer, columns + gap, operands.pointer, size)
+      guard !set.isFloat32 else {
+        #expect(operands.values.allSatisfy { $0 == 0 })
+        continue
+      }
+      let (made, stride) = set.operands(x, rows: rows, side: .after)
+      for row in 0..<rows {
+        #expect(
+          made.values[row * stride..<row * stride + size]
+            == operands.values[row * size..<(row + 1) * size], "\(columns)")
+      }
     }
   }
 

@@ -169,8 +169,11 @@ struct NamedSet: CustomTestStringConvertible, @unchecked Sendable {  // constant
 
   // MARK: Attention
 
+  /// - Parameter bias: [heads, earlier + keys]: those of `earlier` keys before the last query's, and of
+  ///   it and those after it. Nil: none.
   func attend(
-    _ q: [Float], _ k: [Float], _ v: [Float], queries: Int, keys: Int, heads: Int, headSize: Int
+    _ q: [Float], _ k: [Float], _ v: [Float], queries: Int, keys: Int, heads: Int, headSize: Int,
+    bias: [Float]? = nil
   ) -> [Float] {
     // Neither the gap of the last row nor unattended rows may be read. The distance of rows is a
     // multiple of 4 bytes.
@@ -186,9 +189,12 @@ struct NamedSet: CustomTestStringConvertible, @unchecked Sendable {  // constant
     let scratchCount = unsafe set.attentionScratch(keys, headSize)
     let scratch = GuardedFloats(Array(repeating: .nan, count: scratchCount), guarded: .after)
     let ld = (heads * headSize + gap) * size
+    let bias = bias.map { GuardedFloats($0, guarded: .after) }
+    let ldBias = (bias?.values.count ?? 0) / heads
     var input = unsafe AttentionInput(
       queries: q.pointer, keys: k.pointer, values: v.pointer, ldQueries: ld, ldKeys: ld,
-      queryCount: queries, keyCount: keys, headCount: heads, headSize: headSize)
+      queryCount: queries, keyCount: keys, headCount: heads, headSize: headSize,
+      bias: bias.map { unsafe UnsafePointer($0.pointer + (ldBias - keys)) }, ldBias: ldBias)
     unsafe set.attention(&input, y.pointer, heads * headSize * size, scratch.pointer)
     return floats(ofValues: y.values[...])
   }

@@ -16,17 +16,23 @@ struct Reference {
 
   /// Every block's output.
   func blocks(_ sequence: TokenSequence) -> [Rows] {
-    let size = configuration.hiddenSize
+    let size = configuration.embeddingSize
     func row(_ table: String, _ index: Int) -> ArraySlice<Double> {
       weights["embeddings.\(table)_embeddings.weight"]![index * size..<(index + 1) * size]
     }
     var x: Rows = []
-    for position in 0..<sequence.count {
-      let word = row("word", Int(sequence.ids[position]))
-      let type = row("token_type", Int(sequence.typeIDs[position]))
+    var next = configuration.hasPaddingPosition ? 1 : 0
+    for index in 0..<sequence.count {
+      let id = Int(sequence.ids[index])
+      let word = row("word", id)
+      let type = row("token_type", Int(sequence.typeIDs[index]))
+      let isPadding = configuration.hasPaddingPosition && id == configuration.padTokenID
+      let position = isPadding ? 0 : next
+      next += isPadding ? 0 : 1
       x.append(zip(zip(word, type), row("position", position)).map { $0.0 + $0.1 + $1 })
     }
     x = norm(x, "embeddings")
+    if configuration.projectedSize != nil { x = linear(x, "embeddings_project") }
     return (0..<configuration.blockCount).map { index in
       x = block(x, "encoder.layer.\(index)", sequence.attendedCount)
       return x
@@ -65,11 +71,15 @@ struct Reference {
     let k = linear(x, "\(name).attention.self.key")
     let v = linear(x, "\(name).attention.self.value")
     let headSize = configuration.headSize
-    let context: Rows = q.map { query in
+    let bias = weights["encoder.relative_attention_bias.weight"]
+    let context: Rows = q.enumerated().map { place, query in
       (0..<configuration.headCount).flatMap { head -> [Double] in
         let columns = head * headSize..<(head + 1) * headSize
-        let scores = k[..<attended].map { key in
-          columns.reduce(0.0) { $0 + query[$1] * key[$1] } / Double(headSize).squareRoot()
+        let scores = k[..<attended].enumerated().map { index, key in
+          let score = columns.reduce(0.0) { $0 + query[$1] * key[$1] }
+          let bucket = RelativeBias.bucket(distance: index - place)
+          return score / Double(headSize).squareRoot()
+            + (bias?[bucket * configuration.headCount + head] ?? 0)
         }
         let largest = scores.max()!
         let numerators = scores.map { exp($0 - largest) }

@@ -22,6 +22,15 @@ struct KernelChoice: CustomTestStringConvertible, Sendable {
   var testDescription: String { "\(precision.rawValue), \(kernelSet)" }
 }
 
+/// What differs from BERT in a random model.
+enum ModelKind: String, CaseIterable, Sendable {
+  case bert
+  /// A bias by distance, positions that padding has one of, no types.
+  case mpnet
+  /// Embeddings that are narrower than the hidden states, or wider.
+  case electra, wideElectra
+}
+
 /// A small random model in a temporary folder, and its weights for the reference.
 final class TestModel {
   var configuration: ModelConfiguration
@@ -30,7 +39,8 @@ final class TestModel {
   private let folder: URL
 
   init(
-    hiddenSize: Int = 24, headCount: Int = 3, intermediateSize: Int = 40, blockCount: Int = 3,
+    _ kind: ModelKind = .bert, hiddenSize: Int = 24, headCount: Int = 3, intermediateSize: Int = 40,
+    blockCount: Int = 3,
     activation: ModelConfiguration.Activation = .geluErf, hasPooler: Bool = true,
     positionCount: Int = 96, seed: UInt64 = 1, change: (inout [String: [Float]]) -> Void = { _ in }
   ) throws {
@@ -39,6 +49,18 @@ final class TestModel {
       intermediateSize: intermediateSize)
     configuration.positionCount = positionCount
     configuration.activation = activation
+    var members = ""
+    switch kind {
+    case .bert: break
+    case .mpnet:
+      configuration.relativeBias = RelativeBias(bucketCount: 34)
+      (configuration.hasPaddingPosition, configuration.padTokenID) = (true, 1)
+      members = "\"relative_attention_num_buckets\": 34,"
+    case .electra, .wideElectra:
+      let size = kind == .electra ? hiddenSize / 3 : 2 * hiddenSize + 3
+      configuration.projectedSize = size
+      members = "\"embedding_size\": \(size),"
+    }
     self.configuration = configuration
     let names = TensorNames(configuration)
     var random = SeededGenerator(seed: seed)
@@ -50,6 +72,8 @@ final class TestModel {
       let size = specification.shape.count == 2 ? 3 / Float(specification.shape[1]).squareRoot() : 1
       weights[specification.name] = random.floats(count, in: -size...size)
     }
+    let types = TensorNames.tables[2]
+    if kind == .mpnet { weights[types] = weights[types]?.map { _ in 0 } }
     change(&weights)
     self.weights = weights
 
@@ -63,16 +87,21 @@ final class TestModel {
       case .relu: "relu"
       }
     let config = """
-      {"model_type": "bert", "vocab_size": 50, "hidden_size": \(hiddenSize),
+      {"model_type": "\(kind == .wideElectra ? "electra" : kind.rawValue)", \(members) "vocab_size": 50, "hidden_size": \(hiddenSize),
        "num_hidden_layers": \(blockCount), "num_attention_heads": \(headCount),
-       "intermediate_size": \(intermediateSize), "max_position_embeddings": \(positionCount),
+       "intermediate_size": \(intermediateSize), "max_position_embeddings": \(kind == .mpnet ? positionCount + 2 : positionCount),
        "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "\(activationName)"}
       """
     try Data(config.utf8).write(to: folder.appending(component: "config.json"))
     var header: [String] = []
     var data = Data()
-    for specification in specifications {
-      let values = weights[specification.name] ?? []
+    for var specification in specifications where kind != .mpnet || specification.name != types {
+      var values = weights[specification.name] ?? []
+      if kind == .mpnet, specification.name == TensorNames.tables[1] {
+        // Row 0 is nobody's.
+        specification.shape[0] += 1
+        values = [Float](repeating: .nan, count: hiddenSize) + values
+      }
       let start = data.count
       for value in values {
         for shift in stride(from: 0, to: 32, by: 8) {

@@ -345,6 +345,8 @@ struct TokenizerConfigurationTests {
       #"{"tokenizer_class": "PreTrainedTokenizerFast"}"#, to: "tokenizer_config.json")
     #expect(try TokenizerConfiguration(folder: folder.path).family == .other)
     try folder.write(#"{"tokenizer_class": "MPNetTokenizer"}"#, to: "tokenizer_config.json")
+    #expect(try TokenizerConfiguration(folder: folder.path).family == .mpnet)
+    try folder.write(#"{"tokenizer_class": "FunnelTokenizer"}"#, to: "tokenizer_config.json")
     #expect(throws: CheckpointError.self) { try TokenizerConfiguration(folder: folder.path) }
     try folder.write(
       #"{"tokenizer_class": "PreTrainedTokenizerFast"}"#, to: "tokenizer_config.json")

@@ -55,7 +55,7 @@ struct ModelConfigurationTests {
 
   /// What is not plain BERT is refused by its name.
   @Test(arguments: [
-    ("\"model_type\": \"mpnet\"", "model_type \"mpnet\" is not supported (its attention"),
+    ("\"model_type\": \"modernbert\"", "model_type \"modernbert\" is not supported (it has rotary"),
     ("\"hidden_act\": \"silu\"", "hidden_act \"silu\""),
     ("\"hidden_act\": \"gelu_10\"", "hidden_act \"gelu_10\""),
     (

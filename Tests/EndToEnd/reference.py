@@ -53,12 +53,7 @@ class Reference:
         sentence_embedding [D].
         """
         attended = len(ids) if attended is None else attended
-        embeddings = (
-            self.weights["embeddings.word_embeddings.weight"][np.asarray(ids)]
-            + self.weights["embeddings.position_embeddings.weight"][: len(ids)]
-            + self.weights["embeddings.token_type_embeddings.weight"][np.asarray(type_ids)]
-        )
-        hidden = self.layer_norm(embeddings, "embeddings.LayerNorm")
+        hidden = self.embed(np.asarray(ids), np.asarray(type_ids))
         blocks = []
         for block in range(self.block_count):
             hidden = self.block(hidden, f"encoder.layer.{block}", attended)
@@ -72,6 +67,18 @@ class Reference:
             "default": pooled,
             "sentence_embedding": mean / np.linalg.norm(mean),
         }
+
+    def embed(self, ids, type_ids):
+        embeddings = (
+            self.weights["embeddings.word_embeddings.weight"][ids]
+            + self.weights["embeddings.position_embeddings.weight"][: len(ids)]
+            + self.weights["embeddings.token_type_embeddings.weight"][type_ids]
+        )
+        return self.layer_norm(embeddings, "embeddings.LayerNorm")
+
+    def score_bias(self, count):
+        """What attention's scores get: [A, S, S], or a number for all."""
+        return 0
 
     def block(self, hidden, name, attended):
         attention = self.linear(self.attend(hidden, name, attended), f"{name}.attention.output.dense")
@@ -90,6 +97,7 @@ class Reference:
 
         keys, values = heads("key")[:, :attended], heads("value")[:, :attended]
         scores = heads("query") @ keys.swapaxes(1, 2) / np.sqrt(size // self.head_count)
+        scores = scores + (self.score_bias(count) + np.zeros((1, count, count)))[..., :attended]
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)
         return (weights @ values).swapaxes(0, 1).reshape(count, size)

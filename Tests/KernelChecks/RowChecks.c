@@ -12,7 +12,11 @@ static void attend(const KernelSet *set, const AttentionInput *input, float *y) 
   set->attention(input, y, input->headCount * input->headSize * sizeof *y, scratch);
 }
 
-static void compareAttention(const KernelSet *set, size_t queries, size_t keys, size_t headSize) {
+static void compareAttention(const KernelSet *set, size_t queries, size_t keys, size_t headSize,
+                             bool hasBias) {
+  // From the key that is farthest before the last query to the one farthest behind the first.
+  const size_t distances = queries - 1 + keys;
+  const float *bias = hasBias ? randomFloats(Heads * distances, -4, 4, After) : NULL;
   const size_t columns = Heads * headSize, ld = columns + Gap, count = queries * columns;
   AttentionInput input = {
       // Neither the last row's gap nor a row that is not attended to may be read.
@@ -25,17 +29,21 @@ static void compareAttention(const KernelSet *set, size_t queries, size_t keys, 
       .keyCount = keys,
       .headCount = Heads,
       .headSize = headSize,
+      .bias = hasBias ? bias + queries - 1 : NULL,
+      .ldBias = distances,
   };
   float *y = guardedFloats(count, NAN, After), *expected = guardedFloats(count, NAN, After);
   float *last = guardedFloats(columns, NAN, After);
   attend(set, &input, y);
   attend(oracle, &input, expected);
   char what[80];
-  snprintf(what, sizeof what, "attention of %zu to %zu, heads of %zu", queries, keys, headSize);
+  snprintf(what, sizeof what, "attention of %zu to %zu, heads of %zu%s", queries, keys, headSize,
+           hasBias ? ", with a bias" : "");
   // Scores up to 9 · √80 lose 1e-5 in float32, whoever adds them up.
   expectNear(what, count, y, expected, 4e-5f);
   input.queries = (const float *)input.queries + (queries - 1) * ld;
   input.queryCount = 1;
+  input.bias = bias;
   attend(set, &input, last);
   expectSame("the last query alone", columns, last, y + count - columns);
   releaseFloats();
@@ -70,14 +78,17 @@ void checkAttention(const KernelSet *set) {
   for (size_t key = 0; key < 17; key++) attendToOne(set, key);
   static const size_t headSizes[] = {1, 5, 16, 20, 32, 48, 64, 80};
   for (size_t i = 0; i < sizeof headSizes / sizeof *headSizes; i++) {
-    for (size_t queries = 1; queries <= set->tileRows + 1; queries += 3) {
-      compareAttention(set, queries, 2 * set->panelColumns + 2 - queries, headSizes[i]);
+    for (int bias = 0; bias < 2; bias++) {
+      for (size_t queries = 1; queries <= set->tileRows + 1; queries += 3) {
+        compareAttention(set, queries, 2 * set->panelColumns + 2 - queries, headSizes[i], bias);
+      }
+      compareAttention(set, 1, 1, headSizes[i], bias);
+      compareAttention(set, 40, 65, headSizes[i], bias);
     }
-    compareAttention(set, 1, 1, headSizes[i]);
-    compareAttention(set, 40, 65, headSizes[i]);
   }
   for (size_t keys = 1; keys <= 2 * set->panelColumns + 1; keys++) {
-    compareAttention(set, 2, keys, 8);
+    compareAttention(set, 2, keys, 8, false);
+    compareAttention(set, 2, keys, 8, true);
   }
 }
 

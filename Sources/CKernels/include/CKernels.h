@@ -84,6 +84,10 @@ typedef struct AttentionInput {
   size_t queryCount, keyCount;
   /// Heads lie side by side, D columns each.
   size_t headCount, headSize;
+  /// What is added to scores, by head and by distance from the query to the key: that of query i and
+  /// key k of head h is bias[h · ldBias + k - i]. Null for nothing.
+  const float *_Nullable bias;
+  size_t ldBias;
 } AttentionInput;
 
 /// Rows of the embedding tables to add up, [R] each; every index is valid.
@@ -142,7 +146,11 @@ typedef struct KernelSet {
   void (*_Nullable makeOperands)(size_t rows, size_t columns, const void *_Nonnull x, size_t ldx,
                                  void *_Nonnull operands, size_t ldOperands);
 
-  /// softmax(Q · Kᵀ / √D) · V for every head.
+  /// Makes operands of x, [R, columns], floats; of float32 that is x itself, and nothing is written.
+  void (*_Nonnull makeFloatOperands)(size_t rows, size_t columns, const float *_Nonnull x,
+                                     size_t ldx, void *_Nonnull operands, size_t ldOperands);
+
+  /// softmax(Q · Kᵀ / √D + bias) · V for every head.
   ///
   /// - y: [queryCount, headCount · D], values
   /// - scratch: `attentionScratch` floats.

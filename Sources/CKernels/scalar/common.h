@@ -61,6 +61,9 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
         float score = 0;
         for (size_t d = 0; d < size; d++) score += widened(query[d]) * widened(key[d]);
         scratch[k] = score * scale;
+        if (input->bias) {
+          scratch[k] += input->bias[(ptrdiff_t)(head * input->ldBias + k) - (ptrdiff_t)i];
+        }
         if (!(scratch[k] <= largest)) largest = scratch[k];
       }
       float sum = 0;
@@ -98,6 +101,13 @@ static void layerNorm(const LayerNorm *norm, size_t rows, const float *x, size_t
       y[r * ldy + j] = normalized * norm->scale[j] + norm->shift[j];
     }
     makeOperandRow(columns, y + r * ldy, (uint8_t *)operands + r * ldOperands);
+  }
+}
+
+static void makeFloatOperands(size_t rows, size_t columns, const float *x, size_t ldx,
+                              void *operands, size_t ldOperands) {
+  for (size_t r = 0; r < rows; r++) {
+    makeOperandRow(columns, x + r * ldx, (uint8_t *)operands + r * ldOperands);
   }
 }
 
@@ -141,6 +151,7 @@ static void peak(size_t steps) {
       .pack = pack,                                 \
       .product = product,                           \
       .makeOperands = MAKE_OPERANDS,                \
+      .makeFloatOperands = makeFloatOperands,       \
       .attention = attention,                       \
       .attentionScratch = attentionScratch,         \
       .layerNorm = layerNorm,                       \

@@ -49,6 +49,7 @@ static void attention(const AttentionInput *input, void *results, size_t bytesY,
   float *scores = values + packedValuesCount(keyCount, headSize);
   const size_t ldScores = scoresStride(keyCount), count = tileCount(input->queryCount);
   const float scale = 1 / __builtin_elementwise_sqrt((float)headSize);
+  const float *bias = input->bias;
   _Alignas(KernelAlignment) float total[TILE_ROWS * PanelColumns];
   for (size_t head = 0; head < input->headCount; head++) {
     const size_t column = head * headSize;
@@ -69,7 +70,10 @@ static void attention(const AttentionInput *input, void *results, size_t bytesY,
                       &context, scores + first, ldScores);
       }
       float factors[TILE_ROWS];
-      softmax(height, keyCount, scale, scores, ldScores, factors);
+      if (bias) {
+        biasScores(height, keyCount, scale, bias + head * input->ldBias - start, scores, ldScores);
+      }
+      softmax(height, keyCount, bias ? 1 : scale, scores, ldScores, factors);
       for (size_t first = 0; first < headSize; first += PanelColumns) {
         const size_t columns = least(PanelColumns, headSize - first);
         const float *panel = values + first * keyCount;

@@ -78,6 +78,13 @@ static void layerNorm(const LayerNorm *norm, size_t rows, const float *x, size_t
   }
 }
 
+static void makeFloatOperands(size_t rows, size_t columns, const float *x, size_t ldx,
+                              void *operands, size_t ldOperands) {
+  for (size_t r = 0; r < rows; r++) {
+    makeOperandRow(columns, x + r * ldx, (uint8_t *)operands + r * ldOperands);
+  }
+}
+
 static void embed(const EmbeddingInput *input, const LayerNorm *norm, size_t rows, float *y,
                   size_t ldy, void *operands, size_t ldOperands) {
   const size_t columns = norm->columns;

@@ -100,6 +100,7 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
   float *scores = (float *)(values + packedValuesCount(keyCount, headSize));
   const size_t ldScores = scoresStride(keyCount), count = tileCount(input->queryCount);
   const float scale = 1 / __builtin_elementwise_sqrt((float)headSize);
+  const float *bias = input->bias;
   _Alignas(64) uint32_t sums[TILE_ROWS * PanelColumns];
   for (size_t head = 0; head < input->headCount; head++) {
     const size_t column = head * headBytes;
@@ -131,7 +132,10 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
 #endif
       }
       float factors[TILE_ROWS];
-      softmax(height, keyCount, scale, scores, ldScores, factors);
+      if (bias) {
+        biasScores(height, keyCount, scale, bias + head * input->ldBias - start, scores, ldScores);
+      }
+      softmax(height, keyCount, bias ? 1 : scale, scores, ldScores, factors);
 #ifdef WIDENS
       endPairs(height, keyCount, scores, ldScores);
 #endif

@@ -17,6 +17,7 @@
       .pack = pack,                                \
       .product = product,                          \
       .makeOperands = MAKE_OPERANDS,               \
+      .makeFloatOperands = makeFloatOperands,      \
       .attention = attention,                      \
       .attentionScratch = attentionScratch,        \
       .layerNorm = layerNorm,                      \

@@ -47,6 +47,19 @@ INLINE vec numerators(float *row, size_t count, float largest, float scale) {
   return sums[0] + sums[1];
 }
 
+// Scores times `scale` plus a bias: that of row r and column j is bias[j - r]. Writes whole
+// registers.
+INLINE void biasScores(size_t rows, size_t count, float scale, const float *bias, float *scores,
+                       size_t ld) {
+  for (size_t r = 0; r < rows; r++) {
+    float *row = scores + r * ld;
+    for (size_t j = 0; j < count; j += LANES) {
+      const vec added = loadUpTo(bias + j - r, count - j);
+      vstore(row + j, vfma(vload(row + j), vset(scale), added));
+    }
+  }
+}
+
 // Turns rows of scores into softmax's numerators, and gives 1 / their sums. Each step is done for
 // all rows before the next: what follows a sum over lanes would have to wait for it.
 INLINE void softmax(size_t rows, size_t count, float scale, float *scores, size_t ld,

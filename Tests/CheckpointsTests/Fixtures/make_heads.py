@@ -47,6 +47,9 @@ KINDS = {
         "BertForSequenceClassification", {"num_labels": 1, "problem_type": "regression"}, "pytorch/weights"
     ),
     "distilbert": ("DistilBertForSequenceClassification", {"id2label": EMOTIONS}, "pytorch/distilbert"),
+    "electra": (
+        "ElectraForSequenceClassification", {"id2label": EMOTIONS, "embedding_size": 16}, "pytorch/weights"
+    ),
     "roberta": ("RobertaForSequenceClassification", {"id2label": EMOTIONS}, "relatives/roberta"),
     "xlm-roberta-reranker": (
         "XLMRobertaForSequenceClassification",

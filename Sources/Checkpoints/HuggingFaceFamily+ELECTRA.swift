@@ -1,0 +1,11 @@
+extension HuggingFaceFamily {
+  /// BERT without a pooler, whose embeddings may have another size than its blocks.
+  ///
+  /// Source: transformers `models/electra`.
+  static let electra = HuggingFaceFamily(
+    modelTypes: ["electra"], prefix: "electra.", textHead: .firstToken(.gelu)
+  ) { configuration, file throws(CheckpointError) in
+    let size = try file.integer("embedding_size", in: ModelConfiguration.Limits.hiddenSize) ?? 128
+    if size != configuration.hiddenSize { configuration.projectedSize = size }
+  }
+}

@@ -1,0 +1,12 @@
+extension HuggingFaceFamily {
+  /// RoBERTa, XLM-RoBERTa, CamemBERT: BERT whose positions count from behind the padding token's id.
+  ///
+  /// Source: transformers `models/roberta`.
+  static let roberta = HuggingFaceFamily(
+    modelTypes: ["roberta", "xlm-roberta", "camembert"], prefix: "roberta.",
+    textHead: .firstToken(.tanh)
+  ) { configuration, file throws(CheckpointError) in
+    let id = try file.integer("pad_token_id", in: 0...1024) ?? 1
+    try configuration.countPositions(behindPadding: id, file)
+  }
+}

@@ -1,0 +1,106 @@
+import JSON
+
+/// A family of encoders in Hugging Face's folders: how its files name what a `ModelConfiguration`
+/// and `TensorNames` say, and what it fills in there. One file each.
+struct HuggingFaceFamily: Sendable {
+  /// As `model_type` has them.
+  var modelTypes: [String]
+  /// What the encoder's tensors are called below, in a model with a head.
+  var prefix: String
+  /// Keys of `config.json` for one of BERT's: the first that the file has counts.
+  var keys: [String: [String]] = [:]
+  /// What a block's tensors are called below, up to its number and after it.
+  var blockPrefix = ("encoder.layer.", ".")
+  /// Canonical names of a block's layers, by the family's.
+  var blockLayers: [String: String] = [:]
+  /// Canonical names of other layers, by the family's.
+  var layers: [String: String] = [:]
+  /// Whether tokens have types.
+  var hasTypes = true
+  /// The head of the class for the classification of texts.
+  var textHead = HeadPlan.pooled
+  /// Fills in what BERT's keys do not tell.
+  var configure: @Sendable (inout ModelConfiguration, JSONFile) throws(CheckpointError) -> Void = {
+    _, _ in
+  }
+
+  static let all: [HuggingFaceFamily] = [.bert, .distilBERT, .roberta, .mpnet, .electra]
+
+  static let bert = HuggingFaceFamily(modelTypes: ["bert"], prefix: "bert.")
+
+  /// The family that a `config.json` names.
+  ///
+  /// Configurations older than transformers 2.9 do not say it: then it is BERT, unless the class is
+  /// another's.
+  static func named(in file: JSONFile) throws(CheckpointError) -> HuggingFaceFamily {
+    let known = all.flatMap(\.modelTypes).joined(separator: ", ")
+    if let type = try file.string("model_type") {
+      if let family = all.first(where: { $0.modelTypes.contains(type) }) { return family }
+      let reason = reasons[type].map { " (\($0))" } ?? ""
+      throw .unsupported(
+        path: file.path,
+        reason: "model_type \"\(type.prefix(64))\" is not supported\(reason); these are: \(known)")
+    }
+    guard case .array(let names) = file["architectures"] else { return bert }
+    for case .string(let name) in names where !name.hasPrefix("Bert") {
+      throw .unsupported(
+        path: file.path,
+        reason: "has no model_type, and its architectures are \"\(name.prefix(64))\": add "
+          + "\"model_type\", which is one of \(known)")
+    }
+    return bert
+  }
+
+  private static let reasons = [
+    "albert": "its blocks share their weights",
+    "deberta": "its attention depends on relative positions",
+    "deberta-v2": "its attention depends on relative positions",
+    "modernbert": "it has rotary positions and gated feed-forward layers",
+    "nomic_bert": "it has rotary positions and gated feed-forward layers",
+  ]
+
+  /// The key in `config.json` for one of BERT's.
+  func key(_ name: String, in file: JSONFile) -> String {
+    guard let candidates = keys[name] else { return name }
+    return candidates.first { file[$0] != .null } ?? candidates[candidates.count - 1]
+  }
+
+  /// The canonical name of a tensor, its prefix gone; nil for a buffer.
+  func canonicalName(_ name: String) -> String? {
+    if ["embeddings.position_ids", "embeddings.token_type_ids"].contains(name) { return nil }
+    var name = name
+    // The spellings of the first conversions from TensorFlow.
+    for (old, new) in [(".gamma", ".weight"), (".beta", ".bias")] where name.hasSuffix(old) {
+      name = name.dropLast(old.count) + new
+    }
+    guard let dot = name.lastIndex(of: ".") else { return name }
+    let (layer, last) = (String(name[..<dot]), name[dot...])
+    if let canonical = layers[layer] { return canonical + last }
+    let (start, end) = blockPrefix
+    guard layer.hasPrefix(start) else { return name }
+    let rest = layer.dropFirst(start.count)
+    let number = rest.prefix { $0 != "." }
+    guard rest.dropFirst(number.count).hasPrefix(end) else { return name }
+    let own = String(rest.dropFirst(number.count + end.count))
+    return "encoder.layer.\(number).\(blockLayers[own] ?? own)\(last)"
+  }
+
+  /// Makes the tensors those that `TensorNames` asks for.
+  ///
+  /// - Parameter tensors: by canonical name.
+  func adapt(_ tensors: inout [String: Tensor], _ configuration: ModelConfiguration) {
+    let positions = TensorNames.tables[1]
+    // Padding's position is its id; rows before that are nobody's.
+    if configuration.hasPaddingPosition, let table = tensors[positions], table.shape.count == 2,
+      let rows = table.droppingRows(configuration.padTokenID)
+    {
+      tensors[positions] = rows
+    }
+    let types = TensorNames.tables[2]
+    if !hasTypes, tensors[types] == nil {
+      let shape = [configuration.typeCount, configuration.embeddingSize]
+      tensors[types] = Tensor(
+        name: types, shape: shape, floats: Array(repeating: 0, count: shape[0] * shape[1]))
+    }
+  }
+}

@@ -1,0 +1,91 @@
+"""Measures PyTorch's own float32 on the folders of families.py; writes families.json.
+
+Needs, besides requirements.txt: torch and transformers (`.venv/folders` has them). Run by hand:
+
+    python family_errors.py
+
+It first checks the float64 of families.py against the same PyTorch model in float64, and the tokenizer's files
+against those that transformers writes.
+"""
+
+import json
+import pathlib
+import tempfile
+
+import numpy as np
+import torch
+import transformers
+
+import families
+import reference
+
+HERE = pathlib.Path(__file__).parent
+transformers.logging.set_verbosity_error()
+
+
+def answers(model, ids, types, attended):
+    """Every key of one text."""
+    inputs = {"token_type_ids": torch.tensor([types])} if model.config.model_type != "mpnet" else {}
+    mask = [[1] * attended + [0] * (len(ids) - attended)]
+    with torch.inference_mode():
+        found = model(
+            torch.tensor([ids]), attention_mask=torch.tensor(mask), output_hidden_states=True, **inputs
+        )
+        mean = found.last_hidden_state[:, :attended].mean(1)
+        sentence = torch.nn.functional.normalize(mean, p=2, dim=1)
+    pooled = found.get("pooler_output")
+    return {
+        "encoder_outputs": torch.cat(found.hidden_states[1:]).numpy(),
+        "sequence_output": found.last_hidden_state[0].numpy(),
+        **({} if pooled is None else {key: pooled[0].numpy() for key in ("pooled_output", "default")}),
+        "sentence_embedding": sentence[0].numpy(),
+    }
+
+
+def measure(folder, name):
+    exact = families.make(folder, name)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    if (folder / "tokenizer.json").exists():
+        tokenizer.save_pretrained(folder / "written")
+        ours, theirs = (json.loads((path / "tokenizer.json").read_text()) for path in (folder, folder / "written"))
+        assert ours == theirs, f"{name}: transformers writes another tokenizer.json"
+    kind = transformers.MODEL_MAPPING[transformers.AutoConfig.from_pretrained(folder).__class__]
+    options = {} if exact.has_pooler or "electra" in name else {"add_pooling_layer": False}
+    model = kind.from_pretrained(folder, dtype=torch.float32, **options).eval()
+    padding = tokenizer.pad_token_id
+    ids, single, double = {}, {}, 0
+    for text, parts in families.CHOSEN.items():
+        parts = [parts] if isinstance(parts, str) else parts
+        made = tokenizer(*parts, truncation=True, max_length=exact.positions)
+        ids[text] = made["input_ids"]
+        types = made.get("token_type_ids", [0] * len(ids[text]))
+        lengths = [len(ids[text])] + ([exact.positions] if text in families.PADDED else [])
+        for length in lengths:
+            more = length - len(ids[text])
+            inputs = ids[text] + [padding] * more, types + [0] * more, len(ids[text])
+            expected = exact.encode(*inputs)
+            for key, error in reference.worst_errors(answers(model, *inputs), expected).items():
+                single[key] = max(single.get(key, 0), error)
+            exactly = answers(model.double(), *inputs)
+            double = max(double, *reference.worst_errors(exactly, expected).values())
+            model.float()
+    assert double < 1e-11, f"{name}: families.py is not PyTorch's float64: {double}"
+    print(name, f"float64: {double:.2g}", {key: float(f"{error:.3g}") for key, error in single.items()})
+    return {"ids": ids, "errors": single}
+
+
+def main():
+    rows = {}
+    with tempfile.TemporaryDirectory() as root:
+        for name in families.CONFIGURATIONS:
+            rows[name] = measure(pathlib.Path(root) / name, name)
+    report = {
+        "meaning": "token ids, and the largest |PyTorch float32 - float64| per key, a text at a time",
+        "torch": torch.__version__, "transformers": transformers.__version__, "numpy": np.__version__,
+        "families": rows,
+    }  # fmt: skip
+    (HERE / "families.json").write_text(json.dumps(report, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Families besides BERT: tokens are transformers', numbers at least as near to float64 as PyTorch's float32."""
+
+import json
+import pathlib
+import random
+import shutil
+
+import numpy as np
+import pytest
+
+import families
+import reference
+from families import CHOSEN, CONFIGURATIONS
+from server import Server, run
+
+GOLDENS = json.loads((pathlib.Path(__file__).parent / "families.json").read_text())["families"]
+# Of the plain kernels, which round each product's terms, and of the mean of few rows, whose slips are
+# those of one text: as in test_checkpoints_pytorch.py.
+ROOM = 1.5
+# What the two lower precisions keep of the direction of every row of tokens: least cosine, mean cosine.
+COSINES = {"bfloat16": (0.9999, 0.99999), "int8": (0.9995, 0.9998)}
+
+
+@pytest.fixture(scope="module", params=CONFIGURATIONS)
+def made(request, tmp_path_factory):
+    """Name, folder, reference, and its answers to all texts."""
+    name = request.param
+    folder = tmp_path_factory.mktemp("families") / name
+    exact = families.make(folder, name)
+    ids = GOLDENS[name]["ids"]
+    return name, folder, exact, {text: exact.encode(ids[text], typed(name, CHOSEN[text], ids[text])) for text in CHOSEN}
+
+
+def typed(name, text, ids):
+    """The types that the tokenizer gives: of a pair's second text 1, where there are types."""
+    if isinstance(text, str) or CONFIGURATIONS[name]["model_type"] == "mpnet":
+        return [0] * len(ids)
+    first = ids.index(102) + 1  # [SEP]
+    return [0] * first + [1] * (len(ids) - first)
+
+
+def answer(server, text, exact, **options):
+    found = server.tensors([text], max_tokens=exact.positions, output_key="all", **options)
+    return {key: rows[:, 0] if key == "encoder_outputs" else rows[0] for key, rows in found.items()}
+
+
+def test_tokens(made, log):
+    name, folder, exact, answers = made
+    with Server(model=folder, log=log) as server:
+        names = list(CHOSEN)
+        options = {"output_key": "sequence_output", "max_tokens": exact.positions, "tokens": "true"}
+        found = server.encode([CHOSEN[text] for text in names], **options)["tokens"]
+    ids = {text: [token["id"] for token in tokens] for text, tokens in zip(names, found, strict=True)}
+    assert ids == GOLDENS[name]["ids"]
+
+
+@pytest.mark.parametrize("kernels", ["avx512", "avx2", "scalar"])
+def test_no_further_from_float64_than_pytorch(made, kernels, log, capsys):
+    name, folder, exact, answers = made
+    if kernels not in run("serve", "--kernels", "none").stderr:
+        pytest.skip(f"this CPU has no {kernels}")
+    worst = {}
+    with Server("--kernels", kernels, model=folder, log=log) as server:
+        for text, expected in answers.items():
+            found = answer(server, CHOSEN[text], exact)
+            assert set(found) >= {"sequence_output", "encoder_outputs"}
+            assert ("pooled_output" in found) == exact.has_pooler
+            expected = {key: expected[key] for key in found}
+            for key, error in reference.worst_errors(found, expected).items():
+                worst[key] = max(worst.get(key, 0), error)
+        for text in families.PADDED:
+            ids = GOLDENS[name]["ids"][text]
+            padding = 1 if CONFIGURATIONS[name]["model_type"] == "mpnet" else 0
+            more = exact.positions - len(ids)
+            expected = exact.encode(ids + [padding] * more, [0] * exact.positions, len(ids))
+            found = answer(server, CHOSEN[text], exact, seq_length=exact.positions)
+            for key, error in reference.worst_errors(found, {key: expected[key] for key in found}).items():
+                worst[key] = max(worst.get(key, 0), error)
+    errors = GOLDENS[name]["errors"]
+    with capsys.disabled():
+        print(f"\n{name}, {kernels}: largest error over {len(CHOSEN)} texts; PyTorch float32's in brackets")
+        for key, error in worst.items():
+            print(f"  {key:20} {error:.3g} ({errors[key]:.3g}), {error / errors[key]:.2f}")
+    room = {key: ROOM if kernels == "scalar" or key == "sentence_embedding" else 1 for key in worst}
+    assert {key: error for key, error in worst.items() if error > room[key] * errors[key]} == {}
+
+
+@pytest.mark.parametrize("precision", COSINES)
+def test_lower_precisions(made, precision, log, capsys):
+    name, folder, exact, answers = made
+    cosines = []
+    with Server("--precision", precision, model=folder, log=log) as server:
+        for text, expected in answers.items():
+            rows, right = answer(server, CHOSEN[text], exact)["sequence_output"], expected["sequence_output"]
+            sizes = np.linalg.norm(rows, axis=1) * np.linalg.norm(right, axis=1)
+            cosines += list((rows * right).sum(axis=1) / sizes)
+    least, mean = min(cosines), np.mean(cosines)
+    with capsys.disabled():
+        print(f"\n{name}, {precision}: cosine of {len(cosines)} tokens, mean {mean:.6f}, worst {least:.6f}")
+    assert least > COSINES[precision][0] and mean > COSINES[precision][1]
+
+
+@pytest.mark.parametrize("precision", ["float32", *COSINES])
+def test_batches_and_threads_change_no_bit(made, precision, log):
+    name, folder, exact, answers = made
+    generator = random.Random(7)
+    alone = {}
+    for threads in (1, 2):
+        with Server("--threads", threads, "--precision", precision, model=folder, log=log) as server:
+            options = {"output_key": "all", "max_tokens": exact.positions, "format": "base64"}
+            for _ in range(8):
+                texts = generator.sample(list(CHOSEN), generator.randint(1, 12))
+                outputs = server.encode([CHOSEN[text] for text in texts], **options)["outputs"]
+                outputs["encoder_outputs"] = list(zip(*outputs["encoder_outputs"], strict=True))
+                for index, text in enumerate(texts):
+                    rows = {key: values[index] for key, values in outputs.items()}
+                    assert alone.setdefault(text, rows) == rows, (text, threads)
+
+
+def test_inspect_explains_the_architecture(made):
+    name, folder, exact, answers = made
+    shown = run("inspect", folder)
+    assert shown.returncode == 0, shown.stderr
+    wanted = {
+        "mpnet": ["mpnet", "by head and distance, 32 buckets, one for all blocks", "512, and one for padding, token 1"],
+        "mpnet-parts": ["mpnet", "40 buckets", "64, and one", "cased", "no: neither default nor pooled_output"],
+        "electra-small": ["electra", "128, then a layer to 256", "uncased", "512\n"],
+        "electra-base": ["electra", "no: neither default nor pooled_output", "relu"],
+    }[name]
+    assert [words for words in wanted if words not in shown.stdout] == []
+    assert ("then a layer to" in shown.stdout) == (name == "electra-small")
+
+
+def change(folder, file, **members):
+    content = json.loads((folder / file).read_text())
+    (folder / file).write_text(json.dumps({**content, **members}))
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "members", "reason"),
+    [
+        ("mpnet", "config.json", {"relative_attention_num_buckets": 16}, "relative_attention_num_buckets"),
+        ("mpnet", "config.json", {"relative_attention_num_buckets": 33}, "relative_attention_bias.weight is [32, 6]"),
+        ("mpnet", "config.json", {"position_embedding_type": "rotary"}, "position_embedding_type"),
+        ("mpnet", "tokenizer_config.json", {"do_lower_case": False}, "do_lower_case"),
+        ("mpnet", "tokenizer_config.json", {"tokenizer_class": "BertTokenizer"}, "BertTokenizer"),
+        ("mpnet-parts", "tokenizer_config.json", {"query_token": "<query>"}, "<query>"),
+        ("electra-base", "config.json", {"embedding_size": 100}, "embeddings_project.weight [144, 100]"),
+        ("electra-base", "config.json", {"is_decoder": True}, "is_decoder"),
+        ("electra-base", "tokenizer_config.json", {"model_input_names": ["input_ids"]}, "token_type_ids"),
+    ],
+)
+def test_refusals(name, file, members, reason, tmp_path):
+    folder = tmp_path / "model"
+    families.make(folder, name)
+    change(folder, file, **members)
+    done = run("inspect", folder)
+    assert done.returncode == 1 and reason in done.stderr, done.stderr
+    shutil.rmtree(folder)
