@@ -1,14 +1,5 @@
 /// The sizes and choices of a BERT encoder.
 public struct ModelConfiguration: Equatable, Sendable {
-  /// The function between the two halves of the feed-forward layer.
-  public enum Activation: String, CaseIterable, Sendable {
-    /// x · Φ(x), with the error function.
-    case geluErf = "gelu_erf"
-    /// 0.5 · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
-    case geluTanh = "gelu_tanh"
-    case relu
-  }
-
   /// `bert`, or the relative that a `config.json` names.
   public var modelType = "bert"
   /// V, rows of the word embeddings.
