@@ -1,4 +1,4 @@
-import EncoderContract
+public import EncoderContract
 
 /// How the server is to run: defaults < file < environment < flags.
 ///
@@ -103,13 +103,24 @@ public struct ServedName: Sendable, Equatable {
 }
 
 /// How token vectors become a `sentence_embedding`.
-public enum PoolingChoice: String, CaseIterable, Sendable {
+public enum PoolingChoice: RawRepresentable, CaseIterable, Equatable, Sendable {
   /// The folder's modules decide.
   case folder
-  case cls, max, mean
-  case meanSqrtLength = "mean_sqrt_len_tokens"
-  case weightedMean = "weightedmean"
-  case lastToken = "lasttoken"
+  case always(Pooling)
+
+  public static var allCases: [Self] { [.folder] + Pooling.allCases.map(Self.always) }
+
+  public init?(rawValue: String) {
+    guard let choice = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
+    self = choice
+  }
+
+  public var rawValue: String { pooling?.rawValue ?? "folder" }
+
+  /// Nil: the folder's.
+  public var pooling: Pooling? {
+    if case .always(let pooling) = self { pooling } else { nil }
+  }
 }
 
 /// The arithmetic of the products.
