@@ -170,7 +170,8 @@ let package = Package(
       // Goldens, and the scripts that made them.
       exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(
-      name: "CheckpointsTests", dependencies: ["Checkpoints", "JSON", "TestSupport"],
+      name: "CheckpointsTests",
+      dependencies: ["Checkpoints", "EncoderContract", "JSON", "TestSupport"],
       // Small models, and the scripts that made them.
       exclude: ["Fixtures"], swiftSettings: swiftSettings),
     .testTarget(

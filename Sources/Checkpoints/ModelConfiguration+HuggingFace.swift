@@ -60,16 +60,14 @@ extension ModelConfiguration {
   private static func activation(
     _ name: String, _ file: JSONFile
   ) throws(CheckpointError) -> Activation {
-    switch name {
-    case "gelu", "gelu_python": .geluErf
-    case "gelu_new", "gelu_fast", "gelu_accurate", "gelu_pytorch_tanh", "gelu_python_tanh":
-      .geluTanh
-    case "relu": .relu
-    default:
+    guard let activation = Activation.allCases.first(where: { $0.names.contains(name) }) else {
+      let known = Activation.allCases.map { $0.names[0] }
       throw .unsupported(
         path: file.path,
-        reason: "hidden_act \"\(name.prefix(64))\" is not supported; gelu, gelu_new and relu are")
+        reason: "hidden_act \"\(name.prefix(64))\" is not supported; "
+          + known.dropLast().joined(separator: ", ") + " and \(known[known.count - 1]) are")
     }
+    return activation
   }
 
   /// Refuses whatever changes the computation to something that is not plain BERT.

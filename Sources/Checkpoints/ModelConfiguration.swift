@@ -1,15 +1,6 @@
 /// The sizes and choices of an encoder: BERT's, and what its relatives do otherwise. The forward pass
 /// knows this value, and no family by name.
 public struct ModelConfiguration: Equatable, Sendable {
-  /// The function between the two halves of the feed-forward layer.
-  public enum Activation: String, CaseIterable, Sendable {
-    /// x · Φ(x), with the error function.
-    case geluErf = "gelu_erf"
-    /// 0.5 · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
-    case geluTanh = "gelu_tanh"
-    case relu
-  }
-
   /// `bert`, or the relative that a `config.json` names: for people.
   public var modelType = "bert"
   /// V, rows of the word embeddings.

@@ -77,18 +77,10 @@ struct ProbeReference {
   }
 
   private func feedForward(_ name: String, _ rows: Rows) -> Rows {
-    let inner = weights.apply("\(name).intermediate.dense", to: rows).map { $0.map(activated) }
-    return weights.apply("\(name).output.dense", to: inner)
-  }
-
-  private func activated(_ value: Double) -> Double {
-    switch activation {
-    case .geluErf: value / 2 * (1 + erf(value / 2.0.squareRoot()))
-    case .geluTanh:
-      value / 2
-        * (1 + tanh((2 / Double.pi).squareRoot() * (value + 0.044715 * value * value * value)))
-    case .relu: max(value, 0)
+    let inner = weights.apply("\(name).intermediate.dense", to: rows).map {
+      $0.map { activation($0) }
     }
+    return weights.apply("\(name).output.dense", to: inner)
   }
 
   private func norm(_ name: String, _ rows: Rows) -> Rows {

@@ -116,7 +116,8 @@ struct SavedModelProbe {
       throw unsupported("it gives no sequence_output")
     }
     // Model Garden's own first.
-    let activations: [ModelConfiguration.Activation] = [.geluTanh, .geluErf, .relu]
+    let activations =
+      [.geluTanh] + ModelConfiguration.Activation.allCases.filter { $0 != .geluTanh }
     var found: (ModelConfiguration.Activation, [ProbeReference.Rows])?
     for activation in activations where found == nil {
       let blocks = reference(activation)

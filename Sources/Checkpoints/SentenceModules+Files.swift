@@ -1,3 +1,4 @@
+import EncoderContract
 import JSON
 
 extension SentenceModules {

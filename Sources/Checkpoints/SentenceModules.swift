@@ -1,22 +1,12 @@
+public import EncoderContract
+
 /// What sentence-transformers does after the encoder: pooling over tokens, then layers over the
 /// pooled vector, one after the other.
 ///
 /// Source: sentence-transformers 6.2, `Pooling`, `Dense`, `LayerNorm`, `Normalize` and the files
 /// that `save` writes.
 public struct SentenceModules: Equatable, Sendable {
-  /// How a text's token vectors become one. Padding never counts.
-  public enum Pooling: String, CaseIterable, Sendable {
-    /// The first token's vector.
-    case cls
-    /// The largest of each component.
-    case max
-    case mean
-    /// The sum, divided by the square root of the number of tokens.
-    case meanSqrtLength = "mean_sqrt_len_tokens"
-    /// The mean, the i-th token (from 1) weighted by i.
-    case weightedMean = "weightedmean"
-    case lastToken = "lasttoken"
-  }
+  public typealias Pooling = EncoderContract.Pooling
 
   /// Mean 0 and variance 1, then a factor and a summand for each component.
   public struct LayerNorm: Equatable, Sendable {

@@ -26,7 +26,7 @@ enum ModelLoader {
     let files = try folders.map { folder in
       try of(folder) { try ModelFiles(folder.path, lowercases: settings.letterCase.lowercases) }
     }
-    let pooling = SentenceModules.Pooling(rawValue: settings.pooling.rawValue)
+    let pooling = settings.pooling.pooling
     let sentences = files.map { SentenceModules($0.sentenceModules, pooling: pooling) }
     // A batch has to hold the longest text there may be.
     let batchTokens = files.map(\.checkpoint.configuration.positionCount)

@@ -24,7 +24,7 @@ import Testing
       ("emotions", .pooled, 1, 3, .softmax), ("several", .pooled, 1, 3, .sigmoid),
       ("regression", .pooled, 1, 1, nil), ("distilbert", .firstToken, 2, 3, .softmax),
       ("electra", .firstToken, 2, 3, .softmax),
-    ("roberta", .firstToken, 2, 3, .softmax),
+      ("roberta", .firstToken, 2, 3, .softmax),
       ("xlm-roberta-reranker", .firstToken, 2, 1, .sigmoid),
       ("entities", .eachToken, 1, 5, nil), ("roberta-entities", .eachToken, 1, 5, nil),
     ]

@@ -1,3 +1,4 @@
+import EncoderContract
 import Testing
 
 @testable import Checkpoints

@@ -16,6 +16,7 @@
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +46,19 @@ typedef enum ActivationKind : int32_t {
   ActivationGELUTanh,
   ActivationTanh,
 } ActivationKind;
+
+/// The definitions, in float32: what the scalar sets compute.
+static inline float plainActivation(ActivationKind kind, float x) {
+  static const float sqrtHalf = 0.70710678f, sqrtTwoOverPi = 0.79788456f;
+  switch (kind) {
+    case ActivationNone: return x;
+    case ActivationReLU: return x < 0 ? 0 : x;
+    case ActivationGELUErf: return 0.5f * x * erfcf(-x * sqrtHalf);
+    case ActivationGELUTanh:
+      return 0.5f * x * (1 + tanhf(sqrtTwoOverPi * (x + 0.044715f * x * x * x)));
+    case ActivationTanh: return tanhf(x);
+  }
+}
 
 enum {
   /// Pieces and coefficients of the largest table below: 8 × 12 and 32 × 6 fit.

@@ -18,23 +18,11 @@ static void prepareActivation(ActivationKind kind, Activation *activation) {
   activation->kind = kind;
 }
 
-static float activated(ActivationKind kind, float x) {
-  static const float sqrtHalf = 0.70710678f, sqrtTwoOverPi = 0.79788456f;
-  switch (kind) {
-    case ActivationNone: return x;
-    case ActivationReLU: return x < 0 ? 0 : x;
-    case ActivationGELUErf: return 0.5f * x * erfcf(-x * sqrtHalf);
-    case ActivationGELUTanh:
-      return 0.5f * x * (1 + tanhf(sqrtTwoOverPi * (x + 0.044715f * x * x * x)));
-    case ActivationTanh: return tanhf(x);
-  }
-}
-
 // The activation of a sum, and the residual on it.
 static inline void storeResult(const LinearLayer *layer, const float *residual, size_t ldResidual,
                                size_t row, size_t column, float sum, void *y, size_t ldy) {
   if (residual) sum += residual[row * ldResidual + column];
-  sum = activated(layer->activation->kind, sum);
+  sum = plainActivation(layer->activation->kind, sum);
   uint8_t *to = (uint8_t *)y + row * ldy;
   if (layer->givesValues) {
     ((Value *)to)[column] = narrowed(sum);

@@ -53,7 +53,18 @@ INLINE vec hyperbolicTangent(vec x) {
   return vcopysign(vselectless(size, vset(0.65f), inner, outer), x);
 }
 
-// `kind` is a constant at each use, and one of ReLU, Tanh and the GELUs.
+// CALL with the kind as a constant, so that each has its own loops. Those that are x times a gate
+// share one's.
+#define WITH_KIND(KIND, CALL)                                      \
+  switch (KIND) {                                                  \
+    case ActivationNone: return CALL(ActivationNone);              \
+    case ActivationReLU: return CALL(ActivationReLU);              \
+    case ActivationTanh: return CALL(ActivationTanh);              \
+    case ActivationGELUErf:                                        \
+    case ActivationGELUTanh: return CALL(ActivationGELUErf);       \
+  }
+
+// `kind` is a constant of `WITH_KIND`, and not None.
 INLINE vec activated(const ActivationKind kind, vec x, const float *table) {
   return kind == ActivationReLU   ? vmax(vset(0), x)
          : kind == ActivationTanh ? hyperbolicTangent(x)

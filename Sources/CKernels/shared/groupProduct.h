@@ -55,13 +55,9 @@ INLINE void finishRows(const ActivationKind kind, const bool givesValues, const 
 }
 
 INLINE void finishKind(const bool givesValues, const TileResult *to, const uint32_t *sums) {
-  switch (to->layer->activation->kind) {
-    case ActivationNone: return finishRows(ActivationNone, givesValues, to, sums);
-    case ActivationReLU: return finishRows(ActivationReLU, givesValues, to, sums);
-    case ActivationTanh: return finishRows(ActivationTanh, givesValues, to, sums);
-    case ActivationGELUErf:
-    case ActivationGELUTanh: return finishRows(ActivationGELUErf, givesValues, to, sums);
-  }
+#define FINISH(KIND) finishRows(KIND, givesValues, to, sums)
+  WITH_KIND(to->layer->activation->kind, FINISH)
+#undef FINISH
 }
 
 static void finish(const TileResult *to, const uint32_t *sums) {

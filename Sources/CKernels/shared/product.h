@@ -159,11 +159,12 @@ static Tile *const tiles[] = {
 #undef TILE
 _Static_assert(sizeof tiles / sizeof *tiles == TILE_ROWS + 1, "a tile for every height");
 
-INLINE void activateRows(ActivationKind kind, const float *table, size_t rows, size_t columns,
-                         float *y, size_t ldy) {
+INLINE void activateRows(const ActivationKind kind, const float *table, size_t rows,
+                         size_t columns, float *y, size_t ldy) {
+  if (kind == ActivationNone) return;
   // A copy that y cannot overlap: it stays in registers.
   float gate[(GATE_DEGREE + 1) * GATE_PIECES];
-  if (table) memcpy(gate, table, sizeof gate);
+  if (kind == ActivationGELUErf) memcpy(gate, table, sizeof gate);
   for (size_t r = 0; r < rows; r++) {
     float *row = y + r * ldy;
     for (size_t j = 0; j < columns; j += LANES) {
@@ -176,14 +177,9 @@ INLINE void activateRows(ActivationKind kind, const float *table, size_t rows, s
 // Applies an activation in place to y, [rows, columns].
 static void activate(const Activation *activation, size_t rows, size_t columns, float *y,
                      size_t ldy) {
-  switch (activation->kind) {
-    case ActivationNone: return;
-    case ActivationReLU: return activateRows(ActivationReLU, NULL, rows, columns, y, ldy);
-    case ActivationTanh: return activateRows(ActivationTanh, NULL, rows, columns, y, ldy);
-    case ActivationGELUErf:
-    case ActivationGELUTanh:
-      return activateRows(ActivationGELUErf, activation->gate, rows, columns, y, ldy);
-  }
+#define ACTIVATE(KIND) activateRows(KIND, activation->gate, rows, columns, y, ldy)
+  WITH_KIND(activation->kind, ACTIVATE)
+#undef ACTIVATE
 }
 
 // A streamed product takes a panel in short pieces, each tile one, while the next is on its way.

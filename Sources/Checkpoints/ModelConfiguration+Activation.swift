@@ -1,0 +1,37 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+extension ModelConfiguration {
+  /// The function between the two halves of the feed-forward layer.
+  public enum Activation: String, CaseIterable, Sendable {
+    /// x · Φ(x), with the error function.
+    case geluErf = "gelu_erf"
+    /// 0.5 · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
+    case geluTanh = "gelu_tanh"
+    case relu
+  }
+}
+
+extension ModelConfiguration.Activation {
+  /// Hugging Face's names, the usual one first. Source: transformers `activations.py`.
+  var names: [String] {
+    switch self {
+    case .geluErf: ["gelu", "gelu_python"]
+    case .geluTanh:
+      ["gelu_new", "gelu_fast", "gelu_accurate", "gelu_pytorch_tanh", "gelu_python_tanh"]
+    case .relu: ["relu"]
+    }
+  }
+
+  /// The definition.
+  func callAsFunction(_ x: Double) -> Double {
+    switch self {
+    case .geluErf: x / 2 * (1 + erf(x / 2.0.squareRoot()))
+    case .geluTanh: x / 2 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+    case .relu: max(x, 0)
+    }
+  }
+}
