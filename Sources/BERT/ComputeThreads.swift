@@ -12,10 +12,17 @@ public final class ComputeThreads: Sendable {
   private let threads: [ComputeThread]
 
   /// - Precondition: `count` is at least 1.
-  public init(count: Int) {
+  /// - Throws: `threads` if the system has not so many.
+  public init(count: Int) throws(BERTError) {
     precondition(count > 0, "there is at least one compute thread")
     self.count = count
-    threads = (0..<count).map { _ in ComputeThread() }
+    var threads: [ComputeThread] = []
+    while threads.count < count, let thread = ComputeThread() { threads.append(thread) }
+    guard threads.count == count else {
+      for thread in threads { thread.post(nil) }
+      throw .threads(asked: count, made: threads.count)
+    }
+    self.threads = threads
   }
 
   deinit {
@@ -54,11 +61,15 @@ private final class ComputeThread: @unchecked Sendable {
   private let monitor = Monitor()
   private var mailbox: [Message] = []
 
-  init() {
+  /// Nil if the system has no thread left.
+  init?() {
     var thread = pthread_t()
     let context = unsafe Unmanaged.passRetained(self).toOpaque()
     let status = unsafe pthread_create(&thread, nil, { unsafe threadMain($0) }, context)
-    precondition(status == 0, "the system has no thread left")
+    guard status == 0 else {
+      unsafe Unmanaged<ComputeThread>.fromOpaque(context).release()
+      return nil
+    }
     pthread_detach(thread)
   }
 

@@ -28,6 +28,8 @@ public struct Checkpoint: Sendable {
   public let head: ClassificationHead?
   /// Why there is no head.
   public let headAbsence: String
+  /// Whether the folder says that it has a head, and has none that fits.
+  public let missesHead: Bool
   /// The part of a larger model that the encoder is; nil if it is all of it.
   public let part: String?
   /// By canonical name: Hugging Face's, without the `bert.` prefix, `weight` and `bias` for layer
@@ -53,8 +55,9 @@ public struct Checkpoint: Sendable {
       (lowercases, guessesCase, vocabularyPath) = (nil, false, nil)
       (keys, part) = (nil, nil)
       switch model.head {
-      case .head(let found): (head, headAbsence) = (found, "")
-      case .none(let reason): (head, headAbsence) = (nil, reason)
+      case .head(let found): (head, headAbsence, missesHead) = (found, "", false)
+      case .none(let reason, let isMissed):
+        (head, headAbsence, missesHead) = (nil, reason, isMissed)
       }
     } else if SavedModelFolder.isPresent(in: folder) {
       let model = try SavedModelFolder(folder, verifiesChecksums: verifiesChecksums)
@@ -63,7 +66,7 @@ public struct Checkpoint: Sendable {
       files = SavedModelFolder.files
       (lowercases, guessesCase) = (model.lowercases, model.guessesCase)
       (vocabularyPath, keys, part) = (model.vocabularyPath, model.keys, model.part)
-      (head, headAbsence) = (nil, "heads of a SavedModel are not supported")
+      (head, headAbsence, missesHead) = (nil, "heads of a SavedModel are not supported", false)
     } else if OriginalFolder.isPresent(in: folder) {
       let model = try OriginalFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .original
@@ -71,7 +74,9 @@ public struct Checkpoint: Sendable {
       files = OriginalFolder.files
       (lowercases, guessesCase) = (model.lowercases, model.lowercases != nil)
       (vocabularyPath, keys, part) = (nil, nil, nil)
-      (head, headAbsence) = (nil, "heads of an original checkpoint are not supported")
+      (head, headAbsence, missesHead) = (
+        nil, "heads of an original checkpoint are not supported", false
+      )
     } else {
       throw .unknownFormat(folder)
     }

@@ -35,7 +35,8 @@ extension ClassificationHead {
   /// A folder's head, or why it has none.
   enum Finding {
     case head(ClassificationHead)
-    case none(because: String)
+    /// - Parameter isMissed: whether the configuration says that there is one.
+    case none(because: String, isMissed: Bool = false)
   }
 
   /// - Parameters:
@@ -64,7 +65,8 @@ extension ClassificationHead {
         return .none(
           because:
             "config.json names \(name.prefix(64)) with \(labels.count) labels, and the weights "
-            + "have no \(layer.name).weight \(shape) with a bias")
+            + "have no \(layer.name).weight \(shape) with a bias" + found(layer.name, tensors),
+          isMissed: true)
       }
       layers.append(
         DenseLayer(
@@ -72,11 +74,19 @@ extension ClassificationHead {
           bias: try bias.floats(), activation: layer.activation))
     }
     if plan.input == .pooled, !hasPooler {
-      return .none(because: "its classification head reads a pooler, and the weights have none")
+      return .none(
+        because: "its classification head reads a pooler, and the weights have none", isMissed: true
+      )
     }
     var head = ClassificationHead(input: plan.input, layers: layers, labels: labels)
     if !isOfTokens { head.scoreFunction = try scoreFunction(file, labelCount: labels.count) }
     return .head(head)
+  }
+
+  /// What there is of a layer.
+  private static func found(_ name: String, _ tensors: [Tensor]) -> String {
+    let own = tensors.filter { $0.name.hasPrefix(name + ".") }.map { "\($0.name) \($0.shape)" }
+    return own.isEmpty ? "" : "; there is " + own.sorted().joined(separator: ", ")
   }
 
   private static func floats(_ tensors: [Tensor], _ name: String, _ shape: [Int]) -> Tensor? {
@@ -90,6 +100,8 @@ extension ClassificationHead {
     case .null:
       let count = try file.integer("num_labels", in: limit) ?? 2
       return (0..<count).map { "LABEL_\($0)" }
+    case .object(let names) where names.isEmpty:
+      throw file.invalid("id2label", "must have a label's name for 0 at least")
     case .object(let names) where limit ~= names.count:
       var labels: [String] = []
       for index in 0..<names.count {
@@ -97,8 +109,11 @@ extension ClassificationHead {
         case .string(let label)?: labels.append(label)
         case .integer(let number)?: labels.append(number.description)
         default:
-          throw file.invalid(
-            "id2label", "must have a name for each number from 0 to \(names.count - 1)")
+          throw .invalidValue(
+            path: file.path, key: "id2label",
+            reason:
+              "must have a name for each number from 0 to \(names.count - 1), and has none for "
+              + "\(index)")
         }
       }
       return labels
@@ -133,6 +148,12 @@ extension ClassificationHead {
     switch name?.split(separator: ".").last {
     case nil, "Identity": return usual
     case "Sigmoid": return .sigmoid
+    case "Softmax" where labelCount == 1:
+      throw .unsupported(
+        path: file.path,
+        reason:
+          "the activation_fn Softmax of one label is 1 for every text; Sigmoid and Identity are "
+          + "supported for one")
     case "Softmax": return .softmax
     case let other?:
       throw .unsupported(

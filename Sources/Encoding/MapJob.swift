@@ -161,11 +161,19 @@ extension MapRequest {
       padTo = length
       try check(inputs.count * length)
     }
+    let first = try firstText.map { text throws(ServiceError) in
+      try read(reading()) { mayRead throws(TokenizerError) in
+        try model.tokenizer.firstText(
+          text, maxTokens: maxTokens, truncation: truncation, withSources: wantsTokens,
+          mayRead: mayRead)
+      }
+    }
     var tokenized: [Tokenization] = []
     tokenized.reserveCapacity(inputs.count)
     var unheldBytes = 0
     for index in inputs.indices {
-      tokenized.append(try tokenize(inputs[index], place(index), padTo: padTo, reading()))
+      tokenized.append(
+        try tokenize(inputs[index], place(index), padTo: padTo, reading(), after: first))
       unheldBytes += AnswerSize.memory(of: tokenized[index])
       if unheldBytes < Self.tokenBytesBetweenChecks { continue }
       try hold(unheldBytes)
@@ -179,7 +187,7 @@ extension MapRequest {
       for index in tokenized.indices where tokenized[index].sequence.count < longest {
         if index % 64 == 0 { try hold(0) }
         tokenized[index] = try tokenize(
-          inputs[index], place(index), padTo: longest, reading())
+          inputs[index], place(index), padTo: longest, reading(), after: first)
       }
     }
     return tokenized
@@ -188,7 +196,8 @@ extension MapRequest {
   private static let tokenBytesBetweenChecks = 65_536
 
   private func tokenize(
-    _ input: MapInput, _ place: @autoclosure () -> String, padTo: Int?, _ reading: TextReading?
+    _ input: MapInput, _ place: @autoclosure () -> String, padTo: Int?, _ reading: TextReading?,
+    after first: Tokenizer.FirstText?
   ) throws(ServiceError) -> Tokenization {
     switch input {
     case .tokens(let sequence, let truncated):
@@ -199,22 +208,33 @@ extension MapRequest {
           "\(place()): the folder's default prompt, which a sentence_embedding is made with, is "
             + "for single texts and no pairs")
       }
-      if case .pair = text, model.tokenizer.highestType(ofPairs: true) >= model.info.typeCount {
+      let isPair = if case .pair = text { true } else { first != nil }
+      if isPair, model.tokenizer.highestType(ofPairs: true) >= model.info.typeCount {
         throw .unprocessable("this model has one segment type, so it takes no pairs")
       }
-      let mayRead: (@Sendable (Int) -> Bool)? =
-        if let reading { { reading.mayRead($0) } } else { nil }
-      do {
-        var tokens = try model.tokenizer.tokenize(
+      var tokens = try read(reading, of: place()) { mayRead throws(TokenizerError) in
+        try model.tokenizer.tokenize(
           text, maxTokens: maxTokens, truncation: truncation, padTo: padTo,
-          withSources: wantsTokens, mayRead: mayRead)
-        if let prompt { tokens.dropSources(before: prompt.utf8.count) }
-        return tokens
-      } catch .cancelled {
-        throw reading?.failure ?? .deadlinePassed
-      } catch {
-        throw .unprocessable("\(place()): \(error.description)")
+          withSources: wantsTokens, mayRead: mayRead, after: first)
       }
+      if let prompt { tokens.dropSources(before: prompt.utf8.count) }
+      return tokens
+    }
+  }
+
+  /// - Parameter place: what is read, for messages.
+  private func read<Tokens>(
+    _ reading: TextReading?, of place: @autoclosure () -> String = "the query",
+    _ body: ((@Sendable (Int) -> Bool)?) throws(TokenizerError) -> Tokens
+  ) throws(ServiceError) -> Tokens {
+    let mayRead: (@Sendable (Int) -> Bool)? =
+      if let reading { { reading.mayRead($0) } } else { nil }
+    do {
+      return try body(mayRead)
+    } catch .cancelled {
+      throw reading?.failure ?? .deadlinePassed
+    } catch {
+      throw .unprocessable("\(place()): \(error.description)")
     }
   }
 }

@@ -25,6 +25,8 @@ package struct MapRequest: Sendable {
   /// Whether the folder's default prompt is put before texts.
   package var usesDefaultPrompt = true
   package var timeout: Duration?
+  /// The first text of pairs, whose second ones are the inputs.
+  package var firstText: String?
 
   /// The model's own way with texts.
   package init(_ model: ServedModel, keys: [OutputKey]) {

@@ -32,19 +32,31 @@ extension ServedModel {
     }
     var request = MapRequest(self, keys: [.logits])
     request.truncation = truncation
+    request.firstText = query
     var job = MapJob(
-      request: request, inputs: documents.map { .text(.pair(query, $0)) }, coding: .json,
+      request: request, inputs: documents.map { .text(.single($0)) }, coding: .json,
       // A score is repeated in an object with its index.
       echoedBytes: echoedBytes + 48 * documents.count
     ) { answer in
-      let scores = answer.results.map { result in
-        score.map { $0.probabilities(of: result[.logits])[0] } ?? result[.logits][0]
-      }
-      let order = scores.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
-      return render(answer, order.map { RankedDocument(index: $0, score: scores[$0]) })
+      // In the order of logits: large ones have one sigmoid in float32.
+      let logits = answer.results.map { $0[.logits][0] }
+      return render(
+        answer,
+        logits.descendingOrder.map { index in
+          let value = logits[index]
+          return RankedDocument(
+            index: index, score: score?.probabilities(of: [value])[0] ?? value)
+        })
     }
     job.isWhole = true
     job.place = { "document \($0)" }
     return job
+  }
+}
+
+extension [Float] {
+  /// Their indices, the largest first; of equal ones the first.
+  package var descendingOrder: [Int] {
+    indices.sorted { (self[$1], $0) < (self[$0], $1) }
   }
 }

@@ -12,6 +12,7 @@ extension ModelFiles {
     [
       ("case", caseNote), ("tokenizer", stepsNote(tokenizer)),
       ("token_types", typesNote(tokenizer)),
+      ("head", checkpoint.missesHead ? "served without: \(checkpoint.headAbsence)" : nil),
     ].compactMap { name, note in
       note.map { (name, $0) }
     }

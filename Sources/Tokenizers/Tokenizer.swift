@@ -69,29 +69,25 @@ public struct Tokenizer: Sendable {
   ///   - mayRead: asked before the first byte and then every few kilobytes, with the bytes of memory
   ///     that what follows takes besides those granted before, 0 for little; once it says no,
   ///     `TokenizerError.cancelled` is thrown.
+  ///   - firstText: makes the input, a single text, the second one of a pair; read with the same
+  ///     `maxTokens`, `truncation` and `withSources`.
   public func tokenize(
     _ input: TokenizerInput, maxTokens: Int, truncation: Truncation = .right,
     padTo length: Int? = nil, withSources: Bool = false,
-    mayRead: (@Sendable (_ memory: Int) -> Bool)? = nil
+    mayRead: (@Sendable (_ memory: Int) -> Bool)? = nil, after firstText: FirstText? = nil
   ) throws(TokenizerError) -> Tokenization {
-    let isPair = if case .pair = input { true } else { false }
+    let isPair = if case .pair = input { true } else { firstText != nil }
     let pieces = isPair ? template.pair : template.single
     let frameCount = TokenTemplate.frameCount(pieces)
-    guard maxTokens >= frameCount else {
-      throw .limitTooSmall(limit: maxTokens, least: frameCount)
-    }
     let room = maxTokens - frameCount
-    let keep: TokenRun.Keep =
-      switch truncation {
-      case .left: .last
-      // The rest of a pair matters: which text is the longer one decides how both are cut.
-      case .right: .first(stops: !isPair)
-      case .error: .first(stops: false)
-      }
-    var first = TokenRun(
-      limit: room, keep: keep, hasSources: withSources, mayRead: mayRead)
+    var first = try run(
+      isPair: isPair, maxTokens: maxTokens, truncation, withSources: withSources, mayRead)
     var second = first
     switch input {
+    case .single(let text) where firstText != nil:
+      first = firstText?.run ?? first
+      second.part = 1
+      appendTokens(of: text, to: &second)
     case .single(let text) where truncation == .left:
       first = lastTokens(of: text, room, first)
     case .single(let text):
@@ -121,6 +117,44 @@ public struct Tokenizer: Sendable {
       }
     }
     return frame(pieces, [first, second], padTo: length, truncated: total > room)
+  }
+
+  /// The first text of several pairs, which is read once.
+  public struct FirstText: Sendable {
+    fileprivate let run: TokenRun
+  }
+
+  /// Reads the first text of several pairs. The parameters are those of `tokenize`.
+  public func firstText(
+    _ text: String, maxTokens: Int, truncation: Truncation = .right, withSources: Bool = false,
+    mayRead: (@Sendable (_ memory: Int) -> Bool)? = nil
+  ) throws(TokenizerError) -> FirstText {
+    var run = try run(
+      isPair: true, maxTokens: maxTokens, truncation, withSources: withSources, mayRead)
+    appendTokens(of: text, to: &run)
+    guard !run.isCancelled else { throw .cancelled }
+    // Its length still decides how both are cut.
+    run.truncate(to: maxTokens - TokenTemplate.frameCount(template.pair))
+    return FirstText(run: run)
+  }
+
+  private func run(
+    isPair: Bool, maxTokens: Int, _ truncation: Truncation, withSources: Bool,
+    _ mayRead: (@Sendable (Int) -> Bool)?
+  ) throws(TokenizerError) -> TokenRun {
+    let frameCount = TokenTemplate.frameCount(isPair ? template.pair : template.single)
+    guard maxTokens >= frameCount else {
+      throw .limitTooSmall(limit: maxTokens, least: frameCount)
+    }
+    let keep: TokenRun.Keep =
+      switch truncation {
+      case .left: .last
+      // The rest of a pair matters: which text is the longer one decides how both are cut.
+      case .right: .first(stops: !isPair)
+      case .error: .first(stops: false)
+      }
+    return TokenRun(
+      limit: maxTokens - frameCount, keep: keep, hasSources: withSources, mayRead: mayRead)
   }
 
   func place(

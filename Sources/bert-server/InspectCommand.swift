@@ -79,7 +79,13 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func line(_ name: String, _ value: String) {
-    print("\(name):" + String(repeating: " ", count: max(1, 20 - name.count)) + value)
+    // A folder's words may not write on the terminal, nor lines of their own.
+    var shown = ""
+    for scalar in value.unicodeScalars {
+      let isControl = scalar.properties.generalCategory == .control
+      shown += isControl ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
+    }
+    print("\(name):" + String(repeating: " ", count: max(1, 20 - name.count)) + shown)
   }
 }
 

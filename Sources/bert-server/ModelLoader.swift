@@ -19,7 +19,7 @@ enum ModelLoader {
   static func load(
     _ folders: [ModelFolder], _ settings: Settings, threads: ThreadCount, _ budget: MemoryBudget
   ) throws -> [ServedModel] {
-    let computeThreads = ComputeThreads(count: threads.count)
+    let computeThreads = try ComputeThreads(count: threads.count)
     // A folder that is served under two names is loaded once.
     let names = folders
     let (folders, indices) = ModelNames.distinct(names)

@@ -13,7 +13,7 @@ struct BatchInvarianceTests {
   @Test(arguments: KernelChoice.all, ModelKind.allCases)
   func sameBitsInEveryBatch(_ choice: KernelChoice, _ kind: ModelKind) throws {
     let model = try TestModel(kind, hiddenSize: 60, intermediateSize: 70)
-    let threads = ComputeThreads(count: 2)
+    let threads = try ComputeThreads(count: 2)
     let encoder = try model.encoder(choice, threads: threads, sentence: EncoderTests.modules())
     var random = SeededGenerator(seed: 21)
     let probe = TestModel.sequence(23, attended: 19, &random)
@@ -70,7 +70,7 @@ struct BatchInvarianceTests {
   /// Four threads and two encoders on them, passes on changing pairs of threads.
   @Test func threadsServeSeveralEncoders() async throws {
     let model = try TestModel()
-    let threads = ComputeThreads(count: 4)
+    let threads = try ComputeThreads(count: 4)
     let encoders = try (0..<2).map { _ in
       try model.encoder(
         KernelChoice.all[0], threads: threads, sentence: EncoderTests.modules())

@@ -1,10 +1,12 @@
 """Heads that classify: further keys of the map, and the routes of the servers that have them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import requests
+import safetensors.numpy
 from huggingface_hub import InferenceClient
 
 from server import ROOT, Server, run
@@ -108,8 +110,8 @@ def test_info_and_inspect(heads):
 # text-embeddings-inference's routes.
 
 
-def logits(server, name, texts):
-    answer = server.encode(texts, model=name, output_key="logits")
+def logits(server, name, texts, **options):
+    answer = server.encode(texts, model=name, output_key="logits", **options)
     return np.array(answer["outputs"]["logits"])
 
 
@@ -262,6 +264,59 @@ def test_batches_change_no_bit(heads, name):
         assert heads.encode([text], model=name, output_key=key)["outputs"][key] == [row]
         more = heads.encode([text], model=name, output_key="all")["outputs"][key]
         assert more == [row]
+
+
+def test_a_long_query_is_read_once(heads):
+    """Beside many documents; each reading of it takes 15 ms."""
+    body = {"query": "a fish " * 100_000, "documents": ["x", "a goldfish"] * 1000}
+    answer = heads.post(body, path="/v1/rerank")
+    assert answer.status_code == 200, answer.text
+    assert answer.elapsed.total_seconds() < 15
+    # The same as pairs, whatever end is cut.
+    for direction, truncate in [("Right", "right"), ("Left", "left")]:
+        query = "a fish and a bicycle " * 60
+        found = heads.post(
+            {"query": query, "texts": DOCUMENTS, "raw_scores": True, "truncation_direction": direction}, path="/rerank"
+        ).json()
+        expected = logits(heads, "reranker", [[query, each] for each in DOCUMENTS], truncate=truncate)[:, 0]
+        assert [expected[each["index"]] for each in found] == [each["score"] for each in found]
+
+
+def test_large_logits_keep_their_order(tmp_path, log):
+    """In float32 they have one sigmoid."""
+    folder = tmp_path / "reranker"
+    shutil.copytree(FOLDER / "reranker", folder)
+    tensors = safetensors.numpy.load_file(folder / "model.safetensors")
+    tensors["classifier.bias"] = tensors["classifier.bias"] + 60
+    safetensors.numpy.save_file(tensors, folder / "model.safetensors")
+    with Server(model=folder, log=log) as server:
+        scores = logits(server, None, [[QUERY, each] for each in DOCUMENTS])[:, 0]
+        found = server.post({"query": QUERY, "documents": DOCUMENTS}, path="/v1/rerank").json()["results"]
+        assert {each["relevance_score"] for each in found} == {1}
+        assert [each["index"] for each in found] == np.argsort(-scores, kind="stable").tolist()
+
+
+def test_a_head_that_does_not_fit(tmp_path, log):
+    """The encoder is served, and the start says what is left out."""
+    folder = tmp_path / "emotions"
+    shutil.copytree(FOLDER / "emotions", folder)
+    path = folder / "config.json"
+    configuration = json.loads(path.read_text())
+    path.write_text(json.dumps(configuration | {"id2label": {"0": "a", "1": "\x1b[31mb\nlabels: fake"}}))
+    shown = run("inspect", folder).stdout
+    assert "classifier.weight [2, 24]" in shown and "there is classifier.bias [3], classifier.weight [3, 24]" in shown
+    with Server(model=folder, log=log) as server:
+        assert "classifier.weight" in server.get("/info").json()["head"]
+        assert server.post({"inputs": "a"}, output_key="logits").status_code == 400
+    path.write_text(json.dumps(configuration | {"id2label": {"0": "a", "1": "\x1b[31mb\nlabels: fake", "2": "c"}}))
+    assert "a, \\u{1b}[31mb\\u{a}labels: fake, c" in run("inspect", folder).stdout
+
+
+def test_the_root_follows_the_model_that_is_asked_for(log):
+    with Server("--model", FOLDER / "reranker", log=log) as server:
+        assert isinstance(server.post({"inputs": "a"}, path="/").json()[0], list)
+        assert "score" in server.post({"inputs": "a"}, path="/", model="reranker").json()[0]
+        assert "score" in server.post({"inputs": "a", "model": "reranker"}, path="/").json()[0]
 
 
 # Tokens with their labels.

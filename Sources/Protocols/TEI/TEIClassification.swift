@@ -68,18 +68,30 @@ extension TEIRoutes {
   @Sendable
   func predict(_ exchange: Exchange) {
     workTEI(exchange, Self.predictMembers) { (body, model) throws(ServiceError) in
-      try model.info.has(.tokenLogits)
-        ? self.label(body, model, exchange) : self.predict(body, model, exchange)
+      try self.classify(body, model, exchange)
     }
+  }
+
+  private func classify(
+    _ body: BodyObject, _ model: ServedModel, _ exchange: Exchange
+  ) throws(ServiceError) {
+    try model.info.has(.tokenLogits)
+      ? label(body, model, exchange) : predict(body, model, exchange)
   }
 
   /// `POST /`: what the model is for.
   @Sendable
   func ownTask(_ exchange: Exchange) {
-    guard let model = try? models.all()[0], model.sentence == nil, !model.info.labels.isEmpty else {
-      return embed(exchange)
-    }
-    predict(exchange)
+    workTEI(
+      exchange, membersFor: { Self.isClassifier($0) ? Self.predictMembers : Self.embedMembers },
+      { (body, model) throws(ServiceError) in
+        try Self.isClassifier(model)
+          ? self.classify(body, model, exchange) : self.embed(body, model, exchange)
+      })
+  }
+
+  private static func isClassifier(_ model: ServedModel) -> Bool {
+    model.sentence == nil && !model.info.labels.isEmpty
   }
 
   private static let predictMembers: [RawText] =
@@ -124,9 +136,8 @@ extension TEIRoutes {
       for result in answer.results {
         let logits = result[.logits]
         let scores = function?.probabilities(of: logits) ?? logits
-        let order = scores.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
         writer.beginArray()
-        for label in order.prefix(count) {
+        for label in logits.descendingOrder.prefix(count) {
           writer.beginObject()
           writer.key("score")
           writer.float(scores[label])

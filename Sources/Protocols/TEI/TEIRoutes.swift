@@ -36,18 +36,25 @@ extension TEIRoutes {
   /// `POST /embed`, `POST /`: a vector a text.
   @Sendable
   func embed(_ exchange: Exchange) {
-    workTEI(exchange, TEIOptions.members + ["inputs"]) {
-      (body, model) throws(ServiceError) in
-      let options = try TEIOptions(body, TEIOptions.members, model)
-      try exchange.encode(
-        vectorJob(options, try options.inputs(body, model, exchange.bodyLimits), model) {
-          answer, vectors in
-          Self.lists(
-            zip(answer.results.indices, vectors).map { index, vector in
-              AnswerPiece(values: vector, width: vector.count)
-            })
-        })
+    workTEI(exchange, Self.embedMembers) { (body, model) throws(ServiceError) in
+      try self.embed(body, model, exchange)
     }
+  }
+
+  static let embedMembers = TEIOptions.members + ["inputs"]
+
+  func embed(
+    _ body: BodyObject, _ model: ServedModel, _ exchange: Exchange
+  ) throws(ServiceError) {
+    let options = try TEIOptions(body, TEIOptions.members, model)
+    try exchange.encode(
+      vectorJob(options, try options.inputs(body, model, exchange.bodyLimits), model) {
+        answer, vectors in
+        Self.lists(
+          zip(answer.results.indices, vectors).map { index, vector in
+            AnswerPiece(values: vector, width: vector.count)
+          })
+      })
   }
 
   /// `POST /embed_all`: a vector a token.
@@ -137,13 +144,21 @@ extension TEIRoutes {
     _ exchange: Exchange, _ members: [RawText],
     _ body: @escaping @Sendable (BodyObject, ServedModel) throws(ServiceError) -> Void
   ) {
+    workTEI(exchange, membersFor: { _ in members }, body)
+  }
+
+  /// - Parameter members: that the route knows for a model, besides `model`.
+  func workTEI(
+    _ exchange: Exchange, membersFor members: @escaping @Sendable (ServedModel) -> [RawText],
+    _ body: @escaping @Sendable (BodyObject, ServedModel) throws(ServiceError) -> Void
+  ) {
     exchange.readBody { [self] bytes throws(ServiceError) in
       let given = try exchange.givenParameters()
       let object = try BodyObject(
         bytes, limits: exchange.bodyLimits.json, mismatchIsUnprocessable: true)
       var ignored = MemberNames()
-      ignored.add(object, besides: members + ["model"])
       let model = try model(of: object, try given.single("model"), &ignored)
+      ignored.add(object, besides: members(model) + ["model"])
       exchange.note { [ignored] in $0.ignored = ignored }
       try body(object, model)
     }
@@ -199,7 +214,8 @@ extension TEIRoutes {
   /// `POST /decode`.
   @Sendable
   private func decode(_ exchange: Exchange) {
-    workTEI(exchange, ["ids", "skip_special_tokens"]) { (body, model) throws(ServiceError) in
+    workTEI(exchange, ["ids", "skip_special_tokens"]) {
+      (body, model) throws(ServiceError) in
       guard case .array(let items) = try body.required("ids"), !items.isEmpty else {
         throw .unprocessable("'ids' is a list of token ids, or a list of such lists")
       }
