@@ -77,7 +77,9 @@ struct ProbeReference {
   }
 
   private func feedForward(_ name: String, _ rows: Rows) -> Rows {
-    let inner = weights.apply("\(name).intermediate.dense", to: rows).map { $0.map { activation($0) } }
+    let inner = weights.apply("\(name).intermediate.dense", to: rows).map {
+      $0.map { activation($0) }
+    }
     return weights.apply("\(name).output.dense", to: inner)
   }
 
