@@ -2,8 +2,8 @@ import JSON
 
 extension ConfigurationKeys {
   /// `config.json`: every key that `PreTrainedConfig`, `BertConfig`, `RobertaConfig`,
-  /// `XLMRobertaConfig`, `CamembertConfig`, `DistilBertConfig`, `MPNetConfig` and `ElectraConfig` of
-  /// transformers have.
+  /// `XLMRobertaConfig`, `CamembertConfig`, `DistilBertConfig`, `MPNetConfig`, `ElectraConfig` and
+  /// `AlbertConfig` of transformers have.
   ///
   /// A key that is not here is let pass: transformers keeps it as an attribute of the configuration
   /// that no line of these encoders reads, and folders are full of such keys.
@@ -14,8 +14,8 @@ extension ConfigurationKeys {
       "type_vocab_size", "layer_norm_eps", "pad_token_id", "tokenizer_class", "auto_map",
       // DistilBERT's names.
       "dim", "n_layers", "n_heads", "hidden_dim", "activation",
-      // MPNet's, ELECTRA's.
-      "relative_attention_num_buckets", "embedding_size",
+      // MPNet's, ELECTRA's, ALBERT's.
+      "relative_attention_num_buckets", "embedding_size", "num_hidden_groups", "inner_group_num",
     ],
     withoutEffect: training + heads + [
       "transformers_version", "_name_or_path", "name_or_path", "_commit_hash",
@@ -75,7 +75,8 @@ extension ConfigurationKeys {
   ]
 
   private static let heads = [
-    "classifier_dropout", "qa_dropout", "seq_classif_dropout", "id2label", "label2id", "num_labels",
+    "classifier_dropout", "classifier_dropout_prob", "qa_dropout", "seq_classif_dropout",
+    "id2label", "label2id", "num_labels",
     "problem_type", "finetuning_task", "task_specific_params", "sentence_transformers",
     "summary_type", "summary_use_proj", "summary_activation", "summary_last_dropout",
     // Of Google's multilingual models.
