@@ -79,7 +79,7 @@ final class ModelWeights: @unchecked Sendable {
     }
     // The largest first, so that the threads end at the same time.
     let tablePlaces = TensorNames.tables.map(vector)
-    let blockPlaces = (0..<configuration.blockCount).map { index in
+    let setPlaces = (0..<configuration.blockSetCount).map { index in
       let block = "encoder.layer.\(index)"
       return (
         layer(["query", "key", "value"].map { "\(block).attention.self.\($0)" }),
@@ -133,8 +133,9 @@ final class ModelWeights: @unchecked Sendable {
         epsilon: Float(configuration.layerNormEpsilon), columns: columns)
     }
     let hiddenSize = configuration.hiddenSize
-    unsafe blocks = blockPlaces.map { place in
-      unsafe BlockWeights(
+    unsafe blocks = (0..<configuration.blockCount).map { index in
+      let place = setPlaces[configuration.blockSet(of: index)]
+      return unsafe BlockWeights(
         queryKeyValue: linear(place.0, givesValues: true), attentionOutput: linear(place.1),
         attentionNorm: norm(place.2, place.3, hiddenSize),
         intermediate: linear(place.4, 1, givesValues: true), output: linear(place.5),

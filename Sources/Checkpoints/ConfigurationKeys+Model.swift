@@ -2,8 +2,8 @@ import JSON
 
 extension ConfigurationKeys {
   /// `config.json`: every key that `PreTrainedConfig`, `BertConfig`, `RobertaConfig`,
-  /// `XLMRobertaConfig`, `CamembertConfig`, `DistilBertConfig`, `MPNetConfig` and `ElectraConfig` of
-  /// transformers have.
+  /// `XLMRobertaConfig`, `CamembertConfig`, `DistilBertConfig`, `MPNetConfig`, `ElectraConfig` and
+  /// `AlbertConfig` of transformers have.
   ///
   /// A key that is not here is let pass: transformers keeps it as an attribute of the configuration
   /// that no line of these encoders reads, and folders are full of such keys.
@@ -16,8 +16,8 @@ extension ConfigurationKeys {
       "sbert_ce_default_activation_function",
       // DistilBERT's names.
       "dim", "n_layers", "n_heads", "hidden_dim", "activation",
-      // MPNet's, ELECTRA's.
-      "relative_attention_num_buckets", "embedding_size",
+      // MPNet's, ELECTRA's, ALBERT's.
+      "relative_attention_num_buckets", "embedding_size", "num_hidden_groups", "inner_group_num",
     ],
     withoutEffect: training + otherHeads + [
       "label2id",
@@ -80,9 +80,9 @@ extension ConfigurationKeys {
   ]
 
   private static let otherHeads = [
-    "classifier_dropout", "qa_dropout", "seq_classif_dropout", "finetuning_task",
-    "task_specific_params", "summary_type", "summary_use_proj", "summary_activation",
-    "summary_last_dropout",
+    "classifier_dropout", "classifier_dropout_prob", "qa_dropout", "seq_classif_dropout",
+    "finetuning_task", "task_specific_params", "summary_type", "summary_use_proj",
+    "summary_activation", "summary_last_dropout",
     // Of Google's multilingual models.
     "directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
     "pooler_size_per_head", "pooler_type",

@@ -85,13 +85,15 @@ struct ConfigurationKeys: Sendable {
   static let tokenizer = ConfigurationKeys(
     honoured: [
       "do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space",
+      "keep_accents",
       "model_max_length", "max_len", "unk_token", "sep_token", "pad_token", "cls_token",
       "mask_token", "bos_token", "eos_token", "additional_special_tokens", "extra_special_tokens",
       "model_specific_special_tokens", "added_tokens_decoder", "tokenizer_class",
       "word_tokenizer_type", "subword_tokenizer_type", "model_input_names",
     ],
-    // The first is for decoding; places are trimmed as `tokenizer.json` says.
+    // The first is for decoding; places are trimmed as `tokenizer.json` says, which has the map too.
     withoutEffect: [
+      "_spm_precompiled_charsmap",
       "clean_up_tokenization_spaces", "trim_offsets", "errors", "vocab", "merges", "vocab_file",
       "merges_file", "tokenizer_file", "special_tokens_map_file", "name_or_path", "backend",
       "processor_class", "chat_template", "verbose", "is_local", "local_files_only",

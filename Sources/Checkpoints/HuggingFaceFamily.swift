@@ -24,7 +24,7 @@ struct HuggingFaceFamily: Sendable {
     _, _ in
   }
 
-  static let all: [HuggingFaceFamily] = [.bert, .distilBERT, .roberta, .mpnet, .electra]
+  static let all: [HuggingFaceFamily] = [.bert, .distilBERT, .roberta, .mpnet, .electra, .albert]
 
   static let bert = HuggingFaceFamily(modelTypes: ["bert"], prefix: "bert.")
 
@@ -52,7 +52,6 @@ struct HuggingFaceFamily: Sendable {
   }
 
   private static let reasons = [
-    "albert": "its blocks share their weights",
     "deberta": "its attention depends on relative positions",
     "deberta-v2": "its attention depends on relative positions",
     "modernbert": "it has rotary positions and gated feed-forward layers",

@@ -11,6 +11,9 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var projectedSize: Int?
   /// L, Transformer layers: 1 to 64.
   public var blockCount: Int
+  /// Sets of block weights, each of as many blocks, one after the other; as many as blocks unless these
+  /// share them.
+  public var blockSetCount: Int
   /// A, attention heads; divides H.
   public var headCount: Int
   /// F, the width of the feed-forward layer.
@@ -40,6 +43,7 @@ public struct ModelConfiguration: Equatable, Sendable {
     self.vocabularySize = vocabularySize
     self.hiddenSize = hiddenSize
     self.blockCount = blockCount
+    blockSetCount = blockCount
     self.headCount = headCount
     self.intermediateSize = intermediateSize
   }
@@ -61,6 +65,8 @@ public struct ModelConfiguration: Equatable, Sendable {
 
   /// E, values of a row of the embedding tables.
   public var embeddingSize: Int { projectedSize ?? hiddenSize }
+  /// The set of weights that a block has.
+  public func blockSet(of block: Int) -> Int { block * blockSetCount / blockCount }
   /// H / A, values per attention head.
   public var headSize: Int { hiddenSize / headCount }
 }

@@ -36,7 +36,7 @@ public struct TensorNames {
     if let bias = configuration.relativeBias {
       required.append(.init(Self.relativeBias, [bias.bucketCount, configuration.headCount]))
     }
-    for index in 0..<configuration.blockCount {
+    for index in 0..<configuration.blockSetCount {
       let block = "encoder.layer.\(index)"
       for part in ["query", "key", "value"] {
         required += linear("\(block).attention.self.\(part)", hidden, hidden)

@@ -9,6 +9,9 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   public var stripsAccents: Bool?
   /// Whether CJK ideographs are tokens of their own; nil where the file does not say.
   public var splitsChineseCharacters: Bool?
+  /// Whether ALBERT's class leaves compatibility characters and accents alone; nil where the file does
+  /// not say.
+  public var keepsAccents: Bool?
   /// Tokens, special ones included; nil where the file says nothing or "no limit" (1e30).
   public var maximumLength: Int?
   /// Names of special tokens; nil where no file has them.
@@ -62,6 +65,8 @@ public struct TokenizerConfiguration: Equatable, Sendable {
     case roberta
     /// Unigram after white space, of which `tokenizer.json` has vocabulary and normaliser.
     case xlmRoberta
+    /// The same with ALBERT's normalizers, whose options `tokenizer_config.json` has.
+    case albert
     /// What `tokenizer.json` says.
     case other
   }
@@ -97,7 +102,8 @@ extension TokenizerConfiguration {
     }
     if let file {
       try file.check(.tokenizer)
-      omitsTypes = family == .other
+      omitsTypes = [.other, .albert].contains(family)
+      keepsAccents = try file.boolean("keep_accents")
       if case .array(let names) = file["model_input_names"] {
         omitsTypes = omitsTypes && !names.contains(.string("token_type_ids"))
       }
@@ -192,6 +198,7 @@ extension TokenizerConfiguration {
       case "mpnet": return .mpnet
       case "roberta": return .roberta
       case "xlm-roberta" where hasTokenizer, "camembert" where hasTokenizer: return .xlmRoberta
+      case "albert" where hasTokenizer: return .albert
       case _ where hasTokenizer: return .other
       case let type:
         throw .unsupported(
@@ -222,6 +229,7 @@ extension TokenizerConfiguration {
           + toConvert)
     }
     if ["XLMRobertaTokenizer", "CamembertTokenizer"].contains(name) { return .xlmRoberta }
+    if name == "AlbertTokenizer" { return .albert }
     guard ["PreTrainedTokenizer", "TokenizersBackend"].contains(name) else {
       throw .unsupported(
         path: path,

@@ -40,16 +40,27 @@ extension ModelFiles {
       guard case .xlmRoberta(let addsPrefixSpace, _)? = tokenizer.standardSteps,
         addsPrefixSpace == files.addsPrefixSpace ?? true, framesAsRoBERTa(tokenizer)
       else { throw otherSteps(path, "XLMRobertaTokenizer or CamembertTokenizer") }
+    case .albert:
+      guard
+        case .albert(let accents, let lowercases, let addsPrefixSpace, _)? = tokenizer.standardSteps,
+        accents == files.keepsAccents ?? false, lowercases == files.lowercases ?? true,
+        addsPrefixSpace == files.addsPrefixSpace ?? true,
+        tokenizer.frames(
+          with: files.classToken ?? "[CLS]", files.separatorToken ?? "[SEP]", asRoBERTa: false)
+      else { throw otherSteps(path, "AlbertTokenizer") }
     case .other: break
     }
   }
 
-  /// XLM-R's converters have written other steps for white space over the years. `tokenizers` and
+  /// XLM-R's and ALBERT's converters have written other steps for white space over the years. `tokenizers` and
   /// transformers up to 4 take the file's, as is done here; transformers 5 takes its class's.
   private func stepsNote(_ tokenizer: Tokenizer) -> String? {
-    guard tokenizerFiles.family == .xlmRoberta, tokenizerRules == .huggingFace,
-      case .xlmRoberta(_, isCurrent: false)? = tokenizer.standardSteps
-    else { return nil }
+    switch (tokenizerFiles.family, tokenizer.standardSteps) {
+    case (.xlmRoberta, .xlmRoberta(_, isCurrent: false)?): break
+    case (.albert, .albert(_, _, _, isCurrent: false)?): break
+    default: return nil
+    }
+    guard tokenizerRules == .huggingFace else { return nil }
     return "tokenizer.json is used as it is, as by tokenizers, text-embeddings-inference and "
       + "transformers 4; transformers 5 replaces its steps for white space with its class's, which "
       + "differ for repeated spaces. \"tokenizer_class\": \"PreTrainedTokenizerFast\" in "

@@ -2,6 +2,8 @@
 /// strips afterwards.
 struct CanonicalDecomposition: Sendable {
   static let shared = CanonicalDecomposition()
+  /// NFKD: what it makes of a scalar where that is not NFD.
+  static let compatibility = CanonicalDecomposition(HuggingFaceTables.compatibilities)
 
   /// Where the syllables of Hangul lie, which are decomposed by arithmetic (Unicode 3.12).
   static let hangul: ClosedRange<UInt32> = 0xAC00...0xD7A3
@@ -13,8 +15,9 @@ struct CanonicalDecomposition: Sendable {
   /// Non-spacing marks, which are stripped.
   private let marks: Set<UInt32>
 
-  private init() {
+  private init(_ others: [UInt32] = []) {
     mappings = Self.mappings(in: HuggingFaceTables.decompositions)
+      .merging(Self.mappings(in: others)) { $1 }
     var classes: [UInt32: UInt8] = [:]
     let rows = HuggingFaceTables.combiningClasses
     for row in stride(from: 0, to: rows.count, by: 3) {

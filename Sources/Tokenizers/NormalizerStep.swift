@@ -4,6 +4,8 @@ enum NormalizerStep: Sendable {
   case lowercase
   /// Canonical decomposition.
   case nfd
+  /// Compatibility decomposition.
+  case nfkd
   /// Drops every mark; `BertNormalizer` drops those without width.
   case stripAccents
   case strip(left: Bool, right: Bool)
@@ -25,7 +27,8 @@ enum NormalizerStep: Sendable {
     switch self {
     case .bert(let options): Self.applyBERT(options, to: &text)
     case .lowercase: Self.lowercase(&text)
-    case .nfd: Self.decompose(&text)
+    case .nfd: Self.decompose(&text, .shared)
+    case .nfkd: Self.decompose(&text, .compatibility)
     case .stripAccents: text.removeAll { classes.marks.contains($0) }
     case .strip(let left, let right):
       let isKept = { !classes.whiteSpace.contains($0) }
@@ -60,7 +63,7 @@ enum NormalizerStep: Sendable {
       }
     }
     if options.stripsAccents {
-      decompose(&text)
+      decompose(&text, .shared)
       text.removeAll { CanonicalDecomposition.shared.isMark($0) }
     }
     if options.lowercase { lowercase(&text) }
@@ -84,9 +87,10 @@ enum NormalizerStep: Sendable {
     }
   }
 
-  /// NFD: scalars are decomposed, then each run of marks put in the order of its classes.
-  private static func decompose(_ text: inout AlignedText) {
-    let decomposition = CanonicalDecomposition.shared
+  /// Scalars are decomposed, then each run of marks put in the order of its classes.
+  private static func decompose(
+    _ text: inout AlignedText, _ decomposition: CanonicalDecomposition
+  ) {
     var changes: [AlignedText.Change] = []
     changes.reserveCapacity(text.count)
     /// Marks since the last scalar of class 0, and their classes.

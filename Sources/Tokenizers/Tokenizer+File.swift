@@ -97,6 +97,12 @@ extension Tokenizer {
         metaspace.replacement == 0x2581, metaspace.prepends != .first,
         parts.vocabulary.id(of: "<unk>") == model.unknown
       else { return nil }
+      let addsPrefixSpace = metaspace.prepends == .always
+      if let albert = AlbertNormalizers(normalizers) {
+        return .albert(
+          keepsAccents: albert.keepsAccents, lowercases: albert.lowercases,
+          addsPrefixSpace: addsPrefixSpace, isCurrent: isSplit && albert.isCurrent)
+      }
       let others = normalizers.filter { if case .precompiled = $0 { false } else { true } }
       let areForWhiteSpace = others.allSatisfy { step in
         switch step {
@@ -106,7 +112,7 @@ extension Tokenizer {
       }
       guard areForWhiteSpace, normalizers.count - others.count <= 1 else { return nil }
       return .xlmRoberta(
-        addsPrefixSpace: metaspace.prepends == .always, isCurrent: isSplit && others.isEmpty)
+        addsPrefixSpace: addsPrefixSpace, isCurrent: isSplit && others.isEmpty)
     default: return nil
     }
   }

@@ -22,6 +22,8 @@ public struct Tokenizer: Sendable {
     /// `XLMRobertaTokenizer`, `CamembertTokenizer`. Their converters have written other steps for white
     /// space over the years: `isCurrent` is false for those.
     case xlmRoberta(addsPrefixSpace: Bool, isCurrent: Bool)
+    /// `AlbertTokenizer`, with the same history.
+    case albert(keepsAccents: Bool, lowercases: Bool, addsPrefixSpace: Bool, isCurrent: Bool)
   }
 
   public let vocabulary: Vocabulary

@@ -39,6 +39,7 @@ extension TokenizerFile {
           cleanText: try value["clean_text"].boolean()))
     case "Lowercase": return .lowercase
     case "NFD": return .nfd
+    case "NFKD": return .nfkd
     case "StripAccents": return .stripAccents
     case "Strip":
       return .strip(

@@ -34,7 +34,12 @@ struct InspectCommand: ParsableCommand {
       }
       line("output keys", info.keys.map(\.rawValue).joined(separator: ", "))
       line("model type", configuration.modelType)
-      line("blocks", "\(configuration.blockCount)")
+      let sets = configuration.blockSetCount
+      line(
+        "blocks",
+        "\(configuration.blockCount)"
+          + (sets == configuration.blockCount
+            ? "" : ", with \(sets) set\(sets == 1 ? "" : "s") of weights"))
       line("hidden size", "\(configuration.hiddenSize)")
       if let size = configuration.projectedSize {
         line("embedding size", "\(size), then a layer to \(configuration.hiddenSize)")

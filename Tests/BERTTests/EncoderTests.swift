@@ -92,6 +92,7 @@ struct EncoderTests {
     let model = try TestModel(kind, hiddenSize: 60, intermediateSize: 70)
     #expect(model.checkpoint.configuration.relativeBias == model.configuration.relativeBias)
     #expect(model.checkpoint.configuration.projectedSize == model.configuration.projectedSize)
+    #expect(model.checkpoint.configuration.blockSetCount == model.configuration.blockSetCount)
     try check(model, lengths: [1, 2, 31, 33, 96])
   }
 
@@ -118,7 +119,7 @@ struct EncoderTests {
   }
 
   /// What is asked for decides what is computed, never what comes out.
-  @Test(arguments: sets, [ModelKind.bert, .mpnet, .electra])
+  @Test(arguments: sets, [ModelKind.bert, .mpnet, .electra, .albert])
   func selectionsChangeNoBit(_ choice: KernelChoice, _ kind: ModelKind) throws {
     let model = try TestModel(kind, blockCount: 4)
     var random = SeededGenerator(seed: 12)

@@ -34,7 +34,7 @@ struct Reference {
     x = norm(x, "embeddings")
     if configuration.projectedSize != nil { x = linear(x, "embeddings_project") }
     return (0..<configuration.blockCount).map { index in
-      x = block(x, "encoder.layer.\(index)", sequence.attendedCount)
+      x = block(x, "encoder.layer.\(configuration.blockSet(of: index))", sequence.attendedCount)
       return x
     }
   }

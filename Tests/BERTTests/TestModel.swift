@@ -29,6 +29,8 @@ enum ModelKind: String, CaseIterable, Sendable {
   case mpnet
   /// Embeddings that are narrower than the hidden states, or wider.
   case electra, wideElectra
+  /// Blocks that share their weights.
+  case albert
 }
 
 /// A small random model in a temporary folder, and its weights for the reference.
@@ -60,6 +62,10 @@ final class TestModel {
       let size = kind == .electra ? hiddenSize / 3 : 2 * hiddenSize + 3
       configuration.projectedSize = size
       members = "\"embedding_size\": \(size),"
+    case .albert:
+      configuration.projectedSize = 17
+      configuration.blockSetCount = blockCount % 2 == 0 ? 2 : 1
+      members = "\"embedding_size\": 17, \"num_hidden_groups\": \(configuration.blockSetCount),"
     }
     self.configuration = configuration
     let names = TensorNames(configuration)

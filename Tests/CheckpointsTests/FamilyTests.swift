@@ -66,7 +66,44 @@ struct FamilyTests {
     #expect(error.message.contains("\"embedding_size\""))
   }
 
+  @Test func albert() throws {
+    let plain = try read(#""model_type": "albert", "embedding_size": 8"#)
+    #expect(plain.projectedSize == 8 && plain.blockSetCount == 1 && plain.activation == .geluTanh)
+    let names = TensorNames(plain).required
+    #expect(names.contains(.init("embeddings_project.weight", [8, 8])))
+    #expect(!names.contains { $0.name.hasPrefix("encoder.layer.1.") })
+    let pairs = try read(
+      #""model_type": "albert", "num_hidden_groups": 2, "hidden_act": "gelu", "inner_group_num": 1"#
+    )
+    #expect(pairs.blockSetCount == 2 && pairs.embeddingSize == 128 && pairs.activation == .geluErf)
+    for (key, value) in [
+      ("num_hidden_groups", 3), ("num_hidden_groups", 0), ("inner_group_num", 2),
+    ] {
+      let error = try #require(throws: CheckpointError.self) {
+        try read("\"model_type\": \"albert\", \"\(key)\": \(value)")
+      }
+      #expect(error.message.contains("\"\(key)\" must be") || error.message.contains("must divide"))
+    }
+    var four = plain
+    (four.blockCount, four.blockSetCount) = (12, 3)
+    #expect((0..<12).map(four.blockSet) == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
+  }
+
   @Test(arguments: [
+    (
+      "albert", "encoder.albert_layer_groups.2.albert_layers.0.attention.dense.weight",
+      "encoder.layer.2.attention.output.dense.weight"
+    ),
+    (
+      "albert", "encoder.albert_layer_groups.0.albert_layers.0.full_layer_layer_norm.bias",
+      "encoder.layer.0.output.LayerNorm.bias"
+    ),
+    (
+      "albert", "encoder.albert_layer_groups.0.albert_layers.1.ffn.bias",
+      "encoder.albert_layer_groups.0.albert_layers.1.ffn.bias"
+    ),
+    ("albert", "encoder.embedding_hidden_mapping_in.weight", "embeddings_project.weight"),
+    ("albert", "pooler.weight", "pooler.dense.weight"),
     (
       "mpnet", "encoder.layer.3.attention.attn.q.weight",
       "encoder.layer.3.attention.self.query.weight"

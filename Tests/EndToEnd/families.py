@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 import reference
-from server import MODEL
+from server import MODEL, ROOT
 from texts import TEXTS
 
 BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -58,25 +58,51 @@ CONFIGURATIONS = {
         "model_type": "electra", "vocab_size": 30522, **sizes(144, 6, 3, 500), "embedding_size": 144,
         "hidden_act": "relu", "max_position_embeddings": 64,
     },
+    "albert": {
+        "model_type": "albert", "architectures": ["AlbertModel"], "vocab_size": 520, **sizes(192, 6, 6, 768),
+        "embedding_size": 128, "num_hidden_groups": 1, "inner_group_num": 1, "hidden_act": "gelu_new",
+        "max_position_embeddings": 512, "type_vocab_size": 2, "layer_norm_eps": 1e-12, "pad_token_id": 0,
+        "bos_token_id": 2, "eos_token_id": 3, "classifier_dropout_prob": 0.1, "net_structure_type": 0, "gap_size": 0,
+        "num_memory_blocks": 0, "down_scale_factor": 1,
+    },
+    "albert-groups": {
+        "model_type": "albert", "architectures": ["AlbertForMaskedLM"], "vocab_size": 520, **sizes(120, 4, 4, 310),
+        "embedding_size": 120, "num_hidden_groups": 2, "hidden_act": "gelu", "max_position_embeddings": 64,
+    },
 }  # fmt: skip
-PREFIXES = {"mpnet-parts": "mpnet.", "electra-small": "electra."}
+PREFIXES = {"mpnet-parts": "mpnet.", "electra-small": "electra.", "albert-groups": "albert."}
 HEADS = {
     "mpnet-parts": {"lm_head.dense.weight": (120, 120), "lm_head.bias": (30527,)},
     "electra-small": {"discriminator_predictions.dense.weight": (256, 256)},
+    "albert-groups": {"predictions.bias": (520,)},
 }
-WITHOUT_POOLER = ["mpnet-parts", "electra-small", "electra-base"]
+WITHOUT_POOLER = ["mpnet-parts", "electra-small", "electra-base", "albert-groups"]
+# Parts of names.
 OWN_LAYERS = {
     "mpnet": {
         "attention.self.query": "attention.attn.q", "attention.self.key": "attention.attn.k",
         "attention.self.value": "attention.attn.v", "attention.output.dense": "attention.attn.o",
         "attention.output.LayerNorm": "attention.LayerNorm",
-    }
+    },
+    "albert": {
+        "attention.self": "attention", "attention.output.dense": "attention.dense",
+        "attention.output.LayerNorm": "attention.LayerNorm", "intermediate.dense": "ffn", "output.dense": "ffn_output",
+        "output.LayerNorm": "full_layer_layer_norm", "pooler.dense": "pooler",
+        "embeddings_project": "encoder.embedding_hidden_mapping_in",
+        **{f"encoder.layer.{group}": f"encoder.albert_layer_groups.{group}.albert_layers.0" for group in range(2)},
+    },
 }  # fmt: skip
 
 
 def positions(configuration):
     """The longest text, special tokens included."""
     return configuration["max_position_embeddings"] - (2 if configuration["model_type"] == "mpnet" else 0)
+
+
+def sets(configuration):
+    """Of block weights."""
+    blocks = configuration["num_hidden_layers"]
+    return configuration.get("num_hidden_groups", 1) if configuration["model_type"] == "albert" else blocks
 
 
 def shapes(name):
@@ -101,9 +127,9 @@ def shapes(name):
         result["encoder.relative_attention_bias.weight"] = table
     else:
         result["embeddings.token_type_embeddings.weight"] = (2, embedding)
-    if embedding != hidden:
+    if embedding != hidden or configuration["model_type"] == "albert":
         linear("embeddings_project", hidden, embedding)
-    for index in range(configuration["num_hidden_layers"]):
+    for index in range(sets(configuration)):
         block = f"encoder.layer.{index}"
         for part in ("query", "key", "value"):
             linear(f"{block}.attention.self.{part}", hidden, hidden)
@@ -134,9 +160,10 @@ def weights(name):
 
 
 def own_name(name, tensor):
+    tensor = f".{tensor}"
     for layer, own in OWN_LAYERS.get(CONFIGURATIONS[name]["model_type"], {}).items():
         tensor = tensor.replace(f".{layer}.", f".{own}.")
-    return PREFIXES.get(name, "") + tensor
+    return PREFIXES.get(name, "") + tensor[1:]
 
 
 def write(path, content):
@@ -151,7 +178,8 @@ def make(folder, name):
     stored = {own_name(name, tensor): values for tensor, values in tensors.items()}
     stored |= {tensor: np.ones(shape, np.float32) for tensor, shape in HEADS.get(name, {}).items()}
     save_file(stored, folder / "model.safetensors", {"format": "pt"})
-    {"mpnet": write_mpnet, "electra": write_electra}[configuration["model_type"]](folder, name)
+    writers = {"mpnet": write_mpnet, "electra": write_electra, "albert": write_albert}
+    writers[configuration["model_type"]](folder, name)
     return FamilyReference(configuration, tensors)
 
 
@@ -235,6 +263,35 @@ def write_electra(folder, name):
         write(folder / "tokenizer_config.json", {"do_lower_case": False, "tokenizer_class": "ElectraTokenizer"})
 
 
+def write_albert(folder, name):
+    """`tokenizer.json` as AlbertTokenizer writes it, with the vocabulary of a smaller Unigram."""
+    files = json.loads((ROOT / "Tests" / "TokenizersTests" / "Fixtures" / "tokenizers.json").read_text())
+    unigram = json.loads(next(row["file"] for row in files if row["name"] == "unigram"))
+    special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
+    others = [piece for piece in unigram["model"]["vocab"] if piece[0] not in (*special, "<s>", "</s>", "[PAD]", "[UNK]")]
+    tokens = [[token, 0.0] for token in special] + others
+    keeps = name == "albert-groups"
+    wanted = word_piece([token for token, _ in tokens], special, bert_processing, True)
+    for token in wanted["added_tokens"]:
+        token["lstrip"] = token["content"] == "[MASK]"
+    normalizers = [
+        {"type": "Replace", "pattern": {"String": mark}, "content": '"'} for mark in ("``", "''")
+    ]
+    normalizers += [] if keeps else [{"type": "NFKD"}, {"type": "StripAccents"}, {"type": "Lowercase"}]
+    metaspace = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}
+    wanted |= {
+        "normalizer": {"type": "Sequence", "normalizers": [*normalizers, unigram["normalizer"]]},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]},
+        "decoder": metaspace,
+        "model": {"type": "Unigram", "unk_id": 1, "vocab": tokens, "byte_fallback": False},
+    }
+    write(folder / "tokenizer.json", wanted)
+    # Without them the class gives a pair no types.
+    inputs = {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}
+    options = {"do_lower_case": False, "keep_accents": True, "tokenizer_class": "AlbertTokenizer"} if keeps else {}
+    write(folder / "tokenizer_config.json", {**inputs, **options})
+
+
 def write_modules(folder):
     (folder / "1_Pooling").mkdir()
     write(folder / "1_Pooling" / "config.json", {"pooling_mode_mean_tokens": True})
@@ -255,6 +312,7 @@ class FamilyReference(reference.Reference):
         self.configuration = configuration
         self.activation = reference.ACTIVATIONS[configuration["hidden_act"]]
         self.block_count = configuration["num_hidden_layers"]
+        self.set_count = sets(configuration)
         self.head_count = configuration["num_attention_heads"]
         self.epsilon = configuration.get("layer_norm_eps", 1e-12)
         self.positions = positions(configuration)
@@ -268,6 +326,10 @@ class FamilyReference(reference.Reference):
     def encode(self, ids, type_ids, attended=None):
         found = super().encode(ids, type_ids, attended)
         return {key: value for key, value in found.items() if self.has_pooler or key not in ("default", "pooled_output")}
+
+    def block(self, hidden, name, attended):
+        index = int(name.split(".")[-1]) * self.set_count // self.block_count
+        return super().block(hidden, f"encoder.layer.{index}", attended)
 
     def embed(self, ids, type_ids):
         if not self.is_mpnet:

@@ -35,7 +35,7 @@ def typed(name, text, ids):
     """The types that the tokenizer gives: of a pair's second text 1, where there are types."""
     if isinstance(text, str) or CONFIGURATIONS[name]["model_type"] == "mpnet":
         return [0] * len(ids)
-    first = ids.index(102) + 1  # [SEP]
+    first = ids.index(3 if CONFIGURATIONS[name]["model_type"] == "albert" else 102) + 1  # [SEP]
     return [0] * first + [1] * (len(ids) - first)
 
 
@@ -126,9 +126,11 @@ def test_inspect_explains_the_architecture(made):
         "mpnet-parts": ["mpnet", "40 buckets", "64, and one", "cased", "no: neither default nor pooled_output"],
         "electra-small": ["electra", "128, then a layer to 256", "uncased", "512\n"],
         "electra-base": ["electra", "no: neither default nor pooled_output", "relu"],
+        "albert": ["albert", "6, with 1 set of weights", "128, then a layer to 192", "gelu_tanh", "Unigram", "uncased"],
+        "albert-groups": ["albert", "4, with 2 sets of weights", "120, then a layer to 120", "gelu_erf", ", cased"],
     }[name]
     assert [words for words in wanted if words not in shown.stdout] == []
-    assert ("then a layer to" in shown.stdout) == (name == "electra-small")
+    assert ("then a layer to" in shown.stdout) == (name == "electra-small" or exact.set_count < exact.block_count)
 
 
 def change(folder, file, **members):
@@ -147,6 +149,11 @@ def change(folder, file, **members):
         ("mpnet-parts", "tokenizer_config.json", {"query_token": "<query>"}, "<query>"),
         ("electra-base", "config.json", {"embedding_size": 100}, "embeddings_project.weight [144, 100]"),
         ("electra-base", "config.json", {"is_decoder": True}, "is_decoder"),
+        ("albert", "config.json", {"inner_group_num": 2}, "inner_group_num"),
+        ("albert", "config.json", {"num_hidden_groups": 4}, "num_hidden_groups"),
+        ("albert", "config.json", {"embedding_size": 64}, "embeddings_project.weight is [192, 128]"),
+        ("albert", "tokenizer_config.json", {"keep_accents": True}, "AlbertTokenizer"),
+        ("albert", "tokenizer_config.json", {"do_lower_case": False}, "AlbertTokenizer"),
         ("electra-base", "tokenizer_config.json", {"model_input_names": ["input_ids"]}, "token_type_ids"),
     ],
 )

@@ -51,10 +51,10 @@ UNTYPED = ["input_ids", "attention_mask"]
 def framework_keys():
     """Every key that the frameworks' classes have a name for, by class."""
     keys = {}
-    for kind in ("Bert", "Roberta", "XLMRoberta", "Camembert", "DistilBert"):
+    for kind in ("Bert", "Roberta", "XLMRoberta", "Camembert", "DistilBert", "MPNet", "Electra"):
         configuration = getattr(transformers, f"{kind}Config")
         keys[configuration.__name__] = [field.name for field in dataclasses.fields(configuration)]
-    for name in ("BertTokenizer", "RobertaTokenizer", "XLMRobertaTokenizer", "CamembertTokenizer"):
+    for name in ("BertTokenizer", "MPNetTokenizer", "RobertaTokenizer", "XLMRobertaTokenizer", "CamembertTokenizer"):
         keys[name] = list(inspect.signature(getattr(transformers, name).__init__).parameters)
     models = sentence_transformers.models
     for module in (models.Transformer, models.Pooling, models.Dense, models.Normalize, models.LayerNorm):
@@ -105,7 +105,7 @@ def theirs(folder, choices):
                 continue
             # transformers 5 leaves types out for a class without a name, transformers 4 does not.
             untyped = not has_modules and tokenizer.model_input_names == UNTYPED
-            if isinstance(text, list) and untyped and model.config.model_type == "bert":
+            if isinstance(text, list) and untyped and model.config.model_type in ("bert", "electra"):
                 rows.append("a pair without types")
                 continue
             try:
@@ -117,7 +117,9 @@ def theirs(folder, choices):
 
 
 def transformers_outputs(tokenizer, model, text):
-    positions = model.config.max_position_embeddings - (2 if "roberta" in model.config.model_type else 0)
+    positions = model.config.max_position_embeddings - (
+        2 if "roberta" in model.config.model_type or model.config.model_type == "mpnet" else 0
+    )
     parts = text if isinstance(text, list) else [text]
     inputs = tokenizer(
         *parts, truncation=True, max_length=min(tokenizer.model_max_length, positions), return_tensors="pt"

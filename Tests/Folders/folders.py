@@ -14,12 +14,17 @@ import numpy as np
 import tokenizers
 from safetensors.numpy import load_file, save_file
 
+import relatives
+
 FIXTURES = pathlib.Path(__file__).parents[1] / "CheckpointsTests" / "Fixtures"
 BASES = {
     "bert": FIXTURES / "pytorch" / "weights",
     "distilbert": FIXTURES / "pytorch" / "distilbert",
     "roberta": FIXTURES / "relatives" / "roberta",
     "xlm-roberta": FIXTURES / "relatives" / "xlm-roberta",
+    # Made of BERT's, see relatives.py.
+    "mpnet": FIXTURES / "pytorch" / "weights",
+    "electra": FIXTURES / "pytorch" / "weights",
 }
 # Two cases, accents, an emoji, CJK, special tokens, nothing, two lengths; a pair.
 TEXTS = [
@@ -55,6 +60,8 @@ CLASSES = {
     "bert": [None, None, "BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer", "PreTrainedTokenizerFast"],
     "roberta": [None, "RobertaTokenizer", "RobertaTokenizerFast", "PreTrainedTokenizerFast"],
     "xlm-roberta": [None, "XLMRobertaTokenizer", "CamembertTokenizer", "PreTrainedTokenizerFast"],
+    "mpnet": [None, "MPNetTokenizer", "MPNetTokenizerFast", "PreTrainedTokenizerFast"],
+    "electra": [None, "ElectraTokenizer", "ElectraTokenizerFast", "BertTokenizer", "PreTrainedTokenizerFast"],
 }
 # Members of one file each that must be honoured, change nothing, or be refused by name.
 ODD = [
@@ -137,7 +144,7 @@ ODD = [
     ("config.json", {"type_vocab_size": 2}),
     ("config.json", {"max_position_embeddings": 64}),
     ("config.json", {"num_hidden_layers": 1}),
-    ("config.json", {"model_type": "albert"}),
+    ("config.json", {"model_type": "deberta"}),
     ("config.json", {"architectures": ["BertForMaskedLM"], "tie_word_embeddings": False}),
     ("config.json", {"dtype": "float16"}),
     ("config.json", {"per_layer_config": {"0": {"hidden_act": "relu"}}}),
@@ -148,6 +155,10 @@ ODD = [
     ("config.json", {"output_hidden_states": True, "use_cache": False}),
     ("config.json", {"rope_scaling": {"rope_type": "linear", "factor": 2.0}}),
     ("config.json", {"my_note": 7}),
+    ("config.json", {"relative_attention_num_buckets": 16}),
+    ("config.json", {"relative_attention_num_buckets": 40}),
+    ("config.json", {"embedding_size": 12}),
+    ("config.json", {"summary_type": "mean", "summary_use_proj": False}),
     ("adapter_config.json", {"peft_type": "LORA", "base_model_name_or_path": "base"}),
     ("config_sentence_transformers.json", {"prompts": {"q": "the "}, "default_prompt_name": "q"}),
     ("config_sentence_transformers.json", {"prompts": {"q": "the "}, "default_prompt_name": "r"}),
@@ -181,7 +192,9 @@ def draw(number):
             "new names": False, "inner": False, "limit": None, "prompts": None, "odd": number,
         }  # fmt: skip
     r = random.Random(number)
-    architecture = r.choice(["bert", "bert", "distilbert", "roberta", "xlm-roberta", "xlm-roberta"])
+    architecture = r.choice([
+        "bert", "bert", "distilbert", "roberta", "xlm-roberta", "xlm-roberta", "mpnet", "mpnet", "electra", "electra"
+    ])
     return {
         "architecture": architecture,
         "names": r.choice(["plain", "plain", "prefixed", "bare head", "no pooler", "gamma"]),
@@ -209,6 +222,7 @@ def make(folder, number):
     choices = draw(number)
     encoder = folder / "0_Transformer" if choices["inner"] and choices["modules"] is not None else folder
     shutil.copytree(BASES[choices["architecture"]], encoder)
+    relatives.become(encoder, choices["architecture"])
     _write_weights(encoder, choices)
     _write_tokenizer(encoder, choices)
     name, members = ODD[choices["odd"]] if choices["odd"] is not None else (None, None)
@@ -232,7 +246,7 @@ def make(folder, number):
 def _write_weights(folder, choices):
     """The base's weights again: prefix and head, old names, dtype, shards, PyTorch's file."""
     tensors = load_file(folder / "model.safetensors")
-    prefix = {"bert": "bert.", "distilbert": "distilbert."}.get(choices["architecture"], "roberta.")
+    prefix = "roberta." if "roberta" in choices["architecture"] else f"{choices['architecture']}."
     tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     names = choices["names"]
     if names == "prefixed":
@@ -294,8 +308,8 @@ def _write_safetensors(path, tensors, dtype):
 # Tokenizers.
 
 
-def _bert_tokenizer(folder, lowercases):
-    """`tokenizer.json` as BertTokenizer makes it."""
+def _bert_tokenizer(folder, lowercases, is_mpnet):
+    """`tokenizer.json` as BertTokenizer makes it, or MPNetTokenizer."""
     vocabulary = {token: index for index, token in enumerate((folder / "vocab.txt").read_text().splitlines())}
     made = tokenizers.Tokenizer(tokenizers.models.WordPiece(vocabulary, unk_token="[UNK]"))
     made.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=lowercases)
@@ -305,7 +319,13 @@ def _bert_tokenizer(folder, lowercases):
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")],
     )  # fmt: skip
-    made.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    if is_mpnet:
+        frame = [(token, vocabulary[token]) for token in ("</s>", "<s>")]
+        made.post_processor = tokenizers.processors.RobertaProcessing(*frame, add_prefix_space=False)
+        mask = tokenizers.AddedToken("<mask>", lstrip=True, normalized=False, special=True)
+        special = ["<s>", "<pad>", "</s>", "[UNK]", mask]
+    made.add_special_tokens(special)
     made.save(str(folder / "tokenizer.json"))
 
 
@@ -313,16 +333,17 @@ def _write_tokenizer(folder, choices):
     kind, architecture = choices["tokenizer"], choices["architecture"]
     file, config = folder / "tokenizer.json", folder / "tokenizer_config.json"
     if choices["class"]:
-        pad = "[PAD]" if architecture in ("bert", "distilbert") else "<pad>"
+        pad = "[PAD]" if architecture in ("bert", "distilbert", "electra") else "<pad>"
         update(config, {"tokenizer_class": choices["class"], "pad_token": pad})
     elif config.exists():
         config.write_text(json.dumps({k: v for k, v in read(config).items() if k != "tokenizer_class"}))
-    if architecture in ("bert", "distilbert"):
+    if architecture in ("bert", "distilbert", "electra", "mpnet"):
         lowercases = choices["lowercases"]
         if lowercases is not None:
             update(config, {"do_lower_case": lowercases})
         if kind != "parts":
-            _bert_tokenizer(folder, (lowercases is not False) != (kind == "other case"))
+            lowercases = (lowercases is not False) != (kind == "other case")
+            _bert_tokenizer(folder, lowercases, architecture == "mpnet")
         if kind == "json alone":
             (folder / "vocab.txt").unlink()
         if kind == "other steps":

@@ -10,7 +10,7 @@ import pathlib
 import unicodedata
 
 import tokenizers
-from tokenizers.normalizers import NFD, BertNormalizer, StripAccents
+from tokenizers.normalizers import NFD, NFKD, BertNormalizer, StripAccents
 from tokenizers.pre_tokenizers import BertPreTokenizer, ByteLevel, Digits, Whitespace
 
 from tables import SCALARS, array, classed_ranges, mappings, ranges, runs
@@ -30,6 +30,7 @@ def only(**step):
 clean, spaced = only(clean_text=True), only(handle_chinese_chars=True)
 strip, lower = only(strip_accents=True), only(lowercase=True)
 decompose = NFD().normalize_str
+decompose_further = NFKD().normalize_str
 split = BertPreTokenizer().pre_tokenize_str
 
 
@@ -102,6 +103,17 @@ def check_assumptions(punctuation, white_space, marks, decompositions, classes):
         assert decompositions[HANGUL[index]] == jamo
 
 
+def compatibilities(decompositions):
+    """What NFKD makes of a scalar where NFD makes something else of it; the order of marks is the same."""
+    for mark in (0x334, 0x345, 0x5B0):
+        assert decompose_further(f"x\u0345{chr(mark)}") == decompose(f"x\u0345{chr(mark)}")
+    return {
+        scalar: text
+        for scalar in SCALARS
+        if (text := decompose_further(chr(scalar))) != decompositions.get(scalar, chr(scalar))
+    }
+
+
 def single_words():
     """What makes a neighbour of a token with `single_word` a part of its word."""
     engine = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0}, unk_token="?"))
@@ -139,6 +151,8 @@ def main():
     control, white_space, punctuation, ideographs, marks, lowercase, decompositions = probe()
     classes = combining_classes(decompositions)
     check_assumptions(punctuation, white_space, set(marks), decompositions, classes)
+    further = compatibilities(decompositions)
+    assert not set(further) & set(HANGUL) and min(further) >= 0x80
     decompositions = {s: t for s, t in decompositions.items() if s not in HANGUL}
     long_lowercase = {s: t for s, t in lowercase.items() if len(t) > 1}
     body = "\n".join(
@@ -167,6 +181,11 @@ def main():
                 "decompositions",
                 "NFD but for Hangul syllables: [scalar + 2^24 × count, count scalars].",
                 mappings(decompositions),
+            ),
+            array(
+                "compatibilities",
+                "NFKD where it is not NFD: [scalar + 2^24 × count, count scalars].",
+                mappings(further),
             ),
         ]
     )
