@@ -46,3 +46,8 @@ func fuzzPredictBody(_ bytes: [UInt8]) {
 func fuzzEmbeddingsBody(_ bytes: [UInt8]) {
   _ = try? EmbeddingsBody(bytes, limits: limits)
 }
+
+func fuzzRerankBody(_ bytes: [UInt8]) {
+  guard let body = try? BodyObject(bytes, limits: limits.json) else { return }
+  _ = try? CohereRerank(body, limits)
+}

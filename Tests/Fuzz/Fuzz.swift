@@ -7,7 +7,8 @@ import Glibc
 private let fuzzers: [String: @Sendable ([UInt8]) -> Void] = [
   "connection": fuzzConnection, "target": fuzzTarget, "json": fuzzJSON, "base64": fuzzBase64,
   "encode-body": fuzzEncodeBody, "infer-body": fuzzInferBody, "predict-body": fuzzPredictBody,
-  "embeddings-body": fuzzEmbeddingsBody, "float": fuzzFloat, "safetensors": fuzzSafetensors,
+  "embeddings-body": fuzzEmbeddingsBody, "rerank-body": fuzzRerankBody,
+  "float": fuzzFloat, "safetensors": fuzzSafetensors,
   "tokenizer": fuzzTokenizer, "tokenizer-file": fuzzTokenizerFile, "gzip": fuzzGzip,
   "saved-model": fuzzSavedModel, "bundle": fuzzBundle, "zip": fuzzZip, "pickle": fuzzLegacy,
   "configuration": fuzzConfiguration, "kernels": fuzzKernels, "answer": fuzzAnswer,
