@@ -51,10 +51,11 @@ UNTYPED = ["input_ids", "attention_mask"]
 def framework_keys():
     """Every key that the frameworks' classes have a name for, by class."""
     keys = {}
-    for kind in ("Bert", "Roberta", "XLMRoberta", "Camembert", "DistilBert", "MPNet", "Electra"):
+    for kind in ("Bert", "Roberta", "XLMRoberta", "Camembert", "DistilBert", "MPNet", "Electra", "Albert"):
         configuration = getattr(transformers, f"{kind}Config")
         keys[configuration.__name__] = [field.name for field in dataclasses.fields(configuration)]
-    for name in ("BertTokenizer", "MPNetTokenizer", "RobertaTokenizer", "XLMRobertaTokenizer", "CamembertTokenizer"):
+    names = ("Bert", "MPNet", "Roberta", "XLMRoberta", "Camembert", "Albert")
+    for name in [f"{name}Tokenizer" for name in names]:
         keys[name] = list(inspect.signature(getattr(transformers, name).__init__).parameters)
     models = sentence_transformers.models
     for module in (models.Transformer, models.Pooling, models.Dense, models.Normalize, models.LayerNorm):
