@@ -171,8 +171,8 @@ def test_broken_off_and_resumed(number, tmp_path):
     """At random moments, until it is done: the same bytes as in one go."""
     moments = random.Random(SEED)
     path = tmp_path / "many.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in LINES * 12) + "{}\n")
-    arguments = ["encode", path, "--model", MODEL, "--part-size", "100", "--precision", "int8",
+    path.write_text("".join(json.dumps(line) + "\n" for line in LINES * 4) + "{}\n")
+    arguments = ["encode", path, "--model", MODEL, "--part-size", "150", "--precision", "int8",
                  "--on-error", "skip"]  # fmt: skip
     assert run(*arguments, "-o", tmp_path / "whole").returncode == 0
     stopped = 0
@@ -180,6 +180,8 @@ def test_broken_off_and_resumed(number, tmp_path):
         process = subprocess.Popen(
             [BINARY, *map(str, arguments), "-o", tmp_path / "out"], cwd=ROOT,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            # A shell starts what it puts into the background with the interrupt ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         try:
             process.wait(timeout=moments.uniform(0.05, 0.05 + 0.1 * (attempt + 1)))
