@@ -67,9 +67,10 @@ public enum HTTPFailure: Error, Equatable, Sendable {
       "the server's memory for requests is in use (max_buffered_bytes): try again in a second, "
         + "or send less at a time"
     case .tooManyConnections(let limit):
-      "connection limit reached (max_connections, \(limit)): try again later, or reuse connections"
+      "connection limit reached (\(limit)): try again later, or reuse connections (max_connections)"
     case .tooManyConnectionsOfAddress(let limit):
-      "connection limit of your address reached (max_connections_per_address, \(limit)): reuse connections"
+      "connection limit of your address reached (\(limit)): reuse connections "
+        + "(max_connections_per_address)"
     case .plainHTTP: "this port speaks TLS: ask over https://"
     case .unanswered: "the server lost the request; its log says more"
     }
