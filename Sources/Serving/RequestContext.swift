@@ -9,7 +9,13 @@ final class RequestContext: HandledRequest {
   let service: Service
   /// Or why there is none.
   private let match: Result<Route.Match, ServiceError>
-  private let record: Locked<RequestRecord>
+  private let state: Locked<State>
+
+  private struct State {
+    var record: RequestRecord
+    /// Whether middleware has been told of the end.
+    var isOver = false
+  }
 
   convenience init(
     _ head: HTTPRequest, remoteAddress: String, receivedAt: ContinuousClock.Instant,
@@ -38,11 +44,12 @@ final class RequestContext: HandledRequest {
     self.head = head
     self.service = service
     self.match = match
-    record = Locked(
-      RequestRecord(
-        id: Self.id(head.headerFields[.requestID]), method: Router.knownMethod(head.method),
-        route: (try? match.get())?.route.path ?? "none", status: 0, remoteAddress: remoteAddress,
-        beganAt: beganAt, trace: head.headerFields[.traceParent].flatMap(TraceParent.init)))
+    state = Locked(
+      State(
+        record: RequestRecord(
+          id: Self.id(head.headerFields[.requestID]), method: Router.knownMethod(head.method),
+          route: (try? match.get())?.route.path ?? "none", status: 0, remoteAddress: remoteAddress,
+          beganAt: beganAt, trace: head.headerFields[.traceParent].flatMap(TraceParent.init))))
   }
 
   /// Nil if there is none for it.
@@ -109,10 +116,10 @@ final class RequestContext: HandledRequest {
 
   /// Notes what is known by now; nothing once the answer is on its way.
   func note(_ change: (inout RequestRecord) -> Void) {
-    record.withLock { change(&$0) }
+    state.withLock { change(&$0.record) }
   }
 
-  /// An answer as it is sent, after which the request is over.
+  /// An answer as it is sent. The request is over with it, or with the end of its stream.
   func complete(_ answer: OutgoingAnswer) -> Response {
     var answer = answer
     for middleware in service.middleware {
@@ -123,7 +130,16 @@ final class RequestContext: HandledRequest {
         answer.response = errors.response(error)
       }
     }
-    let record = end(status: answer.response.status.code)
+    let status = answer.response.status.code
+    let record = answered(status)
+    if case .stream(let source, let length) = answer.response.body, head.method != .head {
+      answer.response.body = .stream(
+        StreamedAnswer(source) { isWhole in
+          self.end(status: isWhole ? status : Self.clientClosedRequest)
+        }, length: length)
+    } else {
+      end(status: status)
+    }
     answer.response.fields[.requestID] = record.id
     answer.response.fields[.traceParent] = record.trace?.field
     answer.response.fields[.ignoredMembers] = record.ignored.field
@@ -139,18 +155,26 @@ final class RequestContext: HandledRequest {
     return answer.response
   }
 
-  @discardableResult
-  private func end(status: Int) -> RequestRecord {
-    let (isFirst, record) = record.withLock { record in
-      let isFirst = record.status == 0
-      if isFirst {
-        record.status = status
-        record.stages.total = ContinuousClock.now - record.beganAt
+  /// Notes the status and the time of the answer's head.
+  private func answered(_ status: Int) -> RequestRecord {
+    state.withLock { state in
+      if state.record.status == 0 {
+        state.record.status = status
+        state.record.stages.total = ContinuousClock.now - state.record.beganAt
       }
-      return (isFirst, record)
+      return state.record
     }
-    if isFirst { for middleware in service.middleware { middleware.ended(record) } }
-    return record
+  }
+
+  private func end(status: Int) {
+    _ = answered(status)
+    let record: RequestRecord? = state.withLock { state in
+      if state.isOver { return nil }
+      state.isOver = true
+      state.record.status = status
+      return state.record
+    }
+    if let record { for middleware in service.middleware { middleware.ended(record) } }
   }
 
   /// The client's own id if it is short and plain, else a random one.

@@ -41,6 +41,9 @@ struct ServeCommand: ParsableCommand {
       throw ExitCode(2)
     }
     let log = Log(settings)
+    if keySources == nil, Environment.all[Settings.keysVariable] != nil {
+      log.warning("API keys: \(Settings.keysVariable) is empty, so requests need no key")
+    }
     // A connection is a descriptor: the soft limit of many systems is 1024.
     let openFiles = platform_raise_open_file_limit()
     guard openFiles >= Self.leastOpenFiles || openFiles < 0 else {

@@ -57,6 +57,14 @@ def test_open_metrics(log):
         assert (status(server, path="/metrics"), status(server)) == (200, 401)
 
 
+def test_an_empty_variable_is_told(tmp_path):
+    """A secret that came out empty opens the server."""
+    path = tmp_path / "server.log"
+    with open(path, "w") as log, Server(environment={"BERT_SERVER_API_KEYS": ""}, log=log) as server:
+        assert server.post("a").status_code == 200
+    assert "BERT_SERVER_API_KEYS is empty" in path.read_text()
+
+
 def test_bad_keys_stop_the_start():
     ended = run("serve", "--port", "0", environment={"BERT_SERVER_API_KEYS": f"{FIXED},tooshor"})
     assert ended.returncode == 2

@@ -50,6 +50,30 @@ def test_one_line_a_request(tmp_path):
     assert secret not in path.read_text()
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson"])
+def test_a_client_that_leaves_a_streamed_answer(content_type, tmp_path):
+    """It is no success: the log and the metrics say 499."""
+    path = tmp_path / "server.log"
+    texts = [SEED] * 500
+    body = json.dumps(texts) if content_type == "application/json" else "".join(json.dumps(text) + "\n" for text in texts)
+    request = (
+        "POST /encode?output_key=encoder_outputs HTTP/1.1\r\nHost: a\r\nx-request-id: left\r\n"
+        f"Content-Type: {content_type}\r\nContent-Length: {len(body.encode())}\r\n\r\n{body}"
+    )
+    with open(path, "w") as log, Server("--log-level", "debug", "--log-format", "json", log=log) as server:
+        with socket.create_connection((server.host, server.port), timeout=PATIENCE) as connection:
+            connection.sendall(request.encode())
+            assert connection.recv(400).startswith(b"HTTP/1.1 200")
+        deadline = time.monotonic() + PATIENCE
+        while not (found := [line for line in path.read_text().splitlines() if '"left"' in line]):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert [json.loads(line)["status"] for line in found if '"request"' in line] == [499]
+        counted = {name: value for name, value in counts(server).items() if "/encode" in str(name)}
+        assert counted[("bert_http_requests_total", ("method", "POST"), ("route", "/encode"), ("status", "499"))] == 1
+        assert server.post([SEED] * 3, output_key="encoder_outputs").status_code == 200
+
+
 def counts(server):
     return {
         (sample.name, *sorted(sample.labels.items())): sample.value

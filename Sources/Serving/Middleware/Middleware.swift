@@ -8,8 +8,8 @@ protocol Middleware: Sendable {
   /// Completes an answer on its way out. If it throws, that failure is the answer, and what comes after
   /// this middleware completes it.
   func complete(_ answer: inout OutgoingAnswer, to context: RequestContext) throws(ServiceError)
-  /// The request is over. Called once, before the answer is sent: the process may end as soon as its
-  /// last one is out.
+  /// The request is over. Called once, before the answer is sent, or the end of a stream: the process
+  /// may end as soon as its last one is out.
   func ended(_ record: RequestRecord)
 }
 
