@@ -69,14 +69,24 @@ public final class Encoder: BatchEncoder {
     }
     self.workspaces = workspaces
     let workspaceBytes = workspaces.reduce(0) { $0 + $1.byteCount }
+    let headBytes = checkpoint.head.head?.byteCount ?? 0
     let weights = try ModelWeights(
-      checkpoint, kernels: kernels, threads: threads, besides: workspaceBytes, limit: memoryLimit)
+      checkpoint, kernels: kernels, threads: threads, besides: workspaceBytes + headBytes,
+      limit: memoryLimit)
     self.weights = weights
-    weightBytes = weights.byteCount
-    memoryBytes = workspaceBytes + weights.byteCount
+    weightBytes = weights.byteCount + headBytes
+    memoryBytes = workspaceBytes + weightBytes
+    let classifier: Classifier?
+    do {
+      classifier = try checkpoint.head.head.map { head throws(CheckpointError) in
+        try Classifier(head)
+      }
+    } catch {
+      throw .checkpoint(error)
+    }
     info = unsafe ModelInfo(checkpoint, sentence, hasPooler: weights.pooler != nil)
     shape = ModelShape(
-      configuration: configuration, sentence: sentence, head: checkpoint.head, info: info,
+      configuration: configuration, sentence: sentence, classifier: classifier, info: info,
       maxBatchRows: maxBatchRows)
   }
 

@@ -22,13 +22,13 @@ extension ModelInfo {
     set(
       .sentenceEmbedding, width: sentence?.embeddingSize(hiddenSize: hidden),
       because: "the folder has no sentence-transformers modules")
-    let head = checkpoint.head
+    let head = checkpoint.head.head
     labels = head?.labels ?? []
     scoreFunction = head?.scoreFunction
     let isOfTokens = head?.input == .eachToken
     let textAbsence =
       isOfTokens
-      ? "the model's head classifies tokens: ask for token_logits" : checkpoint.headAbsence
+      ? "the model's head classifies tokens: ask for token_logits" : checkpoint.head.absence
     set(.logits, width: isOfTokens ? nil : head?.labels.count, because: textAbsence)
     set(
       .probabilities, width: isOfTokens || head?.scoreFunction == nil ? nil : head?.labels.count,
@@ -37,6 +37,6 @@ extension ModelInfo {
     set(
       .tokenLogits, width: isOfTokens ? head?.labels.count : nil,
       because: head == nil
-        ? checkpoint.headAbsence : "the model's head classifies texts: ask for logits")
+        ? checkpoint.head.absence : "the model's head classifies texts: ask for logits")
   }
 }

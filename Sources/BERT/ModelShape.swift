@@ -5,7 +5,7 @@ import EncoderContract
 struct ModelShape {
   var configuration: ModelConfiguration
   var sentence: SentenceModules?
-  var head: ClassificationHead?
+  var classifier: Classifier?
   var info: ModelInfo
   /// Rows of the largest batch.
   var maxBatchRows: Int
@@ -29,7 +29,7 @@ struct ModelShape {
   /// Whether a sequence goes through the pooler.
   func needsPooler(_ selection: OutputSelection) -> Bool {
     selection.contains(.pooledOutput)
-      || head?.input == .pooled
+      || classifier?.input == .pooled
         && (selection.contains(.logits) || selection.contains(.probabilities))
   }
 

@@ -33,28 +33,28 @@ extension Pass {
       let values = embedSentence(entry, thread)
       updateResult(of: entry.sequence) { $0[.sentenceEmbedding] = values }
     }
-    if let head = shape.head { classify(entry, head, thread) }
+    if let classifier = shape.classifier { classify(entry, classifier, thread) }
   }
 
   /// The entries of a classification head that a sequence asks for.
   private func classify(
-    _ entry: PassPlan.Entry, _ head: ClassificationHead, _ thread: ThreadState
+    _ entry: PassPlan.Entry, _ classifier: Classifier, _ thread: ThreadState
   ) {
-    let key = head.input == .eachToken ? OutputKey.tokenLogits : .logits
+    let key = classifier.input == .eachToken ? OutputKey.tokenLogits : .logits
     let selection = entry.selection
     guard selection.contains(key) || selection.contains(.probabilities) else { return }
     let hidden = unsafe hidden(before: entry.depth, thread)
     let columns = shape.configuration.hiddenSize
     var logits: [Float] = []
-    switch head.input {
+    switch classifier.input {
     case .pooled:
       guard let place = entry.pooledPlace else { return }
-      unsafe logits = head.logits(of: thread.lead.pooled.row(place), columns)
-    case .firstToken: unsafe logits = head.logits(of: hidden.row(entry.resultRow), columns)
+      unsafe logits = classifier.logits(of: thread.lead.pooled.row(place), columns)
+    case .firstToken: unsafe logits = classifier.logits(of: hidden.row(entry.resultRow), columns)
     case .eachToken:
-      logits.reserveCapacity(entry.rows.count * head.labels.count)
+      logits.reserveCapacity(entry.rows.count * classifier.labelCount)
       for row in 0..<entry.rows.count {
-        unsafe logits += head.logits(of: hidden.row(entry.resultRow + row), columns)
+        unsafe logits += classifier.logits(of: hidden.row(entry.resultRow + row), columns)
       }
     }
     let isFinite = logits.allSatisfy(\.isFinite)
@@ -62,7 +62,7 @@ extension Pass {
       if !isFinite { result.failure = .notFinite(key: key) }
       if selection.contains(key) { result[key] = logits }
       if selection.contains(.probabilities) {
-        result[.probabilities] = head.scoreFunction?.probabilities(of: logits) ?? []
+        result[.probabilities] = classifier.scoreFunction?.probabilities(of: logits) ?? []
       }
     }
   }

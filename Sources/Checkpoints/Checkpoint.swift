@@ -24,12 +24,8 @@ public struct Checkpoint: Sendable {
   /// Keys of the output map that the folder's own framework gives; nil if that is no matter of the
   /// folder's.
   public let keys: Set<String>?
-  /// What classifies texts or tokens; nil without it.
-  public let head: ClassificationHead?
-  /// Why there is no head.
-  public let headAbsence: String
-  /// Whether the folder says that it has a head, and has none that fits.
-  public let missesHead: Bool
+  /// What classifies texts or tokens.
+  public let head: HeadFinding
   /// The part of a larger model that the encoder is; nil if it is all of it.
   public let part: String?
   /// By canonical name: Hugging Face's, without the `bert.` prefix, `weight` and `bias` for layer
@@ -54,11 +50,7 @@ public struct Checkpoint: Sendable {
       files = model.files
       (lowercases, guessesCase, vocabularyPath) = (nil, false, nil)
       (keys, part) = (nil, nil)
-      switch model.head {
-      case .head(let found): (head, headAbsence, missesHead) = (found, "", false)
-      case .none(let reason, let isMissed):
-        (head, headAbsence, missesHead) = (nil, reason, isMissed)
-      }
+      head = model.head
     } else if SavedModelFolder.isPresent(in: folder) {
       let model = try SavedModelFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .savedModel
@@ -66,7 +58,7 @@ public struct Checkpoint: Sendable {
       files = SavedModelFolder.files
       (lowercases, guessesCase) = (model.lowercases, model.guessesCase)
       (vocabularyPath, keys, part) = (model.vocabularyPath, model.keys, model.part)
-      (head, headAbsence, missesHead) = (nil, "heads of a SavedModel are not supported", false)
+      head = .none(because: "heads of a SavedModel are not supported")
     } else if OriginalFolder.isPresent(in: folder) {
       let model = try OriginalFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .original
@@ -74,9 +66,7 @@ public struct Checkpoint: Sendable {
       files = OriginalFolder.files
       (lowercases, guessesCase) = (model.lowercases, model.lowercases != nil)
       (vocabularyPath, keys, part) = (nil, nil, nil)
-      (head, headAbsence, missesHead) = (
-        nil, "heads of an original checkpoint are not supported", false
-      )
+      head = .none(because: "heads of an original checkpoint are not supported")
     } else {
       throw .unknownFormat(folder)
     }

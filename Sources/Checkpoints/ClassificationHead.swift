@@ -6,7 +6,7 @@ import UntrustedInput
 ///
 /// Source: transformers' `BertForSequenceClassification`, `BertForTokenClassification` and the same of
 /// BERT's relatives.
-public struct ClassificationHead: Equatable, Sendable {
+public struct ClassificationHead: Sendable {
   /// What the first layer reads.
   public enum Input: Equatable, Sendable {
     /// The pooler's vector.
@@ -16,12 +16,36 @@ public struct ClassificationHead: Equatable, Sendable {
     case eachToken
   }
 
+  /// A layer as it is stored.
+  struct Layer: Sendable {
+    /// [outputs, inputs]
+    var weights: Tensor
+    /// [outputs]
+    var bias: Tensor
+    var activation: DenseLayer.Activation
+  }
+
   public var input: Input
-  public var layers: [DenseLayer]
+  var storedLayers: [Layer]
   /// A name for each of the last layer's outputs.
   public var labels: [String]
   /// Nil where the numbers are no one's probabilities: in a regression.
   public var scoreFunction: ScoreFunction?
+
+  /// Bytes of memory of the layers once they are read.
+  public var byteCount: Int {
+    storedLayers.reduce(0) { $0 + ($1.weights.count + $1.bias.count) * MemoryLayout<Float>.size }
+  }
+
+  /// Reads the weights, from the input on.
+  public func layers() throws(CheckpointError) -> [DenseLayer] {
+    try storedLayers.map { layer throws(CheckpointError) in
+      DenseLayer(
+        inputs: layer.weights.shape[1], outputs: layer.weights.shape[0],
+        weights: try layer.weights.floats(), bias: try layer.bias.floats(),
+        activation: layer.activation)
+    }
+  }
 
   /// "3 labels of a text, softmax": for people.
   public var summary: String {
@@ -31,21 +55,30 @@ public struct ClassificationHead: Equatable, Sendable {
   }
 }
 
-extension ClassificationHead {
-  /// A folder's head, or why it has none.
-  enum Finding {
-    case head(ClassificationHead)
-    /// - Parameter isMissed: whether the configuration says that there is one.
-    case none(because: String, isMissed: Bool = false)
+/// A folder's classification head, or why it has none.
+public enum HeadFinding: Sendable {
+  case head(ClassificationHead)
+  /// - Parameter isExpected: whether the configuration says that there is one.
+  case none(because: String, isExpected: Bool = false)
+
+  public var head: ClassificationHead? {
+    if case .head(let head) = self { head } else { nil }
   }
 
+  /// Empty if there is one.
+  public var absence: String {
+    if case .none(let reason, _) = self { reason } else { "" }
+  }
+}
+
+extension ClassificationHead {
   /// - Parameters:
   ///   - file: `config.json`.
   ///   - tensors: those of the file of weights that are not the encoder's.
   static func find(
     _ file: JSONFile, _ family: HuggingFaceFamily, _ tensors: [Tensor],
     hasPooler: Bool, hiddenSize: Int
-  ) throws(CheckpointError) -> Finding {
+  ) throws(CheckpointError) -> HeadFinding {
     guard case .array(let names) = file["architectures"], case .string(let name)? = names.first
     else { return .none(because: "config.json names no class with a head in architectures") }
     let isOfTokens = name.hasSuffix("ForTokenClassification")
@@ -53,11 +86,16 @@ extension ClassificationHead {
       return .none(
         because: "config.json names \(name.prefix(64)), which has no classification head")
     }
-    let plan = isOfTokens ? .tokens : family.textHead
+    let layout = isOfTokens ? .tokens : family.textHead
+    if layout.input == .pooled, !hasPooler {
+      return .none(
+        because: "its classification head reads a pooler, and the weights have none",
+        isExpected: true)
+    }
     let labels = try labels(file)
-    var layers: [DenseLayer] = []
-    for (index, layer) in plan.layers.enumerated() {
-      let isLast = index == plan.layers.count - 1
+    var layers: [Layer] = []
+    for (index, layer) in layout.layers.enumerated() {
+      let isLast = index == layout.layers.count - 1
       let shape = [isLast ? labels.count : hiddenSize, hiddenSize]
       guard let weights = floats(tensors, "\(layer.name).weight", shape),
         let bias = floats(tensors, "\(layer.name).bias", [shape[0]])
@@ -66,19 +104,11 @@ extension ClassificationHead {
           because:
             "config.json names \(name.prefix(64)) with \(labels.count) labels, and the weights "
             + "have no \(layer.name).weight \(shape) with a bias" + found(layer.name, tensors),
-          isMissed: true)
+          isExpected: true)
       }
-      layers.append(
-        DenseLayer(
-          inputs: hiddenSize, outputs: shape[0], weights: try weights.floats(),
-          bias: try bias.floats(), activation: layer.activation))
+      layers.append(Layer(weights: weights, bias: bias, activation: layer.activation))
     }
-    if plan.input == .pooled, !hasPooler {
-      return .none(
-        because: "its classification head reads a pooler, and the weights have none", isMissed: true
-      )
-    }
-    var head = ClassificationHead(input: plan.input, layers: layers, labels: labels)
+    var head = ClassificationHead(input: layout.input, storedLayers: layers, labels: labels)
     if !isOfTokens { head.scoreFunction = try scoreFunction(file, labelCount: labels.count) }
     return .head(head)
   }
@@ -130,8 +160,7 @@ extension ClassificationHead {
       switch try file.string("problem_type") {
       case "regression": nil
       case "multi_label_classification": .sigmoid
-      case "single_label_classification": labelCount == 1 ? .sigmoid : .softmax
-      case nil: labelCount == 1 ? .sigmoid : .softmax
+      case nil, "single_label_classification": labelCount == 1 ? .sigmoid : .softmax
       default:
         throw file.invalid(
           "problem_type",
@@ -166,19 +195,19 @@ extension ClassificationHead {
 }
 
 /// Where a class of transformers has the layers of its head.
-struct HeadPlan: Sendable {
+struct HeadLayout: Sendable {
   var input: ClassificationHead.Input
   /// From the input on.
   var layers: [(name: String, activation: DenseLayer.Activation)]
 
   /// Of tokens: the same for all families.
-  static let tokens = HeadPlan(input: .eachToken, layers: [("classifier", .identity)])
+  static let tokens = HeadLayout(input: .eachToken, layers: [("classifier", .identity)])
   /// Of texts, on the pooler's vector.
-  static let pooled = HeadPlan(input: .pooled, layers: [("classifier", .identity)])
+  static let pooled = HeadLayout(input: .pooled, layers: [("classifier", .identity)])
 
   /// Of texts, with a layer of its own in place of the pooler.
-  static func firstToken(_ activation: DenseLayer.Activation) -> HeadPlan {
-    HeadPlan(
+  static func firstToken(_ activation: DenseLayer.Activation) -> HeadLayout {
+    HeadLayout(
       input: .firstToken,
       layers: [("classifier.dense", activation), ("classifier.out_proj", .identity)])
   }

@@ -19,7 +19,7 @@ extension HuggingFaceFamily {
       "ffn.lin2": "output.dense", "output_layer_norm": "output.LayerNorm",
     ],
     hasTypes: false,
-    textHead: HeadPlan(
+    textHead: HeadLayout(
       input: .firstToken, layers: [("pre_classifier", .relu), ("classifier", .identity)])
   ) { configuration, _ throws(CheckpointError) in
     // Fixed.

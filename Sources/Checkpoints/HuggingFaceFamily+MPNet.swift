@@ -13,7 +13,7 @@ extension HuggingFaceFamily {
   ) { configuration, file throws(CheckpointError) in
     configuration.typeCount = 2
     // Whatever pad_token_id says.
-    try configuration.countPositions(behindPadding: 1, file)
+    try configuration.countPositions(afterPadding: 1, file)
     let key = "relative_attention_num_buckets"
     let count = try file.integer(key, in: ModelConfiguration.Limits.bucketCount)
     let bias = RelativeBias(bucketCount: count ?? RelativeBias.usedCount)

@@ -1,5 +1,5 @@
 extension HuggingFaceFamily {
-  /// RoBERTa, XLM-RoBERTa, CamemBERT: BERT whose positions count from behind the padding token's id.
+  /// RoBERTa, XLM-RoBERTa, CamemBERT: BERT whose positions count from after the padding token's id.
   ///
   /// Source: transformers `models/roberta`.
   static let roberta = HuggingFaceFamily(
@@ -7,6 +7,6 @@ extension HuggingFaceFamily {
     textHead: .firstToken(.tanh)
   ) { configuration, file throws(CheckpointError) in
     let id = try file.integer("pad_token_id", in: 0...1024) ?? 1
-    try configuration.countPositions(behindPadding: id, file)
+    try configuration.countPositions(afterPadding: id, file)
   }
 }

@@ -18,7 +18,7 @@ struct HuggingFaceFamily: Sendable {
   /// Whether tokens have types.
   var hasTypes = true
   /// The head of the class for the classification of texts.
-  var textHead = HeadPlan.pooled
+  var textHead = HeadLayout.pooled
   /// Fills in what BERT's keys do not tell.
   var configure: @Sendable (inout ModelConfiguration, JSONFile) throws(CheckpointError) -> Void = {
     _, _ in

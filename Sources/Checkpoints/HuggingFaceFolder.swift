@@ -6,7 +6,7 @@ struct HuggingFaceFolder {
   let configuration: ModelConfiguration
   /// By canonical name.
   let tensors: [String: Tensor]
-  let head: ClassificationHead.Finding
+  let head: HeadFinding
   let files: [String]
 
   /// In the order in which transformers looks for them.
@@ -33,7 +33,7 @@ struct HuggingFaceFolder {
       files = ["config.json", weights]
     }
 
-    // In a class with a head, the encoder's tensors have a prefix, and the others are the head's.
+    // In a class with a head, the encoder's tensors have a prefix.
     let prefix = family.prefix
     let hasPrefix = stored.contains { $0.name.hasPrefix(prefix) }
     var tensors: [String: Tensor] = [:]
@@ -52,7 +52,7 @@ struct HuggingFaceFolder {
     family.adapt(&tensors, configuration)
     self.tensors = tensors
     head = try ClassificationHead.find(
-      file, family, hasPrefix ? stored.filter { !$0.name.hasPrefix(prefix) } : [],
+      file, family, stored.filter { !hasPrefix || !$0.name.hasPrefix(prefix) },
       hasPooler: tensors["pooler.dense.weight"] != nil, hiddenSize: configuration.hiddenSize)
   }
 

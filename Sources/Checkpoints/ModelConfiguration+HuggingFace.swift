@@ -46,7 +46,7 @@ extension ModelConfiguration {
   }
 
   /// Gives tokens of padding a position of their own, as RoBERTa does.
-  mutating func countPositions(behindPadding id: Int, _ file: JSONFile) throws(CheckpointError) {
+  mutating func countPositions(afterPadding id: Int, _ file: JSONFile) throws(CheckpointError) {
     padTokenID = id
     hasPaddingPosition = true
     positionCount -= id + 1

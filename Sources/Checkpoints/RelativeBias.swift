@@ -11,7 +11,7 @@ public struct RelativeBias: Equatable, Sendable {
   /// The buckets that distances have.
   static let usedCount = 32
 
-  /// The table's row for a key so many positions behind the query's: each of the 8 shortest distances has
+  /// The table's row for a key so many positions after the query's: each of the 8 shortest distances has
   /// a bucket, longer ones share 8 up to 128, by their logarithm; on both sides.
   public static func bucket(distance: Int) -> Int {
     let magnitude = distance.magnitude

@@ -6,7 +6,6 @@ public import EncoderContract
 /// Source: sentence-transformers 6.2, `Pooling`, `Dense`, `LayerNorm`, `Normalize` and the files
 /// that `save` writes.
 public struct SentenceModules: Equatable, Sendable {
-  public typealias Pooling = EncoderContract.Pooling
 
   /// Mean 0 and variance 1, then a factor and a summand for each component.
   public struct LayerNorm: Equatable, Sendable {

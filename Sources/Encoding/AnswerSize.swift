@@ -18,7 +18,9 @@ package struct AnswerSize {
     // A block of a text is one piece.
     let longest = texts.map(\.sequence.count).max() ?? 0
     if job.request.selection.hasTokenRows, job.coding.bulk(of: job.request) == .dense {
-      memory += 2 * job.coding.byteCount(ofNumbers: longest * job.request.model.info.hiddenSize)
+      let info = job.request.model.info
+      let width = job.request.keys.reduce(0) { $1.part == .text ? $0 : max($0, info.width(of: $1)) }
+      memory += 2 * job.coding.byteCount(ofNumbers: longest * width)
     }
   }
 

@@ -213,9 +213,12 @@ extension MapRequest {
         throw .unprocessable("this model has one segment type, so it takes no pairs")
       }
       var tokens = try read(reading, of: place()) { mayRead throws(TokenizerError) in
-        try model.tokenizer.tokenize(
+        if let first, case .single(let second) = text {
+          return try model.tokenizer.tokenize(second, after: first, padTo: padTo, mayRead: mayRead)
+        }
+        return try model.tokenizer.tokenize(
           text, maxTokens: maxTokens, truncation: truncation, padTo: padTo,
-          withSources: wantsTokens, mayRead: mayRead, after: first)
+          withSources: wantsTokens, mayRead: mayRead)
       }
       if let prompt { tokens.dropSources(before: prompt.utf8.count) }
       return tokens

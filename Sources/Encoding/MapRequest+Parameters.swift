@@ -70,7 +70,7 @@ extension MapRequest {
   ) throws(ServiceError) -> [OutputKey] {
     let known = info.keys.map(\.rawValue).joined(separator: ", ")
     guard !values.isEmpty else {
-      guard info.keys.contains(.default) else {
+      guard info.has(.default) else {
         throw .invalid("this model has no default entry; give an output_key of \(known)")
       }
       return [.default]
@@ -84,7 +84,7 @@ extension MapRequest {
       guard let key = OutputKey(name) else {
         throw .invalid("there is no output_key '\(name)'; this model has \(known), or all")
       }
-      guard info.keys.contains(key) else {
+      guard info.has(key) else {
         throw .invalid("there is no '\(name)': \(info.absence(of: key)); there is \(known)")
       }
       if !keys.contains(key) { keys.append(key) }

@@ -15,7 +15,7 @@ extension ServedModel {
   ///
   /// - Parameters:
   ///   - score: what makes a score of a logit; nil for the logit itself.
-  ///   - echoedBytes: of the documents that the answer repeats.
+  ///   - echoedBytes: of the answer, besides the scores themselves.
   ///   - render: takes all documents, the most relevant first; of equal ones the first.
   /// - Throws: `invalid` if the model has no such head.
   package func rankingJob(
@@ -35,8 +35,7 @@ extension ServedModel {
     request.firstText = query
     var job = MapJob(
       request: request, inputs: documents.map { .text(.single($0)) }, coding: .json,
-      // A score is repeated in an object with its index.
-      echoedBytes: echoedBytes + 48 * documents.count
+      echoedBytes: echoedBytes
     ) { answer in
       // In the order of logits: large ones have one sigmoid in float32.
       let logits = answer.results.map { $0[.logits][0] }

@@ -81,6 +81,9 @@ public struct ServedModel: Sendable {
     return parts.count == 2 && !parts[0].isEmpty && RawText(self.name) == parts[1]
   }
 
+  /// Whether its task is to label, and not to embed: it has a head, and no sentence-transformers modules.
+  package var isClassifier: Bool { sentence == nil && !info.labels.isEmpty }
+
   /// The entry that protocols answer with that know one vector a text: `sentence_embedding`, which
   /// is made to compare texts by, else `pooled_output`.
   package func vectorKey() throws(ServiceError) -> OutputKey {

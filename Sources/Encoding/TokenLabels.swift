@@ -61,7 +61,7 @@ package struct TokenLabels {
       let part = String(decoding: bytes[source.bytes], as: UTF8.self)
       var word = tokenizer.vocabulary.token(id) ?? ""
       var continuesWord: Bool
-      if tokenizer.marksParts {
+      if tokenizer.hasContinuationPrefix {
         continuesWord = word.unicodeScalars.count != end - start
       } else {
         let space = UInt8(ascii: " ")
@@ -70,7 +70,7 @@ package struct TokenLabels {
           before > 0 && bytes[before - 1] != space
           && (before == bytes.count || bytes[before] != space)
       }
-      if id == tokenizer.unknown {
+      if id == tokenizer.unknownID {
         word = part
         continuesWord = false
       }

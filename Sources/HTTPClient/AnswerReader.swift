@@ -106,8 +106,8 @@ struct AnswerReader {
         throw Answer.Malformed("chunk size")
       }
       if size == 0 { return true }
-      guard let data = lines.take(size), let end = try lines.next("chunk") else { return false }
-      guard end.isEmpty else { throw Answer.Malformed("chunk") }
+      guard let data = lines.take(size), let end = lines.take(2) else { return false }
+      guard end.elementsEqual("\r\n".utf8) else { throw Answer.Malformed("chunk") }
       answer?.body += data
       read = lines.start
     }

@@ -98,13 +98,16 @@ public struct JSONWriter: Sendable {
     bytes += "null".utf8
   }
 
-  /// The fewest digits that read back as the same number.
+  /// A number as `FloatWriter` writes it.
   ///
   /// - Precondition: `value.isFinite`, for JSON has neither NaN nor infinity.
   public mutating func float(_ value: Float) {
     precondition(value.isFinite, "JSON has no NaN and no infinity")
     separate()
-    bytes += value.description.utf8
+    bytes += unsafe [UInt8](unsafeUninitializedCapacity: FloatWriter.maximumLength) {
+      place, count in
+      count = unsafe FloatWriter.write(value, to: place.baseAddress!)
+    }
   }
 
   /// An array of numbers, as `FloatWriter` writes them.

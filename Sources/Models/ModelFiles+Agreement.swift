@@ -12,10 +12,16 @@ extension ModelFiles {
     [
       ("case", caseNote), ("tokenizer", stepsNote(tokenizer)),
       ("token_types", typesNote(tokenizer)),
-      ("head", checkpoint.missesHead ? "served without: \(checkpoint.headAbsence)" : nil),
+      ("head", headNote),
     ].compactMap { name, note in
       note.map { (name, $0) }
     }
+  }
+
+  /// Where `config.json` names a head, and the weights have none that fits.
+  private var headNote: String? {
+    guard case .none(because: let reason, isExpected: true) = checkpoint.head else { return nil }
+    return "served without: \(reason)"
   }
 
   func checkAgreement(of path: String, _ tokenizer: Tokenizer) throws {

@@ -65,7 +65,7 @@ struct CohereRerank {
     let texts = returnsDocuments ? documents : []
     return try model.rankingJob(
       query: query, documents: documents, score: isRaw ? nil : .sigmoid, truncation: truncation,
-      echoedBytes: texts.reduce(0) { $0 + 32 + 2 * $1.utf8.count }
+      echoedBytes: 48 * count + texts.reduce(0) { $0 + 32 + 2 * $1.utf8.count }
     ) { [count] answer, ranks in
       var writer = JSONWriter()
       writer.beginObject()

@@ -114,7 +114,7 @@ final class RequestContext: HandledRequest {
 
   // MARK: - The record
 
-  /// Notes what is known by now; nothing once the answer is on its way.
+  /// Notes what is known by now; nothing once the request is over.
   func note(_ change: (inout RequestRecord) -> Void) {
     state.withLock { change(&$0.record) }
   }
@@ -134,8 +134,12 @@ final class RequestContext: HandledRequest {
     let record = answered(status)
     if case .stream(let source, let length) = answer.response.body, head.method != .head {
       answer.response.body = .stream(
-        StreamedAnswer(source) { isWhole in
-          self.end(status: isWhole ? status : Self.clientClosedRequest)
+        StreamedAnswer(source) { end in
+          switch end {
+          case .whole: self.end(status: status)
+          case .failed: self.end(status: HTTPResponse.Status.internalServerError.code)
+          case .abandoned: self.end(status: Self.clientClosedRequest)
+          }
         }, length: length)
     } else {
       end(status: status)

@@ -43,7 +43,7 @@ public final class Service: RequestHandler {
 
   /// - Parameters:
   ///   - checkIsReady: throws while no texts can be taken, so that no body is read for nothing.
-  ///   - log: called once a request, when its answer is about to be sent.
+  ///   - log: called once a request, before the last of its answer is sent.
   package init(
     _ groups: [RouteGroup], limits: ServiceLimits, keys: APIKeys? = nil,
     metricsAreOpen: Bool = false, basePath: String = "",

@@ -16,7 +16,7 @@ extension BERTSplitter {
       /// Whether it takes a place in the text, or shares that of the mark before it.
       var takesPlace: Bool
     }
-    let mappings = CanonicalDecomposition.shared.mappings
+    let mappings = Decomposition.canonical.mappings
     var marks: [Mark] = []
     var places: [Range<Int>] = []
     var index = start

@@ -77,7 +77,7 @@ struct CharacterTable: Sendable {
       let place = Int(entry.value)
       for index in place + 1..<place + 1 + Int(pool[place]) { body(pool[index]) }
     case .jamo:
-      let (lead, vowel, tail) = CanonicalDecomposition.jamo(of: scalar)
+      let (lead, vowel, tail) = Decomposition.jamo(of: scalar)
       body(lead)
       body(vowel)
       if let tail { body(tail) }
@@ -89,7 +89,7 @@ struct CharacterTable: Sendable {
     update(HuggingFaceTables.punctuation) { $0.with(.isolated) }
     update(HuggingFaceTables.whiteSpace) { $0.with(.space) }
     if options.lowercase { addLowercase() }
-    if options.stripsAccents { addDecompositions(.shared) }
+    if options.stripsAccents { addDecompositions(.canonical) }
     if options.spacesAroundCJK {
       update(HuggingFaceTables.ideographs) { $0.with(.isolated) }
     }
@@ -105,7 +105,7 @@ struct CharacterTable: Sendable {
     update(TensorFlowTables.spaces) { _ in Entry(.space) }
     guard options.lowercase else { return }
     addLowercase()
-    addDecompositions(.shared)
+    addDecompositions(.canonical)
     let nothing = several([], .word)
     update(TensorFlowTables.removed) { _ in Entry(.removed) }
     update(TensorFlowTables.vanishing) { _ in nothing }
@@ -121,7 +121,7 @@ struct CharacterTable: Sendable {
     }
     update(TensorFlowTables.composites) { $0.with(.composite) }
     Self.forEachRun(TensorFlowTables.runs) { set($0, foldedEntry([$1])) }
-    let mappings = CanonicalDecomposition.mappings(in: TensorFlowTables.mappings)
+    let mappings = Decomposition.mappings(in: TensorFlowTables.mappings)
     for (scalar, outputs) in mappings { set(scalar, foldedEntry(outputs)) }
   }
 
@@ -145,19 +145,19 @@ struct CharacterTable: Sendable {
 
   private mutating func addLowercase() {
     Self.forEachRun(HuggingFaceTables.lowercaseRuns) { set($0, Entry(.word, .scalar, $1)) }
-    let mappings = CanonicalDecomposition.mappings(in: HuggingFaceTables.lowercaseMappings)
+    let mappings = Decomposition.mappings(in: HuggingFaceTables.lowercaseMappings)
     for (scalar, outputs) in mappings { set(scalar, several(outputs, .word)) }
   }
 
   /// Marks first, so that what holds them is seen to lose them.
-  private mutating func addDecompositions(_ decomposition: CanonicalDecomposition) {
+  private mutating func addDecompositions(_ decomposition: Decomposition) {
     combiningClasses = decomposition.combiningClasses
     let nothing = several([], .word)
     update(HuggingFaceTables.nonspacingMarks) { _ in nothing }
     for mark in combiningClasses.keys {
       set(mark, self[mark].with(decomposition.isMark(mark) ? .strippedMark : .keptMark))
     }
-    update([CanonicalDecomposition.hangul.lowerBound, CanonicalDecomposition.hangul.upperBound]) {
+    update([Decomposition.hangul.lowerBound, Decomposition.hangul.upperBound]) {
       _ in Entry(.word, .jamo)
     }
     // Full decompositions: what they hold is not decomposed further.

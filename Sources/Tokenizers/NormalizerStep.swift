@@ -27,7 +27,7 @@ enum NormalizerStep: Sendable {
     switch self {
     case .bert(let options): Self.applyBERT(options, to: &text)
     case .lowercase: Self.lowercase(&text)
-    case .nfd: Self.decompose(&text, .shared)
+    case .nfd: Self.decompose(&text, .canonical)
     case .nfkd: Self.decompose(&text, .compatibility)
     case .stripAccents: text.removeAll { classes.marks.contains($0) }
     case .strip(let left, let right):
@@ -63,8 +63,8 @@ enum NormalizerStep: Sendable {
       }
     }
     if options.stripsAccents {
-      decompose(&text, .shared)
-      text.removeAll { CanonicalDecomposition.shared.isMark($0) }
+      decompose(&text, .canonical)
+      text.removeAll { Decomposition.canonical.isMark($0) }
     }
     if options.lowercase { lowercase(&text) }
   }
@@ -89,7 +89,7 @@ enum NormalizerStep: Sendable {
 
   /// Scalars are decomposed, then each run of marks put in the order of its classes.
   private static func decompose(
-    _ text: inout AlignedText, _ decomposition: CanonicalDecomposition
+    _ text: inout AlignedText, _ decomposition: Decomposition
   ) {
     var changes: [AlignedText.Change] = []
     changes.reserveCapacity(text.count)

@@ -29,7 +29,8 @@ struct TokenRun {
   /// The text of a pair, or the word of a list, that is being read.
   var part = 0
 
-  private let limit: Int
+  /// Tokens of the answer at most.
+  let limit: Int
   private let keep: Keep
   /// How many ids there may be before some are dropped: dropping the earliest moves the rest, so
   /// it is done once in a while.

@@ -11,7 +11,7 @@ public struct SpecialTokens: Equatable, Sendable {
   /// Those of all these that take the white space before them along.
   public var stripsLeft: Set<String> = []
   /// Whether a pair is `<s> A </s></s> B </s>` without types, and offsets are trimmed, as RoBERTa's.
-  public var areRoBERTas = false
+  public var usesRoBERTaTemplate = false
 
   public init() {}
 
@@ -26,7 +26,7 @@ public struct SpecialTokens: Equatable, Sendable {
   /// MPNet's, with WordPiece. That its mask takes white space along, trimming undoes.
   public static let mpnet = {
     var tokens = roberta
-    (tokens.unknown, tokens.areRoBERTas) = ("[UNK]", true)
+    (tokens.unknown, tokens.usesRoBERTaTemplate) = ("[UNK]", true)
     return tokens
   }()
 
@@ -50,7 +50,7 @@ extension Tokenizer {
       try id(specialTokens.classification), try id(specialTokens.separator)
     )
     template =
-      specialTokens.areRoBERTas
+      specialTokens.usesRoBERTaTemplate
       ? TokenTemplate(robertaStart: start, end: end)
       : TokenTemplate(classification: start, separator: end)
     var tokens: [AddedTokens.Token] = []
@@ -71,7 +71,7 @@ extension Tokenizer {
         model,
         rules == .huggingFace
           ? CharacterTable(huggingFace: options) : CharacterTable(tensorFlow: options)))
-    trimming = specialTokens.areRoBERTas ? OffsetTrimming(addsPrefixSpace: false) : nil
+    trimming = specialTokens.usesRoBERTaTemplate ? OffsetTrimming(addsPrefixSpace: false) : nil
     trimsPairsEvenly = rules == .tensorFlow
     self.vocabulary = vocabulary
     standardSteps = .bert(options)

@@ -71,62 +71,54 @@ public struct Tokenizer: Sendable {
   ///   - mayRead: asked before the first byte and then every few kilobytes, with the bytes of memory
   ///     that what follows takes besides those granted before, 0 for little; once it says no,
   ///     `TokenizerError.cancelled` is thrown.
-  ///   - firstText: makes the input, a single text, the second one of a pair; read with the same
-  ///     `maxTokens`, `truncation` and `withSources`.
   public func tokenize(
     _ input: TokenizerInput, maxTokens: Int, truncation: Truncation = .right,
     padTo length: Int? = nil, withSources: Bool = false,
-    mayRead: (@Sendable (_ memory: Int) -> Bool)? = nil, after firstText: FirstText? = nil
+    mayRead: (@Sendable (_ memory: Int) -> Bool)? = nil
   ) throws(TokenizerError) -> Tokenization {
-    let isPair = if case .pair = input { true } else { firstText != nil }
-    let pieces = isPair ? template.pair : template.single
-    let frameCount = TokenTemplate.frameCount(pieces)
-    let room = maxTokens - frameCount
+    if case .pair(let text, let other) = input {
+      let first = try firstText(
+        text, maxTokens: maxTokens, truncation: truncation, withSources: withSources,
+        mayRead: mayRead)
+      return try tokenize(other, after: first, padTo: length, mayRead: mayRead)
+    }
     var first = try run(
-      isPair: isPair, maxTokens: maxTokens, truncation, withSources: withSources, mayRead)
-    var second = first
+      isPair: false, maxTokens: maxTokens, truncation, withSources: withSources, mayRead)
+    let room = first.limit
     switch input {
-    case .single(let text) where firstText != nil:
-      first = firstText?.run ?? first
-      second.part = 1
-      appendTokens(of: text, to: &second)
+    case .pair: break  // Above.
     case .single(let text) where truncation == .left:
       first = lastTokens(of: text, room, first)
     case .single(let text):
       appendTokens(of: text, to: &first)
-    case .pair(let text, let other):
-      appendTokens(of: text, to: &first)
-      second.part = 1
-      appendTokens(of: other, to: &second)
     case .words(let words):
       for (index, word) in words.enumerated() where !first.isComplete {
         first.part = index
         appendTokens(of: word, to: &first)
       }
     }
-    guard !first.isCancelled, !second.isCancelled else { throw .cancelled }
-    let total = first.totalCount + second.totalCount
-    if total > room {
+    guard !first.isCancelled else { throw .cancelled }
+    let isTooLong = first.totalCount > room
+    if isTooLong {
       guard truncation != .error else {
-        throw .tooLong(count: total + frameCount, limit: maxTokens)
+        throw .tooLong(
+          count: first.totalCount + TokenTemplate.frameCount(template.single), limit: maxTokens)
       }
-      if isPair {
-        let counts = truncatedCounts(first.totalCount, second.totalCount, room: room)
-        first.truncate(to: counts.first)
-        second.truncate(to: counts.second)
-      } else {
-        first.truncate(to: room)
-      }
+      first.truncate(to: room)
     }
-    return frame(pieces, [first, second], padTo: length, truncated: total > room)
+    return frame(template.single, [first], padTo: length, truncated: isTooLong)
   }
 
-  /// The first text of several pairs, which is read once.
+  // MARK: - Pairs
+
+  /// The first text of pairs, and how they are read.
   public struct FirstText: Sendable {
     fileprivate let run: TokenRun
+    fileprivate let maxTokens: Int
+    fileprivate let truncation: Truncation
   }
 
-  /// Reads the first text of several pairs. The parameters are those of `tokenize`.
+  /// Reads the first text of pairs, once for all of them. The parameters are those of `tokenize`.
   public func firstText(
     _ text: String, maxTokens: Int, truncation: Truncation = .right, withSources: Bool = false,
     mayRead: (@Sendable (_ memory: Int) -> Bool)? = nil
@@ -136,8 +128,39 @@ public struct Tokenizer: Sendable {
     appendTokens(of: text, to: &run)
     guard !run.isCancelled else { throw .cancelled }
     // Its length still decides how both are cut.
-    run.truncate(to: maxTokens - TokenTemplate.frameCount(template.pair))
-    return FirstText(run: run)
+    run.truncate(to: run.limit)
+    return FirstText(run: run, maxTokens: maxTokens, truncation: truncation)
+  }
+
+  /// The tokens of a pair.
+  ///
+  /// - Parameters:
+  ///   - text: the second one.
+  ///   - firstText: the first one.
+  ///   - length, mayRead: those of `tokenize`.
+  public func tokenize(
+    _ text: String, after firstText: FirstText, padTo length: Int? = nil,
+    mayRead: (@Sendable (_ memory: Int) -> Bool)? = nil
+  ) throws(TokenizerError) -> Tokenization {
+    var first = firstText.run
+    let room = first.limit
+    var second = try run(
+      isPair: true, maxTokens: firstText.maxTokens, firstText.truncation,
+      withSources: first.hasSources, mayRead)
+    second.part = 1
+    appendTokens(of: text, to: &second)
+    guard !second.isCancelled else { throw .cancelled }
+    let total = first.totalCount + second.totalCount
+    if total > room {
+      guard firstText.truncation != .error else {
+        throw .tooLong(
+          count: total + TokenTemplate.frameCount(template.pair), limit: firstText.maxTokens)
+      }
+      let counts = truncatedCounts(first.totalCount, second.totalCount, room: room)
+      first.truncate(to: counts.first)
+      second.truncate(to: counts.second)
+    }
+    return frame(template.pair, [first, second], padTo: length, truncated: total > room)
   }
 
   private func run(
@@ -213,11 +236,11 @@ public struct Tokenizer: Sendable {
 }
 
 extension Tokenizer {
-  /// Whether a token says that it continues a word, as WordPiece's "##" does.
-  public var marksParts: Bool { wordPiece != nil }
+  /// Whether tokens that continue a word have a prefix that says so, as WordPiece's "##".
+  public var hasContinuationPrefix: Bool { wordPiece != nil }
 
-  /// The token for what the vocabulary cannot make; nil if there is nothing of the kind.
-  public var unknown: Int32? {
+  /// The id of the unknown token; nil if every text can be made of the vocabulary.
+  public var unknownID: Int32? {
     if let wordPiece { return wordPiece.unknown }
     if case .steps(let steps) = engine, case .unigram(let model) = steps.model {
       return model.unknown

@@ -22,12 +22,6 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Measurements per shape, each of the peak and of the encoder.")
   var rounds = 9
 
-  func validate() throws {
-    guard 1...10_000 ~= rounds else {
-      throw ValidationError("--rounds is 1 to 10000, not \(rounds)")
-    }
-  }
-
   @Option(help: "File of texts, one per line: also measures tokenization and writing the answers.")
   var texts: String?
 
@@ -36,6 +30,12 @@ struct BenchCommand: ParsableCommand {
 
   @Flag(help: "Print JSON lines.")
   var json = false
+
+  func validate() throws {
+    guard 1...10_000 ~= rounds else {
+      throw ValidationError("--rounds is 1 to 10000, not \(rounds)")
+    }
+  }
 
   func run() throws {
     do {

@@ -72,7 +72,7 @@ struct EncodeCommand: ParsableCommand {
   @Option(
     help: "Pooling of sentence_embedding, overriding the folder's: \(poolings).",
     transform: chosen)
-  var pooling: SentenceModules.Pooling?
+  var pooling: Pooling?
 
   @Option(help: "Maximum tokens per text. Default: the limit of the model folder.")
   var maxTokens: Int?
@@ -115,7 +115,7 @@ struct EncodeCommand: ParsableCommand {
   @Option(help: "Concurrent requests, with --server.")
   var concurrency = 8
 
-  private static let poolings = SentenceModules.Pooling.allCases.map(\.rawValue)
+  private static let poolings = Pooling.allCases.map(\.rawValue)
     .joined(separator: ", ")
 
   private static func truncation(_ name: String) throws -> Truncation {

@@ -72,7 +72,7 @@ struct InspectCommand: ParsableCommand {
         "sentence embedding",
         model.sentenceModules?.summary ?? "no: there is no modules.json")
       line(
-        "head", model.checkpoint.head?.summary ?? "no: \(model.checkpoint.headAbsence)")
+        "head", model.checkpoint.head.head?.summary ?? "no: \(model.checkpoint.head.absence)")
       if !info.labels.isEmpty { line("labels", info.labels.prefix(100).joined(separator: ", ")) }
       if let modules = model.sentenceModules, let prompt = modules.defaultPrompt {
         line("default prompt", "\(modules.defaultPromptName ?? ""): \(prompt)")

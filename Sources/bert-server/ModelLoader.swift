@@ -107,9 +107,8 @@ enum ModelLoader {
   /// One pass through every block: page faults, lazy tables and broken weights come to light here
   /// and not in the first request.
   private static func warmUp(_ model: ServedModel) throws {
-    let selection = OutputSelection(
-      [.pooledOutput, .logits, .tokenLogits].filter(model.info.has),
-      blocks: BlockSet([model.info.blockCount - 1]))
+    let entries = model.info.keys.filter { $0 != .sequenceOutput && $0 != .encoderOutputs }
+    let selection = OutputSelection(entries, blocks: BlockSet([model.info.blockCount - 1]))
     let text = try model.tokenizer.tokenize(
       .single("warm up"), maxTokens: model.defaultMaxTokens)
     let isDone = DispatchSemaphore(value: 0)

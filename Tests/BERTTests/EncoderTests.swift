@@ -19,12 +19,12 @@ struct EncoderTests {
   }
 
   static func modules(
-    _ pooling: SentenceModules.Pooling = .mean, normalizes: Bool = true
+    _ pooling: Pooling = .mean, normalizes: Bool = true
   ) throws -> SentenceModules {
     let folder = FileManager.default.temporaryDirectory.appending(
       component: "bert-modules-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
-    let name: [SentenceModules.Pooling: String] = [
+    let name: [Pooling: String] = [
       .cls: "cls", .mean: "mean", .max: "max", .meanSqrtLength: "mean_sqrt_len_tokens",
       .weightedMean: "weightedmean", .lastToken: "lasttoken",
     ]
@@ -46,7 +46,7 @@ struct EncoderTests {
   /// Every kernel set of every precision against one reference.
   func check(
     _ model: TestModel, _ choices: [KernelChoice] = sets,
-    pooling: SentenceModules.Pooling = .mean, normalizes: Bool = true,
+    pooling: Pooling = .mean, normalizes: Bool = true,
     lengths: [Int] = [1, 2, 13, 31, 33, 64]
   ) throws {
     var random = SeededGenerator(seed: 11)
@@ -112,8 +112,8 @@ struct EncoderTests {
     try check(model, lengths: [5, 40])
   }
 
-  @Test(arguments: SentenceModules.Pooling.allCases, [false, true])
-  func sentences(_ pooling: SentenceModules.Pooling, _ normalizes: Bool) throws {
+  @Test(arguments: Pooling.allCases, [false, true])
+  func sentences(_ pooling: Pooling, _ normalizes: Bool) throws {
     try check(
       TestModel(), [Self.sets[0]], pooling: pooling, normalizes: normalizes, lengths: [1, 9, 30])
   }
@@ -123,7 +123,7 @@ struct EncoderTests {
   func selectionsChangeNoBit(_ choice: KernelChoice, _ kind: ModelKind) throws {
     let model = try TestModel(kind, blockCount: 4)
     var random = SeededGenerator(seed: 12)
-    for pooling in [SentenceModules.Pooling.mean, .cls] {
+    for pooling in [Pooling.mean, .cls] {
       for threadCount in 1...2 {
         let encoder = try model.encoder(
           choice, threads: ComputeThreads(count: threadCount), sentence: Self.modules(pooling))

@@ -23,6 +23,7 @@ import Testing
       ("reranker", .pooled, 1, 1, .sigmoid),
       ("emotions", .pooled, 1, 3, .softmax), ("several", .pooled, 1, 3, .sigmoid),
       ("regression", .pooled, 1, 1, nil), ("distilbert", .firstToken, 2, 3, .softmax),
+      ("mpnet", .firstToken, 2, 3, .softmax), ("albert", .pooled, 1, 3, .softmax),
       ("electra", .firstToken, 2, 3, .softmax),
       ("roberta", .firstToken, 2, 3, .softmax),
       ("xlm-roberta-reranker", .firstToken, 2, 1, .sigmoid),
@@ -33,11 +34,13 @@ import Testing
   func heads(
     name: String, input: ClassificationHead.Input, layers: Int, labels: Int, score: ScoreFunction?
   ) throws {
-    let head = try #require(try Checkpoint(folder: Fixtures.folder("heads/\(name)")).head)
+    let head = try #require(try Checkpoint(folder: Fixtures.folder("heads/\(name)")).head.head)
     #expect(head.input == input)
-    #expect(head.layers.count == layers)
+    let read = try head.layers()
+    #expect(read.count == layers)
     #expect(head.labels.count == labels)
-    #expect(head.layers.last?.outputs == labels)
+    #expect(read.last?.outputs == labels)
+    #expect(head.byteCount == read.reduce(0) { $0 + 4 * ($1.weights.count + $1.bias.count) })
     #expect(head.scoreFunction == score)
   }
 
@@ -49,9 +52,9 @@ import Testing
   ])
   func folderWithoutAHead(old: String, new: String, word: String) throws {
     let folder = try folder("emotions", old, new)
-    let checkpoint = try Checkpoint(folder: folder.path)
-    #expect(checkpoint.head == nil)
-    #expect(checkpoint.headAbsence.contains(word), "\(checkpoint.headAbsence)")
+    let finding = try Checkpoint(folder: folder.path).head
+    #expect(finding.head == nil)
+    #expect(finding.absence.contains(word), "\(finding.absence)")
   }
 
   @Test(arguments: [
@@ -79,7 +82,8 @@ import Testing
     let end = try #require(text[start.lowerBound...].firstRange(of: "},"))
     let names = String(text[start.lowerBound..<end.upperBound])
     let folder = try folder("emotions", names, "\"num_labels\": 3,")
-    #expect(try Checkpoint(folder: folder.path).head?.labels == ["LABEL_0", "LABEL_1", "LABEL_2"])
+    #expect(
+      try Checkpoint(folder: folder.path).head.head?.labels == ["LABEL_0", "LABEL_1", "LABEL_2"])
   }
 
   @Test func scoresOfAnyLogits() {

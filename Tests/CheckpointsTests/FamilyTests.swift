@@ -13,7 +13,7 @@ struct FamilyTests {
         bytes: Array("{\(ModelConfigurationTests.minimal), \(members)}".utf8)))
   }
 
-  /// By transformers 5.23: `MPNetEncoder.relative_position_bucket` on a key behind the query.
+  /// By transformers 5.23: `MPNetEncoder.relative_position_bucket` on a key after the query.
   @Test func bucketsArePyTorchs() {
     let starts = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91]
     for (bucket, start) in starts.enumerated() {

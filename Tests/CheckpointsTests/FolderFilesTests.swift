@@ -34,7 +34,7 @@ struct SentenceModulesTests {
   }
 
   @Test func readsEveryWayOfPooling() throws {
-    let flags: [(String, SentenceModules.Pooling)] = [
+    let flags: [(String, Pooling)] = [
       ("pooling_mode_cls_token", .cls), ("pooling_mode_max_tokens", .max),
       ("pooling_mode_mean_tokens", .mean),
       ("pooling_mode_mean_sqrt_len_tokens", .meanSqrtLength),

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import subprocess
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from server import BINARY, CERTIFICATES, MODEL, ROOT, Server, bits, run, run_measured, said_on_a_terminal
+from server import BINARY, CERTIFICATES, MODEL, PATIENCE, ROOT, Server, bits, run, run_measured, said_on_a_terminal
 from texts import TEXTS
 
 LINES = [text.replace("\n", " ").replace("\r", " ") for text in TEXTS.values() if isinstance(text, str)]
@@ -318,3 +319,20 @@ def test_a_service_that_is_full_and_dies(lines, tmp_path, log):
 def test_a_service_that_cannot_be_asked(arguments, words, tmp_path):
     result = run("encode", "-o", tmp_path / "out", *arguments, standard_input="a\n")
     assert result.returncode != 0 and words in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["encode", "-o", "out"], ["bench"]])
+@pytest.mark.parametrize("threads", ["1025", "-1", "99999999"])
+def test_too_many_threads(arguments, threads):
+    refused = run(*arguments, "--model", MODEL, "--threads", threads)
+    assert refused.returncode == 64 and f"--threads is 0 to 1024, not {threads}" in refused.stderr
+
+
+def test_threads_that_the_system_does_not_have():
+    """Each reserves its stack."""
+    limit = 3 << 30
+    refused = subprocess.run(
+        [BINARY, "serve", "--model", MODEL, "--port", "0", "--threads", "1024"], cwd=ROOT, capture_output=True,
+        text=True, timeout=PATIENCE, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+    )  # fmt: skip
+    assert refused.returncode == 1 and "of 1024 compute threads" in refused.stderr, refused.stderr

@@ -80,6 +80,18 @@ def test_what_a_head_does_not_give(heads, name, key, word):
     assert answer.status_code == 400 and word in answer.json()["error"], answer.text
 
 
+def test_names_without_prefix(tmp_path, log):
+    """transformers reads the head of such a folder too."""
+    folder = tmp_path / "emotions"
+    shutil.copytree(FOLDER / "emotions", folder)
+    tensors = safetensors.numpy.load_file(folder / "model.safetensors")
+    bare = {name.removeprefix("bert."): values for name, values in tensors.items()}
+    safetensors.numpy.save_file(bare, folder / "model.safetensors")
+    with Server(model=folder, log=log) as server:
+        row = GOLDENS["emotions"][0]
+        assert logits(server, None, [row["text"]])[0] == pytest.approx(row["logits"], abs=1e-5)
+
+
 def test_without_a_head(log):
     with Server(log=log) as server:
         answer = server.post({"inputs": "a"}, output_key="logits")
@@ -136,6 +148,32 @@ def test_predict(heads):
     # A regression's numbers are no probabilities.
     [found] = heads.post({"inputs": "x"}, path="/predict", model="regression").json()
     assert found["score"] == pytest.approx(logits(heads, "regression", ["x"])[0, 0])
+
+
+def test_members_of_the_wrong_kind(heads):
+    ask = dict(path="/predict", model="emotions")
+    for text in [{"text": "a", "text_pair": 5}, {"text": 1}, {}]:
+        assert heads.post({"inputs": [text], "parameters": {}}, **ask).status_code == 422
+    one = {"inputs": [{"text": "a", "text_pair": None}], "parameters": {"top_k": 1}}
+    assert len(heads.post(one, **ask).json()[0]) == 1
+
+
+def test_what_is_passed_over_is_named(heads):
+    body = {"query": QUERY, "documents": ["a"], "return_text": True, "other": 1}
+    assert heads.post(body, path="/rerank").headers["x-ignored-members"] == "other, return_text"
+    answer = heads.post({"inputs": "a", "raw_scores": True}, path="/predict", model="entities")
+    assert answer.headers["x-ignored-members"] == "raw_scores"
+
+
+def test_the_size_of_an_answer_counts_what_is_in_it(log):
+    """And not the labels and documents that are left out."""
+    with Server("--max-output-bytes", 3000, "--model", FOLDER / "reranker", model=FOLDER / "emotions", log=log) as server:
+        body = {"inputs": [["a"]] * 50}
+        assert server.post(body, path="/predict").status_code == 413
+        assert server.post({"inputs": ["a"] * 20, "parameters": {"top_k": 1}}, path="/predict").status_code == 200
+        body = {"query": "a", "documents": ["b"] * 100, "model": "reranker"}
+        assert server.post(body, path="/v1/rerank").status_code == 413
+        assert server.post(body | {"top_n": 3}, path="/v1/rerank").status_code == 200
 
 
 @pytest.mark.parametrize("inputs", [["a", "b", "c"], [["a"], ["a", "b", "c"]], [1], {"text": "a"}, [[]], None])
@@ -240,19 +278,31 @@ def test_other_protocols(heads):
     assert answer["predictions"][0] == pytest.approx(expected)
 
 
-def test_encode_command(heads, tmp_path):
+def test_encode_command(log, tmp_path):
     texts = [row["text"] for row in GOLDENS["emotions"] if isinstance(row["text"], str)]
     source = tmp_path / "texts.jsonl"
     source.write_text("".join(json.dumps(text) + "\n" for text in texts))
-    expected = logits(heads, "emotions", texts)
-    for number, place in enumerate([["--model", FOLDER / "emotions"], ["--server", f"{heads.url}?model=emotions"]]):
-        if number == 1:
-            continue  # the service's default model is another
-        out = tmp_path / f"out{number}"
-        done = run("encode", source, *place, "-o", out, "--output-key", "logits", "--format", "npy")
-        assert done.returncode == 0, done.stderr
-        found = np.load(next(out.glob("part*.npy")))
-        assert found == pytest.approx(expected, abs=1e-6)
+    with alone("emotions", log) as server:
+        expected = logits(server, None, texts)
+        for name, place in [("here", ["--model", FOLDER / "emotions"]), ("there", ["--server", server.url])]:
+            done = run("encode", source, *place, "-o", tmp_path / name, "--output-key", "logits", "--format", "npy")
+            assert done.returncode == 0, done.stderr
+            found = np.load(next((tmp_path / name).glob("part*.npy")))
+            assert np.array_equal(found, np.float32(expected))
+
+
+def test_encode_command_of_tokens(log, tmp_path):
+    """A service gives what a model here gives."""
+    source = tmp_path / "texts.txt"
+    source.write_text("".join(row["text"] + "\n" for row in GOLDENS["entities"] if row["text"]))
+    with alone("entities", log) as server:
+        for name, place in [("here", ["--model", FOLDER / "entities"]), ("there", ["--server", server.url])]:
+            out = tmp_path / name
+            done = run("encode", source, *place, "-o", out, "--output-key", "token_logits", "--format", "safetensors")
+            assert done.returncode == 0, done.stderr
+    here, there = (safetensors.numpy.load_file(next((tmp_path / name).glob("part*.safetensors"))) for name in ("here", "there"))
+    assert here["token_logits"].shape[-1] == 5 and here.keys() == there.keys()
+    assert all(np.array_equal(here[key], there[key]) for key in here)
 
 
 @pytest.mark.parametrize("name", ["emotions", "roberta", "entities"])
@@ -266,13 +316,8 @@ def test_batches_change_no_bit(heads, name):
         assert more == [row]
 
 
-def test_a_long_query_is_read_once(heads):
-    """Beside many documents; each reading of it takes 15 ms."""
-    body = {"query": "a fish " * 100_000, "documents": ["x", "a goldfish"] * 1000}
-    answer = heads.post(body, path="/v1/rerank")
-    assert answer.status_code == 200, answer.text
-    assert answer.elapsed.total_seconds() < 15
-    # The same as pairs, whatever end is cut.
+def test_a_long_query(heads):
+    """Read once for all documents, and cut as in a pair, whatever end."""
     for direction, truncate in [("Right", "right"), ("Left", "left")]:
         query = "a fish and a bicycle " * 60
         found = heads.post(
@@ -342,7 +387,7 @@ def test_token_classification_client(log):
         assert found[1].start == 2 and found[1].end == 3  # characters, not bytes
         several = server.post({"inputs": ["a", "b"]}, path="/").json()
         assert len(several) == 2
-        for wrong in [{"aggregation_strategy": "x"}, {"stride": 3}, {"ignore_labels": "O"}]:
+        for wrong in [{"aggregation_strategy": "x"}, {"stride": 3}, {"ignore_labels": "O"}, {"ignore_labels": [1]}]:
             refused = server.post({"inputs": "a", "parameters": wrong}, path="/")
             assert refused.status_code == 422, refused.text
         assert server.post({"inputs": [["a", "b"]]}, path="/predict").status_code == 422

@@ -42,7 +42,7 @@ import Testing
     #expect(try Self.read(text, by: size) == Self.read(text))
   }
 
-  /// Each byte is read once: a million chunks of one byte take no minutes.
+  /// Chunks are read as they come: what was read is not kept.
   @Test func manyChunks() throws {
     var reader = AnswerReader()
     reader.append(Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)[...])
@@ -60,6 +60,13 @@ import Testing
     reader.append(Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)[...])
     reader.append([UInt8](repeating: 0x30, count: 65537)[...])
     #expect(throws: Answer.Malformed("chunk size")) { try reader.next(limit: 1 << 30) }
+  }
+
+  /// What follows a chunk is its end at once, and is not sought in all that comes.
+  @Test func aChunkWithoutEnd() throws {
+    var reader = AnswerReader()
+    reader.append(Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\naXX".utf8)[...])
+    #expect(throws: Answer.Malformed("chunk")) { try reader.next(limit: 1 << 30) }
   }
 
   /// A connection that breaks off at any byte is no answer, and no reason not to ask again. Chunked,

@@ -114,6 +114,39 @@ import Testing
     }
   }
 
+  /// A source of one piece, and then of what it is told.
+  private struct Source: BodySource {
+    let piece: BodyPiece
+
+    func next(_ deliver: @escaping @Sendable (BodyPiece) -> Void) { deliver(piece) }
+    func abandon() {}
+  }
+
+  private static let streamed: [(BodyPiece, abandons: Bool, status: Int)] = [
+    (.end, false, 200), (.failed, false, 500), (.bytes([1]), true, 499), (.bytes([1]), false, 499),
+    (.end, true, 200),
+  ]
+
+  /// A stream is over with its end, and recorded once.
+  @Test(arguments: streamed)
+  func streamedAnswers(piece: BodyPiece, abandons: Bool, status: Int) throws {
+    let records = Records()
+    var context: RequestContext? = RequestContext(
+      Self.head(.get, "/health"), remoteAddress: "", receivedAt: .now,
+      of: try Self.service(records))
+    var response = context?.complete(
+      OutgoingAnswer(
+        response: Response(status: .ok, body: .stream(Source(piece: piece), length: nil))))
+    context = nil
+    #expect(records.all.isEmpty)
+    if case .stream(let source, _)? = response?.body {
+      source.next { _ in }
+      if abandons { source.abandon() }
+    }
+    response = nil
+    #expect(records.all.map(\.status) == [status])
+  }
+
   /// Over a connection: one is answered, the other's route drops it.
   @Test(arguments: [("/health", 200), ("/dropped", 500)])
   func handledRequests(path: String, status: Int) throws {

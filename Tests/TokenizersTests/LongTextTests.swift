@@ -1,4 +1,5 @@
 import EncoderContract
+import Synchronization
 import TestSupport
 import Testing
 
@@ -55,6 +56,42 @@ import Testing
         }
       }
     }
+  }
+
+  /// The first text of several pairs, read once, gives the same as each pair alone.
+  @Test(arguments: TokenizerFileTests.rows)
+  func firstTextOfPairs(_ row: TokenizerFileTests.Row) throws {
+    let tokenizer = try Tokenizer(json: Array(row.file.utf8))
+    var generator = SeededGenerator()
+    for _ in 0..<50 {
+      let text = Self.text(&generator)
+      let limit = Int.random(in: 8...60, using: &generator)
+      for side in [Truncation.left, .right] {
+        let first = try tokenizer.firstText(
+          text, maxTokens: limit, truncation: side, withSources: true)
+        for _ in 0..<3 {
+          let other = Self.text(&generator)
+          #expect(
+            try tokenizer.tokenize(other, after: first)
+              == tokenizer.tokenize(
+                .pair(text, other), maxTokens: limit, truncation: side, withSources: true),
+            "\(side) \(limit) \(text) | \(other)")
+        }
+      }
+    }
+  }
+
+  /// After it, memory is asked for the second text alone.
+  @Test func firstTextIsReadOnce() throws {
+    let tokenizer = try Support.tokenizer()
+    let long = String(repeating: "a fish ", count: 100_000)
+    let first = try tokenizer.firstText(long, maxTokens: 64)
+    let reads = Atomic(0)
+    _ = try tokenizer.tokenize("a bicycle", after: first) { _ in
+      reads.wrappingAdd(1, ordering: .relaxed)
+      return true
+    }
+    #expect(reads.load(ordering: .relaxed) == 1)
   }
 
   @Test(arguments: ["1n11", "0n11", "1010", "0000"])

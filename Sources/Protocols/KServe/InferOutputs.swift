@@ -61,7 +61,7 @@ struct InferOutputs {
   /// Names of all outputs, in the order in which the metadata lists them.
   static func names(of info: ModelInfo) -> [String] {
     info.keys.map(\.rawValue)
-      + (info.keys.contains(.encoderOutputs) ? 0..<info.blockCount : 0..<0).map {
+      + (info.has(.encoderOutputs) ? 0..<info.blockCount : 0..<0).map {
         "encoder_outputs.\($0)"
       }
       + ["attention_mask", "lengths"]
@@ -93,13 +93,13 @@ struct InferOutputs {
 extension InferOutputs.Tensor.Content {
   /// - Returns: nil if the model has no such output.
   init?(_ name: RawText, of info: ModelInfo) {
-    if let key = OutputKey(name), info.keys.contains(key) {
+    if let key = OutputKey(name), info.has(key) {
       self = .entry(key)
     } else if name == "attention_mask" {
       self = .attentionMask
     } else if name == "lengths" {
       self = .lengths
-    } else if info.keys.contains(.encoderOutputs),
+    } else if info.has(.encoderOutputs),
       let claimed = name.dropping(prefix: "encoder_outputs.")?.integer,
       let block = claimed.within(-info.blockCount..<info.blockCount)
     {

@@ -160,7 +160,7 @@ struct OperationsRoutes: Sendable {
     writer.string(model.facts.first { $0.name == "precision" }?.value ?? "float32")
     writer.key("model_type")
     writer.beginObject()
-    if model.info.has(.logits), model.sentence == nil {
+    if model.isClassifier {
       writeClassifier(model.info.labels, to: &writer)
     } else {
       writer.key("embedding")

@@ -25,13 +25,19 @@ extension Documentation {
           [
             "model": .text, "version": .text, "models": .texts, "output_keys": .texts,
             "shape": ["type": "object", "additionalProperties": .orNull("integer")],
+            "widths": ["type": "object", "additionalProperties": ["type": "integer"]],
+            "labels": .list(of: .text),
             "limits": ["type": "object", "additionalProperties": ["type": "integer"]],
             "model_id": .text, "max_input_length": ["type": "integer"],
             "auto_truncate": ["type": "boolean"],
-          ], required: ["model", "version", "models", "output_keys", "shape", "limits"]),
+          ],
+          required: [
+            "model", "version", "models", "output_keys", "shape", "widths", "labels", "limits",
+          ]),
         example: [
           "model": "all-MiniLM-L6-v2", "version": "1.0.0", "models": ["all-MiniLM-L6-v2"],
           "output_keys": ["default", "pooled_output"], "shape": ["hidden_size": 384],
+          "widths": ["default": 384, "pooled_output": 384], "labels": [],
           "limits": ["max_tokens": 256], "model_id": "all-MiniLM-L6-v2",
           "max_input_length": 256, "auto_truncate": true,
         ])

@@ -17,6 +17,7 @@ extension TEIRoutes {
     workTEI(exchange, own + CohereRerank.members) { (body, model) throws(ServiceError) in
       if body["texts"] == nil, body["documents"] != nil {
         let rerank = try CohereRerank(body, exchange.bodyLimits)
+        exchange.note { $0.ignored = rerank.ignored }
         return try exchange.encode(rerank.job(model))
       }
       exchange.note { $0.ignored.add(body, besides: own + ["model"]) }
@@ -42,7 +43,7 @@ extension TEIRoutes {
         model.rankingJob(
           query: query, documents: texts, score: isRaw ? nil : .sigmoid,
           truncation: options.truncation,
-          echoedBytes: returned.reduce(0) { $0 + 16 + 2 * $1.utf8.count }
+          echoedBytes: 32 * texts.count + returned.reduce(0) { $0 + 16 + 2 * $1.utf8.count }
         ) { _, ranks in
           var writer = JSONWriter()
           writer.beginArray()
@@ -83,15 +84,11 @@ extension TEIRoutes {
   @Sendable
   func ownTask(_ exchange: Exchange) {
     workTEI(
-      exchange, membersFor: { Self.isClassifier($0) ? Self.predictMembers : Self.embedMembers },
+      exchange, membersFor: { $0.isClassifier ? Self.predictMembers : Self.embedMembers },
       { (body, model) throws(ServiceError) in
-        try Self.isClassifier(model)
+        try model.isClassifier
           ? self.classify(body, model, exchange) : self.embed(body, model, exchange)
       })
-  }
-
-  private static func isClassifier(_ model: ServedModel) -> Bool {
-    model.sentence == nil && !model.info.labels.isEmpty
   }
 
   private static let predictMembers: [RawText] =
@@ -121,15 +118,16 @@ extension TEIRoutes {
       }
       function = chosen
     }
-    let count = try parameters.integer("top_k", in: 1...(1 << 31)) ?? .max
+    let labels = info.labels
+    let count = min(try parameters.integer("top_k", in: 1...(1 << 31)) ?? .max, labels.count)
     let (inputs, isList) = try Self.texts(
       try body.required("inputs"), isPipeline: isPipeline, exchange.bodyLimits)
     var request = MapRequest(model, keys: [.logits])
     request.truncation = options.truncation
-    let labels = info.labels
-    let labelBytes = labels.reduce(0) { $0 + 24 + 2 * $1.utf8.count }
+    let longestLabel = labels.reduce(0) { max($0, $1.utf8.count) }
     var job = MapJob(
-      request: request, inputs: inputs, coding: .json, echoedBytes: inputs.count * labelBytes
+      request: request, inputs: inputs, coding: .json,
+      echoedBytes: inputs.count * count * (24 + 2 * longestLabel)
     ) { [function] answer in
       var writer = JSONWriter()
       if isList || isPipeline { writer.beginArray() }
@@ -151,6 +149,7 @@ extension TEIRoutes {
       return .json(writer.bytes)
     }
     job.isWhole = true
+    job.numbersOfText = count
     try exchange.encode(job)
   }
 
@@ -163,6 +162,7 @@ extension TEIRoutes {
     exchange.note { record in
       record.ignored.add(
         parameters, besides: ["aggregation_strategy", "ignore_labels", "stride"])
+      if body["raw_scores"] != nil { record.ignored.add("raw_scores") }
     }
     var aggregation = TokenLabels.Aggregation.simple
     if let name = try parameters.string("aggregation_strategy") {
@@ -180,10 +180,15 @@ extension TEIRoutes {
     var ignored: Set<RawText> = ["O"]
     if let names = parameters["ignore_labels"] {
       guard case .array(let items) = names else {
-        throw .unprocessable("'ignore_labels' is a list of labels")
+        throw .unprocessable("'ignore_labels' is \(names.kind); it is a list of labels")
       }
-      ignored = Set(
-        items.compactMap { if case .string(let label) = $0 { RawText(label) } else { nil } })
+      ignored = []
+      for item in items {
+        guard case .string(let label) = item else {
+          throw .unprocessable("'ignore_labels' has \(item.kind); it holds labels")
+        }
+        ignored.insert(RawText(label))
+      }
     }
     let (inputs, isList) = try Self.texts(
       try body.required("inputs"), isPipeline: true, exchange.bodyLimits)
@@ -197,10 +202,13 @@ extension TEIRoutes {
     var request = MapRequest(model, keys: [.tokenLogits])
     request.truncation = options.truncation
     request.wantsTokens = true
+    let longestLabel = model.info.labels.reduce(0) { max($0, $1.utf8.count) }
     var job = MapJob(
       request: request, inputs: inputs, coding: .json,
-      // The texts, kept for their words, and these.
-      echoedBytes: texts.reduce(0) { $0 + 3 * $1.utf8.count }
+      // The texts, kept for their words, these, and a label a token.
+      echoedBytes: texts.reduce(0) { sum, text in
+        sum + 3 * text.utf8.count + min(text.utf8.count, request.maxTokens) * longestLabel
+      }
     ) { [aggregation, ignored, texts] answer in
       var writer = JSONWriter()
       if isList { writer.beginArray() }
@@ -236,9 +244,11 @@ extension TEIRoutes {
         default: break
         }
       case .object(let members) where isPipeline:
-        guard case .string(let text)? = members["text"] else { break }
-        guard case .string(let second)? = members["text_pair"] else { return .text(.single(text)) }
-        return .text(.pair(text, second))
+        switch (members["text"], members["text_pair"] ?? .null) {
+        case (.string(let text)?, .null): return .text(.single(text))
+        case (.string(let text)?, .string(let second)): return .text(.pair(text, second))
+        default: break
+        }
       default: break
       }
       throw .unprocessable(

@@ -56,7 +56,7 @@ extension Documentation {
     Answer(schema: .numbers, example: [.double(0.81), .double(0.12)]))
 
   static let classify = route(
-    "The labels of texts or pairs of texts with their scores, for a model with a classification head.",
+    "The labels of texts or pairs of texts with their scores, or of tokens, for a model with such a head.",
     [
       "inputs": [
         "anyOf": [
@@ -65,7 +65,15 @@ extension Documentation {
         ]
       ],
       "raw_scores": ["type": ["boolean", "null"], "default": false],
-      "parameters": ["type": ["object", "null"]],
+      "parameters": [
+        "type": ["object", "null"],
+        "properties": [
+          "function_to_apply": ["enum": ["sigmoid", "softmax", "none", .null]],
+          "top_k": ["type": ["integer", "null"], "minimum": 1],
+          "aggregation_strategy": ["enum": ["none", "simple", "first", "average", "max", .null]],
+          "ignore_labels": ["type": ["array", "null"], "items": .text],
+        ],
+      ],
     ].merging(truncation) { $1 }, required: "inputs", example: ["inputs": "a fine film"],
     Answer(
       schema: ["type": "array"],

@@ -32,6 +32,17 @@ struct TEIRoutes: Sendable {
   }
 }
 
+extension ErrorShape {
+  /// The native shape with text-embeddings-inference's statuses (its `router/src/http/server.rs`).
+  fileprivate static let tei = native("TEIError", smallerAnswer: "send fewer or shorter texts") {
+    switch $0 {
+    case .empty: .badRequest
+    case .backend: HTTPResponse.Status(code: 424, reasonPhrase: "Failed Dependency")
+    default: nil
+    }
+  }
+}
+
 extension TEIRoutes {
   /// `POST /embed`, `POST /`: a vector a text.
   @Sendable

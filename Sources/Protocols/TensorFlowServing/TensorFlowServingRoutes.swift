@@ -60,7 +60,7 @@ extension TensorFlowServingRoutes {
   ) throws(ServiceError) -> [OutputKey] {
     if signature == "all" { return model.info.keys }
     let name = signature == PredictBody.defaultSignature ? "default" : signature
-    guard let key = OutputKey(name), model.info.keys.contains(key) else {
+    guard let key = OutputKey(name), model.info.has(key) else {
       throw .invalid(
         "Serving signature name: \"\(signature)\" not found in signature def; there are "
           + signatures(of: model).list)
@@ -69,7 +69,7 @@ extension TensorFlowServingRoutes {
   }
 
   private static func signatures(of model: ServedModel) -> [RawText] {
-    (model.info.keys.contains(.default) ? [PredictBody.defaultSignature] : [])
+    (model.info.has(.default) ? [PredictBody.defaultSignature] : [])
       + model.info.keys.map { RawText($0.rawValue) } + ["all"]
   }
 

@@ -2,8 +2,8 @@
 
     pip install -r requirements-pytorch.txt && python make_heads.py
 
-Of each architecture a head for texts, and of BERT and RoBERTa one for tokens; the vocabularies are those
-of pytorch/ and relatives/, which come first. heads.json has, in float64: `logits`, what the
+Of each family a head for texts, and of BERT and RoBERTa one for tokens; the vocabularies are those of
+pytorch/ and relatives/, which come first, MPNet's with tokens of its own, and ALBERT's of families.py. heads.json has, in float64: `logits`, what the
 text-classification pipeline or a softmax makes of them, and how far PyTorch's float32 is from that.
 entities.json has what the token-classification pipeline finds in 200 texts, in each of its ways.
 """
@@ -12,6 +12,7 @@ import json
 import pathlib
 import random
 import shutil
+import sys
 import tempfile
 
 import numpy as np
@@ -20,6 +21,9 @@ import torch
 import transformers
 
 HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parents[1] / "EndToEnd"))
+import families  # noqa: E402
+
 ROOT = HERE / "heads"
 SIZES = {
     "hidden_size": 24,
@@ -49,6 +53,10 @@ KINDS = {
     "distilbert": ("DistilBertForSequenceClassification", {"id2label": EMOTIONS}, "pytorch/distilbert"),
     "electra": (
         "ElectraForSequenceClassification", {"id2label": EMOTIONS, "embedding_size": 16}, "pytorch/weights"
+    ),
+    "mpnet": ("MPNetForSequenceClassification", {"id2label": EMOTIONS}, "pytorch/weights"),
+    "albert": (
+        "AlbertForSequenceClassification", {"id2label": EMOTIONS, "embedding_size": 16}, "families.py"
     ),
     "roberta": ("RobertaForSequenceClassification", {"id2label": EMOTIONS}, "relatives/roberta"),
     "xlm-roberta-reranker": (
@@ -80,21 +88,41 @@ def configuration(name, vocabulary):
         }
     pad = vocabulary.get("<pad>", 0)
     sizes["max_position_embeddings"] = 128
+    if architecture == "MPNet":
+        sizes |= {"pad_token_id": pad, "max_position_embeddings": 128 + pad + 1}
     if "oberta" in architecture:
         sizes |= {"pad_token_id": pad, "type_vocab_size": 1, "max_position_embeddings": 128 + pad + 1}
     return getattr(transformers, architecture + "Config")(**sizes, **more)
 
 
-def tokenizer(folder):
-    if (folder / "tokenizer.json").exists():
-        engine = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        if "xlm" in folder.name:  # pairs as XLM-R has them
-            ends = [(token, engine.token_to_id(token)) for token in ["<s>", "</s>"]]
-            engine.post_processor = tokenizers.processors.TemplateProcessing(
-                single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=ends
-            )
+def tokenizer(name, folder):
+    """The tokenizer of a kind, whose files it writes to the kind's folder."""
+    files = HERE / KINDS[name][2]
+    if name == "albert":
+        families.write_albert(folder, name)
+        return tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    if name == "mpnet":
+        tokens = ["<s>", "<pad>", "</s>", "<unk>", *(files / "vocab.txt").read_text().splitlines(), "<mask>"]
+        (folder / "vocab.txt").write_text("\n".join(tokens) + "\n")
+        (folder / "tokenizer_config.json").write_text('{"do_lower_case": true}\n')
+        engine = tokenizers.BertWordPieceTokenizer(
+            str(folder / "vocab.txt"), cls_token="<s>", sep_token="</s>", lowercase=True
+        )
+        engine._tokenizer.post_processor = tokenizers.processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
         return engine
-    return tokenizers.BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True)
+    for file in ["vocab.txt", "tokenizer.json", "tokenizer_config.json"]:
+        if (files / file).exists():
+            shutil.copy(files / file, folder)
+    if not (folder / "tokenizer.json").exists():
+        return tokenizers.BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True)
+    engine = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    if "xlm" in name:  # pairs as XLM-R has them
+        ends = [(token, engine.token_to_id(token)) for token in ["<s>", "</s>"]]
+        engine.post_processor = tokenizers.processors.TemplateProcessing(
+            single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=ends
+        )
+        engine.save(str(folder / "tokenizer.json"))
+    return engine
 
 
 def answers(model, engine, text, has_types):
@@ -115,9 +143,10 @@ def answers(model, engine, text, has_types):
 
 
 def write(name):
-    kind, _, files = KINDS[name]
+    kind = KINDS[name][0]
     folder = ROOT / name
-    engine = tokenizer(HERE / files)
+    folder.mkdir(parents=True)
+    engine = tokenizer(name, folder)
     torch.manual_seed(7)
     model = getattr(transformers, kind)(configuration(name, engine.get_vocab())).eval()
     # As PyTorch makes them they are zero.
@@ -125,12 +154,7 @@ def write(name):
         if parameter_name.endswith("bias"):
             parameter.data = 0.2 * torch.randn(parameter.shape)
     model.save_pretrained(folder)
-    for file in ["vocab.txt", "tokenizer.json", "tokenizer_config.json"]:
-        if (HERE / files / file).exists():
-            shutil.copy(HERE / files / file, folder)
-    if (folder / "tokenizer.json").exists():
-        engine.save(str(folder / "tokenizer.json"))
-    has_types = not any(part in kind for part in ["oberta", "Distil"])
+    has_types = not any(part in kind for part in ["oberta", "Distil", "MPNet"])
     texts = [text for text in TEXTS if isinstance(text, str) or "Token" not in kind]
     return [answers(model, engine, text, has_types) for text in texts]
 

@@ -2,29 +2,7 @@ import HTTPTypes
 import JSON
 import Serving
 
-/// How the protocols say that something failed.
 extension ErrorShape {
-  /// `{"error"}`: KServe v2 and TensorFlow Serving, for whom what cannot be processed is a 400.
-  static let plain = ErrorShape(
-    "PlainError", schema: .fields(["error": .text], required: ["error"]),
-    smallerAnswer: "send fewer or shorter texts, or ask for fewer outputs",
-    status: { error in
-      switch error {
-      case .empty, .unprocessable: .badRequest
-      default: nil
-      }
-    },
-    write: { failure, writer in writer.string(failure.message) })
-
-  /// The native shape with text-embeddings-inference's statuses (its `router/src/http/server.rs`).
-  static let tei = native("TEIError", smallerAnswer: "send fewer or shorter texts") {
-    switch $0 {
-    case .empty: .badRequest
-    case .backend: HTTPResponse.Status(code: 424, reasonPhrase: "Failed Dependency")
-    default: nil
-    }
-  }
-
   /// `{"error":{"message","type","param","code"}}`.
   static let openAI = ErrorShape(
     "OpenAIError",

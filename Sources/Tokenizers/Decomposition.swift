@@ -1,9 +1,9 @@
-/// Canonical decomposition (NFD) as Hugging Face's `tokenizers` knows it, and which scalars it
-/// strips afterwards.
-struct CanonicalDecomposition: Sendable {
-  static let shared = CanonicalDecomposition()
-  /// NFKD: what it makes of a scalar where that is not NFD.
-  static let compatibility = CanonicalDecomposition(HuggingFaceTables.compatibilities)
+/// NFD, or NFKD, as Hugging Face's `tokenizers` knows it, and which scalars it strips afterwards.
+struct Decomposition: Sendable {
+  /// NFD.
+  static let canonical = Decomposition()
+  /// NFKD.
+  static let compatibility = Decomposition(DecompositionTables.compatibilities)
 
   /// Where the syllables of Hangul lie, which are decomposed by arithmetic (Unicode 3.12).
   static let hangul: ClosedRange<UInt32> = 0xAC00...0xD7A3
@@ -15,11 +15,12 @@ struct CanonicalDecomposition: Sendable {
   /// Non-spacing marks, which are stripped.
   private let marks: Set<UInt32>
 
-  private init(_ others: [UInt32] = []) {
-    mappings = Self.mappings(in: HuggingFaceTables.decompositions)
-      .merging(Self.mappings(in: others)) { $1 }
+  /// - Parameter changes: rows of what is not as in NFD.
+  private init(_ changes: [UInt32] = []) {
+    mappings = Self.mappings(in: DecompositionTables.decompositions)
+      .merging(Self.mappings(in: changes)) { $1 }
     var classes: [UInt32: UInt8] = [:]
-    let rows = HuggingFaceTables.combiningClasses
+    let rows = DecompositionTables.combiningClasses
     for row in stride(from: 0, to: rows.count, by: 3) {
       for scalar in rows[row]...rows[row + 1] { classes[scalar] = UInt8(rows[row + 2]) }
     }
