@@ -1,20 +1,30 @@
 import CKernels
 import Checkpoints
 
-/// A linear layer and the layer norm after it, for passes to read.
+/// A block's layers, for passes to read.
 @unsafe
 struct BlockWeights {
   /// Q, K and V side by side: [3H] outputs.
   let queryKeyValue: LinearLayer
   let attentionOutput: LinearLayer
-  let attentionNorm: LayerNorm
+  /// Post-norm: of what attention gives and what went in. Pre-norm: of the feed-forward layer's input.
+  let middleNorm: LayerNorm
+  /// Nil without gates.
+  let gate: LinearLayer?
   let intermediate: LinearLayer
   let output: LinearLayer
-  let outputNorm: LayerNorm
+  /// Post-norm: of the block's result.
+  let outputNorm: LayerNorm?
+  /// Pre-norm: of attention's input; nil in a block that has none.
+  let inputNorm: LayerNorm?
+  /// Nil where nothing turns.
+  let rotary: RotaryPositions?
+  /// As of `AttentionInput`.
+  let window: Int
 }
 
 /// The model as passes read it, all in one arena: linear layers packed for the chosen kernels, the
-/// rest as it is. No pass reads a file.
+/// rest as it is. No pass reads a file. `PackingPlan` says where everything goes.
 ///
 /// `@unchecked Sendable`: nothing changes after `init`, which ends when all threads have packed.
 @safe
@@ -22,13 +32,18 @@ final class ModelWeights: @unchecked Sendable {
   let configuration: ModelConfiguration
   @unsafe let blocks: [BlockWeights]
   @unsafe let pooler: LinearLayer?
-  @unsafe let embeddingNorm: LayerNorm
+  /// Nil without one.
+  @unsafe let embeddingNorm: LayerNorm?
+  /// After the last block of a pre-norm encoder; nil in another.
+  @unsafe let finalNorm: LayerNorm?
   /// [H, E]; nil where the embeddings are the hidden states.
   @unsafe let projection: LinearLayer?
   /// [A, 2 · positions - 1], from the column of distance 0; nil without a bias.
   @unsafe let scoreBias: Matrix?
-  /// [V, E], [positions, E], [types, E]
-  @unsafe let wordTable, positionTable, typeTable: UnsafePointer<Float>
+  /// [V, E], [types, E]
+  @unsafe let wordTable, typeTable: UnsafePointer<Float>
+  /// [positions, E]; nil without one.
+  @unsafe let positionTable: UnsafePointer<Float>?
   /// Bytes of packed weights and embedding tables.
   let byteCount: Int
 
@@ -53,55 +68,22 @@ final class ModelWeights: @unchecked Sendable {
       throw .checkpoint(error)
     }
 
-    // Where everything goes.
-    var layout = ArenaLayout()
-    var jobs: [PackingJob] = []
-    func vector(_ name: String) -> Int {
-      let offset = layout.add(tensors[name]!.count)
-      jobs.append(.copy(tensors[name]!, offset))
-      return offset
-    }
-    func layer(_ prefixes: [String]) -> LayerPlace {
-      let weights = prefixes.map { tensors["\($0).weight"]! }
-      let biases = prefixes.map { tensors["\($0).bias"]! }
-      let inputs = weights[0].shape[1]
-      let outputs = weights.reduce(0) { $0 + $1.shape[0] }
-      let place = LayerPlace(
-        weights: layout.add(kernels.packedCount(outputs: outputs, inputs: inputs)),
-        bias: layout.add(outputs), inputs: inputs, outputs: outputs)
-      jobs.append(.pack(weights, place))
-      var offset = place.bias
-      for bias in biases {
-        jobs.append(.copy(bias, offset))
-        offset += bias.count
-      }
-      return place
-    }
+    var plan = PackingPlan(configuration, tensors, kernels)
     // The largest first, so that the threads end at the same time.
-    let tablePlaces = TensorNames.tables.map(vector)
-    let setPlaces = (0..<configuration.blockSetCount).map { index in
-      let block = "encoder.layer.\(index)"
-      return (
-        layer(["query", "key", "value"].map { "\(block).attention.self.\($0)" }),
-        layer(["\(block).attention.output.dense"]),
-        vector("\(block).attention.output.LayerNorm.weight"),
-        vector("\(block).attention.output.LayerNorm.bias"),
-        layer(["\(block).intermediate.dense"]), layer(["\(block).output.dense"]),
-        vector("\(block).output.LayerNorm.weight"), vector("\(block).output.LayerNorm.bias")
-      )
-    }
+    let wordPlace = plan.vector(TensorNames.tables[0])
+    let positionPlace = configuration.hasPositionTable ? plan.vector(TensorNames.tables[1]) : nil
+    let typePlace = plan.vector(TensorNames.tables[2])
+    let setPlaces = (0..<configuration.blockSetCount).map { plan.block($0) }
     let hasPooler = tensors[names.pooler[0].name] != nil
-    let poolerPlace = hasPooler ? layer(["pooler.dense"]) : nil
-    let projectionPlace = configuration.projectedSize.map { _ in layer([TensorNames.projection]) }
-    let normPlace = (
-      vector("embeddings.LayerNorm.weight"), vector("embeddings.LayerNorm.bias")
-    )
-    let distances = 2 * configuration.positionCount - 1
-    let biasPlace = tensors[TensorNames.relativeBias].map { table in
-      let offset = layout.add(configuration.headCount * distances)
-      jobs.append(.spread(table, configuration, offset))
-      return offset
+    let poolerPlace = hasPooler ? plan.layer(["pooler.dense"]) : nil
+    let projectionPlace = configuration.projectedSize.map { _ in
+      plan.layer([TensorNames.projection])
     }
+    let normPlace = configuration.hasEmbeddingNorm ? plan.norm("embeddings.LayerNorm") : nil
+    let finalPlace = configuration.isPreNorm ? plan.norm(TensorNames.finalNorm) : nil
+    let biasPlace = plan.scoreBias()
+    let rotaryPlaces = plan.rotaryTables()
+    let (layout, jobs) = (plan.layout, plan.jobs)
     let arena = try FloatArena(count: layout.count)
     byteCount = arena.size
     let scratchCount = jobs.map(\.scratchCount).max() ?? 0
@@ -127,41 +109,43 @@ final class ModelWeights: @unchecked Sendable {
         inputs: place.inputs, outputs: place.outputs, activation: activations + activation,
         givesValues: givesValues)
     }
-    func norm(_ scale: Int, _ shift: Int, _ columns: Int) -> LayerNorm {
+    func norm(_ place: NormPlace) -> LayerNorm {
       unsafe LayerNorm(
-        scale: arena.floats(at: scale), shift: arena.floats(at: shift),
-        epsilon: Float(configuration.layerNormEpsilon), columns: columns)
+        scale: arena.floats(at: place.scale), shift: arena.floats(at: place.shift),
+        epsilon: Float(configuration.layerNormEpsilon), columns: place.columns,
+        isRootMeanSquare: configuration.isRootMeanSquareNorm)
     }
-    let hiddenSize = configuration.hiddenSize
     unsafe blocks = (0..<configuration.blockCount).map { index in
       let place = setPlaces[configuration.blockSet(of: index)]
+      let attention = configuration.attention(of: index)
+      let rotary = attention.rotary.flatMap { rotaryPlaces[$0] }
+      // What a gate multiplies has no activation of its own.
       return unsafe BlockWeights(
-        queryKeyValue: linear(place.0, givesValues: true), attentionOutput: linear(place.1),
-        attentionNorm: norm(place.2, place.3, hiddenSize),
-        intermediate: linear(place.4, 1, givesValues: true), output: linear(place.5),
-        outputNorm: norm(place.6, place.7, hiddenSize))
+        queryKeyValue: linear(place.queryKeyValue, givesValues: true),
+        attentionOutput: linear(place.attentionOutput), middleNorm: norm(place.middleNorm),
+        gate: place.gate.map { unsafe linear($0, 1, givesValues: true) },
+        intermediate: linear(place.intermediate, place.gate == nil ? 1 : 0, givesValues: true),
+        output: linear(place.output), outputNorm: place.outputNorm.map { unsafe norm($0) },
+        inputNorm: place.inputNorm.map { unsafe norm($0) },
+        rotary: rotary.map {
+          unsafe RotaryPositions(table: arena.floats(at: $0), size: configuration.rotarySize)
+        }, window: attention.window ?? 0)
     }
     unsafe pooler = poolerPlace.map { unsafe linear($0, 2) }
     unsafe projection = projectionPlace.map { unsafe linear($0) }
     unsafe scoreBias = biasPlace.map { place in
       unsafe Matrix(
-        base: arena.floats(at: place + configuration.positionCount - 1), stride: distances)
+        base: arena.floats(at: place + configuration.positionCount - 1),
+        stride: 2 * configuration.positionCount - 1)
     }
-    unsafe embeddingNorm = norm(normPlace.0, normPlace.1, configuration.embeddingSize)
-    unsafe wordTable = UnsafePointer(arena.floats(at: tablePlaces[0]))
-    unsafe positionTable = UnsafePointer(arena.floats(at: tablePlaces[1]))
-    unsafe typeTable = UnsafePointer(arena.floats(at: tablePlaces[2]))
+    unsafe embeddingNorm = normPlace.map { unsafe norm($0) }
+    unsafe finalNorm = finalPlace.map { unsafe norm($0) }
+    unsafe wordTable = UnsafePointer(arena.floats(at: wordPlace))
+    unsafe positionTable = positionPlace.map { unsafe UnsafePointer(arena.floats(at: $0)) }
+    unsafe typeTable = UnsafePointer(arena.floats(at: typePlace))
     self.arena = arena
     unsafe self.activations = activations
   }
-}
-
-/// Offsets of a packed layer in the arena.
-struct LayerPlace {
-  var weights: Int
-  var bias: Int
-  var inputs: Int
-  var outputs: Int
 }
 
 extension ModelConfiguration.Activation {
@@ -170,6 +154,7 @@ extension ModelConfiguration.Activation {
     case .geluErf: ActivationGELUErf
     case .geluTanh: ActivationGELUTanh
     case .relu: ActivationReLU
+    case .silu: ActivationSiLU
     }
   }
 }

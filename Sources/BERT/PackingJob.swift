@@ -10,11 +10,13 @@ enum PackingJob: Sendable {
   case pack([Tensor], LayerPlace)
   /// Spreads a table of buckets, [buckets, A], over all distances: [A, 2 · positions - 1].
   case spread(Tensor, ModelConfiguration, Int)
+  /// Computes the angles of rotary positions: [positions, size].
+  case turn(RotaryEmbedding, ModelConfiguration, Int)
 
   /// Floats that a thread needs to read the matrices before it packs them.
   var scratchCount: Int {
     switch self {
-    case .copy: 0
+    case .copy, .turn: 0
     case .pack(_, let place): place.outputs * place.inputs
     case .spread(let table, _, _): table.count
     }
@@ -72,6 +74,14 @@ enum PackingJob: Sendable {
             let column = head * (2 * farthest + 1) + distance + farthest
             unsafe arena.floats(at: offset + column).pointee = row[head]
           }
+        }
+      case .turn(let rotary, let configuration, let offset):
+        let size = configuration.rotarySize
+        let frequencies = rotary.frequencies(size: configuration.headSize)
+        for position in 0..<configuration.positionCount {
+          let row = unsafe arena.floats(at: offset + position * size)
+          let angles = rotary.row(position: position, frequencies: frequencies)
+          unsafe row.update(from: angles, count: size)
         }
       }
     } catch {

@@ -44,9 +44,12 @@ extension Pass {
             types: types.baseAddress! + rows.lowerBound,
             wordTable: weights.wordTable, positionTable: weights.positionTable,
             typeTable: weights.typeTable)
-          var norm = unsafe weights.embeddingNorm
-          unsafe kernels.set.embed(
-            &input, &norm, rows.count, embedded.base, embedded.stride, factors.base, factors.stride)
+          func embed(_ norm: UnsafePointer<LayerNorm>?) {
+            unsafe kernels.set.embed(
+              &input, norm, shape.configuration.embeddingSize, rows.count, embedded.base,
+              embedded.stride, factors.base, factors.stride)
+          }
+          if var norm = unsafe weights.embeddingNorm { unsafe embed(&norm) } else { embed(nil) }
         }
       }
     }
@@ -59,6 +62,12 @@ extension Pass {
       unsafe kernels.set.makeFloatOperands(
         rows.count, size, hidden.row(rows.lowerBound), hidden.stride,
         operands.row(rows.lowerBound), operands.stride)
+    }
+    if let norm = unsafe inputNorm(of: 0) {
+      unsafe normalize(
+        norm, rows.count, Matrix(base: hidden.row(rows.lowerBound), stride: hidden.stride),
+        to: Rows(base: operands.row(rows.lowerBound), stride: operands.stride),
+        by: thread.own.attended)
     }
     projectQueriesKeysValues(rows, 0, thread)
   }
@@ -79,7 +88,8 @@ extension Pass {
       queries: first, keys: first + hiddenSize * size, values: first + 2 * hiddenSize * size,
       ldQueries: projected.stride, ldKeys: projected.stride, queryCount: entry.rows.count,
       keyCount: entry.attendedCount, headCount: item.heads.count, headSize: headSize,
-      bias: weights.scoreBias?.row(item.heads.lowerBound), ldBias: weights.scoreBias?.stride ?? 0)
+      bias: weights.scoreBias?.row(item.heads.lowerBound), ldBias: weights.scoreBias?.stride ?? 0,
+      window: weights.blocks[block].window)
     var output = entry.rows.lowerBound
     if isFirstRowOnly(entry, block) {
       // The row's query was not projected with the rest.
@@ -94,6 +104,16 @@ extension Pass {
       unsafe input.queries = unsafe UnsafeRawPointer(thread.own.firstQuery) + column * size
       unsafe input.queryCount = 1
       output = entry.resultRow
+    }
+    if var rotary = unsafe weights.blocks[block].rotary {
+      // Of heads that nobody else reads: in place.
+      func turn(_ part: UnsafeRawPointer, _ rows: Int) {
+        unsafe kernels.set.applyRotary(
+          &rotary, rows, item.heads.count, headSize, UnsafeMutableRawPointer(mutating: part),
+          projected.stride)
+      }
+      unsafe turn(input.queries, input.queryCount)
+      unsafe turn(input.keys, input.keyCount)
     }
     unsafe kernels.set.attention(
       &input, context.row(output) + column * size, context.stride, thread.own.attentionScratch)
@@ -113,32 +133,53 @@ extension Pass {
     let output = unsafe hidden(before: block + 1, thread)
 
     let nextOperands = unsafe operands(before: block + 1, thread)
+    let isPreNorm = configuration.isPreNorm
 
+    // What the feed-forward layer reads and what is added to its result.
+    let middle = unsafe isPreNorm && isSharedByColumns ? thread.lead.attended : attended
     unsafe product(
       \.attentionOutput, block, narrow, rows: rows.count,
       x: operands(
         of: Rows(base: context.row(rows.lowerBound), stride: context.stride), rows.count,
         configuration.hiddenSize, in: thread.own.contextOperands),
-      residual: residual(rows, block, thread), y: sum.rows)
+      residual: residual(rows, block, thread), y: (isPreNorm ? middle : sum).rows)
     meet()
-    var attentionNorm = unsafe weights.blocks[block].attentionNorm
-    unsafe kernelSet.layerNorm(
-      &attentionNorm, rows.count, sum.base, sum.stride, attended.base, attended.stride,
-      attendedOperands.base, attendedOperands.stride)
-    unsafe product(
-      \.intermediate, block, wide, rows: rows.count, x: attendedOperands, y: intermediate)
+    let middleNorm = unsafe weights.blocks[block].middleNorm
+    var factors = unsafe attendedOperands
+    if isPreNorm {
+      if kernels.precision == .float32 { unsafe factors = thread.own.sum.rows }
+      unsafe normalize(middleNorm, rows.count, middle, to: factors, by: thread.own.sum)
+    } else {
+      var norm = unsafe middleNorm
+      unsafe kernelSet.layerNorm(
+        &norm, rows.count, sum.base, sum.stride, middle.base, middle.stride, factors.base,
+        factors.stride)
+    }
+    unsafe product(\.intermediate, block, wide, rows: rows.count, x: factors, y: intermediate)
+    unsafe applyGate(block, wide, rows.count, x: factors, to: intermediate, thread)
     meet()
     unsafe product(
       \.output, block, narrow, rows: rows.count,
       x: operands(
         of: intermediate, rows.count, configuration.intermediateSize,
         in: thread.own.intermediateOperands),
-      residual: attended, y: sum.rows)
+      residual: middle, y: sum.rows)
     meet()
-    var outputNorm = unsafe weights.blocks[block].outputNorm
-    unsafe kernelSet.layerNorm(
-      &outputNorm, rows.count, sum.base, sum.stride, output.row(rows.lowerBound), output.stride,
-      nextOperands.row(rows.lowerBound), nextOperands.stride)
+    let result = unsafe Matrix(base: output.row(rows.lowerBound), stride: output.stride)
+    let next = unsafe Rows(base: nextOperands.row(rows.lowerBound), stride: nextOperands.stride)
+    let isLast = block + 1 == configuration.blockCount
+    if var norm = unsafe isLast && isPreNorm ? weights.finalNorm : weights.blocks[block].outputNorm
+    {
+      unsafe kernelSet.layerNorm(
+        &norm, rows.count, sum.base, sum.stride, result.base, result.stride, next.base, next.stride)
+    } else {
+      for row in 0..<rows.count {
+        unsafe result.row(row).update(from: sum.row(row), count: configuration.hiddenSize)
+      }
+      if let norm = unsafe inputNorm(of: block + 1) {
+        unsafe normalize(norm, rows.count, result, to: next, by: attended)
+      }
+    }
     if block + 1 < plan.stages.count {
       projectQueriesKeysValues(
         rows.clamped(to: 0..<plan.stages[block + 1].rowCount), block + 1, thread)

@@ -64,4 +64,39 @@ extension Pass {
       &layer, panels.lowerBound, panels.upperBound, rows, x.base, x.stride, residual?.base,
       residual?.stride ?? 0, y.base, y.stride)
   }
+  /// Operands of normalized rows, which nothing else reads.
+  ///
+  /// - Parameter space: for the rows as floats, where operands are not.
+  func normalize(
+    _ norm: LayerNorm, _ rows: Int, _ x: Matrix, to operands: Rows, by space: Matrix
+  ) {
+    var (norm, floats) = unsafe (norm, space)
+    if kernels.precision == .float32 {
+      unsafe floats = Matrix(
+        base: operands.base.assumingMemoryBound(to: Float.self),
+        stride: operands.stride / MemoryLayout<Float>.stride)
+    }
+    unsafe kernels.set.layerNorm(
+      &norm, rows, x.base, x.stride, floats.base, floats.stride, operands.base, operands.stride)
+  }
+
+  /// Multiplies some panels of a feed-forward layer's values by their gates.
+  func applyGate(
+    _ block: Int, _ panels: Range<Int>, _ rows: Int, x: Rows, to values: Rows, _ thread: ThreadState
+  ) {
+    guard var gate = unsafe weights.blocks[block].gate, let gates = unsafe thread.own.gates else {
+      return
+    }
+    unsafe kernels.set.product(
+      &gate, panels.lowerBound, panels.upperBound, rows, x.base, x.stride, nil, 0, gates.base,
+      gates.stride)
+    let columns =
+      panels.lowerBound
+      * kernels.panelColumns..<min(
+        panels.upperBound * kernels.panelColumns, shape.configuration.intermediateSize)
+    guard !columns.isEmpty else { return }
+    let first = columns.lowerBound * kernels.valueSize
+    unsafe kernels.set.multiply(
+      rows, columns.count, values.base + first, values.stride, gates.base + first, gates.stride)
+  }
 }

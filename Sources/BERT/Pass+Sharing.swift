@@ -1,3 +1,4 @@
+import CKernels
 import Synchronization
 
 /// What one thread knows while it runs a pass.
@@ -22,10 +23,17 @@ extension Pass {
     unsafe (isSharedByColumns ? thread.own : thread.lead).hidden[block & 1]
   }
 
-  /// The same for products.
+  /// What the block's products read: the same, or what a norm or `makeOperands` made of it.
   func operands(before block: Int, _ thread: ThreadState) -> Rows {
-    unsafe (isSharedByColumns ? thread.own : thread.lead).hiddenOperands
-      ?? hidden(before: block, thread).rows
+    let workspace = isSharedByColumns ? thread.own : thread.lead
+    let hasNorm = unsafe inputNorm(of: block) != nil
+    let isItself = kernels.precision == .float32 && !hasNorm
+    return unsafe (isItself ? nil : workspace.hiddenOperands) ?? hidden(before: block, thread).rows
+  }
+
+  /// The norm before a block's attention; nil if there is none, and past the last block.
+  func inputNorm(of block: Int) -> LayerNorm? {
+    unsafe block < weights.blocks.count ? weights.blocks[block].inputNorm : nil
   }
 
   /// A step whose work is `count` items, taken one by one.

@@ -12,7 +12,7 @@ import Checkpoints
 final class Workspace: @unchecked Sendable {
   /// [rows, H], twice: what goes into a block and what comes out, in turns.
   @unsafe let hidden: [Matrix]
-  /// The last of it for products; nil where they read `hidden` itself.
+  /// What the products of the next block read; nil where that is `hidden` itself.
   @unsafe let hiddenOperands: Rows?
   /// [rows, 3H], values: Q, K, V.
   @unsafe let queryKeyValue: Rows
@@ -22,12 +22,15 @@ final class Workspace: @unchecked Sendable {
   @unsafe let context: Rows
 
   /// [few rows, H]: before a layer norm, between attention and feed-forward, and a copy of
-  /// scattered rows. The second one is wide enough for embeddings too.
+  /// scattered rows. The second one is wide enough for embeddings too. A pre-norm's result that only
+  /// products read is where nothing else is needed.
   @unsafe let sum, attended, residual: Matrix
   /// [few rows, H]: `attended` for products, or itself.
   @unsafe let attendedOperands: Rows
   /// [few rows, F], values.
   @unsafe let intermediate: Rows
+  /// [few rows, F], values: what the feed-forward layer is multiplied by; nil without gates.
+  @unsafe let gates: Rows?
   /// [few rows, H] and [few rows, F]: values for products; nil where they read the values.
   @unsafe let contextOperands, intermediateOperands: Rows?
 
@@ -66,13 +69,15 @@ final class Workspace: @unchecked Sendable {
       add(rows, bytes: kernels.operandSize(columns))
     }
     let hidden = [addFloats(rows), addFloats(rows)]
-    let hiddenOperands = isFloat ? nil : addOperands(rows, hiddenSize)
+    let hasOwnOperands = !isFloat || configuration.isPreNorm
+    let hiddenOperands = hasOwnOperands ? addOperands(rows, hiddenSize) : nil
     let queryKeyValue = addValues(rows, 3 * hiddenSize)
     let context = addValues(rows, hiddenSize)
     let attendedSize = max(hiddenSize, configuration.embeddingSize)
     let narrow = [hiddenSize, attendedSize, hiddenSize].map { add(fewRows, bytes: $0 * 4) }
     let attendedOperands = isFloat ? nil : addOperands(fewRows, attendedSize)
     let intermediate = addValues(fewRows, intermediateSize)
+    let gates = configuration.isGated ? addValues(fewRows, intermediateSize) : nil
     let contextOperands = makesOperands ? addOperands(fewRows, hiddenSize) : nil
     let intermediateOperands = makesOperands ? addOperands(fewRows, intermediateSize) : nil
     // A panel may reach past the queries' columns.
@@ -92,6 +97,7 @@ final class Workspace: @unchecked Sendable {
     unsafe residual = narrow[2].matrix(in: arena)
     unsafe self.attendedOperands = (attendedOperands ?? narrow[1]).matrix(in: arena).rows
     unsafe self.intermediate = intermediate.matrix(in: arena).rows
+    unsafe self.gates = gates.map { unsafe $0.matrix(in: arena).rows }
     unsafe self.contextOperands = contextOperands.map { unsafe $0.matrix(in: arena).rows }
     unsafe self.intermediateOperands = intermediateOperands.map {
       unsafe $0.matrix(in: arena).rows

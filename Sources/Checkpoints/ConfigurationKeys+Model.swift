@@ -2,8 +2,9 @@ import JSON
 
 extension ConfigurationKeys {
   /// `config.json`: every key that `PreTrainedConfig`, `BertConfig`, `RobertaConfig`,
-  /// `XLMRobertaConfig`, `CamembertConfig`, `DistilBertConfig`, `MPNetConfig`, `ElectraConfig` and
-  /// `AlbertConfig` of transformers have.
+  /// `XLMRobertaConfig`, `CamembertConfig`, `DistilBertConfig`, `MPNetConfig`, `ElectraConfig`,
+  /// `AlbertConfig`, `ModernBertConfig`, `NomicBertConfig`, `GteConfig` and `EuroBertConfig` of
+  /// transformers have. Some families have rules of their own: see `HuggingFaceFamily.ownKeys`.
   ///
   /// A key that is not here is let pass: transformers keeps it as an attribute of the configuration
   /// that no line of these encoders reads, and folders are full of such keys.
@@ -18,6 +19,12 @@ extension ConfigurationKeys {
       "dim", "n_layers", "n_heads", "hidden_dim", "activation",
       // MPNet's, ELECTRA's, ALBERT's.
       "relative_attention_num_buckets", "embedding_size", "num_hidden_groups", "inner_group_num",
+      // ModernBERT's, EuroBERT's, NomicBERT's, GTE's.
+      "hidden_activation", "norm_eps", "norm_bias", "attention_bias", "mlp_bias", "local_attention",
+      "global_attn_every_n_layers", "layer_types", "rope_parameters", "global_rope_theta",
+      "local_rope_theta", "rope_theta", "rope_scaling", "rms_norm_eps", "num_key_value_heads",
+      "head_dim", "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "layer_norm_epsilon",
+      "activation_function", "rotary_emb_base", "rotary_scaling_factor", "max_trained_positions",
     ],
     withoutEffect: training + otherHeads + [
       "label2id",
@@ -28,8 +35,7 @@ extension ConfigurationKeys {
       "return_dict", "output_hidden_states", "output_attentions", "use_cache",
       "attn_implementation", "_attn_implementation", "_attn_implementation_internal",
       "experts_implementation", "_experts_implementation_internal", "chunk_size_feed_forward",
-      "is_encoder_decoder", "use_bfloat16", "torchscript", "layer_types",
-      "mlp_layer_types",
+      "is_encoder_decoder", "use_bfloat16", "torchscript", "mlp_layer_types",
       // Which ids texts begin and end with is the tokenizer's matter.
       "bos_token_id", "eos_token_id", "sep_token_id", "decoder_start_token_id",
       // Initial positions, which the weights take the place of.

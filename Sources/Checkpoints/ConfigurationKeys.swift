@@ -131,9 +131,13 @@ struct ConfigurationKeys: Sendable {
 
 extension JSONFile {
   /// Refuses what a table of keys does not let pass.
-  func check(_ table: ConfigurationKeys) throws(CheckpointError) {
+  ///
+  /// - Parameter own: rules that take the place of the table's.
+  func check(
+    _ table: ConfigurationKeys, besides own: [String: ConfigurationKeys.Rule] = [:]
+  ) throws(CheckpointError) {
     for key in keys where self[key] != .null {
-      switch table.rules[key] {
+      switch own[key] ?? table.rules[key] {
       case .honoured?, .withoutEffect?: break
       case .only(let values, let toDo)?:
         guard values.contains(self[key]) else {

@@ -5,8 +5,8 @@ extension HuggingFaceFamily {
   ///
   /// Source: transformers `models/albert`.
   static let albert = HuggingFaceFamily(
-    modelTypes: ["albert"], prefix: "albert.",
-    blockPrefix: ("encoder.albert_layer_groups.", ".albert_layers.0."),
+    modelTypes: ["albert"], prefixes: ["albert."],
+    blockPrefixes: [("encoder.albert_layer_groups.", ".albert_layers.0.")],
     blockLayers: [
       "attention.query": "attention.self.query", "attention.key": "attention.self.key",
       "attention.value": "attention.self.value", "attention.dense": "attention.output.dense",

@@ -3,7 +3,7 @@ extension HuggingFaceFamily {
   ///
   /// Source: transformers `models/distilbert`.
   static let distilBERT = HuggingFaceFamily(
-    modelTypes: ["distilbert"], prefix: "distilbert.",
+    modelTypes: ["distilbert"], prefixes: ["distilbert."],
     // transformers maps some of BERT's names onto DistilBERT's own, and takes them if both are there.
     keys: [
       "hidden_size": ["hidden_size", "dim"],
@@ -11,7 +11,7 @@ extension HuggingFaceFamily {
       "num_attention_heads": ["num_attention_heads", "n_heads"],
       "intermediate_size": ["hidden_dim"], "hidden_act": ["activation"],
     ],
-    blockPrefix: ("transformer.layer.", "."),
+    blockPrefixes: [("transformer.layer.", ".")],
     blockLayers: [
       "attention.q_lin": "attention.self.query", "attention.k_lin": "attention.self.key",
       "attention.v_lin": "attention.self.value", "attention.out_lin": "attention.output.dense",

@@ -3,7 +3,7 @@ extension HuggingFaceFamily {
   ///
   /// Source: transformers `models/electra`.
   static let electra = HuggingFaceFamily(
-    modelTypes: ["electra"], prefix: "electra.", textHead: .firstToken(.gelu)
+    modelTypes: ["electra"], prefixes: ["electra."], textHead: .firstToken(.gelu)
   ) { configuration, file throws(CheckpointError) in
     let size = try file.integer("embedding_size", in: ModelConfiguration.Limits.hiddenSize) ?? 128
     if size != configuration.hiddenSize { configuration.projectedSize = size }

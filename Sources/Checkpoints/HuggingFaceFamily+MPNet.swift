@@ -3,7 +3,7 @@ extension HuggingFaceFamily {
   ///
   /// Source: transformers `models/mpnet`.
   static let mpnet = HuggingFaceFamily(
-    modelTypes: ["mpnet"], prefix: "mpnet.",
+    modelTypes: ["mpnet"], prefixes: ["mpnet."],
     blockLayers: [
       "attention.attn.q": "attention.self.query", "attention.attn.k": "attention.self.key",
       "attention.attn.v": "attention.self.value", "attention.attn.o": "attention.output.dense",

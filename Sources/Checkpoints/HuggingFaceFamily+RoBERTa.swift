@@ -3,7 +3,7 @@ extension HuggingFaceFamily {
   ///
   /// Source: transformers `models/roberta`.
   static let roberta = HuggingFaceFamily(
-    modelTypes: ["roberta", "xlm-roberta", "camembert"], prefix: "roberta.",
+    modelTypes: ["roberta", "xlm-roberta", "camembert"], prefixes: ["roberta."],
     textHead: .firstToken(.tanh)
   ) { configuration, file throws(CheckpointError) in
     let id = try file.integer("pad_token_id", in: 0...1024) ?? 1

@@ -5,18 +5,24 @@ import JSON
 struct HuggingFaceFamily: Sendable {
   /// As `model_type` has them.
   var modelTypes: [String]
-  /// What the encoder's tensors are called below, in a model with a head.
-  var prefix: String
+  /// What the encoder's tensors are called below, in a model with a head: one of these.
+  var prefixes: [String]
   /// Keys of `config.json` for one of BERT's: the first that the file has counts.
   var keys: [String: [String]] = [:]
-  /// What a block's tensors are called below, up to its number and after it.
-  var blockPrefix = ("encoder.layer.", ".")
+  /// What a block's tensors are called below, up to its number and after it: one of these.
+  var blockPrefixes = [("encoder.layer.", ".")]
   /// Canonical names of a block's layers, by the family's.
   var blockLayers: [String: String] = [:]
+  /// Those of layers that are stored as one, from its first output on, in equal parts.
+  var fusedBlockLayers: [String: [String]] = [:]
   /// Canonical names of other layers, by the family's.
   var layers: [String: String] = [:]
   /// Whether tokens have types.
   var hasTypes = true
+  /// What keys of `config.json` may say, where that differs from `ConfigurationKeys.model`.
+  var ownKeys: [String: ConfigurationKeys.Rule] = [:]
+  /// Whether folders bring code of their own (`auto_map`) that computes the same as transformers.
+  var bringsCode = false
   /// The head of the class for the classification of texts.
   var textHead = HeadLayout.pooled
   /// Fills in what BERT's keys do not tell.
@@ -24,9 +30,12 @@ struct HuggingFaceFamily: Sendable {
     _, _ in
   }
 
-  static let all: [HuggingFaceFamily] = [.bert, .distilBERT, .roberta, .mpnet, .electra, .albert]
+  static let all: [HuggingFaceFamily] = [
+    .bert, .distilBERT, .roberta, .mpnet, .electra, .albert, .modernBERT, .nomicBERT, .gte,
+    .euroBERT,
+  ]
 
-  static let bert = HuggingFaceFamily(modelTypes: ["bert"], prefix: "bert.")
+  static let bert = HuggingFaceFamily(modelTypes: ["bert"], prefixes: ["bert."])
 
   /// The family that a `config.json` names.
   ///
@@ -54,8 +63,6 @@ struct HuggingFaceFamily: Sendable {
   private static let reasons = [
     "deberta": "its attention depends on relative positions",
     "deberta-v2": "its attention depends on relative positions",
-    "modernbert": "it has rotary positions and gated feed-forward layers",
-    "nomic_bert": "it has rotary positions and gated feed-forward layers",
   ]
 
   /// The key in `config.json` for one of BERT's.
@@ -64,24 +71,27 @@ struct HuggingFaceFamily: Sendable {
     return candidates.first { file[$0] != .null } ?? candidates[candidates.count - 1]
   }
 
-  /// The canonical name of a tensor, its prefix gone; nil for a buffer.
-  func canonicalName(_ name: String) -> String? {
-    if ["embeddings.position_ids", "embeddings.token_type_ids"].contains(name) { return nil }
+  /// The canonical names of a tensor, its prefix gone: several of one that is to be split into equal
+  /// parts, none of a buffer.
+  func canonicalNames(_ name: String) -> [String] {
+    if ["embeddings.position_ids", "embeddings.token_type_ids"].contains(name) { return [] }
     var name = name
     // The spellings of the first conversions from TensorFlow.
     for (old, new) in [(".gamma", ".weight"), (".beta", ".bias")] where name.hasSuffix(old) {
       name = name.dropLast(old.count) + new
     }
-    guard let dot = name.lastIndex(of: ".") else { return name }
+    guard let dot = name.lastIndex(of: ".") else { return [name] }
     let (layer, last) = (String(name[..<dot]), name[dot...])
-    if let canonical = layers[layer] { return canonical + last }
-    let (start, end) = blockPrefix
-    guard layer.hasPrefix(start) else { return name }
-    let rest = layer.dropFirst(start.count)
-    let number = rest.prefix { $0 != "." }
-    guard rest.dropFirst(number.count).hasPrefix(end) else { return name }
-    let own = String(rest.dropFirst(number.count + end.count))
-    return "encoder.layer.\(number).\(blockLayers[own] ?? own)\(last)"
+    if let canonical = layers[layer] { return [canonical + last] }
+    for (start, end) in blockPrefixes where layer.hasPrefix(start) {
+      let rest = layer.dropFirst(start.count)
+      let number = rest.prefix { $0 != "." }
+      guard rest.dropFirst(number.count).hasPrefix(end) else { continue }
+      let own = String(rest.dropFirst(number.count + end.count))
+      let names = fusedBlockLayers[own] ?? [blockLayers[own] ?? own]
+      return names.map { "encoder.layer.\(number).\($0)\(last)" }
+    }
+    return [name]
   }
 
   /// Makes the tensors those that `TensorNames` asks for.
@@ -90,8 +100,9 @@ struct HuggingFaceFamily: Sendable {
   func adapt(_ tensors: inout [String: Tensor], _ configuration: ModelConfiguration) {
     let positions = TensorNames.tables[1]
     // Padding's position is its id; rows before that are nobody's.
+    let padding = configuration.padTokenID
     if configuration.hasPaddingPosition, let table = tensors[positions], table.shape.count == 2,
-      let rows = table.droppingRows(configuration.padTokenID)
+      padding <= table.shape[0], let rows = table.rows(padding..<table.shape[0])
     {
       tensors[positions] = rows
     }

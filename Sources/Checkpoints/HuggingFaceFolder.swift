@@ -34,16 +34,30 @@ struct HuggingFaceFolder {
     }
 
     // In a class with a head, the encoder's tensors have a prefix.
-    let prefix = family.prefix
-    let hasPrefix = stored.contains { $0.name.hasPrefix(prefix) }
+    let found = family.prefixes.first { prefix in stored.contains { $0.name.hasPrefix(prefix) } }
+    let (prefix, hasPrefix) = (found ?? "", found != nil)
     var tensors: [String: Tensor] = [:]
     var twice: [String] = []
-    for var tensor in stored where !hasPrefix || tensor.name.hasPrefix(prefix) {
-      let own = hasPrefix ? String(tensor.name.dropFirst(prefix.count)) : tensor.name
-      guard let name = family.canonicalName(own), Self.isEncoders(name) else { continue }
-      if tensors[name] != nil { twice.append(tensor.name) }
-      tensor.name = name
-      tensors[name] = tensor
+    for tensor in stored where tensor.name.hasPrefix(prefix) {
+      let names = family.canonicalNames(String(tensor.name.dropFirst(prefix.count)))
+        .filter(Self.isEncoders)
+      guard names.count < 2 || tensor.shape.first.map({ $0 % names.count == 0 }) ?? false else {
+        throw .unsupported(
+          path: path,
+          reason: "\(tensor.name) \(tensor.shape) must hold \(names.count) layers of one size")
+      }
+      for (index, name) in names.enumerated() {
+        if tensors[name] != nil { twice.append(tensor.name) }
+        let count = (tensor.shape.first ?? 0) / names.count
+        var part = names.count == 1 ? tensor : tensor.rows(index * count..<(index + 1) * count)
+        part?.name = name
+        guard let part else {
+          throw .unsupported(
+            path: path,
+            reason: "\(tensor.name) is stored by columns; save it contiguous, or as safetensors")
+        }
+        tensors[name] = part
+      }
     }
     guard twice.isEmpty else {
       throw .unsupported(

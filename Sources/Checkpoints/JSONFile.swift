@@ -28,12 +28,16 @@ package struct JSONFile {
     try self.init(path: path, value: Self.parse(bytes, path))
   }
 
+  private init(path: String, members: [RawText: JSONValue]) {
+    self.path = path
+    self.members = members
+  }
+
   private init(path: String, value: JSONValue) throws(CheckpointError) {
     guard case .object(let members) = value else {
       throw .file(path: path, reason: "must hold a JSON object, has \(value.kind)")
     }
-    self.path = path
-    self.members = members
+    self.init(path: path, members: members)
   }
 
   /// Reads a file whose top level is an array of objects.
@@ -102,6 +106,13 @@ package struct JSONFile {
     case .string(let value) where value.utf8.count <= limit: return value
     default: throw invalid(key, "must be a string of at most \(limit) bytes")
     }
+  }
+
+  /// An object within the file, read as one of its own; nil if missing or null.
+  func object(_ key: String) throws(CheckpointError) -> JSONFile? {
+    if self[key] == .null { return nil }
+    guard case .object(let members) = self[key] else { throw invalid(key, "must be an object") }
+    return JSONFile(path: path, members: members)
   }
 
   func invalid(_ key: String, _ reason: String) -> CheckpointError {

@@ -12,6 +12,8 @@ extension ModelConfiguration {
     /// 0.5 · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
     case geluTanh = "gelu_tanh"
     case relu
+    /// x / (1 + e⁻ˣ), also called swish.
+    case silu
   }
 }
 
@@ -23,6 +25,7 @@ extension ModelConfiguration.Activation {
     case .geluTanh:
       ["gelu_new", "gelu_fast", "gelu_accurate", "gelu_pytorch_tanh", "gelu_python_tanh"]
     case .relu: ["relu"]
+    case .silu: ["silu", "swish"]
     }
   }
 
@@ -32,6 +35,7 @@ extension ModelConfiguration.Activation {
     case .geluErf: x / 2 * (1 + erf(x / 2.0.squareRoot()))
     case .geluTanh: x / 2 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
     case .relu: max(x, 0)
+    case .silu: x / (1 + exp(-x))
     }
   }
 }

@@ -8,7 +8,7 @@ extension ModelConfiguration {
   /// BERT's relatives.
   static func huggingFace(_ file: JSONFile) throws(CheckpointError) -> ModelConfiguration {
     let family = try HuggingFaceFamily.named(in: file)
-    try refuseOtherModels(file)
+    try refuseOtherModels(file, family)
     func key(_ name: String) -> String { family.key(name, in: file) }
     var configuration = ModelConfiguration(
       vocabularySize: try file.requiredInteger("vocab_size", in: Limits.vocabularySize),
@@ -22,27 +22,43 @@ extension ModelConfiguration {
         key("num_attention_heads"), "must divide \(key("hidden_size")), \(configuration.hiddenSize)"
       )
     }
-    if let count = try file.integer("max_position_embeddings", in: Limits.positionCount) {
+    if let count = try file.integer(key("max_position_embeddings"), in: Limits.positionCount) {
       configuration.positionCount = count
     }
-    if let count = try file.integer("type_vocab_size", in: Limits.typeCount) {
+    if family.hasTypes, let count = try file.integer("type_vocab_size", in: Limits.typeCount) {
       configuration.typeCount = count
     }
     if let id = try file.integer("pad_token_id", in: 0...configuration.vocabularySize - 1) {
       configuration.padTokenID = id
     }
-    switch file["layer_norm_eps"] {
+    let epsilonKey = key("layer_norm_eps")
+    switch file[epsilonKey] {
     case .null: break
     case .double(let epsilon) where epsilon > 0 && epsilon < 1:
       configuration.layerNormEpsilon = epsilon
-    default: throw file.invalid("layer_norm_eps", "must be a number between 0 and 1")
+    default: throw file.invalid(epsilonKey, "must be a number between 0 and 1")
     }
     if let name = try file.string(key("hidden_act")) {
       configuration.activation = try activation(name, file)
     }
     if let type = try file.string("model_type") { configuration.modelType = type }
     try family.configure(&configuration, file)
+    try configuration.checkRotary(file)
     return configuration
+  }
+
+  /// Columns turn in pairs, and the table of angles takes memory that no file has.
+  private func checkRotary(_ file: JSONFile) throws(CheckpointError) {
+    guard blockAttention.contains(where: { $0.rotary != nil }) else { return }
+    guard headSize % 2 == 0 else {
+      throw file.invalid("num_attention_heads", "must make heads of an even size, not \(headSize)")
+    }
+    // Neither is above its limit: no overflow.
+    guard positionCount * headSize <= Limits.rotaryTable else {
+      throw file.invalid(
+        "max_position_embeddings",
+        "must be \(Limits.rotaryTable / headSize) or less with heads of \(headSize)")
+    }
   }
 
   /// Gives tokens of padding a position of their own, as RoBERTa does.
@@ -71,9 +87,11 @@ extension ModelConfiguration {
   }
 
   /// Refuses whatever changes the computation to something that is not plain BERT.
-  private static func refuseOtherModels(_ file: JSONFile) throws(CheckpointError) {
-    try file.check(.model)
-    if case .object(let map) = file["auto_map"], map["AutoModel"] != nil {
+  private static func refuseOtherModels(
+    _ file: JSONFile, _ family: HuggingFaceFamily
+  ) throws(CheckpointError) {
+    try file.check(.model, besides: family.ownKeys)
+    if case .object(let map) = file["auto_map"], map["AutoModel"] != nil, !family.bringsCode {
       throw .unsupported(
         path: file.path,
         reason:

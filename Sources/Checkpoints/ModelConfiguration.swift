@@ -16,15 +16,35 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var blockSetCount: Int
   /// A, attention heads; divides H.
   public var headCount: Int
+  /// Heads of keys and values, each of as many heads of queries, one after the other; divides A.
+  public var keyValueHeadCount: Int
   /// F, the width of the feed-forward layer.
   public var intermediateSize: Int
+  /// Whether the feed-forward layer is output(activation(gate(x)) · intermediate(x)), as in GLU's
+  /// variants; or output(activation(intermediate(x))).
+  public var isGated = false
+  /// Whether norms stand before attention and before the feed-forward layer, and one after the last block
+  /// (pre-norm); or after each with the sum of what went in and what came out (post-norm).
+  public var isPreNorm = false
+  /// Whether the first block of a pre-norm encoder has a norm before attention.
+  public var hasFirstNorm = true
+  /// Whether norms divide by the root of the mean square, and subtract no mean (RMSNorm).
+  public var isRootMeanSquareNorm = false
+  /// Whether a norm follows the sum of embeddings.
+  public var hasEmbeddingNorm = true
+  /// The layers that add a bias.
+  public var biases = Biases.all
   /// The longest sequence, special tokens included.
   public var positionCount = 512
   /// Whether tokens of padding have a position of their own, as RoBERTa's: row 0 of the position
   /// embeddings, and the others count from 1.
   public var hasPaddingPosition = false
+  /// Whether there is a table of position embeddings.
+  public var hasPositionTable = true
   /// Rows of the position embeddings.
   public var positionRowCount: Int { positionCount + (hasPaddingPosition ? 1 : 0) }
+  /// How each block's attention depends on places; empty if in none it does.
+  public var blockAttention: [BlockAttention] = []
   /// Rows of the token type embeddings.
   public var typeCount = 2
   /// Added to the variance in layer norms.
@@ -45,7 +65,38 @@ public struct ModelConfiguration: Equatable, Sendable {
     self.blockCount = blockCount
     blockSetCount = blockCount
     self.headCount = headCount
+    keyValueHeadCount = headCount
     self.intermediateSize = intermediateSize
+  }
+
+  /// How the attention of a block depends on the places of tokens.
+  public struct BlockAttention: Equatable, Sendable {
+    /// Turns queries and keys; nil: nothing does.
+    public var rotary: RotaryEmbedding?
+    /// A token attends to those at a distance less than this; nil: to all.
+    public var window: Int?
+
+    public init(rotary: RotaryEmbedding? = nil, window: Int? = nil) {
+      self.rotary = rotary
+      self.window = window
+    }
+  }
+
+  /// Layers by what they do.
+  public struct Biases: OptionSet, Sendable {
+    public let rawValue: Int
+    public init(rawValue: Int) { self.rawValue = rawValue }
+
+    public static let queryKeyValue = Biases(rawValue: 1)
+    public static let attentionOutput = Biases(rawValue: 2)
+    /// Of the gate too.
+    public static let intermediate = Biases(rawValue: 4)
+    public static let output = Biases(rawValue: 8)
+    /// What norms add.
+    public static let norms = Biases(rawValue: 16)
+    public static let attention: Biases = [.queryKeyValue, .attentionOutput]
+    public static let feedForward: Biases = [.intermediate, .output]
+    public static let all: Biases = [.attention, .feedForward, .norms]
   }
 
   /// What the sizes may be, so that no product of two of them overflows.
@@ -59,6 +110,9 @@ public struct ModelConfiguration: Equatable, Sendable {
     public static let positionCount = 3...(1 << 20)
     static let typeCount = 1...1024
     static let bucketCount = 1...4096
+    static let window = 1...(1 << 21)
+    /// Positions by columns of a head.
+    static let rotaryTable = 1 << 26
     /// Of a sentence's vector, concatenated poolings included.
     public static let vectorSize = 1...(1 << 18)
   }
@@ -67,6 +121,11 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var embeddingSize: Int { projectedSize ?? hiddenSize }
   /// The set of weights that a block has.
   public func blockSet(of block: Int) -> Int { block * blockSetCount / blockCount }
+  public func attention(of block: Int) -> BlockAttention {
+    blockAttention.isEmpty ? BlockAttention() : blockAttention[block]
+  }
   /// H / A, values per attention head.
   public var headSize: Int { hiddenSize / headCount }
+  /// Columns of a head that turn: an odd one does not.
+  public var rotarySize: Int { headSize / 2 * 2 }
 }

@@ -47,17 +47,23 @@ public struct Tensor: Sendable {
     storage = .memory(floats)
   }
 
-  /// The tensor without its first rows; nil if it has not so many, or is stored by columns.
-  func droppingRows(_ count: Int) -> Tensor? {
-    guard !isTransposed, case .file(let file, let offset) = storage, let rows = shape.first,
-      count <= rows
+  /// Some rows of the tensor; nil if it has not so many, or is stored by columns.
+  public func rows(_ range: Range<Int>) -> Tensor? {
+    guard !isTransposed, let rows = shape.first, 0 <= range.lowerBound, range.upperBound <= rows
     else { return nil }
-    let rest = [rows - count] + shape.dropFirst()
-    // No larger than the tensor itself, which fits.
-    guard let size = elementType.size(of: rest) else { return nil }
-    let end = offset + self.count * elementType.size
-    return Tensor(
-      name: name, elementType: elementType, shape: rest, file: file, range: end - size..<end)
+    let part = [range.count] + shape.dropFirst()
+    // Neither is larger than the tensor itself, which fits.
+    let rowCount = rows == 0 ? 0 : count / rows
+    switch storage {
+    case .file(let file, let offset):
+      guard let size = elementType.size(of: part) else { return nil }
+      let start = offset + range.lowerBound * rowCount * elementType.size
+      return Tensor(
+        name: name, elementType: elementType, shape: part, file: file, range: start..<start + size)
+    case .memory(let floats):
+      let places = range.lowerBound * rowCount..<range.upperBound * rowCount
+      return Tensor(name: name, shape: part, floats: Array(floats[places]))
+    }
   }
 
   /// The file that it lies in; "" for a tensor in memory.

@@ -1,4 +1,4 @@
-/// The tensors that an encoder is made of, by Hugging Face's names for BERT, and ELECTRA's and MPNet's
+/// The tensors that an encoder is made of, by Hugging Face's names for BERT, and names of the same kind
 /// for what BERT does not have.
 public struct TensorNames {
   public static let tables = ["word", "position", "token_type"].map {
@@ -9,6 +9,26 @@ public struct TensorNames {
   public static let projection = "embeddings_project"
   /// [buckets, A]
   public static let relativeBias = "encoder.relative_attention_bias.weight"
+  /// After the last block of a pre-norm encoder.
+  public static let finalNorm = "encoder.LayerNorm"
+
+  /// Names within a block.
+  public enum Block {
+    public static let queryKeyValue = ["query", "key", "value"].map { "attention.self.\($0)" }
+    public static let attentionOutput = "attention.output.dense"
+    public static let gate = "intermediate.gate"
+    public static let intermediate = "intermediate.dense"
+    public static let output = "output.dense"
+    /// Before attention and before the feed-forward layer: pre-norm's.
+    public static let attentionNorm = "attention.LayerNorm"
+    public static let intermediateNorm = "intermediate.LayerNorm"
+    /// After them: post-norm's.
+    public static let attentionOutputNorm = "attention.output.LayerNorm"
+    public static let outputNorm = "output.LayerNorm"
+  }
+
+  /// What a block's tensors are called before their names within it.
+  public static func block(_ index: Int) -> String { "encoder.layer.\(index)." }
 
   public let required: [TensorSpecification]
   /// All or none.
@@ -18,37 +38,62 @@ public struct TensorNames {
     let hidden = configuration.hiddenSize
     let embedding = configuration.embeddingSize
     let intermediate = configuration.intermediateSize
+    let keys = configuration.keyValueHeadCount * configuration.headSize
 
-    func linear(_ name: String, _ outputs: Int, _ inputs: Int) -> [TensorSpecification] {
-      [.init("\(name).weight", [outputs, inputs]), .init("\(name).bias", [outputs])]
+    func linear(
+      _ name: String, _ outputs: Int, _ inputs: Int, _ kind: ModelConfiguration.Biases? = nil
+    ) -> [TensorSpecification] {
+      let weight = TensorSpecification("\(name).weight", [outputs, inputs])
+      guard kind.map({ configuration.biases.isSuperset(of: $0) }) ?? true else { return [weight] }
+      return [weight, .init("\(name).bias", [outputs])]
     }
     func norm(_ name: String, _ size: Int) -> [TensorSpecification] {
-      [.init("\(name).LayerNorm.weight", [size]), .init("\(name).LayerNorm.bias", [size])]
+      let scale = TensorSpecification("\(name).weight", [size])
+      guard configuration.biases.contains(.norms) else { return [scale] }
+      return [scale, .init("\(name).bias", [size])]
     }
 
     var required = [
-      TensorSpecification(Self.tables[0], [configuration.vocabularySize, embedding]),
-      TensorSpecification(Self.tables[1], [configuration.positionRowCount, embedding]),
-      TensorSpecification(Self.tables[2], [configuration.typeCount, embedding]),
+      TensorSpecification(Self.tables[0], [configuration.vocabularySize, embedding])
     ]
-    required += norm("embeddings", embedding)
+    if configuration.hasPositionTable {
+      required.append(.init(Self.tables[1], [configuration.positionRowCount, embedding]))
+    }
+    required.append(.init(Self.tables[2], [configuration.typeCount, embedding]))
+    if configuration.hasEmbeddingNorm { required += norm("embeddings.LayerNorm", embedding) }
     if configuration.projectedSize != nil { required += linear(Self.projection, hidden, embedding) }
     if let bias = configuration.relativeBias {
       required.append(.init(Self.relativeBias, [bias.bucketCount, configuration.headCount]))
     }
     for index in 0..<configuration.blockSetCount {
-      let block = "encoder.layer.\(index)"
-      for part in ["query", "key", "value"] {
-        required += linear("\(block).attention.self.\(part)", hidden, hidden)
+      let block = Self.block(index)
+      for (name, outputs) in zip(Block.queryKeyValue, [hidden, keys, keys]) {
+        required += linear(block + name, outputs, hidden, .queryKeyValue)
       }
-      required += linear("\(block).attention.output.dense", hidden, hidden)
-      required += norm("\(block).attention.output", hidden)
-      required += linear("\(block).intermediate.dense", intermediate, hidden)
-      required += linear("\(block).output.dense", hidden, intermediate)
-      required += norm("\(block).output", hidden)
+      required += linear(block + Block.attentionOutput, hidden, hidden, .attentionOutput)
+      let norms = configuration.blockNorms(index)
+      for name in norms.dropLast() { required += norm(block + name, hidden) }
+      if configuration.isGated {
+        required += linear(block + Block.gate, intermediate, hidden, .intermediate)
+      }
+      required += linear(block + Block.intermediate, intermediate, hidden, .intermediate)
+      required += linear(block + Block.output, hidden, intermediate, .output)
+      required += norm(block + norms[norms.count - 1], hidden)
     }
+    if configuration.isPreNorm { required += norm(Self.finalNorm, hidden) }
     self.required = required
     pooler = linear("pooler.dense", hidden, hidden)
+  }
+}
+
+extension ModelConfiguration {
+  /// Names of the norms of a set of block weights.
+  func blockNorms(_ index: Int) -> [String] {
+    guard isPreNorm else {
+      return [TensorNames.Block.attentionOutputNorm, TensorNames.Block.outputNorm]
+    }
+    let first = index > 0 || hasFirstNorm ? [TensorNames.Block.attentionNorm] : []
+    return first + [TensorNames.Block.intermediateNorm]
   }
 }
 

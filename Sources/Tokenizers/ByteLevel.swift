@@ -43,7 +43,7 @@ enum ByteLevel {
     return spaceEnd < end && spaceEnd > start + 1 ? spaceEnd - 1 : spaceEnd
   }
 
-  private enum Kind {
+  enum Kind {
     case letter, number, space, other
 
     init(_ scalar: UInt32) {
@@ -56,17 +56,23 @@ enum ByteLevel {
     }
   }
 
-  private static func runEnd(_ scalars: [UInt32], _ start: Int, _ end: Int, _ kind: Kind) -> Int {
+  static func runEnd(_ scalars: [UInt32], _ start: Int, _ end: Int, _ kind: Kind) -> Int {
     var index = start
     while index < end, Kind(scalars[index]) == kind { index += 1 }
     return index
   }
 
-  /// - Parameter start: after the apostrophe.
-  private static func contractionEnd(_ scalars: [UInt32], _ start: Int, _ end: Int) -> Int? {
+  /// - Parameters:
+  ///   - start: after the apostrophe.
+  ///   - fold: of a scalar, before it is compared.
+  static func contractionEnd(
+    _ scalars: [UInt32], _ start: Int, _ end: Int, _ fold: (UInt32) -> UInt32 = { $0 }
+  ) -> Int? {
     for ending in ["s", "t", "re", "ve", "m", "ll", "d"] {
       let stop = start + ending.utf8.count
-      if stop <= end, scalars[start..<stop].elementsEqual(ending.unicodeScalars.map(\.value)) {
+      if stop <= end,
+        scalars[start..<stop].map(fold).elementsEqual(ending.unicodeScalars.map(\.value))
+      {
         return stop
       }
     }

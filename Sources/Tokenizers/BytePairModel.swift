@@ -23,6 +23,11 @@ struct BytePairModel: Sendable {
   /// By two scalars of `ByteLevel`: whether some merge joins two tokens between them.
   private let joins: [Bool]
 
+  /// A word that is one of these tokens is not taken apart (`ignore_merges`); nil: all words are.
+  private let whole: Vocabulary?
+  /// Scalars of the longest of them; 0 without any.
+  let longestWhole: Int
+
   /// A word is cut between scalars that no merge joins, once it has so many.
   private static let pieceLength = 256
   /// `ByteLevel`'s scalars are below.
@@ -31,10 +36,14 @@ struct BytePairModel: Sendable {
   /// - Parameters:
   ///   - merges: the two tokens of each and the one that they make, in their order.
   ///   - ids: tokens of all scalars of the byte-level alphabet.
+  ///   - whole: tokens that words are looked up in first, and scalars of the longest.
   init(
     merges list: [(first: Int32, second: Int32, merged: Int32)],
-    borders: [(last: UInt32, first: UInt32)], ids tokens: [UInt32: Int32]
+    borders: [(last: UInt32, first: UInt32)], ids tokens: [UInt32: Int32],
+    whole: (tokens: Vocabulary, longest: Int)? = nil
   ) {
+    self.whole = whole?.tokens
+    longestWhole = whole?.longest ?? 0
     var merges: [Pair: Merge] = [:]
     for (rank, merge) in list.enumerated() {
       merges[Pair(first: merge.first, second: merge.second)] = Merge(
@@ -149,6 +158,14 @@ struct BytePairModel: Sendable {
       place = symbol.next
     }
     return tokens
+  }
+
+  /// The token that a word is as a whole; nil if it is to be taken apart.
+  func wholeToken(of word: ArraySlice<UInt32>) -> Int32? {
+    guard let whole, word.count <= longestWhole else { return nil }
+    var bytes: [UInt8] = []
+    for scalar in word { UTF8Text.append(scalar, to: &bytes) }
+    return whole.id(of: String(decoding: bytes, as: UTF8.self))
   }
 
   private func isBorder(_ scalars: [UInt32], _ index: Int) -> Bool {

@@ -1,4 +1,4 @@
-/// NFD, or NFKD, as Hugging Face's `tokenizers` knows it, and which scalars it strips afterwards.
+/// NFD, or NFKD, and what makes NFC of it, as Hugging Face's `tokenizers` knows it, and which scalars it strips afterwards.
 struct Decomposition: Sendable {
   /// NFD.
   static let canonical = Decomposition()
@@ -61,6 +61,27 @@ struct Decomposition: Sendable {
   func combiningClass(of scalar: UInt32) -> UInt8 { combiningClasses[scalar] ?? 0 }
 
   func isMark(_ scalar: UInt32) -> Bool { marks.contains(scalar) }
+
+  /// The scalar that two are together in NFC; nil if they stay two.
+  static func composition(of first: UInt32, _ second: UInt32) -> UInt32? {
+    switch (first, second) {
+    case (0x1100..<0x1113, 0x1161..<0x1176):
+      return hangul.lowerBound + (first - 0x1100) * 588 + (second - 0x1161) * 28
+    case (hangul, 0x11A8..<0x11C3) where (first - hangul.lowerBound) % 28 == 0:
+      return first + (second - 0x11A7)
+    default: return compositions[UInt64(first) << 32 | UInt64(second)]
+    }
+  }
+
+  /// By both scalars.
+  private static let compositions: [UInt64: UInt32] = {
+    let rows = DecompositionTables.compositions
+    var result: [UInt64: UInt32] = [:]
+    for row in stride(from: 0, to: rows.count, by: 3) {
+      result[UInt64(rows[row]) << 32 | UInt64(rows[row + 1])] = rows[row + 2]
+    }
+    return result
+  }()
 
   /// The jamo of a Hangul syllable.
   static func jamo(of syllable: UInt32) -> (lead: UInt32, vowel: UInt32, tail: UInt32?) {

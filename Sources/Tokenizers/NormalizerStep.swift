@@ -6,6 +6,10 @@ enum NormalizerStep: Sendable {
   case nfd
   /// Compatibility decomposition.
   case nfkd
+  /// Canonical decomposition, and composition of what has a scalar together.
+  case nfc
+  /// Compatibility decomposition, and composition.
+  case nfkc
   /// Drops every mark; `BertNormalizer` drops those without width.
   case stripAccents
   case strip(left: Bool, right: Bool)
@@ -29,6 +33,8 @@ enum NormalizerStep: Sendable {
     case .lowercase: Self.lowercase(&text)
     case .nfd: Self.decompose(&text, .canonical)
     case .nfkd: Self.decompose(&text, .compatibility)
+    case .nfc: Self.compose(&text, .canonical)
+    case .nfkc: Self.compose(&text, .compatibility)
     case .stripAccents: text.removeAll { classes.marks.contains($0) }
     case .strip(let left, let right):
       let isKept = { !classes.whiteSpace.contains($0) }
@@ -87,10 +93,45 @@ enum NormalizerStep: Sendable {
     }
   }
 
-  /// Scalars are decomposed, then each run of marks put in the order of its classes.
   private static func decompose(
     _ text: inout AlignedText, _ decomposition: Decomposition
   ) {
+    text.transform(changes(text, decomposition))
+  }
+
+  /// Each scalar of class 0 takes up the marks after it that no mark of their class, or a higher one,
+  /// keeps from it (Unicode 3.11, D117).
+  private static func compose(
+    _ text: inout AlignedText, _ decomposition: Decomposition
+  ) {
+    var result: [AlignedText.Change] = []
+    /// The index of the last scalar of class 0, and the class of the last mark after it that stayed.
+    var base: Int?
+    var lastClass: UInt8?
+    for change in changes(text, decomposition) {
+      let combiningClass = decomposition.combiningClass(of: change.scalar)
+      if let base, lastClass.map({ $0 < combiningClass }) ?? true,
+        let both = Decomposition.composition(of: result[base].scalar, change.scalar)
+      {
+        result[base].scalar = both
+        result[base].count += change.count - 1
+        continue
+      }
+      if combiningClass == 0 {
+        base = result.count
+        lastClass = nil
+      } else if base != nil {
+        lastClass = combiningClass
+      }
+      result.append(change)
+    }
+    text.transform(result)
+  }
+
+  /// Scalars are decomposed, then each run of marks put in the order of its classes.
+  private static func changes(
+    _ text: AlignedText, _ decomposition: Decomposition
+  ) -> [AlignedText.Change] {
     var changes: [AlignedText.Change] = []
     changes.reserveCapacity(text.count)
     /// Marks since the last scalar of class 0, and their classes.
@@ -118,7 +159,7 @@ enum NormalizerStep: Sendable {
       }
     }
     endMarks()
-    text.transform(changes)
+    return changes
   }
 }
 

@@ -11,6 +11,8 @@ enum PreTokenizerStep: Sendable {
   case metaspace(Metaspace)
   case byteLevel(addsPrefixSpace: Bool, splits: Bool)
   case split(on: [UInt32], Behavior)
+  /// At the ends of Llama 3's words.
+  case llamaWords
 
   /// What becomes of the delimiters at which a text is split.
   enum Behavior: String, Sendable {
@@ -59,6 +61,17 @@ enum PreTokenizerStep: Sendable {
       Self.toBytes(&text, &splits, addsPrefixSpace, isSplitting, beginsInWord)
     case .split(let pattern, let behavior):
       splits = splits.flatMap { Self.join(Self.parts(text, $0, pattern), behavior) }
+    case .llamaWords:
+      splits = splits.flatMap { split in
+        var words: [Range<Int>] = []
+        var start = split.lowerBound
+        while start < split.upperBound {
+          let end = LlamaWords.wordEnd(text.scalars, start, split.upperBound)
+          words.append(start..<end)
+          start = end
+        }
+        return words
+      }
     }
   }
 

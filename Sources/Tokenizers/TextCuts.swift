@@ -70,6 +70,8 @@ struct TextCuts: Sendable {
       let isSought = patterns.contains { scalar in ranges.contains { $0.contains(scalar) } }
       guard !isSought else { continue }
       let letter = ranges[0].lowerBound
+      let isLetter = CharacterClasses.shared.letter.contains(letter)
+      guard isLetter || !pipeline.countsScalars else { continue }
       spaceKinds[index] = Self.kind(letter, 0x20, pipeline)
       kinds[index] = Self.kind(letter, letter, pipeline)
       // A token that is sought in normalised text may stand across any cut but one at a space, and

@@ -116,6 +116,8 @@ struct TextPipeline: Sendable {
         }
         let known = word.bytes.count
         word.bytes.append(text, split)
+        // The whole may be a token.
+        if isOpen, word.bytes.count <= model.longestWhole { continue }
         let count =
           isOpen ? model.lastBorder(in: word.bytes.scalars, from: known) : word.bytes.count
         append(model, word.bytes, 0..<count, source, to: &run)
@@ -125,23 +127,33 @@ struct TextPipeline: Sendable {
   }
 
   private func append(
+    _ id: Int32, _ text: AlignedText, _ range: Range<Int>, _ source: borrowing Span<UInt8>,
+    to run: inout TokenRun
+  ) {
+    var place = text.source(of: range)
+    if run.hasSources, let trimming {
+      let spaces = OffsetTrimming.spaces(text.scalars[range])
+      place = trimming.trim(
+        place, leading: spaces.leading, trailing: spaces.trailing, isFirst: run.ids.isEmpty,
+        in: source)
+    }
+    run.append(id, place)
+  }
+
+  private func append(
     _ model: BytePairModel, _ text: AlignedText, _ word: Range<Int>,
     _ source: borrowing Span<UInt8>, to run: inout TokenRun
   ) {
     var start = word.lowerBound
+    if let id = model.wholeToken(of: text.scalars[word]) {
+      append(id, text, word, source, to: &run)
+      return run.dropExcess()
+    }
     while start < word.upperBound && !run.isComplete {
       let border = model.border(in: text.scalars, start..<word.upperBound)
       for token in model.tokens(of: text.scalars[start..<border], &run) {
-        let range = start..<start + token.count
-        var place = text.source(of: range)
-        if run.hasSources, let trimming {
-          let spaces = OffsetTrimming.spaces(text.scalars[range])
-          place = trimming.trim(
-            place, leading: spaces.leading, trailing: spaces.trailing, isFirst: run.ids.isEmpty,
-            in: source)
-        }
-        run.append(token.id, place)
-        start = range.upperBound
+        append(token.id, text, start..<start + token.count, source, to: &run)
+        start += token.count
       }
       start = border
       run.dropExcess()
@@ -171,6 +183,11 @@ struct TextPipeline: Sendable {
     for case .split(let text, _) in preTokenizers { patterns.formUnion(text) }
     patterns.remove(0x20)
     return patterns
+  }
+
+  /// Whether words depend on how many digits or marks stand side by side.
+  var countsScalars: Bool {
+    preTokenizers.contains { if case .llamaWords = $0 { true } else { false } }
   }
 
   /// Whether a token that is sought in normalised text could stand across the cut before a space.

@@ -73,10 +73,7 @@ extension TokenizerFile {
     if try fallback.boolean(or: false) {
       throw .unsupportedModel(place: fallback.place, what: "SentencePiece's BPE, with true here,")
     }
-    let ignoring = try modelMember("ignore_merges")
-    if try ignoring.boolean(or: false) {
-      throw .unsupportedModel(place: ignoring.place, what: "BPE with true here")
-    }
+    let ignoresMerges = try modelMember("ignore_merges").boolean(or: false)
     guard case .byteLevel = try preTokenizers().last else {
       throw .unsupportedModel(
         place: "model.type",
@@ -108,7 +105,10 @@ extension TokenizerFile {
       }
     }
     return Model(
-      model: .bytePair(BytePairModel(merges: merges, borders: borders, ids: ids)),
+      model: .bytePair(
+        BytePairModel(
+          merges: merges, borders: borders, ids: ids,
+          whole: ignoresMerges ? (vocabulary, vocabulary.longestToken) : nil)),
       vocabulary: vocabulary, name: "byte-level BPE")
   }
 

@@ -40,6 +40,8 @@ extension TokenizerFile {
     case "Lowercase": return .lowercase
     case "NFD": return .nfd
     case "NFKD": return .nfkd
+    case "NFC": return .nfc
+    case "NFKC": return .nfkc
     case "StripAccents": return .stripAccents
     case "Strip":
       return .strip(
@@ -97,10 +99,14 @@ extension TokenizerFile {
         addsPrefixSpace: try value["add_prefix_space"].boolean(),
         splits: try value["use_regex"].boolean(or: true))
     case "Split":
-      guard value["pattern"]["Regex"].isNull else {
-        throw value["pattern"].unsupported("a regular expression")
-      }
       guard try !value["invert"].boolean() else { throw value["invert"].unsupported("true") }
+      let expression = value["pattern"]["Regex"]
+      guard expression.isNull else {
+        guard try expression.string() == LlamaWords.expression,
+          try value["behavior"].string() == "Isolated"
+        else { throw value["pattern"].unsupported("a regular expression other than Llama 3's") }
+        return .llamaWords
+      }
       return .split(
         on: try nonEmpty(value["pattern"]["String"]),
         try value["behavior"].name(PreTokenizerStep.Behavior.self))

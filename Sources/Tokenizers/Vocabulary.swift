@@ -58,6 +58,9 @@ public struct Vocabulary: Sendable {
   /// How many ids there are: the rows that the model's word embeddings should have.
   public var count: Int { places.count }
 
+  /// Bytes of the longest token of the model.
+  var longestToken: Int { places.prefix(modelCount).map(\.count).max() ?? 0 }
+
   /// The id of a token that the model knows.
   public func id(of token: String) -> Int32? { trie.id(of: token) }
 

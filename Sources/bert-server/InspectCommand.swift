@@ -44,14 +44,28 @@ struct InspectCommand: ParsableCommand {
       if let size = configuration.projectedSize {
         line("embedding size", "\(size), then a layer to \(configuration.hiddenSize)")
       }
-      line("attention heads", "\(configuration.headCount) of \(configuration.headSize)")
+      let shared = configuration.keyValueHeadCount
+      line(
+        "attention heads",
+        "\(configuration.headCount) of \(configuration.headSize)"
+          + (shared == configuration.headCount ? "" : ", sharing \(shared) of keys and values"))
+      for row in Self.attention(configuration) { line(row.name, row.value) }
       if let bias = configuration.relativeBias {
         line(
           "attention bias", "by head and distance, \(bias.bucketCount) buckets, one for all blocks")
       }
-      line("feed-forward size", "\(configuration.intermediateSize)")
+      line(
+        "feed-forward size",
+        "\(configuration.intermediateSize)\(configuration.isGated ? ", gated" : "")")
       line("activation", configuration.activation.rawValue)
-      line("layer norm epsilon", "\(configuration.layerNormEpsilon)")
+      line(
+        "norms",
+        (configuration.isPreNorm ? "pre-norm" : "post-norm")
+          + (configuration.isRootMeanSquareNorm ? ", root mean square (RMSNorm)" : ""))
+      line("norm epsilon", "\(configuration.layerNormEpsilon)")
+      if configuration.biases != .all {
+        line("biases", Self.names(configuration.biases))
+      }
       line(
         "positions",
         "\(configuration.positionCount)"
@@ -81,6 +95,42 @@ struct InspectCommand: ParsableCommand {
       printError("\(folder) is refused: \(error)")
       throw ExitCode(1)
     }
+  }
+
+  /// What differs from plain attention.
+  private static func attention(
+    _ configuration: ModelConfiguration
+  ) -> [(name: String, value: String)] {
+    let blocks = configuration.blockAttention
+    var rows: [(name: String, value: String)] = []
+    let bases = Set(blocks.compactMap { $0.rotary?.theta }).sorted(by: >)
+    if !bases.isEmpty {
+      let scaling = blocks[0].rotary.map(\.scaling) ?? 1
+      rows.append(
+        (
+          "position embedding",
+          "rotary, base \(bases.map { "\($0)" }.joined(separator: " and "))"
+            + (scaling == 1 ? "" : ", NTK scaling \(scaling)")
+        ))
+    }
+    for window in Set(blocks.compactMap(\.window)).sorted() {
+      let count = blocks.count { $0.window == window }
+      rows.append(
+        (
+          "attention window",
+          "window of \(2 * window - 1) tokens in \(count) of \(blocks.count) blocks"
+        ))
+    }
+    return rows
+  }
+
+  private static func names(_ biases: ModelConfiguration.Biases) -> String {
+    let kinds: [(ModelConfiguration.Biases, String)] = [
+      (.queryKeyValue, "queries, keys and values"), (.attentionOutput, "attention's output"),
+      (.intermediate, "feed-forward, inner"), (.output, "feed-forward, outer"), (.norms, "norms"),
+    ]
+    let names = kinds.filter { biases.contains($0.0) }.map(\.1)
+    return names.isEmpty ? "no biases" : "biases only in " + names.joined(separator: "; ")
   }
 
   private func line(_ name: String, _ value: String) {

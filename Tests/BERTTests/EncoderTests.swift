@@ -71,8 +71,11 @@ struct EncoderTests {
       for ((sequence, expected), result) in zip(zip(sequences, expected), results) {
         #expect(result.rowCount == sequence.count)
         for (index, rows) in expected.enumerated() {
-          let error = largestDifference(result.blocks[index] ?? [], rows.flatMap { $0 })
-          #expect(error < tolerance, "\(choice), block \(index) of \(sequence.count) tokens")
+          let values = rows.flatMap { $0 }
+          let error = largestDifference(result.blocks[index] ?? [], values)
+          // Without a norm after them, values grow from block to block.
+          let size = max(1, values.reduce(0) { max($0, abs($1)) } / 4)
+          #expect(error < tolerance * size, "\(choice), block \(index) of \(sequence.count) tokens")
         }
         let pooled = largestDifference(result[.pooledOutput], reference.pooled(expected.last!))
         #expect(pooled < tolerance, "\(choice)")
@@ -90,9 +93,10 @@ struct EncoderTests {
   @Test(arguments: ModelKind.allCases)
   func kinds(_ kind: ModelKind) throws {
     let model = try TestModel(kind, hiddenSize: 60, intermediateSize: 70)
-    #expect(model.checkpoint.configuration.relativeBias == model.configuration.relativeBias)
-    #expect(model.checkpoint.configuration.projectedSize == model.configuration.projectedSize)
-    #expect(model.checkpoint.configuration.blockSetCount == model.configuration.blockSetCount)
+    var found = model.checkpoint.configuration
+    found.modelType = model.configuration.modelType
+    found.padTokenID = model.configuration.padTokenID
+    #expect(found == model.configuration)
     try check(model, lengths: [1, 2, 31, 33, 96])
   }
 
@@ -119,7 +123,7 @@ struct EncoderTests {
   }
 
   /// What is asked for decides what is computed, never what comes out.
-  @Test(arguments: sets, [ModelKind.bert, .mpnet, .electra, .albert])
+  @Test(arguments: sets, [ModelKind.bert, .mpnet, .electra, .albert, .modernbert, .eurobert])
   func selectionsChangeNoBit(_ choice: KernelChoice, _ kind: ModelKind) throws {
     let model = try TestModel(kind, blockCount: 4)
     var random = SeededGenerator(seed: 12)

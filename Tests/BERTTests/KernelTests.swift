@@ -102,7 +102,8 @@ struct KernelTests {
   /// Activations through a layer that passes its input on.
   @Test(
     arguments: sets,
-    [ActivationReLU, ActivationGELUErf, ActivationGELUTanh, ActivationTanh].map(\.rawValue))
+    [ActivationReLU, ActivationGELUErf, ActivationGELUTanh, ActivationTanh, ActivationSiLU].map(
+      \.rawValue))
   func activations(_ set: NamedSet, _ raw: Int32) {
     let kind = ActivationKind(rawValue: raw)
     let layer = Layer(set, weights: [1], bias: [0], inputs: 1, kind: kind)
@@ -132,6 +133,7 @@ struct KernelTests {
     case ActivationGELUTanh:
       x / (1 + exp(-2 * (2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
     case ActivationTanh: tanh(x)
+    case ActivationSiLU: x / (1 + exp(-x))
     default: x
     }
   }
@@ -209,8 +211,8 @@ struct KernelTests {
     #expect(largestDifference(level, none) < (set.isFloat32 ? 1e-5 : 3.1 * 0x1p-9))
   }
 
-  @Test(arguments: sets)
-  func layerNorms(_ set: NamedSet) {
+  @Test(arguments: sets, [false, true])
+  func layerNorms(_ set: NamedSet, _ isRootMeanSquare: Bool) {
     var random = SeededGenerator(seed: 4)
     for columns in [1, 2, 15, 16, 17, 33, 63, 64, 65, 130, 384] {
       let rows = 3
@@ -227,7 +229,8 @@ struct KernelTests {
         let operandSize = unsafe set.set.operandSize(columns)
         let operands = Guarded([UInt8](repeating: 0, count: rows * operandSize), guarded: .after)
         var norm = unsafe LayerNorm(
-          scale: scale.pointer, shift: shift.pointer, epsilon: 1e-3, columns: columns)
+          scale: scale.pointer, shift: shift.pointer, epsilon: 1e-3, columns: columns,
+          isRootMeanSquare: isRootMeanSquare)
         unsafe set.set.layerNorm(
           &norm, rows, input.pointer, columns, y.pointer, columns, operands.pointer, operandSize)
         expectOperands(set, operands.values, of: y.values, rows)
@@ -253,7 +256,8 @@ struct KernelTests {
         let operandSize = unsafe set.set.operandSize(columns)
         let operands = Guarded([UInt8](repeating: 0, count: 4 * operandSize), guarded: .after)
         var norm = unsafe LayerNorm(
-          scale: ones.pointer, shift: ones.pointer, epsilon: 1e-3, columns: columns)
+          scale: ones.pointer, shift: ones.pointer, epsilon: 1e-3, columns: columns,
+          isRootMeanSquare: false)
         unsafe ids.withUnsafeBufferPointer { ids in
           unsafe positions.withUnsafeBufferPointer { positions in
             unsafe types.withUnsafeBufferPointer { types in
@@ -262,7 +266,7 @@ struct KernelTests {
                 types: types.baseAddress!, wordTable: memory[0].pointer,
                 positionTable: memory[1].pointer, typeTable: memory[2].pointer)
               unsafe set.set.embed(
-                &input, &norm, 4, y.pointer, columns, operands.pointer, operandSize)
+                &input, &norm, columns, 4, y.pointer, columns, operands.pointer, operandSize)
             }
           }
         }
@@ -376,7 +380,8 @@ struct KernelTests {
       let x = GuardedFloats(Array(repeating: zero, count: rows).flatMap { $0 }, guarded: .after)
       let y = GuardedFloats(x.values, guarded: .after)
       var norm = unsafe LayerNorm(
-        scale: memory[0].pointer, shift: memory[1].pointer, epsilon: 1, columns: columns)
+        scale: memory[0].pointer, shift: memory[1].pointer, epsilon: 1, columns: columns,
+        isRootMeanSquare: false)
       unsafe set.set.layerNorm(
         &norm, rows, x.pointer, columns, y.pointer, columns, operands.pointer, operandSize)
       let (made, stride) = set.operands(y.values, rows: rows, side: .after)

@@ -173,7 +173,7 @@ struct NamedSet: CustomTestStringConvertible, @unchecked Sendable {  // constant
   ///   it and those after it. Nil: none.
   func attend(
     _ q: [Float], _ k: [Float], _ v: [Float], queries: Int, keys: Int, heads: Int, headSize: Int,
-    bias: [Float]? = nil
+    bias: [Float]? = nil, window: Int = 0
   ) -> [Float] {
     // Neither the gap of the last row nor unattended rows may be read. The distance of rows is a
     // multiple of 4 bytes.
@@ -194,9 +194,28 @@ struct NamedSet: CustomTestStringConvertible, @unchecked Sendable {  // constant
     var input = unsafe AttentionInput(
       queries: q.pointer, keys: k.pointer, values: v.pointer, ldQueries: ld, ldKeys: ld,
       queryCount: queries, keyCount: keys, headCount: heads, headSize: headSize,
-      bias: bias.map { unsafe UnsafePointer($0.pointer + (ldBias - keys)) }, ldBias: ldBias)
+      bias: bias.map { unsafe UnsafePointer($0.pointer + (ldBias - keys)) }, ldBias: ldBias,
+      window: window)
     unsafe set.attention(&input, y.pointer, heads * headSize * size, scratch.pointer)
     return floats(ofValues: y.values[...])
+  }
+
+  // MARK: Element by element
+
+  /// A function of values in place, with a gap after each row that must stay as it was.
+  func inPlace(
+    _ x: [Float], rows: Int, _ body: (UnsafeMutableRawPointer, _ stride: Int) -> Void
+  ) -> [Float] {
+    let size = unsafe x.count / rows * set.valueSize
+    let gap = 12
+    let memory = Guarded(valueBytes(x, rows: rows, gap: gap), guarded: .after)
+    unsafe body(memory.pointer, size + gap)
+    let all = memory.values
+    return (0..<rows).flatMap { row -> [Float] in
+      let start = row * (size + gap)
+      #expect(row == rows - 1 || all[start + size..<start + size + gap].allSatisfy { $0 == 0xff })
+      return floats(ofValues: all[start..<start + size])
+    }
   }
 }
 

@@ -24,18 +24,23 @@ struct Reference {
     var next = configuration.hasPaddingPosition ? 1 : 0
     for index in 0..<sequence.count {
       let id = Int(sequence.ids[index])
-      let word = row("word", id)
-      let type = row("token_type", Int(sequence.typeIDs[index]))
+      var sum = zip(row("word", id), row("token_type", Int(sequence.typeIDs[index]))).map {
+        $0 + $1
+      }
       let isPadding = configuration.hasPaddingPosition && id == configuration.padTokenID
       let position = isPadding ? 0 : next
       next += isPadding ? 0 : 1
-      x.append(zip(zip(word, type), row("position", position)).map { $0.0 + $0.1 + $1 })
+      if configuration.hasPositionTable {
+        sum = zip(sum, row("position", position)).map { $0 + $1 }
+      }
+      x.append(sum)
     }
-    x = norm(x, "embeddings")
+    if configuration.hasEmbeddingNorm { x = norm(x, "embeddings") }
     if configuration.projectedSize != nil { x = linear(x, "embeddings_project") }
     return (0..<configuration.blockCount).map { index in
-      x = block(x, "encoder.layer.\(configuration.blockSet(of: index))", sequence.attendedCount)
-      return x
+      x = block(x, index, sequence.attendedCount)
+      guard configuration.isPreNorm, index == configuration.blockCount - 1 else { return x }
+      return norm(x, "encoder")
     }
   }
 
@@ -66,33 +71,76 @@ struct Reference {
     return pooled
   }
 
-  private func block(_ x: Rows, _ name: String, _ attended: Int) -> Rows {
-    let q = linear(x, "\(name).attention.self.query")
-    let k = linear(x, "\(name).attention.self.key")
+  private func block(_ x: Rows, _ index: Int, _ attended: Int) -> Rows {
+    let name = "encoder.layer.\(configuration.blockSet(of: index))"
+    guard configuration.isPreNorm else {
+      let context = attention(x, index, name, attended)
+      let middle = norm(
+        add(linear(context, "\(name).attention.output.dense"), x), "\(name).attention.output")
+      return norm(add(feedForward(middle, name), middle), "\(name).output")
+    }
+    let hasNorm = index > 0 || configuration.hasFirstNorm
+    let context = attention(
+      hasNorm ? norm(x, "\(name).attention") : x, index, name, attended)
+    let middle = add(linear(context, "\(name).attention.output.dense"), x)
+    return add(feedForward(norm(middle, "\(name).intermediate"), name), middle)
+  }
+
+  private func feedForward(_ x: Rows, _ name: String) -> Rows {
+    var inner = linear(x, "\(name).intermediate.dense")
+    if configuration.isGated {
+      let gates = linear(x, "\(name).intermediate.gate").map { $0.map(activation) }
+      inner = zip(inner, gates).map { zip($0, $1).map { $0 * $1 } }
+    } else {
+      inner = inner.map { $0.map(activation) }
+    }
+    return linear(inner, "\(name).output.dense")
+  }
+
+  private func attention(_ x: Rows, _ block: Int, _ name: String, _ attended: Int) -> Rows {
+    let kind = configuration.attention(of: block)
+    let q = turned(linear(x, "\(name).attention.self.query"), kind)
+    let k = turned(linear(x, "\(name).attention.self.key"), kind)
     let v = linear(x, "\(name).attention.self.value")
     let headSize = configuration.headSize
+    let sharing = configuration.headCount / configuration.keyValueHeadCount
     let bias = weights["encoder.relative_attention_bias.weight"]
-    let context: Rows = q.enumerated().map { place, query in
+    return q.enumerated().map { place, query in
       (0..<configuration.headCount).flatMap { head -> [Double] in
-        let columns = head * headSize..<(head + 1) * headSize
+        let own = head * headSize
+        let shared = head / sharing * headSize
         let scores = k[..<attended].enumerated().map { index, key in
-          let score = columns.reduce(0.0) { $0 + query[$1] * key[$1] }
+          if let window = kind.window, abs(index - place) >= window { return -Double.infinity }
+          let score = (0..<headSize).reduce(0.0) { $0 + query[own + $1] * key[shared + $1] }
           let bucket = RelativeBias.bucket(distance: index - place)
           return score / Double(headSize).squareRoot()
             + (bias?[bucket * configuration.headCount + head] ?? 0)
         }
         let largest = scores.max()!
+        // Without any key the result is 0.
+        guard largest.isFinite else { return Array(repeating: 0, count: headSize) }
         let numerators = scores.map { exp($0 - largest) }
         let sum = numerators.reduce(0, +)
-        return columns.map { column in
-          zip(numerators, v).reduce(0.0) { $0 + $1.0 / sum * $1.1[column] }
+        return (0..<headSize).map { column in
+          zip(numerators, v).reduce(0.0) { $0 + $1.0 / sum * $1.1[shared + column] }
         }
       }
     }
-    let attended = norm(
-      add(linear(context, "\(name).attention.output.dense"), x), "\(name).attention.output")
-    let inner = linear(attended, "\(name).intermediate.dense").map { $0.map(activation) }
-    return norm(add(linear(inner, "\(name).output.dense"), attended), "\(name).output")
+  }
+
+  /// Rotary positions as the paper has them, in the order of columns of Hugging Face's models.
+  private func turned(_ x: Rows, _ kind: ModelConfiguration.BlockAttention) -> Rows {
+    guard let rotary = kind.rotary else { return x }
+    let (size, half) = (configuration.headSize, configuration.headSize / 2)
+    return x.enumerated().map { position, row in
+      row.indices.map { index in
+        let column = index % size
+        let angle =
+          Double(position) * pow(rotary.theta, -2 * Double(column % half) / Double(size))
+        return row[index] * cos(angle)
+          + (column < half ? -row[index + half] : row[index - half]) * sin(angle)
+      }
+    }
   }
 
   private func activation(_ x: Double) -> Double {
@@ -100,16 +148,17 @@ struct Reference {
     case .geluErf: 0.5 * x * (1 + erf(x / 2.0.squareRoot()))
     case .geluTanh: 0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
     case .relu: max(0, x)
+    case .silu: x / (1 + exp(-x))
     }
   }
 
   private func linear(_ x: Rows, _ name: String) -> Rows {
     let weight = weights["\(name).weight"]!
-    let bias = weights["\(name).bias"]!
+    let bias = weights["\(name).bias"]
     let inputs = x[0].count
     return x.map { row in
-      bias.indices.map { output in
-        var sum = bias[output]
+      (0..<weight.count / inputs).map { output in
+        var sum = bias?[output] ?? 0
         for input in 0..<inputs { sum += row[input] * weight[output * inputs + input] }
         return sum
       }
@@ -122,12 +171,13 @@ struct Reference {
 
   private func norm(_ x: Rows, _ name: String) -> Rows {
     let scale = weights["\(name).LayerNorm.weight"]!
-    let shift = weights["\(name).LayerNorm.bias"]!
+    let shift = weights["\(name).LayerNorm.bias"]
     return x.map { row in
-      let mean = row.reduce(0, +) / Double(row.count)
+      let mean =
+        configuration.isRootMeanSquareNorm ? 0 : row.reduce(0, +) / Double(row.count)
       let variance = row.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(row.count)
       let factor = 1 / (variance + configuration.layerNormEpsilon).squareRoot()
-      return row.indices.map { (row[$0] - mean) * factor * scale[$0] + shift[$0] }
+      return row.indices.map { (row[$0] - mean) * factor * scale[$0] + (shift?[$0] ?? 0) }
     }
   }
 }

@@ -31,6 +31,15 @@ enum ModelKind: String, CaseIterable, Sendable {
   case electra, wideElectra
   /// Blocks that share their weights.
   case albert
+  /// Norms first, windows, rotary positions of two kinds, gates, no biases.
+  case modernbert
+  /// Norms of the root mean square, heads that share keys and values.
+  case eurobert
+  /// Norms last, rotary positions, gates.
+  case gte
+
+  /// Whether the tokens of its folders have no types.
+  var lacksTypes: Bool { [.mpnet, .modernbert, .eurobert].contains(self) }
 }
 
 /// A small random model in a temporary folder, and its weights for the reference.
@@ -62,10 +71,38 @@ final class TestModel {
       let size = kind == .electra ? hiddenSize / 3 : 2 * hiddenSize + 3
       configuration.projectedSize = size
       members = "\"embedding_size\": \(size),"
+    case .modernbert, .eurobert, .gte: break
     case .albert:
       configuration.projectedSize = 17
       configuration.blockSetCount = blockCount % 2 == 0 ? 2 : 1
       members = "\"embedding_size\": 17, \"num_hidden_groups\": \(configuration.blockSetCount),"
+    }
+    if [.modernbert, .eurobert, .gte].contains(kind) {
+      configuration.isGated = true
+      configuration.hasPositionTable = false
+      configuration.isPreNorm = kind != .gte
+      configuration.biases = kind == .gte ? [.attention, .output, .norms] : []
+      var attention = ModelConfiguration.BlockAttention(rotary: RotaryEmbedding(theta: 500))
+      configuration.blockAttention = Array(repeating: attention, count: blockCount)
+      members = "\"norm_eps\": 1e-12, \"rms_norm_eps\": 1e-12, \"rope_theta\": 500,"
+      switch kind {
+      case .eurobert:
+        configuration.isRootMeanSquareNorm = true
+        configuration.hasEmbeddingNorm = false
+        configuration.keyValueHeadCount = 1
+        members += "\"num_key_value_heads\": 1,"
+      case .modernbert:
+        configuration.hasFirstNorm = false
+        attention = ModelConfiguration.BlockAttention(rotary: RotaryEmbedding(theta: 20), window: 4)
+        for block in 0..<blockCount where block % 2 == 1 {
+          configuration.blockAttention[block] = attention
+        }
+        members += """
+          "global_rope_theta": 500, "local_rope_theta": 20, "global_attn_every_n_layers": 2,
+          "local_attention": 7,
+          """
+      default: break
+      }
     }
     self.configuration = configuration
     let names = TensorNames(configuration)
@@ -79,7 +116,7 @@ final class TestModel {
       weights[specification.name] = random.floats(count, in: -size...size)
     }
     let types = TensorNames.tables[2]
-    if kind == .mpnet { weights[types] = weights[types]?.map { _ in 0 } }
+    if kind.lacksTypes { weights[types] = weights[types]?.map { _ in 0 } }
     change(&weights)
     self.weights = weights
 
@@ -91,17 +128,18 @@ final class TestModel {
       case .geluErf: "gelu"
       case .geluTanh: "gelu_new"
       case .relu: "relu"
+      case .silu: "silu"
       }
     let config = """
       {"model_type": "\(kind == .wideElectra ? "electra" : kind.rawValue)", \(members) "vocab_size": 50, "hidden_size": \(hiddenSize),
        "num_hidden_layers": \(blockCount), "num_attention_heads": \(headCount),
        "intermediate_size": \(intermediateSize), "max_position_embeddings": \(kind == .mpnet ? positionCount + 2 : positionCount),
-       "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "\(activationName)"}
+       "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "\(activationName)", "hidden_activation": "\(activationName)"}
       """
     try Data(config.utf8).write(to: folder.appending(component: "config.json"))
     var header: [String] = []
     var data = Data()
-    for var specification in specifications where kind != .mpnet || specification.name != types {
+    for var specification in specifications where !kind.lacksTypes || specification.name != types {
       var values = weights[specification.name] ?? []
       if kind == .mpnet, specification.name == TensorNames.tables[1] {
         // Row 0 is nobody's.

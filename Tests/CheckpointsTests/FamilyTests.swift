@@ -127,10 +127,162 @@ struct FamilyTests {
     ("distilbert", "transformer.layer.11", "transformer.layer.11"),
     ("distilbert", "transformer.layer", "transformer.layer"),
     ("roberta", "embeddings.position_ids", nil), ("roberta", "", ""), ("mpnet", "...", "..."),
+    ("modernbert", "embeddings.tok_embeddings.weight", "embeddings.word_embeddings.weight"),
+    ("modernbert", "layers.21.mlp_norm.weight", "encoder.layer.21.intermediate.LayerNorm.weight"),
+    ("modernbert", "final_norm.weight", "encoder.LayerNorm.weight"),
+    ("eurobert", "norm.weight", "encoder.LayerNorm.weight"),
+    (
+      "eurobert", "layers.0.post_attention_layernorm.weight",
+      "encoder.layer.0.intermediate.LayerNorm.weight"
+    ),
+    ("eurobert", "layers.0.mlp.gate_proj.weight", "encoder.layer.0.intermediate.gate.weight"),
+    (
+      "gte", "layers.7.post_attention_layernorm.bias",
+      "encoder.layer.7.attention.output.LayerNorm.bias"
+    ),
+    ("new", "encoder.layer.7.mlp_ln.bias", "encoder.layer.7.output.LayerNorm.bias"),
+    ("nomic_bert", "emb_ln.weight", "embeddings.LayerNorm.weight"),
+    ("nomic_bert", "encoder.layers.2.mlp.fc12.weight", "encoder.layer.2.intermediate.gate.weight"),
   ])
   func canonicalNames(_ type: String, _ name: String, _ canonical: String?) throws {
     let family = try #require(HuggingFaceFamily.all.first { $0.modelTypes.contains(type) })
-    #expect(family.canonicalName(name) == canonical)
+    #expect(family.canonicalNames(name) == (canonical.map { [$0] } ?? []))
+  }
+
+  /// Layers that are stored as one, in the order of their rows.
+  @Test(arguments: [
+    ("modernbert", "layers.1.attn.Wqkv.weight", "attention.self", ["query", "key", "value"]),
+    ("modernbert", "layers.1.mlp.Wi.weight", "intermediate", ["gate", "dense"]),
+    ("new", "encoder.layer.1.mlp.up_gate_proj.weight", "intermediate", ["dense", "gate"]),
+    (
+      "new", "encoder.layer.1.attention.qkv_proj.weight", "attention.self",
+      ["query", "key", "value"]
+    ),
+    (
+      "nomic_bert", "encoder.layers.1.attn.Wqkv.weight", "attention.self",
+      ["query", "key", "value"]
+    ),
+  ])
+  func fusedLayers(_ type: String, _ name: String, _ part: String, _ layers: [String]) throws {
+    let family = try #require(HuggingFaceFamily.all.first { $0.modelTypes.contains(type) })
+    #expect(
+      family.canonicalNames(name) == layers.map { "encoder.layer.1.\(part).\($0).weight" })
+  }
+
+  /// By PyTorch 2.13 in float32.
+  @Test func frequenciesArePyTorchs() {
+    let plain = RotaryEmbedding(theta: 160_000).frequencies(size: 64)
+    #expect(
+      [1, 5, 13, 31].map { plain[$0] } == [
+        0.687656044960022, 0.15376456081867218, 0.007688228040933609, 9.088847036764491e-06,
+      ])
+    var stretched = RotaryEmbedding(theta: 20_000)
+    stretched.scaling = 8
+    let scaled = stretched.frequencies(size: 64)
+    #expect(
+      [0, 1, 5, 31].map { scaled[$0] } == [
+        0.9370837807655334, 0.6443912982940674, 0.14409027993679047, 8.51701133797178e-06,
+      ])
+  }
+
+  @Test func modernBERT() throws {
+    let plain = try read(#""model_type": "modernbert", "num_hidden_layers": 4"#)
+    #expect(plain.isPreNorm && !plain.hasFirstNorm && plain.isGated && plain.biases == [])
+    #expect(!plain.hasPositionTable && plain.positionCount == 8192)
+    #expect(plain.blockAttention.map(\.window) == [nil, 65, 65, nil])
+    #expect(plain.blockAttention.map { $0.rotary?.theta } == [160_000, 10_000, 10_000, 160_000])
+    let listed = try read(
+      """
+      "model_type": "modernbert", "num_hidden_layers": 2, "norm_bias": true, "local_attention": 9,
+      "layer_types": ["sliding_attention", "full_attention"],
+      "rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 7.5},
+                          "sliding_attention": {"rope_theta": 9}}
+      """)
+    #expect(listed.blockAttention.map(\.window) == [5, nil] && listed.biases == .norms)
+    #expect(listed.blockAttention.map { $0.rotary?.theta } == [9, 7.5])
+    for (members, words) in [
+      (#""layer_types": ["full_attention"], "num_hidden_layers": 2"#, "layer_types"),
+      (#""layer_types": ["causal"], "num_hidden_layers": 1"#, "layer_types"),
+      (
+        #""rope_parameters": {"full_attention": {"rope_type": "yarn", "factor": 4}}"#,
+        "rope_parameters"
+      ),
+      (#""rope_scaling": {"type": "linear"}"#, "rope_scaling"),
+      (#""global_rope_theta": -1"#, "global_rope_theta"),
+      (#""local_attention": 0"#, "local_attention"),
+      (#""max_position_embeddings": 1048576, "hidden_size": 16384"#, "max_position_embeddings"),
+      (#""hidden_size": 6, "num_attention_heads": 2"#, "even size"),
+    ] {
+      let error = try #require(throws: CheckpointError.self) {
+        try read("\"model_type\": \"modernbert\", \(members)")
+      }
+      #expect(error.message.contains(words), "\(error.message)")
+    }
+  }
+
+  @Test func nomicBERTInItsOwnKeys() throws {
+    let own = """
+      "model_type": "nomic_bert", "n_embd": 64, "n_layer": 3, "n_head": 4, "n_inner": 96,
+      "n_positions": 8192, "layer_norm_epsilon": 1e-6, "activation_function": "swiglu",
+      "rotary_emb_base": 1000, "rotary_emb_fraction": 1.0, "auto_map": {"AutoModel": "x.Y"}
+      """
+    func configuration(_ more: String = "") throws -> ModelConfiguration {
+      try .huggingFace(
+        JSONFile(
+          path: "config.json", bytes: Array("{\"vocab_size\": 10, \(own)\(more)}".utf8)))
+    }
+    let plain = try configuration()
+    #expect(plain.hiddenSize == 64 && plain.blockCount == 3 && plain.headCount == 4)
+    #expect(plain.intermediateSize == 96 && plain.positionCount == 8192)
+    #expect(plain.activation == .silu && plain.biases == .norms && !plain.isPreNorm)
+    #expect(plain.layerNormEpsilon == 1e-6 && plain.typeCount == 2)
+    // Longer ones would have other angles.
+    #expect(try configuration(#", "rotary_scaling_factor": 2"#).positionCount == 2048)
+    for more in [
+      #""prenorm": true"#, #""qkv_proj_bias": true"#, #""num_experts": 8"#,
+      #""rotary_emb_interleaved": true"#, #""rotary_emb_fraction": 0.5"#, #""use_rms_norm": true"#,
+    ] {
+      #expect(throws: CheckpointError.self, "\(more)") { try configuration(", \(more)") }
+    }
+  }
+
+  @Test func gte() throws {
+    let own = try read(
+      """
+      "model_type": "new", "rope_theta": 500000, "rope_scaling": {"type": "ntk", "factor": 2},
+      "type_vocab_size": 0, "position_embedding_type": "rope", "max_position_embeddings": 8192
+      """)
+    #expect(own.typeCount == 1 && own.isGated && !own.isPreNorm)
+    #expect(own.blockAttention[0].rotary?.theta == 500_000)
+    #expect(own.blockAttention[0].rotary?.scaling == 2)
+    #expect(try read(#""model_type": "gte""#).blockAttention[0].rotary?.theta == 160_000)
+    for members in [
+      #""rope_scaling": {"type": "linear", "factor": 2}"#,
+      #""rope_scaling": {"type": "ntk", "factor": 2, "mixed_b": 1}"#,
+      #""rope_scaling": {"type": "ntk"}"#, #""logn_attention_scale": true"#,
+      #""position_embedding_type": "absolute""#, #""layer_norm_type": "rms_norm""#,
+    ] {
+      #expect(throws: CheckpointError.self, "\(members)") {
+        try read("\"model_type\": \"new\", \(members)")
+      }
+    }
+  }
+
+  @Test func euroBERT() throws {
+    let plain = try read(
+      #""model_type": "eurobert", "num_attention_heads": 4, "hidden_size": 16, "num_key_value_heads": 2"#
+    )
+    #expect(plain.isRootMeanSquareNorm && plain.isPreNorm && !plain.hasEmbeddingNorm)
+    #expect(plain.keyValueHeadCount == 2 && plain.activation == .silu)
+    let names = TensorNames(plain).required
+    #expect(names.contains(.init("encoder.layer.0.attention.self.key.weight", [8, 16])))
+    for members in [#""num_key_value_heads": 3"#, #""num_key_value_heads": 5"#, #""head_dim": 8"#] {
+      #expect(throws: CheckpointError.self, "\(members)") {
+        try read(
+          "\"model_type\": \"eurobert\", \"num_attention_heads\": 4, \"hidden_size\": 16, \(members)"
+        )
+      }
+    }
   }
 
   @Test func aRefusalListsTheFamilies() throws {

@@ -45,7 +45,8 @@ struct ModelConfigurationTests {
   @Test(arguments: [
     ("gelu", ModelConfiguration.Activation.geluErf), ("gelu_python", .geluErf),
     ("gelu_new", .geluTanh), ("gelu_fast", .geluTanh), ("gelu_pytorch_tanh", .geluTanh),
-    ("gelu_accurate", .geluTanh), ("gelu_python_tanh", .geluTanh), ("relu", .relu),
+    ("gelu_accurate", .geluTanh), ("gelu_python_tanh", .geluTanh), ("relu", .relu), ("silu", .silu),
+    ("swish", .silu),
   ])
   func activationIsTakenLiterally(
     _ name: String, _ expected: ModelConfiguration.Activation
@@ -55,8 +56,11 @@ struct ModelConfigurationTests {
 
   /// What is not plain BERT is refused by its name.
   @Test(arguments: [
-    ("\"model_type\": \"modernbert\"", "model_type \"modernbert\" is not supported (it has rotary"),
-    ("\"hidden_act\": \"silu\"", "hidden_act \"silu\""),
+    (
+      "\"model_type\": \"deberta-v2\"",
+      "model_type \"deberta-v2\" is not supported (its attention depends"
+    ),
+    ("\"hidden_act\": \"mish\"", "hidden_act \"mish\""),
     ("\"hidden_act\": \"gelu_10\"", "hidden_act \"gelu_10\""),
     (
       "\"position_embedding_type\": \"relative_key\"",

@@ -10,6 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 import reference
+import rotary_families
 from server import MODEL, ROOT
 from texts import TEXTS
 
@@ -70,6 +71,7 @@ CONFIGURATIONS = {
         "embedding_size": 120, "num_hidden_groups": 2, "hidden_act": "gelu", "max_position_embeddings": 64,
     },
 }  # fmt: skip
+CONFIGURATIONS |= rotary_families.CONFIGURATIONS
 PREFIXES = {"mpnet-parts": "mpnet.", "electra-small": "electra.", "albert-groups": "albert."}
 HEADS = {
     "mpnet-parts": {"lm_head.dense.weight": (120, 120), "lm_head.bias": (30527,)},
@@ -107,6 +109,8 @@ def sets(configuration):
 
 def shapes(name):
     """Every tensor of the encoder by BERT's name for it."""
+    if name in rotary_families.CONFIGURATIONS:
+        return rotary_families.shapes(name)
     configuration = CONFIGURATIONS[name]
     hidden, wide = configuration["hidden_size"], configuration["intermediate_size"]
     embedding = configuration.get("embedding_size", hidden)
@@ -166,6 +170,17 @@ def own_name(name, tensor):
     return PREFIXES.get(name, "") + tensor[1:]
 
 
+def padding(name):
+    """The id of the token of padding."""
+    return 1 if CONFIGURATIONS[name]["model_type"] == "mpnet" else CONFIGURATIONS[name].get("pad_token_id", 0)
+
+
+def has_types(name):
+    """Whether the tokens of a pair's second text are of another type."""
+    types = shapes(name).get("embeddings.token_type_embeddings.weight")
+    return types is not None and types[0] > 1
+
+
 def write(path, content):
     path.write_text(content if isinstance(content, str) else json.dumps(content, ensure_ascii=False))
 
@@ -175,6 +190,10 @@ def make(folder, name):
     folder.mkdir(parents=True)
     configuration, tensors = CONFIGURATIONS[name], weights(name)
     write(folder / "config.json", configuration)
+    if name in rotary_families.CONFIGURATIONS:
+        save_file(rotary_families.stored(name, tensors), folder / "model.safetensors", {"format": "pt"})
+        write_rotary(folder, name)
+        return rotary_families.RotaryReference(name, tensors)
     stored = {own_name(name, tensor): values for tensor, values in tensors.items()}
     stored |= {tensor: np.ones(shape, np.float32) for tensor, shape in HEADS.get(name, {}).items()}
     save_file(stored, folder / "model.safetensors", {"format": "pt"})
@@ -290,6 +309,18 @@ def write_albert(folder, name):
     inputs = {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}
     options = {"do_lower_case": False, "keep_accents": True, "tokenizer_class": "AlbertTokenizer"} if keeps else {}
     write(folder / "tokenizer_config.json", {**inputs, **options})
+
+
+def write_rotary(folder, name):
+    if name in rotary_families.BYTES:
+        return rotary_families.write_bytes(folder, name, write)
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    if not has_types(name):
+        inputs.remove("token_type_ids")
+    write(folder / "tokenizer.json", word_piece(vocabulary(), BERT, bert_processing, True))
+    write(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_input_names": inputs})
+    if name == "nomic":
+        write_modules(folder)
 
 
 def write_modules(folder):

@@ -33,7 +33,7 @@ def made(request, tmp_path_factory):
 
 def typed(name, text, ids):
     """The types that the tokenizer gives: of a pair's second text 1, where there are types."""
-    if isinstance(text, str) or CONFIGURATIONS[name]["model_type"] == "mpnet":
+    if isinstance(text, str) or not families.has_types(name):
         return [0] * len(ids)
     first = ids.index(3 if CONFIGURATIONS[name]["model_type"] == "albert" else 102) + 1  # [SEP]
     return [0] * first + [1] * (len(ids) - first)
@@ -70,9 +70,8 @@ def test_no_further_from_float64_than_pytorch(made, kernels, log, capsys):
                 worst[key] = max(worst.get(key, 0), error)
         for text in families.PADDED:
             ids = GOLDENS[name]["ids"][text]
-            padding = 1 if CONFIGURATIONS[name]["model_type"] == "mpnet" else 0
             more = exact.positions - len(ids)
-            expected = exact.encode(ids + [padding] * more, [0] * exact.positions, len(ids))
+            expected = exact.encode(ids + [families.padding(name)] * more, [0] * exact.positions, len(ids))
             found = answer(server, CHOSEN[text], exact, seq_length=exact.positions)
             for key, error in reference.worst_errors(found, {key: expected[key] for key in found}).items():
                 worst[key] = max(worst.get(key, 0), error)
@@ -128,9 +127,18 @@ def test_inspect_explains_the_architecture(made):
         "electra-base": ["electra", "no: neither default nor pooled_output", "relu"],
         "albert": ["albert", "6, with 1 set of weights", "128, then a layer to 192", "gelu_tanh", "Unigram", "uncased"],
         "albert-groups": ["albert", "4, with 2 sets of weights", "120, then a layer to 120", "gelu_erf", ", cased"],
+        "modernbert": ["pre-norm", "gated", "rotary", "window of 129 tokens in 4 of 7 blocks", "no biases"],
+        "modernbert-biased": ["pre-norm", "window of 9 tokens in 3 of 4 blocks", "gelu_tanh"],
+        "nomic": ["post-norm", "rotary, base 1000.0", "gated", "silu", "biases only in norms"],
+        "nomic-own": ["rotary, base 10000.0", "gelu_erf"],
+        "gte": ["rotary, base 160000.0", "gated"],
+        "gte-own": ["rotary, base 500.0", "relu"],
+        "eurobert": ["pre-norm", "root mean square", "6 of 32, sharing 2 of keys and values"],
+        "eurobert-biased": ["root mean square", "5 of 24\n"],
     }[name]
     assert [words for words in wanted if words not in shown.stdout] == []
-    assert ("then a layer to" in shown.stdout) == (name == "electra-small" or exact.set_count < exact.block_count)
+    has_projection = name == "electra-small" or exact.set_count < exact.block_count
+    assert ("then a layer to" in shown.stdout) == has_projection
 
 
 def change(folder, file, **members):

@@ -1,5 +1,6 @@
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "Checks.h"
 #include "Memory.h"
@@ -13,7 +14,7 @@ static void attend(const KernelSet *set, const AttentionInput *input, float *y) 
 }
 
 static void compareAttention(const KernelSet *set, size_t queries, size_t keys, size_t headSize,
-                             bool hasBias) {
+                             bool hasBias, size_t window) {
   // From the key that is farthest before the last query to the one farthest behind the first.
   const size_t distances = queries - 1 + keys;
   const float *bias = hasBias ? randomFloats(Heads * distances, -4, 4, After) : NULL;
@@ -31,16 +32,21 @@ static void compareAttention(const KernelSet *set, size_t queries, size_t keys, 
       .headSize = headSize,
       .bias = hasBias ? bias + queries - 1 : NULL,
       .ldBias = distances,
+      .window = window,
   };
   float *y = guardedFloats(count, NAN, After), *expected = guardedFloats(count, NAN, After);
   float *last = guardedFloats(columns, NAN, After);
   attend(set, &input, y);
   attend(oracle, &input, expected);
   char what[80];
-  snprintf(what, sizeof what, "attention of %zu to %zu, heads of %zu%s", queries, keys, headSize,
-           hasBias ? ", with a bias" : "");
+  snprintf(what, sizeof what, "attention of %zu to %zu, heads of %zu, window %zu%s", queries, keys,
+           headSize, window, hasBias ? ", with a bias" : "");
   // Scores up to 9 · √80 lose 1e-5 in float32, whoever adds them up.
   expectNear(what, count, y, expected, 4e-5f);
+  if (window) {
+    releaseFloats();
+    return;
+  }
   input.queries = (const float *)input.queries + (queries - 1) * ld;
   input.queryCount = 1;
   input.bias = bias;
@@ -80,15 +86,40 @@ void checkAttention(const KernelSet *set) {
   for (size_t i = 0; i < sizeof headSizes / sizeof *headSizes; i++) {
     for (int bias = 0; bias < 2; bias++) {
       for (size_t queries = 1; queries <= set->tileRows + 1; queries += 3) {
-        compareAttention(set, queries, 2 * set->panelColumns + 2 - queries, headSizes[i], bias);
+        compareAttention(set, queries, 2 * set->panelColumns + 2 - queries, headSizes[i], bias, 0);
       }
-      compareAttention(set, 1, 1, headSizes[i], bias);
-      compareAttention(set, 40, 65, headSizes[i], bias);
+      compareAttention(set, 1, 1, headSizes[i], bias, 0);
+      compareAttention(set, 40, 65, headSizes[i], bias, 0);
     }
   }
   for (size_t keys = 1; keys <= 2 * set->panelColumns + 1; keys++) {
-    compareAttention(set, 2, keys, 8, false);
-    compareAttention(set, 2, keys, 8, true);
+    compareAttention(set, 2, keys, 8, false, 0);
+    compareAttention(set, 2, keys, 8, true, 0);
+    compareAttention(set, keys, keys, 8, true, 3);
+  }
+}
+
+void checkElements(const KernelSet *set) {
+  enum { Rows = 3 };
+  for (size_t size = 2; size <= 80; size += 2) {
+    const size_t columns = Heads * size, ld = columns + Gap, count = (Rows - 1) * ld + columns;
+    const RotaryPositions positions = {.table = randomFloats(Rows * size, -1, 1, After),
+                                       .size = size};
+    const float *x = randomFloats(count, -3, 3, After), *by = randomFloats(count, -3, 3, After);
+    float *y = guardedFloats(count, 0, After), *expected = guardedFloats(count, 0, After);
+    memcpy(y, x, count * sizeof *x);
+    memcpy(expected, x, count * sizeof *x);
+    set->applyRotary(&positions, Rows, Heads, size, y, ld * sizeof *y);
+    oracle->applyRotary(&positions, Rows, Heads, size, expected, ld * sizeof *expected);
+    char what[80];
+    snprintf(what, sizeof what, "rotary positions of %zu columns", size);
+    // A product and a sum are rounded once or twice.
+    expectNear(what, count, y, expected, 2e-6f);
+    memcpy(expected, y, count * sizeof *x);
+    set->multiply(Rows, columns, y, ld * sizeof *y, by, ld * sizeof *by);
+    oracle->multiply(Rows, columns, expected, ld * sizeof *expected, by, ld * sizeof *by);
+    expectSame("products of elements", count, y, expected);
+    releaseFloats();
   }
 }
 
@@ -102,6 +133,7 @@ void checkLayerNorm(const KernelSet *set) {
         .shift = randomFloats(columns, -1, 1, After),
         .epsilon = 1e-3f,
         .columns = columns,
+        .isRootMeanSquare = columns % 3 == 2,
     };
     // A mean far from 0 shows a variance that cancels.
     const float *x = randomFloats(count, 99, 101, After);
@@ -133,8 +165,9 @@ void checkEmbed(const KernelSet *set) {
     };
     const size_t count = Rows * columns;
     float *y = guardedFloats(count, NAN, After), *expected = guardedFloats(count, NAN, After);
-    set->embed(&input, &norm, Rows, y, columns, y, columns * sizeof *y);
-    oracle->embed(&input, &norm, Rows, expected, columns, expected, columns * sizeof *expected);
+    set->embed(&input, &norm, columns, Rows, y, columns, y, columns * sizeof *y);
+    oracle->embed(&input, &norm, columns, Rows, expected, columns, expected,
+                  columns * sizeof *expected);
     char what[80];
     snprintf(what, sizeof what, "embedding of %zu columns", columns);
     expectNear(what, count, y, expected, 1e-5f);

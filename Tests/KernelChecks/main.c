@@ -46,10 +46,16 @@ static void spoiledLayerNorm(const LayerNorm *norm, size_t rows, const float *x,
   if (norm->columns == 7) y[7] = 0;
 }
 
-static void spoiledEmbed(const EmbeddingInput *input, const LayerNorm *norm, size_t rows,
-                         float *y, size_t ldy, void *operands, size_t ldOperands) {
-  honest->embed(input, norm, rows, y, ldy, operands, ldOperands);
-  if (norm->columns == 7) y[6] += 1e-4f;
+static void spoiledRotary(const RotaryPositions *positions, size_t rows, size_t headCount,
+                          size_t headSize, void *x, size_t ldx) {
+  honest->applyRotary(positions, rows, headCount, headSize, x, ldx);
+  if (headSize == 6) ((float *)x)[5] += 1e-4f;
+}
+
+static void spoiledEmbed(const EmbeddingInput *input, const LayerNorm *norm, size_t columns,
+                         size_t rows, float *y, size_t ldy, void *operands, size_t ldOperands) {
+  honest->embed(input, norm, columns, rows, y, ldy, operands, ldOperands);
+  if (columns == 7) y[6] += 1e-4f;
 }
 
 static void overreachingLayerNorm(const LayerNorm *norm, size_t rows, const float *x, size_t ldx,
@@ -70,6 +76,7 @@ static const struct {
     {"splits", checkSplits},
     {"activations", checkActivations},
     {"attention", checkAttention},
+    {"elements", checkElements},
     {"layer norm", checkLayerNorm},
     {"embeddings", checkEmbed},
 };
@@ -87,6 +94,7 @@ static bool canFail(Check *check) {
   spoiled.product = spoiledProduct;
   spoiled.attention = spoiledAttention;
   spoiled.layerNorm = spoiledLayerNorm;
+  spoiled.applyRotary = spoiledRotary;
   spoiled.embed = spoiledEmbed;
   isQuiet = true;
   const size_t count = failures(check, &spoiled);

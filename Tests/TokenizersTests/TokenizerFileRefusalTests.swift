@@ -133,9 +133,6 @@ import Testing
       "bytes", #""dropout":null"#, #""dropout":0.1"#,
       "model.dropout: BPE with a value here is not supported\(otherModels)"),
     Change(
-      "bytes", #""ignore_merges":false"#, #""ignore_merges":true"#,
-      "model.ignore_merges: BPE with true here is not supported\(otherModels)"),
-    Change(
       "bytes", #""ignore_merges":false"#, #""byte_fallback":true"#,
       "model.byte_fallback: SentencePiece's BPE, with true here, is not supported\(otherModels)"),
     Change(

@@ -45,6 +45,8 @@ typedef enum ActivationKind : int32_t {
   /// 0.5 · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
   ActivationGELUTanh,
   ActivationTanh,
+  /// x / (1 + e⁻ˣ), also called swish.
+  ActivationSiLU,
 } ActivationKind;
 
 /// The definitions, in float32: what the scalar sets compute.
@@ -57,6 +59,7 @@ static inline float plainActivation(ActivationKind kind, float x) {
     case ActivationGELUTanh:
       return 0.5f * x * (1 + tanhf(sqrtTwoOverPi * (x + 0.044715f * x * x * x)));
     case ActivationTanh: return tanhf(x);
+    case ActivationSiLU: return x / (1 + expf(-x));
   }
 }
 
@@ -102,13 +105,17 @@ typedef struct AttentionInput {
   /// key k of head h is bias[h · ldBias + k - i]. Null for nothing.
   const float *_Nullable bias;
   size_t ldBias;
+  /// Query i attends to the keys k with |k - i| < window; to all if it is 0. Without any its result
+  /// is 0, as PyTorch's is.
+  size_t window;
 } AttentionInput;
 
 /// Rows of the embedding tables to add up, [R] each; every index is valid.
 typedef struct EmbeddingInput {
   const int32_t *_Nonnull ids, *_Nonnull positions, *_Nonnull types;
-  /// [vocabulary, H], [positions, H], [types, H]
-  const float *_Nonnull wordTable, *_Nonnull positionTable, *_Nonnull typeTable;
+  /// [vocabulary, H], [positions, H], [types, H]; null for a table that there is not.
+  const float *_Nonnull wordTable;
+  const float *_Nullable positionTable, *_Nonnull typeTable;
 } EmbeddingInput;
 
 /// (x - mean) / √(variance + epsilon) · scale + shift, over one row of H.
@@ -116,7 +123,20 @@ typedef struct LayerNorm {
   const float *_Nonnull scale, *_Nonnull shift;
   float epsilon;
   size_t columns;
+  /// x / √(mean square + epsilon) · scale + shift instead.
+  bool isRootMeanSquare;
 } LayerNorm;
+
+/// Rotary position embedding: column j of a head's first `size` and column j + size / 2 turn by an
+/// angle that their position has for j.
+///
+/// Source: Su et al., RoFormer, in the order of columns that Hugging Face's models have.
+typedef struct RotaryPositions {
+  /// [positions, size]: cosines of the size / 2 angles, then their sines.
+  const float *_Nonnull table;
+  /// Even.
+  size_t size;
+} RotaryPositions;
 
 /// All functions for one instruction set and precision.
 typedef struct KernelSet {
@@ -172,15 +192,25 @@ typedef struct KernelSet {
                              float *_Nonnull scratch);
   size_t (*_Nonnull attentionScratch)(size_t keyCount, size_t headSize);
 
+  /// Turns the heads of x, [R, headCount · D], values, in place. The rows' positions are 0, 1, ….
+  void (*_Nonnull applyRotary)(const RotaryPositions *_Nonnull positions, size_t rows, size_t headCount,
+                          size_t headSize, void *_Nonnull x, size_t ldx);
+
+  /// x = x · y, element by element, [R, columns], values.
+  void (*_Nonnull multiply)(size_t rows, size_t columns, void *_Nonnull x, size_t ldx,
+                            const void *_Nonnull y, size_t ldy);
+
   /// x, y: [R, columns]; y may be x. operands: y for a product; of float32 y itself, and nothing
   /// is written.
   void (*_Nonnull layerNorm)(const LayerNorm *_Nonnull norm, size_t rows, const float *_Nonnull x,
                              size_t ldx, float *_Nonnull y, size_t ldy, void *_Nonnull operands,
                              size_t ldOperands);
 
-  /// layerNorm(word + type + position). y: [R, norm.columns], operands as of `layerNorm`.
-  void (*_Nonnull embed)(const EmbeddingInput *_Nonnull input, const LayerNorm *_Nonnull norm,
-                         size_t rows, float *_Nonnull y, size_t ldy, void *_Nonnull operands,
+  /// layerNorm(word + type + position). y: [R, columns], operands as of `layerNorm`.
+  ///
+  /// - norm: null for the sum itself.
+  void (*_Nonnull embed)(const EmbeddingInput *_Nonnull input, const LayerNorm *_Nullable norm,
+                         size_t columns, size_t rows, float *_Nonnull y, size_t ldy, void *_Nonnull operands,
                          size_t ldOperands);
 
   /// Multiply-adds on registers alone, which nothing but the core's units holds up.

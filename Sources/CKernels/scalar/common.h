@@ -44,7 +44,12 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
     for (size_t head = 0; head < input->headCount; head++) {
       const Value *query = (const Value *)(queries + i * input->ldQueries) + head * size;
       float largest = -INFINITY;
-      for (size_t k = 0; k < input->keyCount; k++) {
+      size_t firstKey = 0, endKey = input->keyCount;
+      if (input->window > 0) {
+        if (i + 1 > input->window) firstKey = i + 1 - input->window;
+        if (endKey > i + input->window) endKey = i + input->window;
+      }
+      for (size_t k = firstKey; k < endKey; k++) {
         const Value *key = (const Value *)(keys + k * input->ldKeys) + head * size;
         float score = 0;
         for (size_t d = 0; d < size; d++) score += widened(query[d]) * widened(key[d]);
@@ -55,14 +60,14 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
         if (!(scratch[k] <= largest)) largest = scratch[k];
       }
       float sum = 0;
-      for (size_t k = 0; k < input->keyCount; k++) {
+      for (size_t k = firstKey; k < endKey; k++) {
         scratch[k] = expf(scratch[k] - largest);
         sum += scratch[k];
       }
       Value *row = (Value *)((uint8_t *)y + i * ldy) + head * size;
       for (size_t d = 0; d < size; d++) {
         float mean = 0;
-        for (size_t k = 0; k < input->keyCount; k++) {
+        for (size_t k = firstKey; k < endKey; k++) {
           const Value *value = (const Value *)(values + k * input->ldKeys) + head * size;
           mean += scratch[k] / sum * widened(value[d]);
         }
@@ -78,7 +83,7 @@ static void layerNorm(const LayerNorm *norm, size_t rows, const float *x, size_t
   for (size_t r = 0; r < rows; r++) {
     const float *from = x + r * ldx;
     double mean = 0, variance = 0;
-    for (size_t j = 0; j < columns; j++) mean += (double)from[j];
+    for (size_t j = 0; j < columns && !norm->isRootMeanSquare; j++) mean += (double)from[j];
     mean /= (double)columns;
     for (size_t j = 0; j < columns; j++) {
       variance += ((double)from[j] - mean) * ((double)from[j] - mean);
@@ -99,16 +104,48 @@ static void makeFloatOperands(size_t rows, size_t columns, const float *x, size_
   }
 }
 
-static void embed(const EmbeddingInput *input, const LayerNorm *norm, size_t rows, float *y,
-                  size_t ldy, void *operands, size_t ldOperands) {
-  const size_t columns = norm->columns;
+static void embed(const EmbeddingInput *input, const LayerNorm *norm, size_t columns, size_t rows,
+                  float *y, size_t ldy, void *operands, size_t ldOperands) {
   for (size_t r = 0; r < rows; r++) {
     const float *word = input->wordTable + (size_t)input->ids[r] * columns;
-    const float *position = input->positionTable + (size_t)input->positions[r] * columns;
+    const float *position = input->positionTable;
+    if (position) position += (size_t)input->positions[r] * columns;
     const float *type = input->typeTable + (size_t)input->types[r] * columns;
     float *row = y + r * ldy;
-    for (size_t j = 0; j < columns; j++) row[j] = word[j] + type[j] + position[j];
-    layerNorm(norm, 1, row, ldy, row, ldy, (uint8_t *)operands + r * ldOperands, ldOperands);
+    uint8_t *operandRow = (uint8_t *)operands + r * ldOperands;
+    for (size_t j = 0; j < columns; j++) {
+      row[j] = word[j] + type[j];
+      if (position) row[j] += position[j];
+    }
+    if (norm) {
+      layerNorm(norm, 1, row, ldy, row, ldy, operandRow, ldOperands);
+    } else {
+      makeOperandRow(columns, row, operandRow);
+    }
+  }
+}
+
+static void applyRotary(const RotaryPositions *positions, size_t rows, size_t headCount, size_t headSize,
+                   void *x, size_t ldx) {
+  const size_t half = positions->size / 2;
+  for (size_t r = 0; r < rows; r++) {
+    const float *cosines = positions->table + r * positions->size, *sines = cosines + half;
+    for (size_t head = 0; head < headCount; head++) {
+      Value *row = (Value *)((uint8_t *)x + r * ldx) + head * headSize;
+      for (size_t j = 0; j < half; j++) {
+        const float a = widened(row[j]), b = widened(row[half + j]);
+        row[j] = narrowed(a * cosines[j] - b * sines[j]);
+        row[half + j] = narrowed(b * cosines[j] + a * sines[j]);
+      }
+    }
+  }
+}
+
+static void multiply(size_t rows, size_t columns, void *x, size_t ldx, const void *y, size_t ldy) {
+  for (size_t r = 0; r < rows; r++) {
+    Value *row = (Value *)((uint8_t *)x + r * ldx);
+    const Value *by = (const Value *)((const uint8_t *)y + r * ldy);
+    for (size_t j = 0; j < columns; j++) row[j] = narrowed(widened(row[j]) * widened(by[j]));
   }
 }
 
@@ -142,6 +179,8 @@ static void peak(size_t steps) {
       .makeFloatOperands = makeFloatOperands,       \
       .attention = attention,                       \
       .attentionScratch = attentionScratch,         \
+      .applyRotary = applyRotary,                   \
+      .multiply = multiply,                         \
       .layerNorm = layerNorm,                       \
       .embed = embed,                               \
       .peak = peak,                                 \

@@ -19,6 +19,10 @@ INLINE vec exponential(vec t) { return powerOf2(t); }
 
 INLINE void storeNumerators(float *row, size_t j, vec p) { vstore(row + j, p); }
 
+INLINE void clearNumerators(float *row, size_t first, size_t end) {
+  for (size_t j = first; j < end; j++) row[j] = 0;
+}
+
 static size_t attentionScratch(size_t keyCount, size_t headSize) {
   return packedKeysCount(keyCount, headSize) + packedValuesCount(keyCount, headSize) +
          TILE_ROWS * scoresStride(keyCount);
@@ -62,26 +66,31 @@ static void attention(const AttentionInput *input, void *results, size_t bytesY,
     for (size_t t = 0; t < count; t++) {
       const size_t start = input->queryCount * t / count;
       const size_t height = input->queryCount * (t + 1) / count - start;
-      for (size_t first = 0; first < keyCount; first += PanelColumns) {
+      const KeyRange attended = keysOfTile(input, start);
+      const size_t attendedCount = attended.end - attended.first;
+      for (size_t first = attended.first; first < attended.end; first += PanelColumns) {
         const float *panel = keys + first * headSize;
         const TileContext context = {
             .sumLength = ScoreSumLength, .total = total, .ahead = panel};
         tiles[height](headSize, PanelColumns, inputQueries + start * ldq + column, ldq, panel,
-                      &context, scores + first, ldScores);
+                      &context, scores + first - attended.first, ldScores);
       }
       float factors[TILE_ROWS];
       if (bias) {
-        biasScores(height, keyCount, scale, bias + head * input->ldBias - start, scores, ldScores);
+        biasScores(height, attendedCount, scale,
+                   bias + head * input->ldBias + attended.first - start, scores, ldScores);
       }
-      softmax(height, keyCount, bias ? 1 : scale, scores, ldScores, factors);
+      if (input->window) maskScores(input, attended, start, height, scores, ldScores);
+      softmax(height, attendedCount, bias ? 1 : scale, scores, ldScores, factors);
+      if (input->window) maskNumerators(input, attended, start, height, scores, ldScores);
       for (size_t first = 0; first < headSize; first += PanelColumns) {
         const size_t columns = least(PanelColumns, headSize - first);
-        const float *panel = values + first * keyCount;
+        const float *panel = values + first * keyCount + attended.first * PanelColumns;
         const TileContext context = {.sumLength = PartialSumLength,
                                      .total = total,
                                      .ahead = panel,
                                      .factors = factors};
-        tiles[height](keyCount, columns, scores, ldScores, panel, &context,
+        tiles[height](attendedCount, columns, scores, ldScores, panel, &context,
                       y + start * ldy + column + first, ldy);
       }
     }

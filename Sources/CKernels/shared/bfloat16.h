@@ -75,6 +75,7 @@ INLINE vec total(bits sums, RowTerms terms, const uint8_t *panel, size_t inputs,
 
 #include "groupProduct.h"
 #include "pairAttention.h"
+#include "elements.h"
 #include "normalization.h"
 
 #ifdef WIDENS

@@ -7,7 +7,11 @@
 #include "vector.h"
 #include "attention.h"
 
-enum { ValueSize = sizeof(float) };
+typedef float Value;
+enum { ValueSize = sizeof(Value) };
+
+INLINE vec loadValues(const Value *p, size_t n) { return loadUpTo(p, n); }
+INLINE void storeValues(Value *p, vec v, size_t n) { storeUpTo(p, v, n); }
 
 static size_t operandSize(size_t inputs) { return inputs * sizeof(float); }
 
@@ -17,6 +21,7 @@ INLINE void makeOperandRow(size_t columns, const float *row, uint8_t *operands) 
   (void)operands;
 }
 
+#include "elements.h"
 #include "normalization.h"
 #include "peak.h"
 #include "set.h"

@@ -53,6 +53,13 @@ INLINE vec hyperbolicTangent(vec x) {
   return vcopysign(vselectless(size, vset(0.65f), inner, outer), x);
 }
 
+// x / (1 + e^-x). Of e^-|x| there is no overflow.
+INLINE vec sigmoidLinear(vec x) {
+  const vec size = vmin(vset(88), vmax(x, vset(0) - x));
+  const vec e = powerOf2(size * vset((float)-log2OfE));
+  return x * vselectless(x, vset(0), e, vset(1)) / (vset(1) + e);
+}
+
 // CALL with the kind as a constant, so that each has its own loops. Those that are x times a gate
 // share one's.
 #define WITH_KIND(KIND, CALL)                                      \
@@ -60,6 +67,7 @@ INLINE vec hyperbolicTangent(vec x) {
     case ActivationNone: return CALL(ActivationNone);              \
     case ActivationReLU: return CALL(ActivationReLU);              \
     case ActivationTanh: return CALL(ActivationTanh);              \
+    case ActivationSiLU: return CALL(ActivationSiLU);              \
     case ActivationGELUErf:                                        \
     case ActivationGELUTanh: return CALL(ActivationGELUErf);       \
   }
@@ -68,6 +76,7 @@ INLINE vec hyperbolicTangent(vec x) {
 INLINE vec activated(const ActivationKind kind, vec x, const float *table) {
   return kind == ActivationReLU   ? vmax(vset(0), x)
          : kind == ActivationTanh ? hyperbolicTangent(x)
+         : kind == ActivationSiLU ? sigmoidLinear(x)
                                   : gated(x, table);
 }
 

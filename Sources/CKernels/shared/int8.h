@@ -203,6 +203,7 @@ INLINE vec total(bits sums, RowTerms row, const uint8_t *panel, size_t inputs, s
 
 #include "groupProduct.h"
 #include "pairAttention.h"
+#include "elements.h"
 #include "normalization.h"
 
 #ifdef WIDENS

@@ -24,7 +24,7 @@ INLINE double sumOfDoubles(const doubles *sums) {
 
 // In double: often one value makes most of the squares, and would round each one added after it. What
 // the variance lacks, all columns lack.
-INLINE Moments moments(size_t columns, const float *x) {
+INLINE Moments moments(size_t columns, const float *x, bool isRootMeanSquare) {
   enum { Doubles = LANES / 2, Step = 4 * Doubles };
   typedef float floats __attribute__((vector_size(Doubles * sizeof(float)), aligned(sizeof(float))));
   doubles sums[4] = {{0}, {0}, {0}, {0}}, squares[4] = {{0}, {0}, {0}, {0}};
@@ -43,6 +43,7 @@ INLINE Moments moments(size_t columns, const float *x) {
     sum += (double)x[j];
     square += (double)x[j] * (double)x[j];
   }
+  if (isRootMeanSquare) return (Moments){0, square / (double)columns};
   const double mean = sum / (double)columns;
   double variance = square / (double)columns - mean * mean;
   // The difference has 53 bits less those that cancel: where few would be left, another pass.
@@ -56,7 +57,7 @@ INLINE Moments moments(size_t columns, const float *x) {
 
 INLINE void normalizeRow(const LayerNorm *norm, const float *x, float *y) {
   const size_t columns = norm->columns;
-  const Moments of = moments(columns, x);
+  const Moments of = moments(columns, x, norm->isRootMeanSquare);
   const double factor = 1 / __builtin_elementwise_sqrt(of.variance + (double)norm->epsilon);
   // Rounded as a value of 16 to 32 deviations would be, the mean is taken off the largest values
   // without rounding again; what it lacks comes with the product.
@@ -85,20 +86,20 @@ static void makeFloatOperands(size_t rows, size_t columns, const float *x, size_
   }
 }
 
-static void embed(const EmbeddingInput *input, const LayerNorm *norm, size_t rows, float *y,
-                  size_t ldy, void *operands, size_t ldOperands) {
-  const size_t columns = norm->columns;
+static void embed(const EmbeddingInput *input, const LayerNorm *norm, size_t columns, size_t rows,
+                  float *y, size_t ldy, void *operands, size_t ldOperands) {
   for (size_t r = 0; r < rows; r++) {
     const float *word = input->wordTable + (size_t)input->ids[r] * columns;
-    const float *position = input->positionTable + (size_t)input->positions[r] * columns;
+    const float *position = input->positionTable;
+    if (position) position += (size_t)input->positions[r] * columns;
     const float *type = input->typeTable + (size_t)input->types[r] * columns;
     float *row = y + r * ldy;
     for (size_t j = 0; j < columns; j += LANES) {
       const size_t n = columns - j;
       const vec sum = loadUpTo(word + j, n) + loadUpTo(type + j, n);
-      storeUpTo(row + j, sum + loadUpTo(position + j, n), n);
+      storeUpTo(row + j, position ? sum + loadUpTo(position + j, n) : sum, n);
     }
-    normalizeRow(norm, row, row);
+    if (norm) normalizeRow(norm, row, row);
     makeOperandRow(columns, row, (uint8_t *)operands + r * ldOperands);
   }
 }

@@ -39,8 +39,16 @@ INLINE vec exponential(vec t) {
 
 #ifdef WIDENS
 INLINE void storeNumerators(float *row, size_t j, vec p) { vstore(row + j, vrounded(p)); }
+
+INLINE void clearNumerators(float *row, size_t first, size_t end) {
+  for (size_t j = first; j < end; j++) row[j] = 0;
+}
 #else
 INLINE void storeNumerators(float *row, size_t j, vec p) { vnarrow((Value *)row + j, p); }
+
+INLINE void clearNumerators(float *row, size_t first, size_t end) {
+  for (size_t j = first; j < end; j++) ((Value *)row)[j] = 0;
+}
 #endif
 
 static size_t attentionScratch(size_t keyCount, size_t headSize) {
@@ -120,31 +128,41 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
       float *widened = scores + TILE_ROWS * ldScores;
       widenQueries(height, headSize, queries, input->ldQueries, widened);
 #endif
-      for (size_t p = 0; p < panelCount(keyCount); p++) {
+      const KeyRange attended = keysOfTile(input, start);
+      const size_t attendedCount = attended.end - attended.first;
+      const size_t firstPanel = attended.first / PanelColumns;
+      for (size_t p = firstPanel; p < panelCount(attended.end); p++) {
         const uint32_t *panel = keys + p * keyPanel;
+        uint32_t *panelScores = (uint32_t *)scores + (p - firstPanel) * PanelColumns;
 #ifdef WIDENS
         multiplyPairs(height, headSize, widened, queryStride(headSize), panel,
-                      (uint32_t *)scores + p * PanelColumns, ldScores);
+                      panelScores, ldScores);
 #else
         tilesPairs[height](headBytes, queries, input->ldQueries, panel,
                            (Ahead){.from = (const uint8_t *)panel},
-                           (uint32_t *)scores + p * PanelColumns, ldScores);
+                           panelScores, ldScores);
 #endif
       }
       float factors[TILE_ROWS];
       if (bias) {
-        biasScores(height, keyCount, scale, bias + head * input->ldBias - start, scores, ldScores);
+        biasScores(height, attendedCount, scale,
+                   bias + head * input->ldBias + attended.first - start, scores, ldScores);
       }
-      softmax(height, keyCount, bias ? 1 : scale, scores, ldScores, factors);
+      if (input->window) maskScores(input, attended, start, height, scores, ldScores);
+      softmax(height, attendedCount, bias ? 1 : scale, scores, ldScores, factors);
+      if (input->window) maskNumerators(input, attended, start, height, scores, ldScores);
 #ifdef WIDENS
-      endPairs(height, keyCount, scores, ldScores);
+      endPairs(height, attendedCount, scores, ldScores);
 #endif
       for (size_t first = 0; first < headSize; first += PanelColumns) {
-        const uint32_t *panel = values + first * pairCount(keyCount) * PairWords;
+        // A pair of rows has PanelColumns pairs, and a panel of keys begins with a pair.
+        const uint32_t *panel =
+            values +
+            (first * pairCount(keyCount) + attended.first / 2 * PanelColumns) * PairWords;
 #ifdef WIDENS
-        multiplyPairs(height, keyCount, scores, ldScores, panel, sums, PanelColumns);
+        multiplyPairs(height, attendedCount, scores, ldScores, panel, sums, PanelColumns);
 #else
-        tilesPairs[height](keyCount * ValueSize, (const uint8_t *)scores,
+        tilesPairs[height](attendedCount * ValueSize, (const uint8_t *)scores,
                            ldScores * sizeof(float), panel, (Ahead){.from = (const uint8_t *)panel},
                            sums, PanelColumns);
 #endif

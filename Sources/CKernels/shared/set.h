@@ -20,6 +20,8 @@
       .makeFloatOperands = makeFloatOperands,      \
       .attention = attention,                      \
       .attentionScratch = attentionScratch,        \
+      .applyRotary = applyRotary,                  \
+      .multiply = multiply,                        \
       .layerNorm = layerNorm,                      \
       .embed = embed,                              \
       .peak = peak,                                \

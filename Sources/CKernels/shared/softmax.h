@@ -7,6 +7,49 @@
 
 INLINE vec exponential(vec t);
 INLINE void storeNumerators(float *row, size_t j, vec p);
+INLINE void clearNumerators(float *row, size_t first, size_t end);
+
+// The keys that some query rows attend to; those of a row begin and end between them.
+typedef struct KeyRange {
+  size_t first, end;
+} KeyRange;
+
+// The keys of the tile of rows that begins at `start`, from the first of a panel on. The end is that of
+// the highest tile, so that a row's sums are the same in any.
+INLINE KeyRange keysOfTile(const AttentionInput *input, size_t start) {
+  const size_t count = input->keyCount, window = input->window;
+  if (window == 0) return (KeyRange){0, count};
+  const size_t first = least(start + 1 > window ? start + 1 - window : 0, count - 1);
+  return (KeyRange){first / PanelColumns * PanelColumns,
+                    least(count, start + TILE_ROWS - 1 + window)};
+}
+
+// Those of one row, counted from the first of its tile's.
+INLINE KeyRange keysOfRow(const AttentionInput *input, KeyRange tile, size_t row) {
+  const size_t window = input->window;
+  const size_t first = least(row + 1 > window ? row + 1 - window : 0, tile.end);
+  return (KeyRange){first - tile.first, least(tile.end, row + window) - tile.first};
+}
+
+// Scores outside the window become less than any other.
+INLINE void maskScores(const AttentionInput *input, KeyRange keys, size_t start, size_t rows,
+                       float *scores, size_t ld) {
+  for (size_t r = 0; r < rows; r++) {
+    const KeyRange own = keysOfRow(input, keys, start + r);
+    for (size_t j = 0; j < own.first; j++) scores[r * ld + j] = -1e30f;
+    for (size_t j = own.end; j < keys.end - keys.first; j++) scores[r * ld + j] = -1e30f;
+  }
+}
+
+// The numerators of such scores, which `exponential` leaves above 0, become 0.
+INLINE void maskNumerators(const AttentionInput *input, KeyRange keys, size_t start, size_t rows,
+                           float *scores, size_t ld) {
+  for (size_t r = 0; r < rows; r++) {
+    const KeyRange own = keysOfRow(input, keys, start + r);
+    clearNumerators(scores + r * ld, 0, own.first);
+    clearNumerators(scores + r * ld, own.end, keys.end - keys.first);
+  }
+}
 
 // Distance of two rows of scores. The odd number of cache lines keeps rows out of each other's
 // cache sets.

@@ -10,7 +10,7 @@ import pathlib
 import unicodedata
 
 import tokenizers
-from tokenizers.normalizers import NFD, NFKD, BertNormalizer, StripAccents
+from tokenizers.normalizers import NFC, NFD, NFKD, BertNormalizer, StripAccents
 from tokenizers.pre_tokenizers import BertPreTokenizer, ByteLevel, Digits, Whitespace
 
 from tables import SCALARS, array, classed_ranges, mappings, ranges, runs
@@ -31,6 +31,7 @@ clean, spaced = only(clean_text=True), only(handle_chinese_chars=True)
 strip, lower = only(strip_accents=True), only(lowercase=True)
 decompose = NFD().normalize_str
 decompose_further = NFKD().normalize_str
+compose = NFC().normalize_str
 split = BertPreTokenizer().pre_tokenize_str
 
 
@@ -114,6 +115,18 @@ def compatibilities(decompositions):
     }
 
 
+def compositions(decompositions):
+    """Two scalars that NFC makes one, and it: of each that it keeps, what comes before its last mark, and that."""
+    rows = []
+    for scalar, text in sorted(decompositions.items()):
+        if scalar in HANGUL or compose(chr(scalar)) != chr(scalar):
+            continue
+        first = compose(text[:-1])
+        assert len(first) == 1 and compose(first + text[-1]) == chr(scalar), hex(scalar)
+        rows.append((ord(first), ord(text[-1]), scalar))
+    return rows
+
+
 def single_words():
     """What makes a neighbour of a token with `single_word` a part of its word."""
     engine = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0}, unk_token="?"))
@@ -190,6 +203,11 @@ def main():
                 "compatibilities",
                 "NFKD where it is not NFD: [scalar + 2^24 × count, count scalars].",
                 mappings(further),
+            ),
+            array(
+                "compositions",
+                "NFC but for Hangul syllables: [first, second, both].",
+                compositions(decompositions),
             ),
         ]
     )

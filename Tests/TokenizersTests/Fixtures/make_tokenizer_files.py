@@ -28,7 +28,13 @@ NAMES = [
     "<s> a</s>", "x <mask>  y", "covid COVID Covid-19", "foozq foozqs xfoozq foozq", "Caf\u00e9 au lait",
     "[MASK] [SEP]x", "  <mask>", "<mask><mask>  <mask>",
 ]
-TEXTS = [*PLAIN[:5], "a" * 101, LONG_WORD, *TELLING, *SPACES, *NAMES, *random_texts(20, 20260104)]
+# What NFC and NFKC make one scalar, or keep apart; contractions, digits and line ends.
+COMPOSED = [
+    "e\u0301a\u0323\u0302 A\u030a \u212b \u1112\u1161\u11ab\uac00\u11a8 \u0344x\u0301\u0323 \ufb01\u2122",
+    "\u0915\u093c \u0958 \u09c7\u09be \u0cc6\u0cc2\u0cd5 \u30ab\u3099 \u1b06\u1b35 \u03b9\u0308\u0301 \u0301e \u2adc",
+    "I'LL we'\u017f don'T 1234567 x12345!!a (b)\r\n\n  c\t\td \n e   ?!\n\nf\u3000\u3000g",
+]
+TEXTS = [*PLAIN[:5], "a" * 101, LONG_WORD, *TELLING, *SPACES, *NAMES, *COMPOSED, *random_texts(20, 20260104)]
 
 
 def word_pieces():
@@ -73,6 +79,13 @@ def unigram(pre_tokenizer, normalizer):
     return engine
 
 
+# Llama 3's.
+LLAMA_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
 def byte_pair(prefix, **options):
     r = random.Random(9)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -85,7 +98,12 @@ def byte_pair(prefix, **options):
         if (merged := "".join(parts)) not in vocabulary and len(merged) < 9:
             vocabulary[merged] = len(vocabulary)
             merges.append(tuple(parts))
-    engine = Tokenizer(models.BPE(vocabulary, merges))
+    ignores = options.pop("ignore_merges", False)
+    if ignores:
+        # Tokens that no merges make.
+        for token in ("\u0120two", "words", "\u0120" * 9, "zqz"):
+            vocabulary.setdefault(token, len(vocabulary))
+    engine = Tokenizer(models.BPE(vocabulary, merges, ignore_merges=ignores))
     engine.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>"])
     engine.add_special_tokens([AddedToken("<mask>", lstrip=True)])
     engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
@@ -141,6 +159,23 @@ def engines():
     yield "bytes", byte_pair(False)
     yield "bytes, prefixed", byte_pair(True)
     yield "bytes, untrimmed", byte_pair(True, trim_offsets=False)
+    yield "composed", word_piece(n.NFC(), p.Whitespace())
+    yield "composed further", word_piece(n.NFKC(), p.WhitespaceSplit())
+    # As ModernBERT's.
+    modern = byte_pair(False)
+    modern.normalizer = n.NFC()
+    modern.add_tokens([AddedToken(" " * count, normalized=True) for count in (3, 2)])
+    framed(modern, "<s>", "</s>")
+    yield "bytes, composed", modern
+    # As EuroBERT's.
+    llama = byte_pair(False, ignore_merges=True)
+    llama.pre_tokenizer = p.Sequence([
+        p.Split(tokenizers.Regex(LLAMA_WORDS), "isolated"),
+        p.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])
+    framed(llama, "<s>", "</s>")
+    llama.post_processor = processors.Sequence([processors.ByteLevel(), llama.post_processor])
+    yield "bytes, Llama's words", llama
 
 
 def byte_offsets(text, encoding):

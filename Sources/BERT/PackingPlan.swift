@@ -1,0 +1,136 @@
+import Checkpoints
+
+/// Where each tensor goes in the arena of a model's weights, and the work of putting it there.
+struct PackingPlan {
+  private let configuration: ModelConfiguration
+  /// Checked: those that `TensorNames` asks for.
+  private let tensors: [String: Tensor]
+  private let kernels: Kernels
+  private(set) var layout = ArenaLayout()
+  private(set) var jobs: [PackingJob] = []
+
+  init(_ configuration: ModelConfiguration, _ tensors: [String: Tensor], _ kernels: Kernels) {
+    self.configuration = configuration
+    self.tensors = tensors
+    self.kernels = kernels
+  }
+
+  /// A tensor as it is.
+  mutating func vector(_ name: String) -> Int {
+    let tensor = tensors[name]!
+    let offset = layout.add(tensor.count)
+    jobs.append(.copy(tensor, offset))
+    return offset
+  }
+
+  /// Linear layers with the same inputs, side by side. Biases that there are not stay 0.
+  mutating func layer(_ names: [String]) -> LayerPlace {
+    let weights = names.map { tensors["\($0).weight"]! }
+    return layer(weights, biases: names.map { tensors["\($0).bias"] })
+  }
+
+  private mutating func layer(_ weights: [Tensor], biases: [Tensor?]) -> LayerPlace {
+    let inputs = weights[0].shape[1]
+    let outputs = weights.reduce(0) { $0 + $1.shape[0] }
+    let place = LayerPlace(
+      weights: layout.add(kernels.packedCount(outputs: outputs, inputs: inputs)),
+      bias: layout.add(outputs), inputs: inputs, outputs: outputs)
+    jobs.append(.pack(weights, place))
+    var offset = place.bias
+    for (weight, bias) in zip(weights, biases) {
+      if let bias { jobs.append(.copy(bias, offset)) }
+      offset += weight.shape[0]
+    }
+    return place
+  }
+
+  mutating func norm(_ name: String) -> NormPlace {
+    let scale = vector("\(name).weight")
+    let columns = tensors["\(name).weight"]!.count
+    let hasShift = tensors["\(name).bias"] != nil
+    return NormPlace(
+      scale: scale, shift: hasShift ? vector("\(name).bias") : layout.add(columns),
+      columns: columns)
+  }
+
+  /// A set of block weights.
+  mutating func block(_ index: Int) -> BlockPlaces {
+    typealias Names = TensorNames.Block
+    let block = TensorNames.block(index)
+    let isPreNorm = configuration.isPreNorm
+    let hasInputNorm = tensors["\(block)\(Names.attentionNorm).weight"] != nil
+    return BlockPlaces(
+      queryKeyValue: queryKeyValue(block),
+      attentionOutput: layer([block + Names.attentionOutput]),
+      middleNorm: norm(block + (isPreNorm ? Names.intermediateNorm : Names.attentionOutputNorm)),
+      gate: configuration.isGated ? layer([block + Names.gate]) : nil,
+      intermediate: layer([block + Names.intermediate]), output: layer([block + Names.output]),
+      outputNorm: isPreNorm ? nil : norm(block + Names.outputNorm),
+      inputNorm: hasInputNorm ? norm(block + Names.attentionNorm) : nil)
+  }
+
+  /// Heads that share keys and values get copies of them: the same products, no other kernel.
+  private mutating func queryKeyValue(_ block: String) -> LayerPlace {
+    let names = TensorNames.Block.queryKeyValue.map { block + $0 }
+    let sharing = configuration.headCount / configuration.keyValueHeadCount
+    guard sharing > 1 else { return layer(names) }
+    var weights = [tensors["\(names[0]).weight"]!]
+    var biases = [tensors["\(names[0]).bias"]]
+    for name in names.dropFirst() {
+      for head in 0..<configuration.keyValueHeadCount {
+        let rows = head * configuration.headSize..<(head + 1) * configuration.headSize
+        for _ in 0..<sharing {
+          weights.append(tensors["\(name).weight"]!.rows(rows)!)
+          biases.append(tensors["\(name).bias"]?.rows(rows))
+        }
+      }
+    }
+    return layer(weights, biases: biases)
+  }
+
+  /// [A, 2 · positions - 1]; nil if nothing is added to scores.
+  mutating func scoreBias() -> Int? {
+    guard let table = tensors[TensorNames.relativeBias] else { return nil }
+    let offset = layout.add(configuration.headCount * (2 * configuration.positionCount - 1))
+    jobs.append(.spread(table, configuration, offset))
+    return offset
+  }
+
+  /// A table for each kind of rotary positions that blocks have.
+  mutating func rotaryTables() -> [RotaryEmbedding: Int] {
+    var places: [RotaryEmbedding: Int] = [:]
+    for index in 0..<configuration.blockCount {
+      guard let rotary = configuration.attention(of: index).rotary, places[rotary] == nil else {
+        continue
+      }
+      let offset = layout.add(configuration.positionCount * configuration.rotarySize)
+      jobs.append(.turn(rotary, configuration, offset))
+      places[rotary] = offset
+    }
+    return places
+  }
+}
+
+/// Offsets of a packed layer in the arena.
+struct LayerPlace {
+  var weights: Int
+  var bias: Int
+  var inputs: Int
+  var outputs: Int
+}
+
+/// Offsets of a norm's vectors.
+struct NormPlace {
+  var scale: Int
+  var shift: Int
+  var columns: Int
+}
+
+/// Those of a set of block weights: see `BlockWeights`.
+struct BlockPlaces {
+  var queryKeyValue, attentionOutput: LayerPlace
+  var middleNorm: NormPlace
+  var gate: LayerPlace?
+  var intermediate, output: LayerPlace
+  var outputNorm, inputNorm: NormPlace?
+}

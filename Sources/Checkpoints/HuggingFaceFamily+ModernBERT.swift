@@ -1,0 +1,63 @@
+import JSON
+
+extension HuggingFaceFamily {
+  /// A pre-norm encoder with rotary positions, gated feed-forward layers, and windows in most blocks.
+  ///
+  /// Source: transformers `models/modernbert`.
+  static let modernBERT = HuggingFaceFamily(
+    modelTypes: ["modernbert"], prefixes: ["model."],
+    keys: ["hidden_act": ["hidden_activation"], "layer_norm_eps": ["norm_eps"]],
+    blockPrefixes: [("layers.", ".")],
+    blockLayers: [
+      "attn_norm": TensorNames.Block.attentionNorm, "attn.Wo": TensorNames.Block.attentionOutput,
+      "mlp_norm": TensorNames.Block.intermediateNorm, "mlp.Wo": TensorNames.Block.output,
+    ],
+    fusedBlockLayers: [
+      "attn.Wqkv": TensorNames.Block.queryKeyValue,
+      "mlp.Wi": [TensorNames.Block.gate, TensorNames.Block.intermediate],
+    ],
+    layers: [
+      "embeddings.tok_embeddings": "embeddings.word_embeddings",
+      "embeddings.norm": "embeddings.LayerNorm", "final_norm": TensorNames.finalNorm,
+    ],
+    hasTypes: false, ownKeys: ["position_embedding_type": .withoutEffect]
+  ) { configuration, file throws(CheckpointError) in
+    configuration.isPreNorm = true
+    configuration.hasFirstNorm = false
+    configuration.isGated = true
+    configuration.hasPositionTable = false
+    configuration.typeCount = 2
+    if file["max_position_embeddings"] == .null { configuration.positionCount = 8192 }
+    if file["norm_eps"] == .null { configuration.layerNormEpsilon = 1e-5 }
+    configuration.biases = []
+    if try file.boolean("attention_bias") ?? false { configuration.biases.insert(.attention) }
+    if try file.boolean("mlp_bias") ?? false { configuration.biases.insert(.feedForward) }
+    if try file.boolean("norm_bias") ?? false { configuration.biases.insert(.norms) }
+
+    // The width of the window, half on each side of the token that attends; itself besides.
+    let width = try file.integer("local_attention", in: ModelConfiguration.Limits.window) ?? 128
+    let all = ModelConfiguration.BlockAttention(
+      rotary: try file.rotary(
+        kind: "full_attention", oldKey: "global_rope_theta", default: 160_000))
+    let near = ModelConfiguration.BlockAttention(
+      rotary: try file.rotary(
+        kind: "sliding_attention", oldKey: "local_rope_theta", default: 10_000),
+      window: width / 2 + 1)
+    let kinds = ["full_attention": all, "sliding_attention": near]
+    let count = configuration.blockCount
+    switch file["layer_types"] {
+    case .null:
+      let step = try file.integer("global_attn_every_n_layers", in: 1...count + 1_000_000) ?? 3
+      configuration.blockAttention = (0..<count).map { $0 % step == 0 ? all : near }
+    case .array(let names):
+      configuration.blockAttention = names.compactMap { name in
+        if case .string(let text) = name { kinds[text] } else { nil }
+      }
+      guard names.count == count, configuration.blockAttention.count == count else {
+        throw file.invalid(
+          "layer_types", "must be \(count) times \"full_attention\" or \"sliding_attention\"")
+      }
+    default: throw file.invalid("layer_types", "must be a list of kinds of attention")
+    }
+  }
+}

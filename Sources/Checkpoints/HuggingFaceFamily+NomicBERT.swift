@@ -1,0 +1,86 @@
+import JSON
+
+extension HuggingFaceFamily {
+  /// BERT with rotary positions, gated feed-forward layers, and no biases; in transformers' names, or in
+  /// those of the models' own code.
+  ///
+  /// Source: transformers `models/nomic_bert`, `conversion_mapping.py`; nomic-ai/contrastors.
+  static let nomicBERT = HuggingFaceFamily(
+    modelTypes: ["nomic_bert"], prefixes: ["nomic_bert.", "bert."],
+    keys: [
+      "hidden_size": ["hidden_size", "n_embd"],
+      "num_hidden_layers": ["num_hidden_layers", "n_layer"],
+      "num_attention_heads": ["num_attention_heads", "n_head"],
+      "intermediate_size": ["intermediate_size", "n_inner"],
+      "max_position_embeddings": ["max_position_embeddings", "n_positions"],
+      "layer_norm_eps": ["layer_norm_eps", "layer_norm_epsilon"],
+    ],
+    blockPrefixes: [("layers.", "."), ("encoder.layers.", ".")],
+    blockLayers: rotaryBlockLayers.merging(
+      [
+        "attn.out_proj": TensorNames.Block.attentionOutput,
+        "norm1": TensorNames.Block.attentionOutputNorm, "norm2": TensorNames.Block.outputNorm,
+        "mlp.fc11": TensorNames.Block.intermediate, "mlp.fc12": TensorNames.Block.gate,
+        "mlp.fc2": TensorNames.Block.output,
+      ]) { $1 },
+    fusedBlockLayers: ["attn.Wqkv": TensorNames.Block.queryKeyValue],
+    layers: ["emb_ln": "embeddings.LayerNorm"],
+    ownKeys: [
+      "activation_function": .only([.string("swiglu")], toDo: "only \"swiglu\" is supported"),
+      "prenorm": no, "use_rms_norm": no, "parallel_block": no, "causal": no,
+      "qkv_proj_bias": no, "mlp_fc1_bias": no, "mlp_fc2_bias": no, "rotary_emb_interleaved": no,
+      "scale_attn_by_inverse_layer_idx": no,
+      "scale_attn_weights": .only([.boolean(true)], toDo: "only true is supported"),
+      "rotary_emb_fraction": .only([1, .double(1)], toDo: "only 1 is supported"),
+      "rotary_emb_scale_base": .only([], toDo: "only null is supported"),
+      "num_experts": .only([0], toDo: "mixtures of experts are not supported"),
+    ],
+    bringsCode: true
+  ) { configuration, file throws(CheckpointError) in
+    configuration.hasPositionTable = false
+    configuration.isGated = true
+    configuration.biases = .norms
+    if file["hidden_act"] == .null { configuration.activation = .silu }
+    try file.requireHeadSize(configuration)
+    configuration.turnAll(try file.rotary(oldKey: "rotary_emb_base", default: 1000))
+    guard file["max_position_embeddings"] == .null else { return }
+    if file["n_positions"] == .null { configuration.positionCount = 2048 }
+    // Beyond them the angles would depend on the longest text of a batch.
+    let trained = try file.integer(
+      "max_trained_positions", in: ModelConfiguration.Limits.positionCount)
+    if file["rotary_scaling_factor"] != .null {
+      configuration.positionCount = min(configuration.positionCount, trained ?? 2048)
+    }
+  }
+
+  private static let no = ConfigurationKeys.Rule.only(
+    [.boolean(false)], toDo: "only false is supported")
+
+  /// What transformers calls the layers of a post-norm block with rotary positions.
+  static let rotaryBlockLayers = [
+    "self_attn.q_proj": "attention.self.query", "self_attn.k_proj": "attention.self.key",
+    "self_attn.v_proj": "attention.self.value",
+    "self_attn.o_proj": TensorNames.Block.attentionOutput,
+    "post_attention_layernorm": TensorNames.Block.attentionOutputNorm,
+    "mlp.gate_proj": TensorNames.Block.gate, "mlp.up_proj": TensorNames.Block.intermediate,
+    "mlp.down_proj": TensorNames.Block.output,
+    "post_mlp_layernorm": TensorNames.Block.outputNorm,
+  ]
+}
+
+extension JSONFile {
+  /// Refuses heads of another size than H / A.
+  func requireHeadSize(_ configuration: ModelConfiguration) throws(CheckpointError) {
+    let size = configuration.headSize
+    guard try integer("head_dim", in: 1...size) ?? size == size else {
+      throw invalid("head_dim", "must be hidden_size / num_attention_heads, \(size)")
+    }
+  }
+}
+
+extension ModelConfiguration {
+  /// Gives all blocks the same rotary embedding.
+  mutating func turnAll(_ rotary: RotaryEmbedding) {
+    blockAttention = Array(repeating: BlockAttention(rotary: rotary), count: blockCount)
+  }
+}
