@@ -36,7 +36,7 @@ struct ModelShape {
   /// Whether an entry is made of all rows of the last block's output.
   func needsAllRows(_ selection: OutputSelection) -> Bool {
     selection.contains(.sentenceEmbedding) && sentence?.poolings != [.cls]
-      || selection.contains(.tokenLogits)
+      || [.tokenLogits, .mlmLogits, .sparseEmbedding].contains(where: selection.contains)
   }
 
   private func checkSequences(_ batch: PackedBatch) throws(EncodeError) {

@@ -165,7 +165,7 @@ struct LayerPlace {
 }
 
 extension ModelConfiguration.Activation {
-  fileprivate var kind: ActivationKind {
+  var kind: ActivationKind {
     switch self {
     case .geluErf: ActivationGELUErf
     case .geluTanh: ActivationGELUTanh

@@ -19,6 +19,8 @@ struct HuggingFaceFamily: Sendable {
   var hasTypes = true
   /// The head of the class for the classification of texts.
   var textHead = HeadLayout.pooled
+  /// The head of the class for masked language models; nil if it is not supported.
+  var maskedLM: MaskedLMLayout?
   /// Fills in what BERT's keys do not tell.
   var configure: @Sendable (inout ModelConfiguration, JSONFile) throws(CheckpointError) -> Void = {
     _, _ in
@@ -26,7 +28,11 @@ struct HuggingFaceFamily: Sendable {
 
   static let all: [HuggingFaceFamily] = [.bert, .distilBERT, .roberta, .mpnet, .electra, .albert]
 
-  static let bert = HuggingFaceFamily(modelTypes: ["bert"], prefix: "bert.")
+  static let bert = HuggingFaceFamily(
+    modelTypes: ["bert"], prefix: "bert.",
+    maskedLM: MaskedLMLayout(
+      dense: "cls.predictions.transform.dense", norm: "cls.predictions.transform.LayerNorm",
+      decoder: "cls.predictions.decoder", sharedBias: "cls.predictions.bias"))
 
   /// The family that a `config.json` names.
   ///

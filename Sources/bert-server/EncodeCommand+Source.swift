@@ -19,16 +19,20 @@ extension EncodeCommand {
   /// The model folder, in this process.
   func localSource() throws -> EncodeSource {
     let files = try ModelFiles(flags.model, lowercases: letterCase.value.lowercases)
+    try files.checkSparse(setting: pooling.sparse)
     let model = try flags.load(
-      files, sentence: SentenceModules(files.sentenceModules, pooling: pooling))
+      files,
+      sentence: SentenceModules(
+        files.sentenceModules, pooling: pooling.pooling, sparse: pooling.sparse))
     for note in files.notes(model.tokenizer) { printError(note.value) }
     return try EncodeSource(
       model, files, rowOptions,
-      choices: (pooling?.rawValue ?? "the folder's", letterCase.value.rawValue))
+      choices: (pooling == .folder ? "the folder's" : pooling.rawValue, letterCase.value.rawValue))
   }
 
   func remoteSource(_ url: String) throws -> EncodeSource {
-    guard pooling == nil, flags.precision == .float32, flags.kernels == "auto", flags.threads == 0,
+    guard pooling == .folder, flags.precision == .float32, flags.kernels == "auto",
+      flags.threads == 0,
       letterCase.value == .auto
     else {
       throw ValidationError(
