@@ -68,6 +68,11 @@ extension EncodeCommand {
         "--chunk-overlap is for vectors of a text, and \(column.key.rawValue) has one a token")
     }
     guard format == .npy else { return }
+    if columns.contains(where: { $0.key == .sparseEmbedding }) {
+      throw ValidationError(
+        "npy would hold the zeros of sparse_embedding too; ask for --format safetensors (compressed "
+          + "sparse rows) or jsonl")
+    }
     if columns.count > 1 {
       throw ValidationError("npy holds one entry a file; ask for one, or for --format safetensors")
     }

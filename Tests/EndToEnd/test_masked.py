@@ -365,3 +365,118 @@ def test_other_protocols(masked):
     assert np.array(answer["predictions"]).shape == (1, 4, 224)
     meta = requests.get(masked.url + "/v2/models/masked-bert").json()["outputs"]
     assert {"name": "mlm_logits", "datatype": "FP32", "shape": [-1, -1, 224]} in meta
+
+
+# Files.
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_encode_command(masked, log, tmp_path, dtype):
+    """Compressed sparse rows, from a model here and from a service."""
+    texts = ["a goldfish", "a bicycle", "Improve"]
+    source = tmp_path / "texts.txt"
+    source.write_text("\n".join(texts) + "\n")
+    expected = np.array(masked.encode(texts, model="splade", output_key="sparse_embedding")["outputs"]["sparse_embedding"])
+    with Server(model=FOLDER / "splade", log=log) as server:
+        for name, place in [("here", ["--model", FOLDER / "splade"]), ("there", ["--server", server.url]), ("pooled", ["--model", FOLDER / "masked-bert", "--pooling", "splade"])]:
+            out = tmp_path / name
+            done = run("encode", source, *place, "-o", out, "--output-key", "sparse_embedding", "--format", "safetensors", "--dtype", dtype, "--part-size", 2)
+            assert done.returncode == 0, done.stderr
+            rows = []
+            for part in sorted(out.glob("part*.safetensors")):
+                tensors = safetensors.numpy.load_file(part)
+                with safetensors.safe_open(part, "numpy") as file:
+                    count, width = map(int, file.metadata()["sparse_embedding.shape"].split(","))
+                starts, indices, values = (tensors[f"sparse_embedding.{each}"] for each in ["indptr", "indices", "values"])
+                assert len(starts) == count + 1 and starts[-1] == len(values) == len(indices)
+                for start, end in zip(starts, starts[1:]):
+                    row = np.zeros(width, np.float32)
+                    row[indices[start:end]] = values[start:end]
+                    rows.append(row)
+            assert np.array_equal(np.array(rows), expected.astype(np.float32).astype(dtype).astype(np.float32))
+    done = run("encode", source, "--model", FOLDER / "splade", "-o", tmp_path / "lines", "--output-key", "sparse_embedding", "--format", "jsonl")
+    lines = [json.loads(line) for line in next((tmp_path / "lines").glob("part*.jsonl")).read_text().splitlines()]
+    for line, row in zip(lines, expected, strict=True):
+        assert np.array_equal(np.float32(line["sparse_embedding"]["values"]), np.float32(row[row != 0]))
+        assert line["sparse_embedding"]["indices"] == np.flatnonzero(row).tolist()
+
+
+@pytest.mark.parametrize("flags, word", [
+    (["--output-key", "sparse_embedding"], "npy"), (["--output-key", "mlm_logits", "--format", "jsonl"], "top_k"),
+    (["--output-key", "sparse_embedding", "--pooling", "mean", "--format", "jsonl"], "SpladePooling"),
+    (["--top-k", "3"], "--top-k"),
+])  # fmt: skip
+def test_what_is_not_written(tmp_path, flags, word):
+    source = tmp_path / "texts.txt"
+    source.write_text("a\n")
+    done = run("encode", source, "--model", FOLDER / "splade", "-o", tmp_path / "out", *flags)
+    assert done.returncode != 0 and word in done.stderr, done.stderr
+
+
+# A vocabulary that threads share in parts, and more rows than are multiplied at once.
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("large")
+    shutil.copytree(FOLDER / "masked-bert", folder, dirs_exist_ok=True)
+    tensors = safetensors.numpy.load_file(folder / "model.safetensors")
+    random = np.random.default_rng(5)
+    words = (folder / "vocab.txt").read_text().splitlines()
+    words += [f"word{index}" for index in range(40_003 - len(words))]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    name = "bert.embeddings.word_embeddings.weight"
+    tensors[name] = np.concatenate([tensors[name], 0.3 * random.standard_normal((len(words) - 224, 24), np.float32)])
+    tensors["cls.predictions.bias"] = 0.2 * random.standard_normal(len(words), np.float32)
+    safetensors.numpy.save_file(tensors, folder / "model.safetensors")
+    configuration = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(configuration | {"vocab_size": len(words)}))
+    return folder, {name: values.astype(float) for name, values in tensors.items()}
+
+
+def head(tensors, hidden):
+    """As BertLMPredictionHead, in float64."""
+    erf = np.vectorize(__import__("math").erf)
+    part = "cls.predictions.transform."
+    rows = hidden @ tensors[part + "dense.weight"].T + tensors[part + "dense.bias"]
+    rows = rows / 2 * (1 + erf(rows / np.sqrt(2)))
+    rows = (rows - rows.mean(-1, keepdims=True)) / np.sqrt(rows.var(-1, keepdims=True) + 1e-12)
+    rows = rows * tensors[part + "LayerNorm.weight"] + tensors[part + "LayerNorm.bias"]
+    return rows @ tensors["bert.embeddings.word_embeddings.weight"].T + tensors["cls.predictions.bias"]
+
+
+def test_a_large_vocabulary(large, log):
+    folder, tensors = large
+    texts = ["goldfish [MASK] bicycle " * 20, "a [MASK]", "fitness of your bicycle " * 25]
+    answers = []
+    for threads in (1, 3):
+        with Server("--threads", threads, "--pooling", "splade", model=folder, log=log) as server:
+            ask = dict(output_key="mlm_logits,sequence_output,sparse_embedding", seq_length="longest")
+            found = server.tensors({"inputs": texts}, **ask)
+            best = server.tensors({"inputs": texts}, top_k=7, **ask)
+            sparse = server.post({"inputs": texts}, path="/embed_sparse").json()
+            lengths = server.encode(texts, output_key="sparse_embedding")["lengths"]
+        with Server("--threads", threads, model=folder, log=log) as server:
+            masks = server.post({"inputs": texts[:2], "parameters": {"top_k": 9}}, path="/").json()
+            targets = server.post({"inputs": texts[1], "parameters": {"targets": ["word39000", "word2", "goldfish"]}}, path="/").json()
+        answers.append((found["mlm_logits"].tobytes(), best["mlm_logits"].tobytes(), best["mlm_ids"].tobytes(), sparse, masks, targets))
+    assert answers[0] == answers[1]
+    assert sum(lengths) > 200
+    rows = found["mlm_logits"]
+    assert np.abs(rows - head(tensors, found["sequence_output"].astype(float))).max() < 2e-5
+    order = np.argsort(-rows, axis=-1, kind="stable")[..., :7]
+    assert np.array_equal(best["mlm_ids"], order)
+    assert np.array_equal(best["mlm_logits"], np.take_along_axis(rows, order, -1))
+    for index, length in enumerate(lengths):
+        expected = np.log1p(np.maximum(rows[index, :length].astype(float), 0).max(0))
+        assert np.abs(found["sparse_embedding"][index] - expected).max() < 1e-6
+        assert {each["index"]: np.float32(each["value"]) for each in sparse[index]} == {
+            place: value for place, value in enumerate(found["sparse_embedding"][index]) if value
+        }
+    exact = rows[1, 2].astype(float)
+    shares = np.exp(exact - exact.max()) / np.exp(exact - exact.max()).sum()
+    assert [each["token"] for each in masks[1]] == np.argsort(-exact, kind="stable")[:9].tolist()
+    assert [each["score"] for each in masks[1]] == pytest.approx([shares[each["token"]] for each in masks[1]], rel=1e-5)
+    assert len(masks[0]) == 18  # the text is cut to the positions
+    assert [each["score"] for each in targets] == pytest.approx(sorted((shares[each["token"]] for each in targets), reverse=True), rel=1e-5)
+    assert len(targets) == 3
