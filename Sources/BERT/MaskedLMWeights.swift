@@ -132,7 +132,7 @@ final class MaskedLMWeights: @unchecked Sendable {
     }
   }
 
-  /// `@unchecked Sendable`: threads only read them, while `init` waits.
+  /// `@unchecked Sendable`: nothing changes after `init`; threads read them while the head's waits.
   @safe
   private struct Weights: @unchecked Sendable {
     let floats: UnsafePointer<Float>
