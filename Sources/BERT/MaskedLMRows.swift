@@ -14,112 +14,87 @@ import EncoderContract
 /// with its part: so every weight is read once, and the logits of a row that are not asked for as
 /// such are never all in memory.
 ///
-/// `@unchecked Sendable`: operands, then logits and weights, are written in disjoint parts between
-/// barriers, and read after the last of these; `isBroken` is touched only inside `monitor`.
+/// `@unchecked Sendable`: `broken` is touched only inside `monitor`. The memory of `operands` and `groups`
+/// is written in disjoint parts between barriers, and read after the last of these.
 @safe
 final class MaskedLMRows: @unchecked Sendable {
-  /// The rows of one sequence.
-  @safe
-  private struct Group {
-    var sequence: Int
-    /// Of all rows here.
-    var rows: Range<Int>
-    /// First of them that count for `sparse`.
-    var sparseCount = 0
-    /// [rows, V]
-    var logits: UnsafeMutablePointer<Float>?
-    /// [V], the largest logit of each token.
-    var largest: UnsafeMutablePointer<Float>?
-    /// [V], the sum of the weights of each token.
-    var sums: UnsafeMutablePointer<Double>?
-    var isBroken = false
-  }
-
   /// Parts of the rows to be made operands of.
   let blocks: [Range<Int>]
   private let weights: MaskedLMWeights
   private let kernels: Kernels
   private let pooling: SparsePooling
-  /// Rows after the last block: [R].
-  private var sources: [Int] = []
-  private var groups: [Group] = []
-  /// Of each row: [R].
-  private var groupOfRow: [Int] = []
-  private var lists: [TokenList?] = []
+  private let rows: [Row]
+  /// One a sequence that asks for something.
+  private let groups: [Group]
   /// [R, E], operands.
   private let operands: Rows
   private let monitor = Monitor()
+  /// Indices of groups with a number that is not finite.
+  private var broken: Set<Int> = []
+
+  /// A row that something is asked for of.
+  private struct Row {
+    /// After the last block.
+    var source: Int
+    /// Its group, and its place in it.
+    var group: Int
+    var place: Int
+    /// What is kept of its logits; nil: none.
+    var list: TokenList?
+  }
 
   private static let rowsOfBlock = 32
   private static let rowsOfProduct = 128
 
-  /// Nil if no sequence asks for it.
+  /// Nil if no sequence asks for anything.
   init?(_ weights: MaskedLMWeights, _ plan: PassPlan, _ shape: ModelShape, _ kernels: Kernels) {
     self.weights = weights
     self.kernels = kernels
     pooling = shape.sentence?.sparse ?? SparsePooling()
-    let vocabularySize = weights.vocabularySize
+    var rows: [Row] = []
+    var groups: [Group] = []
     for entry in plan.entries {
       let selection = entry.selection
       let isSparse = selection.contains(.sparseEmbedding)
       let predictions = selection.contains(.mlmLogits) ? selection.predictions : nil
       let isWhole = selection.contains(.mlmLogits) && predictions == nil
       guard isSparse || isWhole || predictions != nil else { continue }
-      let ids = plan.ids[entry.rows]
-      let first = sources.count
-      for (row, id) in ids.enumerated() {
+      let first = rows.count
+      for (row, id) in plan.ids[entry.rows].enumerated() {
         let isAttended = row < entry.attendedCount
         let isPredicted =
           predictions.map { $0.rowsOf == nil || isAttended && $0.rowsOf == id } ?? false
         guard isWhole || isPredicted || isSparse && isAttended else { continue }
-        sources.append(entry.resultRow + row)
-        groupOfRow.append(groups.count)
-        lists.append(
-          isPredicted
-            ? predictions.map { TokenList($0, row: row, vocabularySize, weights.partCount) } : nil)
-      }
-      var group = unsafe Group(sequence: entry.sequence, rows: first..<sources.count)
-      if isWhole {
-        unsafe group.logits = .allocate(capacity: max(1, group.rows.count * vocabularySize))
-      }
-      if isSparse {
-        group.sparseCount = entry.attendedCount
-        switch pooling.strategy {
-        case .max:
-          unsafe group.largest = .allocate(capacity: vocabularySize)
-          unsafe group.largest?.initialize(repeating: -.infinity, count: vocabularySize)
-        case .sum:
-          unsafe group.sums = .allocate(capacity: vocabularySize)
-          unsafe group.sums?.initialize(repeating: 0, count: vocabularySize)
+        let list = predictions.map {
+          TokenList($0, row: row, weights.vocabularySize, weights.partCount)
         }
+        rows.append(
+          Row(
+            source: entry.resultRow + row, group: groups.count, place: rows.count - first,
+            list: isPredicted ? list : nil))
       }
-      groups.append(group)
+      groups.append(
+        Group(
+          sequence: entry.sequence, rows: first..<rows.count, weights.vocabularySize,
+          isWhole: isWhole, sparse: isSparse ? pooling.strategy : nil,
+          sparseCount: isSparse ? entry.attendedCount : 0))
     }
-    let count = sources.count
-    blocks = stride(from: 0, to: count, by: Self.rowsOfBlock).map {
-      $0..<min($0 + Self.rowsOfBlock, count)
+    self.rows = rows
+    self.groups = groups
+    blocks = stride(from: 0, to: rows.count, by: Self.rowsOfBlock).map {
+      $0..<min($0 + Self.rowsOfBlock, rows.count)
     }
     let stride = unsafe kernels.operandSize(weights.norm.columns)
     unsafe operands = Rows(
-      base: .allocate(byteCount: max(1, count * stride), alignment: KernelAlignment), stride: stride
-    )
+      base: .allocate(byteCount: max(1, rows.count * stride), alignment: KernelAlignment),
+      stride: stride)
     if groups.isEmpty { return nil }
   }
 
-  deinit {
-    unsafe operands.base.deallocate()
-    for index in groups.indices { release(index) }
-  }
-
-  private func release(_ index: Int) {
-    unsafe groups[index].logits?.deallocate()
-    unsafe groups[index].largest?.deallocate()
-    unsafe groups[index].sums?.deallocate()
-    unsafe (groups[index].logits, groups[index].largest, groups[index].sums) = (nil, nil, nil)
-  }
+  deinit { unsafe operands.base.deallocate() }
 
   /// Parts of the vocabulary.
-  var partCount: Int { sources.isEmpty ? 0 : weights.partCount }
+  var partCount: Int { rows.isEmpty ? 0 : weights.partCount }
 
   // MARK: Steps
 
@@ -136,8 +111,9 @@ final class MaskedLMRows: @unchecked Sendable {
       unsafe gathered.deallocate()
       unsafe dense.deallocate()
     }
-    for (place, row) in sources[block].enumerated() {
-      unsafe (gathered + place * inputs).copyMemory(from: hidden.row(row), byteCount: inputs)
+    for (place, row) in rows[block].enumerated() {
+      unsafe (gathered + place * inputs).copyMemory(
+        from: hidden.row(row.source), byteCount: inputs)
     }
     var layer = unsafe weights.dense
     unsafe kernels.set.product(
@@ -161,11 +137,11 @@ final class MaskedLMRows: @unchecked Sendable {
     let first = part * weights.partSize
     let columns = unsafe layer.outputs
     let logits = UnsafeMutablePointer<Float>.allocate(
-      capacity: min(sources.count, Self.rowsOfProduct) * columns)
+      capacity: min(rows.count, Self.rowsOfProduct) * columns)
     defer { unsafe logits.deallocate() }
     let stride = columns * MemoryLayout<Float>.size
-    for start in Swift.stride(from: 0, to: sources.count, by: Self.rowsOfProduct) {
-      let count = min(Self.rowsOfProduct, sources.count - start)
+    for start in Swift.stride(from: 0, to: rows.count, by: Self.rowsOfProduct) {
+      let count = min(Self.rowsOfProduct, rows.count - start)
       unsafe kernels.set.product(
         &layer, 0, kernels.panelCount(outputs: columns), count, operands.row(start),
         operands.stride, nil, 0, logits, stride)
@@ -177,58 +153,54 @@ final class MaskedLMRows: @unchecked Sendable {
 
   /// - Parameters:
   ///   - values: logits of the tokens from `first` on, `columns` of them.
-  ///   - row: of all rows here.
+  ///   - row: among all here.
   private func take(
     _ values: UnsafePointer<Float>, _ columns: Int, of row: Int, from first: Int, _ part: Int
   ) {
-    let index = groupOfRow[row]
-    let place = row - groups[index].rows.lowerBound
+    let row = rows[row]
+    let group = groups[row.group]
     var isFinite = true
-    if let target = unsafe groups[index].logits {
+    if let logits = unsafe group.logits {
       isFinite = unsafe copyFinite(
-        1, columns, values, columns, target + place * weights.vocabularySize + first)
+        1, columns, values, columns, logits + row.place * weights.vocabularySize + first)
     }
-    if place < groups[index].sparseCount {
-      if let largest = unsafe groups[index].largest {
+    if row.place < group.sparseCount {
+      if let largest = unsafe group.largest {
         isFinite = unsafe takeLarger(columns, values, largest + first) && isFinite
-      } else if let sums = unsafe groups[index].sums {
+      } else if let sums = unsafe group.sums {
         for column in 0..<columns {
           unsafe sums[first + column] += pooling.activation.weight(of: values[column])
         }
       }
     }
-    if let list = lists[row] {
+    if let list = row.list {
       isFinite = unsafe list.take(values, columns, from: first, part) && isFinite
     }
-    if !isFinite { monitor.change { groups[index].isBroken = true } }
+    if !isFinite { monitor.change { broken.insert(row.group) } }
   }
 
   // MARK: Results
 
   /// What a sequence asks for, when all parts are done. Called once a sequence, by one thread.
   func collect(_ entry: PassPlan.Entry, in pass: Pass) {
-    guard let index = groups.firstIndex(where: { $0.sequence == entry.sequence })
-    else { return }
-    let size = weights.vocabularySize
+    guard let index = groups.firstIndex(where: { $0.sequence == entry.sequence }) else { return }
     let group = groups[index]
-    var isBroken = group.isBroken
-    var logits: [Float]?
-    var sparse: [Float]?
-    if let values = unsafe group.logits {
-      logits = unsafe Array(
-        UnsafeBufferPointer(start: values, count: group.rows.count * size))
+    var isBroken = monitor.wait { broken.contains(index) }
+    let logits = unsafe group.logits.map { logits in
+      unsafe Array(
+        UnsafeBufferPointer(start: logits, count: group.rows.count * weights.vocabularySize))
     }
+    let tokens = 0..<weights.vocabularySize
+    var sparse: [Float]?
     if let largest = unsafe group.largest {
-      sparse = (0..<size).map { Float(pooling.activation.weight(of: unsafe largest[$0])) }
+      sparse = tokens.map { unsafe Float(pooling.activation.weight(of: largest[$0])) }
     } else if let sums = unsafe group.sums {
-      sparse = (0..<size).map { unsafe Float(sums[$0]) }
+      sparse = tokens.map { unsafe Float(sums[$0]) }
       isBroken = isBroken || sparse?.allSatisfy(\.isFinite) == false
     }
+    group.release()
     var predicted = PredictedTokens()
-    for list in lists[group.rows] {
-      guard let list else { continue }
-      list.append(to: &predicted)
-    }
+    for row in rows[group.rows] { row.list?.append(to: &predicted) }
     isBroken = isBroken || !predicted.probabilities.allSatisfy(\.isFinite)
     pass.updateResult(of: entry.sequence) { result in
       if isBroken {
@@ -238,6 +210,50 @@ final class MaskedLMRows: @unchecked Sendable {
       if let sparse { result[.sparseEmbedding] = sparse }
       result.predicted = predicted
     }
+  }
+}
+
+/// The rows of one sequence, and what all threads write of them.
+@safe
+private final class Group {
+  let sequence: Int
+  /// Of all rows.
+  let rows: Range<Int>
+  /// First of them that count for `largest` and `sums`.
+  let sparseCount: Int
+  /// [rows, V]
+  private(set) var logits: UnsafeMutablePointer<Float>?
+  /// [V], the largest logit of each token.
+  private(set) var largest: UnsafeMutablePointer<Float>?
+  /// [V], the sum of the weights of each token.
+  private(set) var sums: UnsafeMutablePointer<Double>?
+
+  init(
+    sequence: Int, rows: Range<Int>, _ vocabularySize: Int, isWhole: Bool,
+    sparse: SparsePooling.Strategy?, sparseCount: Int
+  ) {
+    self.sequence = sequence
+    self.rows = rows
+    self.sparseCount = sparseCount
+    if isWhole { unsafe logits = .allocate(capacity: rows.count * vocabularySize) }
+    switch sparse {
+    case nil: break
+    case .max:
+      unsafe largest = .allocate(capacity: vocabularySize)
+      unsafe largest?.initialize(repeating: -.infinity, count: vocabularySize)
+    case .sum:
+      unsafe sums = .allocate(capacity: vocabularySize)
+      unsafe sums?.initialize(repeating: 0, count: vocabularySize)
+    }
+  }
+
+  deinit { release() }
+
+  func release() {
+    unsafe logits?.deallocate()
+    unsafe largest?.deallocate()
+    unsafe sums?.deallocate()
+    unsafe (logits, largest, sums) = (nil, nil, nil)
   }
 }
 

@@ -44,7 +44,7 @@ final class MaskedLMWeights: @unchecked Sendable {
       decoder = layer(inputs: head.size, outputs: head.vocabularySize)
       (scale, shift) = (layout.add(head.size), layout.add(head.size))
       floatCount = layout.count
-      scratchCount = max(head.decoder?.count ?? 0, head.dense.weights.count)
+      scratchCount = (head.decoder?.count ?? 0) + head.dense.weights.count
     }
 
     /// Bytes of memory of the head, and those that packing takes besides.

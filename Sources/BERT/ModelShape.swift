@@ -50,6 +50,14 @@ struct ModelShape {
       if let key = selection.entries.first(where: { !info.has($0) }) {
         throw .unsupported("there is no \(key.rawValue): \(info.absence(of: key))")
       }
+      if let candidates = selection.predictions?.candidates {
+        let tokens = 0..<Int32(clamping: configuration.vocabularySize)
+        guard !candidates.isEmpty, candidates.allSatisfy(tokens.contains),
+          Set(candidates).count == candidates.count
+        else {
+          throw .unsupported("candidates are distinct ids of tokens, from 0 to \(tokens.count - 1)")
+        }
+      }
       if let highest = selection.blocks.highest, highest >= configuration.blockCount {
         throw .unsupported(
           "the model has \(configuration.blockCount) blocks; there is no block \(highest)")

@@ -49,7 +49,7 @@ final class TokenList: @unchecked Sendable {
     var isFinite = true
     monitor.change {
       if let candidates {
-        var place = candidates.firstIndex { $0 >= first } ?? candidates.count
+        var place = Self.place(of: first, in: candidates)
         while place < candidates.count, Int(candidates[place]) < first + columns {
           let id = candidates[place]
           isFinite = unsafe insert(id, logits[Int(id) - first]) && isFinite
@@ -72,6 +72,16 @@ final class TokenList: @unchecked Sendable {
       shares[part] = (Double(largest), sum)
     }
     return isFinite
+  }
+
+  /// The first place of an id that is not less.
+  private static func place(of id: Int, in ids: [Int32]) -> Int {
+    var (low, high) = (0, ids.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if Int(ids[middle]) < id { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   private func insert(_ id: Int32, _ logit: Float) -> Bool {
