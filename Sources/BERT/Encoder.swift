@@ -30,6 +30,7 @@ public final class Encoder: BatchEncoder {
   let threads: ComputeThreads
   let kernels: Kernels
   let weights: ModelWeights
+  private let maskedLM: MaskedLMWeights?
   private let shape: ModelShape
   private let limits: RowLimits
   /// One per thread.
@@ -69,10 +70,12 @@ public final class Encoder: BatchEncoder {
     }
     self.workspaces = workspaces
     let workspaceBytes = workspaces.reduce(0) { $0 + $1.byteCount }
-    let headBytes = checkpoint.head.head?.byteCount ?? 0
+    let maskedLM = checkpoint.maskedLM.head.map { ($0, MaskedLMWeights.Layout($0, kernels)) }
+    let headBytes =
+      (checkpoint.head.head?.byteCount ?? 0) + (maskedLM.map { $0.1.byteCount } ?? 0)
     let weights = try ModelWeights(
-      checkpoint, kernels: kernels, threads: threads, besides: workspaceBytes + headBytes,
-      limit: memoryLimit)
+      checkpoint, kernels: kernels, threads: threads,
+      besides: workspaceBytes + headBytes + (maskedLM?.1.scratchBytes ?? 0), limit: memoryLimit)
     self.weights = weights
     weightBytes = weights.byteCount + headBytes
     memoryBytes = workspaceBytes + weightBytes
@@ -83,6 +86,11 @@ public final class Encoder: BatchEncoder {
       }
     } catch {
       throw .checkpoint(error)
+    }
+    self.maskedLM = try maskedLM.map { (head, layout) throws(BERTError) in
+      try unsafe MaskedLMWeights(
+        head, layout, words: weights.wordTable, epsilon: configuration.layerNormEpsilon,
+        kernels: kernels, threads: threads)
     }
     info = unsafe ModelInfo(checkpoint, sentence, hasPooler: weights.pooler != nil)
     shape = ModelShape(
@@ -111,7 +119,7 @@ public final class Encoder: BatchEncoder {
       plan: plan,
       sequences: (0..<batch.count).map { EncodedSequence(rowCount: batch.rows(of: $0).count) },
       shape: shape, weights: weights, kernels: kernels, workspaces: threads.map { workspaces[$0] },
-      limits: limits)
+      limits: limits, maskedLM: maskedLM)
     self.threads.start(on: threads) { rank in
       pass.forward(rank: rank)
       if rank == 0 { completion(.success(pass.takeResults())) }

@@ -38,5 +38,12 @@ extension ModelInfo {
       .tokenLogits, width: isOfTokens ? head?.labels.count : nil,
       because: head == nil
         ? checkpoint.head.absence : "the model's head classifies texts: ask for logits")
+    let vocabularySize = checkpoint.maskedLM.head?.vocabularySize
+    set(.mlmLogits, width: vocabularySize, because: checkpoint.maskedLM.absence)
+    set(
+      .sparseEmbedding, width: sentence?.sparse == nil ? nil : vocabularySize,
+      because: vocabularySize == nil
+        ? checkpoint.maskedLM.absence
+        : "the folder has no SpladePooling module; the setting pooling=splade makes one without")
   }
 }

@@ -36,7 +36,7 @@ struct ModelShape {
   /// Whether an entry is made of all rows of the last block's output.
   func needsAllRows(_ selection: OutputSelection) -> Bool {
     selection.contains(.sentenceEmbedding) && sentence?.poolings != [.cls]
-      || selection.contains(.tokenLogits)
+      || [.tokenLogits, .mlmLogits, .sparseEmbedding].contains(where: selection.contains)
   }
 
   private func checkSequences(_ batch: PackedBatch) throws(EncodeError) {
@@ -49,6 +49,14 @@ struct ModelShape {
       let selection = batch.selections[index]
       if let key = selection.entries.first(where: { !info.has($0) }) {
         throw .unsupported("there is no \(key.rawValue): \(info.absence(of: key))")
+      }
+      if let candidates = selection.predictions?.candidates {
+        let tokens = 0..<Int32(clamping: configuration.vocabularySize)
+        guard !candidates.isEmpty, candidates.allSatisfy(tokens.contains),
+          Set(candidates).count == candidates.count
+        else {
+          throw .unsupported("candidates are distinct ids of tokens, from 0 to \(tokens.count - 1)")
+        }
       }
       if let highest = selection.blocks.highest, highest >= configuration.blockCount {
         throw .unsupported(

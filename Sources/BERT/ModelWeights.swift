@@ -149,7 +149,7 @@ final class ModelWeights: @unchecked Sendable {
 }
 
 extension ModelConfiguration.Activation {
-  fileprivate var kind: ActivationKind {
+  var kind: ActivationKind {
     switch self {
     case .geluErf: ActivationGELUErf
     case .geluTanh: ActivationGELUTanh

@@ -20,6 +20,10 @@ extension Pass {
     if !plan.pooledEntries.isEmpty {
       shareRows(plan.pooledEntries.count, thread, &step) { pool($0, thread) }
     }
+    if let rows = predicting {
+      shareItems(rows.blocks.count, thread, &step) { prepare(rows.blocks[$0], rows, thread) }
+      shareItems(rows.partCount, thread, &step) { rows.predict($0) }
+    }
     shareItems(plan.entries.count, thread, &step) { collect($0, thread) }
   }
 

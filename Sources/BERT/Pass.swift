@@ -29,6 +29,8 @@ final class Pass: @unchecked Sendable {
   let isSharedByColumns: Bool
   /// The most rows that a thread takes at once.
   let blockRows: Int
+  /// What a masked-language-model head makes of its rows; nil where nothing of it is asked for.
+  let predicting: MaskedLMRows?
   /// Guards `results`. Not a `Mutex`: the thread sanitizer does not see how that one works.
   private let monitor = Monitor()
   private var results: [EncodedSequence]
@@ -37,7 +39,8 @@ final class Pass: @unchecked Sendable {
 
   init(
     plan: PassPlan, sequences: [EncodedSequence], shape: ModelShape, weights: ModelWeights,
-    kernels: Kernels, workspaces: [Workspace], limits: RowLimits
+    kernels: Kernels, workspaces: [Workspace], limits: RowLimits,
+    maskedLM: MaskedLMWeights? = nil
   ) {
     self.plan = plan
     self.shape = shape
@@ -48,6 +51,7 @@ final class Pass: @unchecked Sendable {
     isSharedByColumns = workspaces.count > 1 && plan.rowCount <= limits.sharedByColumns
     blockRows = limits.block
     results = sequences
+    predicting = maskedLM.flatMap { MaskedLMRows($0, plan, shape, kernels) }
   }
 }
 

@@ -44,10 +44,26 @@ public struct Column: Sendable {
 
   public var hasRowPerToken: Bool { key.part != .text }
 
+  /// Whether most of its numbers are 0, so that the others are written with their places.
+  var isSparse: Bool { key == .sparseEmbedding }
+
   func values(of sequence: EncodedSequence) -> [Float] {
     switch source {
     case .entry: sequence[key]
     case .block(let block): sequence.blocks[block] ?? []
+    }
+  }
+}
+
+/// The numbers of a row that are not 0: a row of a matrix in compressed sparse row format.
+struct SparseRow {
+  var indices: [Int32] = []
+  var values: [Float] = []
+
+  init(_ row: [Float]) {
+    for (index, value) in row.enumerated() where value != 0 {
+      indices.append(Int32(index))
+      values.append(value)
     }
   }
 }

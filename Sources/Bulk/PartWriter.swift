@@ -8,6 +8,10 @@ final class PartWriter {
   private let number: Int
   /// One per column; for JSON lines one in all.
   private var spools: [Spool] = []
+  /// Columns of a sparse tensor's values; nil where there is none.
+  private var indices: Spool?
+  /// Values of all rows before each of a sparse tensor, and of all: [B + 1].
+  private var sparseOffsets = [0]
   private let skipped: Spool
   private var skippedCount = 0
   private var recordIndices: [Int] = []
@@ -26,6 +30,9 @@ final class PartWriter {
     skipped = try Spool(path: spoolPath + ".skipped")
     let count = layout.format == .jsonl ? 1 : layout.columns.count
     for index in 0..<count { spools.append(try Spool(path: "\(spoolPath).\(index)")) }
+    if sparseColumn != nil, layout.format != .jsonl {
+      indices = try Spool(path: spoolPath + ".indices")
+    }
   }
 
   func append(
@@ -38,7 +45,13 @@ final class PartWriter {
     tokenCounts.append(record.tokenCount)
     guard layout.format != .jsonl else { return try appendLine(record, index, identifier) }
     for (column, spool) in zip(layout.columns, spools) {
-      let values = column.values(of: record.sequence)
+      var values = column.values(of: record.sequence)
+      if column.isSparse {
+        let row = SparseRow(values)
+        values = row.values
+        sparseOffsets.append((sparseOffsets.last ?? 0) + row.values.count)
+        try indices?.append(row.indices.flatMap { Self.bytes($0) })
+      }
       try spool.append { layout.elements.append(values.span, to: &$0) }
     }
   }
@@ -68,6 +81,10 @@ final class PartWriter {
     for column in layout.columns {
       line.key(column.name)
       let values = column.values(of: record.sequence)
+      if column.isSparse {
+        line.sparse(SparseRow(values))
+        continue
+      }
       guard column.hasRowPerToken else {
         line.floats(values.span)
         continue
@@ -106,8 +123,12 @@ final class PartWriter {
       skipped.remove()
     }
     let head = head()
-    let tail = layout.format == .safetensors ? integers.flatMap { Self.bytes($0.value) } : []
-    let size = spools.reduce(head.count + tail.count) { $0 + $1.byteCount }
+    let tail =
+      layout.format == .safetensors
+      ? integers.flatMap { $0.value.flatMap { Self.bytes(Int64($0)) } } : []
+    let size = (spools + [indices].compactMap(\.self)).reduce(head.count + tail.count) {
+      $0 + $1.byteCount
+    }
     let summary = PartSummary(inputDigest: inputDigest, skipped: skippedCount, byteCount: size)
     try summary.write(zip(recordIndices, identifiers), chunks, layout, number)
     let path = layout.path(ofPart: number)
@@ -115,7 +136,7 @@ final class PartWriter {
     let whole = try Spool(path: "\(layout.folder)/.\(layout.name(ofPart: number)).whole")
     do {
       try whole.append(head)
-      for spool in spools {
+      for spool in spools + [indices].compactMap(\.self) {
         try whole.append(spool)
         spool.remove()
       }
@@ -130,12 +151,16 @@ final class PartWriter {
   func abandon() {
     skipped.remove()
     for spool in spools { spool.remove() }
+    indices?.remove()
   }
+
+  private var sparseColumn: Column? { layout.columns.first(where: \.isSparse) }
 
   // MARK: - Heads
 
   private func shape(of column: Column) -> [Int] {
     let count = recordIndices.count
+    if column.isSparse { return [sparseOffsets.last ?? 0] }
     guard column.hasRowPerToken else { return [count, column.width] }
     guard let rows = layout.rowsPerRecord else { return [offsets.last ?? 0, column.width] }
     return [count, rows, column.width]
@@ -155,24 +180,55 @@ final class PartWriter {
 
   private func safetensorsHead() -> [UInt8] {
     var entries = layout.columns.map {
-      TensorHead.Entry(name: $0.name, shape: shape(of: $0), layout.elements)
+      TensorHead.Entry(
+        name: $0.isSparse ? $0.name + ".values" : $0.name, shape: shape(of: $0), layout.elements)
+    }
+    if let sparseColumn {
+      let count = sparseOffsets.last ?? 0
+      entries.append(
+        TensorHead.Entry(
+          name: sparseColumn.name + ".indices", type: "I32", shape: [count], size: 4 * count))
     }
     for (name, values) in integers {
       entries.append(
         TensorHead.Entry(name: name, type: "I64", shape: [values.count], size: 8 * values.count))
     }
-    return TensorHead.safetensors(entries, metadata: ["part": String(number)])
+    guard let sparseColumn else {
+      return TensorHead.safetensors(entries, metadata: ["part": String(number)])
+    }
+    return TensorHead.safetensors(
+      entries,
+      metadata: [
+        "part": String(number),
+        // The last rows and columns may have no values: then the arrays do not tell.
+        "\(sparseColumn.name).shape": "\(recordIndices.count),\(sparseColumn.width)",
+      ])
   }
 
   /// Which record each row is of, its tokens, and where the rows of each begin if it has several.
-  private var integers: KeyValuePairs<String, [Int]> {
+  private var integers: [(key: String, value: [Int])] {
     let isRagged = layout.rowsPerRecord == nil && layout.columns.contains { $0.hasRowPerToken }
-    return isRagged
-      ? ["record": recordIndices, "tokens": tokenCounts, "offset": offsets]
-      : ["record": recordIndices, "tokens": tokenCounts]
+    var integers = [("record", recordIndices), ("tokens", tokenCounts)]
+    if isRagged { integers.append(("offset", offsets)) }
+    if let sparseColumn { integers.append((sparseColumn.name + ".indptr", sparseOffsets)) }
+    return integers
   }
 
-  private static func bytes(_ values: [Int]) -> [UInt8] {
-    values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+  private static func bytes<Number: FixedWidthInteger>(_ value: Number) -> [UInt8] {
+    (0..<Number.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> (8 * Number($0))) }
+  }
+}
+
+extension JSONWriter {
+  /// `{"indices","values"}`
+  fileprivate mutating func sparse(_ row: SparseRow) {
+    beginObject()
+    key("indices")
+    beginArray()
+    for index in row.indices { integer(index) }
+    endArray()
+    key("values")
+    floats(row.values.span)
+    endObject()
   }
 }

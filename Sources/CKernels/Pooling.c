@@ -72,3 +72,15 @@ bool copyFinite(size_t rows, size_t columns, const float *x, size_t ldx, float *
   }
   return largest < 0x7f800000;
 }
+
+bool takeLarger(size_t count, const float *x, float *y) {
+  uint32_t largest = 0;
+  for (size_t j = 0; j < count; j++) {
+    uint32_t bits;
+    memcpy(&bits, x + j, sizeof bits);
+    bits &= 0x7fffffff;
+    largest = bits > largest ? bits : largest;
+    y[j] = x[j] > y[j] ? x[j] : y[j];
+  }
+  return largest < 0x7f800000;
+}

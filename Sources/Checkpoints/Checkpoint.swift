@@ -25,7 +25,9 @@ public struct Checkpoint: Sendable {
   /// folder's.
   public let keys: Set<String>?
   /// What classifies texts or tokens.
-  public let head: HeadFinding
+  public let head: HeadFinding<ClassificationHead>
+  /// What gives each token of a text a number for each of the vocabulary.
+  public let maskedLM: HeadFinding<MaskedLMHead>
   /// The part of a larger model that the encoder is; nil if it is all of it.
   public let part: String?
   /// By canonical name: Hugging Face's, without the `bert.` prefix, `weight` and `bias` for layer
@@ -51,6 +53,7 @@ public struct Checkpoint: Sendable {
       (lowercases, guessesCase, vocabularyPath) = (nil, false, nil)
       (keys, part) = (nil, nil)
       head = model.head
+      maskedLM = model.maskedLM
     } else if SavedModelFolder.isPresent(in: folder) {
       let model = try SavedModelFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .savedModel
@@ -59,6 +62,7 @@ public struct Checkpoint: Sendable {
       (lowercases, guessesCase) = (model.lowercases, model.guessesCase)
       (vocabularyPath, keys, part) = (model.vocabularyPath, model.keys, model.part)
       head = .none(because: "heads of a SavedModel are not supported")
+      maskedLM = .none(because: head.absence)
     } else if OriginalFolder.isPresent(in: folder) {
       let model = try OriginalFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .original
@@ -67,6 +71,7 @@ public struct Checkpoint: Sendable {
       (lowercases, guessesCase) = (model.lowercases, model.lowercases != nil)
       (vocabularyPath, keys, part) = (nil, nil, nil)
       head = .none(because: "heads of an original checkpoint are not supported")
+      maskedLM = .none(because: head.absence)
     } else {
       throw .unknownFormat(folder)
     }

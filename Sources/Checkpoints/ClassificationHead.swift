@@ -55,13 +55,13 @@ public struct ClassificationHead: Sendable {
   }
 }
 
-/// A folder's classification head, or why it has none.
-public enum HeadFinding: Sendable {
-  case head(ClassificationHead)
+/// A folder's head, or why it has none.
+public enum HeadFinding<Head: Sendable>: Sendable {
+  case head(Head)
   /// - Parameter isExpected: whether the configuration says that there is one.
   case none(because: String, isExpected: Bool = false)
 
-  public var head: ClassificationHead? {
+  public var head: Head? {
     if case .head(let head) = self { head } else { nil }
   }
 
@@ -78,7 +78,7 @@ extension ClassificationHead {
   static func find(
     _ file: JSONFile, _ family: HuggingFaceFamily, _ tensors: [Tensor],
     hasPooler: Bool, hiddenSize: Int
-  ) throws(CheckpointError) -> HeadFinding {
+  ) throws(CheckpointError) -> HeadFinding<ClassificationHead> {
     guard case .array(let names) = file["architectures"], case .string(let name)? = names.first
     else { return .none(because: "config.json names no class with a head in architectures") }
     let isOfTokens = name.hasSuffix("ForTokenClassification")
@@ -86,7 +86,9 @@ extension ClassificationHead {
       return .none(
         because: "config.json names \(name.prefix(64)), which has no classification head")
     }
-    let layout = isOfTokens ? .tokens : family.textHead
+    guard let layout = isOfTokens ? family.tokenHead : family.textHead else {
+      return .none(because: "the head of \(name.prefix(64)) is not supported", isExpected: true)
+    }
     if layout.input == .pooled, !hasPooler {
       return .none(
         because: "its classification head reads a pooler, and the weights have none",

@@ -14,7 +14,7 @@ extension ConfigurationKeys {
       "num_attention_heads", "intermediate_size", "hidden_act", "max_position_embeddings",
       "type_vocab_size", "layer_norm_eps", "pad_token_id", "tokenizer_class", "auto_map",
       "id2label", "num_labels", "problem_type", "sentence_transformers",
-      "sbert_ce_default_activation_function",
+      "sbert_ce_default_activation_function", "tie_word_embeddings",
       // DistilBERT's names.
       "dim", "n_layers", "n_heads", "hidden_dim", "activation",
       // MPNet's, ELECTRA's, ALBERT's.
@@ -66,6 +66,7 @@ extension ConfigurationKeys {
     ],
     withoutEffect: training + otherHeads + [
       "pad_token_id", "model_type", "id2label", "label2id", "num_labels", "problem_type",
+      "tie_word_embeddings",
     ],
     only: [
       "layer_norm_eps": .only(
@@ -81,7 +82,7 @@ extension ConfigurationKeys {
 
   private static let training = [
     "hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout",
-    "initializer_range", "gradient_checkpointing", "tie_word_embeddings", "tie_weights_",
+    "initializer_range", "gradient_checkpointing", "tie_weights_",
     "tie_encoder_decoder", "layerdrop",
   ]
 

@@ -80,6 +80,29 @@ struct ConfigurationKeys: Sendable {
       "config_kwargs": none,
     ])
 
+  /// The same of a `SparseEncoder`.
+  static let maskedLMTransformer = ConfigurationKeys(
+    honoured: ["max_seq_length", "do_lower_case"],
+    withoutEffect: ["unpad_inputs"],
+    only: transformer.rules.merging([
+      "transformer_task": .only(
+        [.string("fill-mask")], toDo: "only \"fill-mask\" is supported before SpladePooling"),
+      "modality_config": .only(
+        [
+          .object([
+            "text": .object([
+              "method": .string("forward"), "method_output_name": .string("logits"),
+            ])
+          ])
+        ], toDo: "only text through forward and its logits is supported"),
+    ]) { $1 })
+
+  /// `1_SpladePooling/config.json`.
+  static let spladePooling = ConfigurationKeys(
+    honoured: ["pooling_strategy", "activation_function"],
+    // The vocabulary's own size counts; rows are pooled as they come.
+    withoutEffect: ["word_embedding_dimension", "embedding_dimension", "chunk_size"])
+
   /// `tokenizer_config.json`. transformers hands its keys on to the class of tokenizer, and those
   /// that no class asks for change nothing.
   static let tokenizer = ConfigurationKeys(
@@ -116,6 +139,18 @@ struct ConfigurationKeys: Sendable {
         toDo: "the tokenizer brings its own code, which is not run; take it out if tokenizer.json "
           + "does the same"),
     ], isComplete: false)
+
+  /// `config_sentence_transformers.json` of a `SparseEncoder`.
+  static let sparseEncoder = ConfigurationKeys(
+    honoured: ["prompts", "default_prompt_name"],
+    withoutEffect: ["__version__", "similarity_fn_name", "truncate_dim"],
+    only: [
+      "model_type": .only(
+        [.string("SparseEncoder")], toDo: "only \"SparseEncoder\" has SpladePooling"),
+      "max_active_dims": .only(
+        [], toDo: "it is not supported; take it out, and keep the largest weights of the answer"),
+    ],
+    isComplete: false)
 
   /// `config_sentence_transformers.json`.
   static let sentenceTransformers = ConfigurationKeys(

@@ -15,7 +15,10 @@ extension HuggingFaceFamily {
     ],
     layers: [
       "encoder.embedding_hidden_mapping_in": TensorNames.projection, "pooler": "pooler.dense",
-    ]
+    ],
+    maskedLM: MaskedLMLayout(
+      dense: "predictions.dense", norm: "predictions.LayerNorm", decoder: "predictions.decoder",
+      sharedBias: "predictions.bias")
   ) { configuration, file throws(CheckpointError) in
     let sizes = ModelConfiguration.Limits.hiddenSize
     configuration.projectedSize = try file.integer("embedding_size", in: sizes) ?? 128

@@ -20,7 +20,9 @@ extension HuggingFaceFamily {
     ],
     hasTypes: false,
     textHead: HeadLayout(
-      input: .firstToken, layers: [("pre_classifier", .relu), ("classifier", .identity)])
+      input: .firstToken, layers: [("pre_classifier", .relu), ("classifier", .identity)]),
+    maskedLM: MaskedLMLayout(
+      dense: "vocab_transform", norm: "vocab_layer_norm", decoder: "vocab_projector")
   ) { configuration, _ throws(CheckpointError) in
     // Fixed.
     configuration.layerNormEpsilon = 1e-12

@@ -15,7 +15,7 @@ extension HuggingFaceFamily {
         "post_attention_layernorm": TensorNames.Block.intermediateNorm,
       ]) { $1 },
     layers: ["embed_tokens": "embeddings.word_embeddings", "norm": TensorNames.finalNorm],
-    hasTypes: false, bringsCode: true
+    hasTypes: false, bringsCode: true, textHead: nil
   ) { configuration, file throws(CheckpointError) in
     configuration.isPreNorm = true
     configuration.isRootMeanSquareNorm = true

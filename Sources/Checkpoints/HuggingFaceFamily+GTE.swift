@@ -23,7 +23,7 @@ extension HuggingFaceFamily {
       "layer_norm_type": .only([.string("layer_norm")], toDo: "only \"layer_norm\" is supported"),
       "logn_attention_scale": .only([.boolean(false)], toDo: "only false is supported"),
     ],
-    bringsCode: true
+    bringsCode: true, maskedLM: .lmHead
   ) { configuration, file throws(CheckpointError) in
     configuration.hasPositionTable = false
     configuration.isGated = true

@@ -9,7 +9,7 @@ extension HuggingFaceFamily {
       "attention.attn.v": "attention.self.value", "attention.attn.o": "attention.output.dense",
       "attention.LayerNorm": "attention.output.LayerNorm",
     ],
-    hasTypes: false, textHead: .firstToken(.tanh)
+    hasTypes: false, textHead: .firstToken(.tanh), maskedLM: .lmHead
   ) { configuration, file throws(CheckpointError) in
     configuration.typeCount = 2
     // Whatever pad_token_id says.

@@ -20,7 +20,15 @@ extension HuggingFaceFamily {
       "embeddings.tok_embeddings": "embeddings.word_embeddings",
       "embeddings.norm": "embeddings.LayerNorm", "final_norm": TensorNames.finalNorm,
     ],
-    hasTypes: false, ownKeys: ["position_embedding_type": .withoutEffect]
+    hasTypes: false,
+    ownKeys: [
+      "position_embedding_type": .withoutEffect,
+      "classifier_activation": .only([.string("gelu")], toDo: "only \"gelu\" is supported"),
+    ],
+    textHead: nil, tokenHead: nil,
+    maskedLM: MaskedLMLayout(
+      dense: "head.dense", norm: "head.norm", decoder: "decoder", activation: .geluErf,
+      hasOptionalBiases: true)
   ) { configuration, file throws(CheckpointError) in
     configuration.isPreNorm = true
     configuration.hasFirstNorm = false

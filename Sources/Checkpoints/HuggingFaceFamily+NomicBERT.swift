@@ -35,7 +35,10 @@ extension HuggingFaceFamily {
       "rotary_emb_scale_base": .only([], toDo: "only null is supported"),
       "num_experts": .only([0], toDo: "mixtures of experts are not supported"),
     ],
-    bringsCode: true
+    bringsCode: true,
+    maskedLM: MaskedLMLayout(
+      dense: "cls.predictions.transform.dense", norm: "cls.predictions.transform.layer_norm",
+      decoder: "cls.predictions.decoder", sharedBias: "cls.predictions.bias")
   ) { configuration, file throws(CheckpointError) in
     configuration.hasPositionTable = false
     configuration.isGated = true

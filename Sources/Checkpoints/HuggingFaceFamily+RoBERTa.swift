@@ -4,7 +4,7 @@ extension HuggingFaceFamily {
   /// Source: transformers `models/roberta`.
   static let roberta = HuggingFaceFamily(
     modelTypes: ["roberta", "xlm-roberta", "camembert"], prefixes: ["roberta."],
-    textHead: .firstToken(.tanh)
+    textHead: .firstToken(.tanh), maskedLM: .lmHead
   ) { configuration, file throws(CheckpointError) in
     let id = try file.integer("pad_token_id", in: 0...1024) ?? 1
     try configuration.countPositions(afterPadding: id, file)

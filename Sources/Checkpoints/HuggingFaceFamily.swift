@@ -23,8 +23,11 @@ struct HuggingFaceFamily: Sendable {
   var ownKeys: [String: ConfigurationKeys.Rule] = [:]
   /// Whether folders bring code of their own (`auto_map`) that computes the same as transformers.
   var bringsCode = false
-  /// The head of the class for the classification of texts.
-  var textHead = HeadLayout.pooled
+  /// The heads of the classes for the classification of texts and of tokens; nil if not supported.
+  var textHead: HeadLayout? = .pooled
+  var tokenHead: HeadLayout? = .tokens
+  /// The head of the class for masked language models; nil if it is not supported.
+  var maskedLM: MaskedLMLayout?
   /// Fills in what BERT's keys do not tell.
   var configure: @Sendable (inout ModelConfiguration, JSONFile) throws(CheckpointError) -> Void = {
     _, _ in
@@ -35,7 +38,11 @@ struct HuggingFaceFamily: Sendable {
     .euroBERT,
   ]
 
-  static let bert = HuggingFaceFamily(modelTypes: ["bert"], prefixes: ["bert."])
+  static let bert = HuggingFaceFamily(
+    modelTypes: ["bert"], prefixes: ["bert."],
+    maskedLM: MaskedLMLayout(
+      dense: "cls.predictions.transform.dense", norm: "cls.predictions.transform.LayerNorm",
+      decoder: "cls.predictions.decoder", sharedBias: "cls.predictions.bias"))
 
   /// The family that a `config.json` names.
   ///

@@ -6,7 +6,8 @@ struct HuggingFaceFolder {
   let configuration: ModelConfiguration
   /// By canonical name.
   let tensors: [String: Tensor]
-  let head: HeadFinding
+  let head: HeadFinding<ClassificationHead>
+  let maskedLM: HeadFinding<MaskedLMHead>
   let files: [String]
 
   /// In the order in which transformers looks for them.
@@ -65,9 +66,11 @@ struct HuggingFaceFolder {
     }
     family.adapt(&tensors, configuration)
     self.tensors = tensors
+    let others = stored.filter { !hasPrefix || !$0.name.hasPrefix(prefix) }
     head = try ClassificationHead.find(
-      file, family, stored.filter { !hasPrefix || !$0.name.hasPrefix(prefix) },
-      hasPooler: tensors["pooler.dense.weight"] != nil, hiddenSize: configuration.hiddenSize)
+      file, family, others, hasPooler: tensors["pooler.dense.weight"] != nil,
+      hiddenSize: configuration.hiddenSize)
+    maskedLM = try MaskedLMHead.find(file, family, others, configuration)
   }
 
   /// Whether a tensor is the encoder's, by its canonical name: a head beside it is not.

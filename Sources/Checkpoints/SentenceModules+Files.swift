@@ -36,7 +36,9 @@ extension SentenceModules {
       let moduleFolder = Folder.path(try modulePath(module), in: folder)
       // Releases differ in what stands between the library's name and the class's.
       switch type.hasPrefix("sentence_transformers.") ? type.split(separator: ".").last : nil {
-      case "Transformer" where index == 0: break
+      case "Transformer" where index == 0, "MLMTransformer" where index == 0: break
+      case "SpladePooling" where index == 1 && list.count == 2:
+        result = SentenceModules(sparse: try SparsePooling(folder: moduleFolder))
       case "Pooling" where index == 1: result = try pooling(moduleFolder)
       case "Dense" where result != nil:
         result?.layers.append(.dense(try DenseLayer(folder: moduleFolder)))
@@ -55,6 +57,11 @@ extension SentenceModules {
             + "place; after Transformer and Pooling there may be Dense, LayerNorm, Normalize and "
             + "Dropout. " + encoderAlone)
       }
+    }
+    let usesOldClass = try list.first?.string("type")?.hasSuffix(".MLMTransformer") ?? false
+    guard !usesOldClass || result?.sparse != nil else {
+      throw .unsupported(
+        path: path, reason: "has an MLMTransformer without SpladePooling. " + encoderAlone)
     }
     guard var result else {
       throw .unsupported(path: path, reason: "has no Pooling module. " + encoderAlone)
@@ -144,14 +151,14 @@ extension SentenceModules {
     _ folder: String, encoderFolder: String
   ) throws(CheckpointError) {
     if let file = try Self.transformerFile(encoderFolder) {
-      try file.check(.transformer)
+      try file.check(sparse == nil ? .transformer : .maskedLMTransformer)
       maximumSequenceLength = try file.integer("max_seq_length", in: 1...(1 << 20))
       lowercases = try file.boolean("do_lower_case") ?? false
     }
     guard Folder.hasFile("config_sentence_transformers.json", in: folder) else { return }
     let file = try JSONFile(path: Folder.path("config_sentence_transformers.json", in: folder))
-    try file.check(.sentenceTransformers)
-    truncatedSize = try file.integer("truncate_dim", in: 1...(1 << 20))
+    try file.check(sparse == nil ? .sentenceTransformers : .sparseEncoder)
+    if sparse == nil { truncatedSize = try file.integer("truncate_dim", in: 1...(1 << 20)) }
     switch file["prompts"] {
     case .null: break
     case .object(let values):
@@ -188,6 +195,26 @@ extension SentenceModules {
       if !file.keys.isEmpty { return file }
     }
     return nil
+  }
+}
+
+extension SparsePooling {
+  init(folder: String) throws(CheckpointError) {
+    let file = try JSONFile(path: Folder.path("config.json", in: folder))
+    try file.check(.spladePooling)
+    self.init()
+    if let name = try file.string("pooling_strategy") {
+      guard let strategy = Strategy(rawValue: name) else {
+        throw file.invalid("pooling_strategy", "must be max or sum")
+      }
+      self.strategy = strategy
+    }
+    if let name = try file.string("activation_function") {
+      guard let activation = Activation(rawValue: name) else {
+        throw file.invalid("activation_function", "must be relu or log1p_relu")
+      }
+      self.activation = activation
+    }
   }
 }
 

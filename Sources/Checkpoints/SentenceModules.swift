@@ -22,8 +22,10 @@ public struct SentenceModules: Equatable, Sendable {
     case normalize
   }
 
-  /// Their vectors one after the other; at least one.
+  /// Their vectors one after the other; none if there is no `sentence_embedding`.
   public var poolings: [Pooling]
+  /// How a `sparse_embedding` is made; nil if there is none.
+  public var sparse: SparsePooling?
   public var layers: [Layer] = []
   /// The vector's first components that are kept in the end; nil for all.
   public var truncatedSize: Int?
@@ -40,6 +42,11 @@ public struct SentenceModules: Equatable, Sendable {
 
   public init(pooling: Pooling) { poolings = [pooling] }
 
+  public init(sparse: SparsePooling) {
+    poolings = []
+    self.sparse = sparse
+  }
+
   /// The text before an input where no prompt is asked for; nil for none.
   public var defaultPrompt: String? {
     let prompt = defaultPromptName.flatMap { prompts[$0] } ?? ""
@@ -51,6 +58,7 @@ public struct SentenceModules: Equatable, Sendable {
 
   /// D, values of an embedding; nil if the modules do not fit a model of this hidden size.
   public func embeddingSize(hiddenSize: Int) -> Int? {
+    guard !poolings.isEmpty else { return nil }
     let (pooled, overflows) = hiddenSize.multipliedReportingOverflow(by: poolings.count)
     guard !overflows else { return nil }
     var size = pooled
@@ -68,6 +76,7 @@ public struct SentenceModules: Equatable, Sendable {
 
   /// "mean, dense 384 to 128, normalised": the modules for people.
   public var summary: String {
+    if let sparse { return "splade \(sparse.strategy.rawValue), \(sparse.activation.rawValue)" }
     var parts = [poolings.map(\.rawValue).joined(separator: " + ")]
     for layer in layers {
       switch layer {
@@ -83,9 +92,16 @@ public struct SentenceModules: Equatable, Sendable {
 
 extension SentenceModules {
   /// The folder's modules with another pooling; nil if there are none and no pooling is given.
-  public init?(_ folder: SentenceModules?, pooling: Pooling?) {
-    guard let modules = folder ?? pooling.map({ SentenceModules(pooling: $0) }) else { return nil }
+  public init?(_ folder: SentenceModules?, pooling: Pooling?, sparse: SparsePooling? = nil) {
+    let own = pooling.map { SentenceModules(pooling: $0) } ?? sparse.map(SentenceModules.init)
+    guard let modules = folder ?? own else { return nil }
     self = modules
-    if let pooling { poolings = [pooling] }
+    if let pooling {
+      poolings = [pooling]
+      self.sparse = nil
+    } else if let sparse {
+      (poolings, layers, truncatedSize) = ([], [], nil)
+      self.sparse = sparse
+    }
   }
 }

@@ -6,6 +6,8 @@ public struct EncodedSequence: Sendable {
   private var entries: [OutputKey: [Float]] = [:]
   /// Block index → its output, [S, H] row by row.
   public var blocks: [Int: [Float]] = [:]
+  /// What was asked for in place of `mlm_logits`.
+  public var predicted = PredictedTokens()
   /// Why the entries are not to be used; its neighbours in the batch are fine without it.
   public var failure: EncodeError?
 

@@ -36,6 +36,9 @@ public struct ModelInfo: Sendable, Equatable {
   /// The keys of the map, in the order in which the README names them.
   public var keys: [OutputKey] { OutputKey.allCases.filter { widths[$0] != nil } }
 
+  /// What `all` asks for: every key but `mlm_logits`, whose V numbers a token are asked for by name.
+  public var usualKeys: [OutputKey] { keys.filter { $0 != .mlmLogits } }
+
   /// Numbers of a row of an entry; 0 if the map does not have it.
   public func width(of key: OutputKey) -> Int { widths[key] ?? 0 }
 

@@ -1,6 +1,6 @@
 /// A key of BERT's output map, as TensorFlow Hub's encoders name them, and of what heads add to it.
 ///
-/// Shapes for batch B, tokens S, hidden size H, blocks L, labels N.
+/// Shapes for batch B, tokens S, hidden size H, blocks L, labels N, vocabulary V.
 public enum OutputKey: String, CaseIterable, Sendable {
   /// [B, H], the same entry as `pooledOutput`.
   case `default`
@@ -18,14 +18,20 @@ public enum OutputKey: String, CaseIterable, Sendable {
   case probabilities
   /// [B, S, N], what a head for the classification of tokens gives.
   case tokenLogits = "token_logits"
+  /// [B, S, V], what a masked-language-model head gives.
+  case mlmLogits = "mlm_logits"
+  /// [B, V], a weight for each token of the vocabulary, most of them 0 (SPLADE).
+  case sparseEmbedding = "sparse_embedding"
 
   /// What has a row of numbers in an entry.
   public enum Part: Sendable { case text, token, tokenOfBlock }
 
   public var part: Part {
     switch self {
-    case .default, .pooledOutput, .sentenceEmbedding, .logits, .probabilities: .text
-    case .sequenceOutput, .tokenLogits: .token
+    case .default, .pooledOutput, .sentenceEmbedding, .logits, .probabilities,
+      .sparseEmbedding:
+      .text
+    case .sequenceOutput, .tokenLogits, .mlmLogits: .token
     case .encoderOutputs: .tokenOfBlock
     }
   }

@@ -26,6 +26,8 @@ public struct OutputSelection: Hashable, Sendable {
   public private(set) var entries: Set<OutputKey> = []
   /// Whether `sentence_embedding` is divided by its length, for a folder that has the Normalize module.
   public var normalizesSentence = true
+  /// What is given in place of `mlm_logits`; nil: all of them.
+  public var predictions: TokenPredictions?
   /// The blocks whose outputs are wanted, all rows of each.
   public var blocks: BlockSet
 

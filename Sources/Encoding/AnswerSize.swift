@@ -11,6 +11,8 @@ package struct AnswerSize {
 
   /// Bytes of a token in JSON, about: id, text, places.
   package static let bytesOfToken = 96
+  /// Bytes of a predicted token, about: id and text.
+  package static let bytesOfPrediction = 40
 
   init(_ job: MapJob, _ texts: [Tokenization]) {
     self.init(job, texts: texts.count, tokens: texts.reduce(0) { $0 + $1.sequence.count })
@@ -18,8 +20,9 @@ package struct AnswerSize {
     // A block of a text is one piece.
     let longest = texts.map(\.sequence.count).max() ?? 0
     if job.request.selection.hasTokenRows, job.coding.bulk(of: job.request) == .dense {
-      let info = job.request.model.info
-      let width = job.request.keys.reduce(0) { $1.part == .text ? $0 : max($0, info.width(of: $1)) }
+      let width = job.request.keys.reduce(0) {
+        $1.part == .text ? $0 : max($0, job.request.width(of: $1))
+      }
       memory += 2 * job.coding.byteCount(ofNumbers: longest * width)
     }
   }
@@ -33,8 +36,9 @@ package struct AnswerSize {
     bytes =
       job.coding.byteCount(ofNumbers: written) + job.echoedBytes + 512
       + texts * 16 + (request.wantsTokens ? tokens * Self.bytesOfToken : 0)
+      + (request.predictionCount(tokens: tokens) * Self.bytesOfPrediction)
     memory =
-      numbers * 4 + job.echoedBytes
+      (numbers + request.predictionCount(tokens: tokens)) * 4 + job.echoedBytes
       + (job.isWhole ? 2 * bytes : min(bytes, AnswerSource.memoryBytes))
   }
 

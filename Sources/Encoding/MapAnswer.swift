@@ -28,8 +28,10 @@ package struct MapAnswer: Sendable {
 
   /// [B, H], [B, S, H] or [L, B, S, H]; nil for a size that differs from text to text.
   package func shape(of key: OutputKey) -> [Int?] {
-    model.info.shape(
+    var shape = model.info.shape(
       of: key, blocks: request.layers.count, texts: texts.count, tokens: rowCount)
+    shape[shape.count - 1] = request.width(of: key)
+    return shape
   }
 
   /// A piece a text, and for `encoder_outputs` a block of them after another; without brackets
@@ -39,9 +41,12 @@ package struct MapAnswer: Sendable {
     case .sequenceOutput: return pieces(ofBlock: model.info.blockCount - 1)
     case .encoderOutputs: return request.layers.flatMap(pieces(ofBlock:))
     default:
-      let width = model.info.width(of: key)
+      let width = request.width(of: key)
+      let isPredicted = request.isPredicted(key)
       return results.map {
-        AnswerPiece(values: $0[key], width: width, isMatrix: key.part == .token)
+        AnswerPiece(
+          values: isPredicted ? $0.predicted.logits : $0[key], width: width,
+          isMatrix: key.part == .token)
       }
     }
   }

@@ -24,6 +24,8 @@ package struct MapJob: Sendable {
   package var numbersOfText: Int?
   /// Bytes of the request that the answer repeats.
   var echoedBytes: Int
+  /// Bytes that the answer has of a text, by its index and its tokens, where that depends on these.
+  package var bytesOfText: (@Sendable (Int, Tokenization) throws(ServiceError) -> Int)?
   /// The answer's format, if it holds rectangles only, which texts of several lengths do not make.
   var rectangularFormat: String?
   /// Whether the answer is made as a whole before any of it is sent.
@@ -66,11 +68,14 @@ extension Exchange {
         "\(format) holds rectangles and these texts differ in length: add seq_length=longest, "
           + "send one text at a time, or ask for json or base64")
     }
+    var job = job
+    if let bytes = job.bytesOfText {
+      for (index, text) in texts.enumerated() { job.echoedBytes += try bytes(index, text) }
+    }
     let size = AnswerSize(job, texts)
     try size.check(limit: service.limits.outputBytes, smallerAnswer)
     try hold(size.memory)
     let (model, selection) = (job.request.model, job.request.selection)
-    var job = job
     job.inputs = []
     let id: RequestID
     do {

@@ -78,7 +78,7 @@ extension MapRequest {
     var keys: [OutputKey] = []
     try values.forEachListItem("output_key", limit: maxListItems) { name throws(ServiceError) in
       if name == "all" {
-        for key in info.keys where !keys.contains(key) { keys.append(key) }
+        for key in info.usualKeys where !keys.contains(key) { keys.append(key) }
         return
       }
       guard let key = OutputKey(name) else {

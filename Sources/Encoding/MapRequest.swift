@@ -24,6 +24,8 @@ package struct MapRequest: Sendable {
   package var normalizesSentence = true
   /// Whether the folder's default prompt is put before texts.
   package var usesDefaultPrompt = true
+  /// The likeliest tokens, which are given in place of all of `mlm_logits`.
+  package var predictions: TokenPredictions?
   package var timeout: Duration?
   /// The first text of pairs, whose second ones are the inputs.
   package var firstText: String?
@@ -37,9 +39,10 @@ package struct MapRequest: Sendable {
   }
 
   /// Put before every text: sentence-transformers' default prompt is part of what a
-  /// `sentence_embedding` is.
+  /// `sentence_embedding` and a `sparse_embedding` are.
   package var prompt: String? {
-    usesDefaultPrompt && keys.contains(.sentenceEmbedding) ? model.sentence?.defaultPrompt : nil
+    let hasPrompt = keys.contains(.sentenceEmbedding) || keys.contains(.sparseEmbedding)
+    return usesDefaultPrompt && hasPrompt ? model.sentence?.defaultPrompt : nil
   }
 
   /// Rows of tokens are to be a rectangle, whatever the texts.
@@ -59,7 +62,22 @@ package struct MapRequest: Sendable {
       }
     }
     selection.normalizesSentence = normalizesSentence
+    selection.predictions = predictions
     return selection
+  }
+
+  /// Numbers of a row of an entry.
+  package func width(of key: OutputKey) -> Int {
+    let width = model.info.width(of: key)
+    return key == .mlmLogits ? predictions?.count(of: width) ?? width : width
+  }
+
+  /// Whether an entry's numbers are those of the likeliest tokens, whose ids are told beside them.
+  package func isPredicted(_ key: OutputKey) -> Bool { key == .mlmLogits && predictions != nil }
+
+  /// Tokens that are told in place of `mlm_logits`.
+  package func predictionCount(tokens: Int) -> Int {
+    keys.contains(.mlmLogits) && predictions != nil ? tokens * width(of: .mlmLogits) : 0
   }
 
   /// Numbers of the whole answer, known before anything is encoded.
@@ -71,7 +89,7 @@ package struct MapRequest: Sendable {
         case .token: tokens
         case .tokenOfBlock: tokens * layers.count
         }
-      return sum + rows * model.info.width(of: key)
+      return sum + rows * width(of: key)
     }
   }
 }

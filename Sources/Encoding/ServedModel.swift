@@ -42,7 +42,7 @@ public struct ServedModel: Sendable {
   /// Whether it answers to a name that is no model's.
   public var takesAnyName = false
   public var info: ModelInfo
-  /// Nil if and only if there is no `sentence_embedding`.
+  /// Nil if there is neither a `sentence_embedding` nor a `sparse_embedding`.
   public var sentence: Sentence?
   /// The most tokens of a text where the request names no limit.
   public var defaultMaxTokens: Int
@@ -50,6 +50,8 @@ public struct ServedModel: Sendable {
   /// names neither limit nor length: TF Hub's preprocessors pad to 128.
   public var padsRows = false
   public var tokenizer: Tokenizer
+  /// The token that a masked language model fills in; nil if the vocabulary has none.
+  public var maskID: Int32?
   /// Shared by all models.
   public var queue: BatchQueue
   /// Index of its encoder in the queue.
@@ -84,10 +86,16 @@ public struct ServedModel: Sendable {
   /// Whether its task is to label, and not to embed: it has a head, and no sentence-transformers modules.
   package var isClassifier: Bool { sentence == nil && !info.labels.isEmpty }
 
+  /// Whether its task is to fill in masks: it has such a head, and no sentence-transformers modules.
+  package var fillsMasks: Bool { sentence == nil && info.has(.mlmLogits) }
+
   /// The entry that protocols answer with that know one vector a text: `sentence_embedding`, which
   /// is made to compare texts by, else `pooled_output`.
   package func vectorKey() throws(ServiceError) -> OutputKey {
     if info.has(.sentenceEmbedding) { return .sentenceEmbedding }
+    guard !info.has(.sparseEmbedding) else {
+      throw .invalid("this model gives sparse vectors: ask /embed_sparse")
+    }
     guard info.has(.pooledOutput) else {
       throw .invalid(
         "this model has neither sentence-transformers modules nor a pooler, so no vector of a "

@@ -89,7 +89,8 @@ public final class Model: Sendable {
   }
 
   func prompt(for selection: OutputSelection) -> String? {
-    selection.contains(.sentenceEmbedding) ? defaultPrompt : nil
+    selection.contains(.sentenceEmbedding) || selection.contains(.sparseEmbedding)
+      ? defaultPrompt : nil
   }
 
   func encode(

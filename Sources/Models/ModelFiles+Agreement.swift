@@ -20,7 +20,12 @@ extension ModelFiles {
 
   /// Where `config.json` names a head, and the weights have none that fits.
   private var headNote: String? {
-    guard case .none(because: let reason, isExpected: true) = checkpoint.head else { return nil }
+    if case .none(because: let reason, isExpected: true) = checkpoint.head {
+      return "served without: \(reason)"
+    }
+    guard case .none(because: let reason, isExpected: true) = checkpoint.maskedLM else {
+      return nil
+    }
     return "served without: \(reason)"
   }
 

@@ -78,6 +78,16 @@ extension ModelFiles {
     return tokens
   }
 
+  /// What stands for a token that a masked language model fills in: what the folder names, else the
+  /// default of its class of tokenizer.
+  public var maskToken: String {
+    if let token = tokenizerFiles.maskToken { return token }
+    switch tokenizerFiles.family {
+    case .roberta, .xlmRoberta, .mpnet: return "<mask>"
+    default: return "[MASK]"
+    }
+  }
+
   /// The model must have what the tokenizer gives.
   private func check(_ tokenizer: Tokenizer, of path: String) throws {
     let (count, rows) = (tokenizer.vocabulary.count, checkpoint.configuration.vocabularySize)

@@ -1,4 +1,5 @@
 public import Checkpoints
+public import EncoderContract
 
 /// What a model folder holds, opened but not yet computed with.
 public struct ModelFiles: Sendable {
@@ -21,7 +22,9 @@ public struct ModelFiles: Sendable {
     checkpoint = try Checkpoint(folder: folder)
     sentenceModules = try SentenceModules.read(folder: path)
     let size = checkpoint.configuration.hiddenSize
-    if let modules = sentenceModules, modules.embeddingSize(hiddenSize: size) == nil {
+    if let modules = sentenceModules, modules.sparse == nil,
+      modules.embeddingSize(hiddenSize: size) == nil
+    {
       throw LoadingError(
         "\(path)/modules.json: the modules (\(modules.summary)) do not fit one another and a hidden "
           + "size of \(size): the sizes and the pooling_mode in their config.json must be of one model"
@@ -31,6 +34,15 @@ public struct ModelFiles: Sendable {
     if let path = checkpoint.vocabularyPath { tokenizerFiles.vocabularyPath = path }
     caseNote = Self.settleCase(&tokenizerFiles, checkpoint, lowercases)
     self.tokenizerFiles = tokenizerFiles
+    try checkSparse(setting: sentenceModules?.sparse)
+  }
+
+  /// Throws if sparse vectors are to be made and there is nothing to make them of.
+  public func checkSparse(setting sparse: SparsePooling?) throws {
+    guard sparse != nil, checkpoint.maskedLM.head == nil else { return }
+    throw LoadingError(
+      "\(path) gives no sparse_embedding, which pooling splade makes of a masked-LM head: "
+        + checkpoint.maskedLM.absence)
   }
 
   /// Whether text is lower-cased: what the folder says, else the setting, else the look of the

@@ -63,6 +63,8 @@ public enum ColumnError: Error, Equatable, Sendable, CustomStringConvertible {
   case unknownKey(String)
   case absentKey(OutputKey, because: String)
   case layers(blockCount: Int)
+  /// A row of the vocabulary's size a token.
+  case rowsOfVocabulary(OutputKey)
 
   public var description: String {
     switch self {
@@ -73,6 +75,9 @@ public enum ColumnError: Error, Equatable, Sendable, CustomStringConvertible {
       "there is no sentence_embedding: \(reason); --pooling mean makes one without"
     case .absentKey(let key, let reason):
       "there is no \(key.rawValue): \(reason); see --output-key"
+    case .rowsOfVocabulary(let key):
+      "\(key.rawValue) has a number for each token of the vocabulary, for every token of a text: it is "
+        + "not written to files; ask a service's /encode for it with top_k"
     case .layers(let count): "--layers takes block indices from \(-count) to \(count - 1)"
     }
   }
@@ -88,6 +93,7 @@ extension EncodeSource {
     for name in keys.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
       guard let key = OutputKey(rawValue: name) else { throw .unknownKey(name) }
       guard info.has(key) else { throw .absentKey(key, because: info.absence(of: key)) }
+      guard key != .mlmLogits else { throw .rowsOfVocabulary(key) }
       let sources: [Column.Source] =
         switch key {
         case .sequenceOutput: [.block(info.blockCount - 1)]

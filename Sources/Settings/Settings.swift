@@ -98,7 +98,7 @@ extension Settings {
       "pooling", \.pooling,
       """
       Pooling of sentence_embedding, overriding the folder's; also for folders without \
-      sentence-transformers modules
+      sentence-transformers modules; splade: a sparse_embedding in its place, of a masked-LM head
       """),
     .choice(
       "tokenizer_rules", \.tokenizerRules,
@@ -259,20 +259,33 @@ public enum PoolingChoice: RawRepresentable, CaseIterable, Equatable, Sendable {
   /// The folder's modules decide.
   case folder
   case always(Pooling)
+  /// A `sparse_embedding` in its place.
+  case splade
 
-  public static var allCases: [Self] { [.folder] + Pooling.allCases.map(Self.always) }
+  public static var allCases: [Self] {
+    [.folder] + Pooling.allCases.map(Self.always) + [.splade]
+  }
 
   public init?(rawValue: String) {
     guard let choice = Self.allCases.first(where: { $0.rawValue == rawValue }) else { return nil }
     self = choice
   }
 
-  public var rawValue: String { pooling?.rawValue ?? "folder" }
+  public var rawValue: String {
+    switch self {
+    case .folder: "folder"
+    case .always(let pooling): pooling.rawValue
+    case .splade: "splade"
+    }
+  }
 
   /// Nil: the folder's.
   public var pooling: Pooling? {
     if case .always(let pooling) = self { pooling } else { nil }
   }
+
+  /// Nil: the folder's.
+  public var sparse: SparsePooling? { if case .splade = self { SparsePooling() } else { nil } }
 }
 
 /// The arithmetic of the products.

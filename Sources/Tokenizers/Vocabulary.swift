@@ -65,7 +65,7 @@ public struct Vocabulary: Sendable {
   public func id(of token: String) -> Int32? { trie.id(of: token) }
 
   /// The id of a token of the model, or of one added to it.
-  func addedID(of token: String) -> Int32? {
+  public func addedID(of token: String) -> Int32? {
     id(of: token)
       ?? places.lastIndex { bytes[$0].elementsEqual(token.utf8) }.map { Int32($0) }
   }

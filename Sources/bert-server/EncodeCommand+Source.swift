@@ -19,16 +19,20 @@ extension EncodeCommand {
   /// The model folder, in this process.
   func localSource() throws -> EncodeSource {
     let files = try ModelFiles(flags.model, lowercases: letterCase.value.lowercases)
+    try files.checkSparse(setting: pooling.sparse)
     let model = try flags.load(
-      files, sentence: SentenceModules(files.sentenceModules, pooling: pooling))
+      files,
+      sentence: SentenceModules(
+        files.sentenceModules, pooling: pooling.pooling, sparse: pooling.sparse))
     for note in files.notes(model.tokenizer) { printError(note.value) }
     return try EncodeSource(
       model, files, rowOptions,
-      choices: (pooling?.rawValue ?? "the folder's", letterCase.value.rawValue))
+      choices: (pooling == .folder ? "the folder's" : pooling.rawValue, letterCase.value.rawValue))
   }
 
   func remoteSource(_ url: String) throws -> EncodeSource {
-    guard pooling == nil, flags.precision == .float32, flags.kernels == "auto", flags.threads == 0,
+    guard pooling == .folder, flags.precision == .float32, flags.kernels == "auto",
+      flags.threads == 0,
       letterCase.value == .auto
     else {
       throw ValidationError(
@@ -64,6 +68,11 @@ extension EncodeCommand {
         "--chunk-overlap is for vectors of a text, and \(column.key.rawValue) has one a token")
     }
     guard format == .npy else { return }
+    if columns.contains(where: { $0.key == .sparseEmbedding }) {
+      throw ValidationError(
+        "npy would hold the zeros of sparse_embedding too; ask for --format safetensors (compressed "
+          + "sparse rows) or jsonl")
+    }
     if columns.count > 1 {
       throw ValidationError("npy holds one entry a file; ask for one, or for --format safetensors")
     }

@@ -9,6 +9,7 @@ import Glibc
 import Hosting
 import JSON
 import RecordEncoders
+import Settings
 import Synchronization
 import TensorFormats
 import Tokenizers
@@ -70,9 +71,10 @@ struct EncodeCommand: ParsableCommand {
   var dtype = ElementFormat.float32
 
   @Option(
-    help: "Pooling of sentence_embedding, overriding the folder's: \(poolings).",
-    transform: chosen)
-  var pooling: Pooling?
+    help:
+      "Pooling of sentence_embedding, overriding the folder's: \(poolings); splade: a sparse_embedding.",
+    transform: pooling)
+  var pooling = PoolingChoice.folder
 
   @Option(help: "Maximum tokens per text. Default: the limit of the model folder.")
   var maxTokens: Int?
@@ -115,8 +117,15 @@ struct EncodeCommand: ParsableCommand {
   @Option(help: "Concurrent requests, with --server.")
   var concurrency = 8
 
-  private static let poolings = Pooling.allCases.map(\.rawValue)
+  private static let poolings = PoolingChoice.allCases.map(\.rawValue)
     .joined(separator: ", ")
+
+  private static func pooling(_ name: String) throws -> PoolingChoice {
+    guard let choice = PoolingChoice(rawValue: name) else {
+      throw ValidationError("unknown value '\(name)'; use \(poolings)")
+    }
+    return choice
+  }
 
   private static func truncation(_ name: String) throws -> Truncation {
     let values: [String: Truncation] = ["right": .right, "left": .left, "error": .error]

@@ -27,7 +27,13 @@ enum ModelLoader {
       try of(folder) { try ModelFiles(folder.path, lowercases: settings.letterCase.lowercases) }
     }
     let pooling = settings.pooling.pooling
-    let sentences = files.map { SentenceModules($0.sentenceModules, pooling: pooling) }
+    let sparse = settings.pooling.sparse
+    let sentences = try files.indices.map { index in
+      try of(folders[index]) {
+        try files[index].checkSparse(setting: sparse)
+        return SentenceModules(files[index].sentenceModules, pooling: pooling, sparse: sparse)
+      }
+    }
     // A batch has to hold the longest text there may be.
     let batchTokens = files.map(\.checkpoint.configuration.positionCount)
       .reduce(settings.maxBatchTokens, max)
@@ -82,7 +88,8 @@ enum ModelLoader {
       name: name, info: encoder.info,
       sentence: sentence.map {
         ServedModel.Sentence(
-          pooling: $0.poolings.map(\.rawValue).joined(separator: "+"),
+          pooling: $0.sparse == nil
+            ? $0.poolings.map(\.rawValue).joined(separator: "+") : "splade",
           normalizes: $0.normalizes, prompts: $0.prompts, poolsPrompt: $0.poolsPrompt,
           defaultPrompt: $0.defaultPrompt)
       },
@@ -91,6 +98,7 @@ enum ModelLoader {
       encoder: index,
       facts: facts + (files.checkpoint.part.map { [("part_of_model", $0)] } ?? []))
     model.padsRows = files.padsRows
+    model.maskID = tokenizer.vocabulary.addedID(of: files.maskToken)
     model.notes = files.notes(tokenizer)
     return model
   }

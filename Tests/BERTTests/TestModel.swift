@@ -53,10 +53,12 @@ final class TestModel {
     _ kind: ModelKind = .bert, hiddenSize: Int = 24, headCount: Int = 3, intermediateSize: Int = 40,
     blockCount: Int = 3,
     activation: ModelConfiguration.Activation = .geluErf, hasPooler: Bool = true,
-    positionCount: Int = 96, seed: UInt64 = 1, change: (inout [String: [Float]]) -> Void = { _ in }
+    positionCount: Int = 96, seed: UInt64 = 1, vocabularySize: Int = 50, hasMaskedLM: Bool = false,
+    change: (inout [String: [Float]]) -> Void = { _ in }
   ) throws {
     var configuration = ModelConfiguration(
-      vocabularySize: 50, hiddenSize: hiddenSize, blockCount: blockCount, headCount: headCount,
+      vocabularySize: vocabularySize, hiddenSize: hiddenSize, blockCount: blockCount,
+      headCount: headCount,
       intermediateSize: intermediateSize)
     configuration.positionCount = positionCount
     configuration.activation = activation
@@ -108,7 +110,18 @@ final class TestModel {
     let names = TensorNames(configuration)
     var random = SeededGenerator(seed: seed)
     var weights: [String: [Float]] = [:]
-    let specifications = names.required + (hasPooler ? names.pooler : [])
+    var specifications = names.required + (hasPooler ? names.pooler : [])
+    if hasMaskedLM {
+      let part = "cls.predictions"
+      members += "\"architectures\": [\"BertForMaskedLM\"],"
+      specifications += [
+        TensorSpecification("\(part).transform.dense.weight", [hiddenSize, hiddenSize]),
+        TensorSpecification("\(part).transform.dense.bias", [hiddenSize]),
+        TensorSpecification("\(part).transform.LayerNorm.weight", [hiddenSize]),
+        TensorSpecification("\(part).transform.LayerNorm.bias", [hiddenSize]),
+        TensorSpecification("\(part).bias", [vocabularySize]),
+      ]
+    }
     for specification in specifications {
       let count = specification.shape.reduce(1, *)
       // Wide enough that softmax and activations leave their linear parts.
@@ -131,7 +144,7 @@ final class TestModel {
       case .silu: "silu"
       }
     let config = """
-      {"model_type": "\(kind == .wideElectra ? "electra" : kind.rawValue)", \(members) "vocab_size": 50, "hidden_size": \(hiddenSize),
+      {"model_type": "\(kind == .wideElectra ? "electra" : kind.rawValue)", \(members) "vocab_size": \(vocabularySize), "hidden_size": \(hiddenSize),
        "num_hidden_layers": \(blockCount), "num_attention_heads": \(headCount),
        "intermediate_size": \(intermediateSize), "max_position_embeddings": \(kind == .mpnet ? positionCount + 2 : positionCount),
        "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "\(activationName)", "hidden_activation": "\(activationName)"}

@@ -362,3 +362,27 @@ def test_a_head(chromium, log):
             labels = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
             assert page.locator("#tokens .label").all_inner_texts() == [labels[np.argmax(row)] for row in rows]
             expect(page.locator("#labels-section")).to_be_hidden()
+
+
+def test_words(chromium, log):
+    """The likeliest words for a mask, and a bar a word of a sparse vector."""
+    heads = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "heads"
+    with Server("--model", heads / "splade", model=heads / "masked-bert", log=log) as server:
+        with Visit(chromium, server) as page:
+            encode(page, "a [MASK] bicycle")
+            found = server.encode(["a [MASK] bicycle"], output_key="mlm_logits", top_k=10)["mlm_tokens"][0][2]
+            assert page.locator("#masks li").count() == 1
+            assert page.locator("#masks b").all_inner_texts() == [each["token"] for each in found]
+            expect(page.locator("#sparse-section")).to_be_hidden()
+            assert "mlm_logits" in page.locator("#map").inner_text()
+            assert Axe().run(page).violations_count == 0
+            encode(page, "a fish")
+            expect(page.locator("#masks-section")).to_be_hidden()
+        with Visit(chromium, server) as page:
+            page.locator("summary").click()
+            page.locator("#name").select_option("splade")
+            encode(page, "a fish")
+            weights = sorted(server.encode(["a fish"], model="splade", output_key="sparse_embedding")["outputs"]["sparse_embedding"][0])
+            assert page.locator("#sparse span").all_inner_texts() == [f"{value:.4f}" for value in weights[:-51:-1] if value]
+            assert page.locator("#sparse meter").first.get_attribute("value")
+            assert Axe().run(page).violations_count == 0

@@ -183,7 +183,7 @@ def test_ping(server):
     assert server.get("/ping").json()["status"] == "ready"
 
 
-@pytest.mark.parametrize("path", ["/embed_sparse", "/v1/chat/completions"])
+@pytest.mark.parametrize("path", ["/v1/completions", "/v1/chat/completions"])
 def test_what_is_missed_is_refused_by_name(server, path):
     refused = server.post({"query": "a", "documents": ["b"]}, path=path)
     error = refused.json()["error"]

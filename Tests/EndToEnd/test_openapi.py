@@ -44,6 +44,13 @@ def test_complete(document):
 
 
 @pytest.fixture(scope="module")
+def sparse(log):
+    folder = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "heads" / "splade"
+    with Server(model=folder, log=log) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def reranker(log):
     """What the routes of heads ask for."""
     folder = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "heads" / "reranker"
@@ -51,11 +58,11 @@ def reranker(log):
         yield running
 
 
-def test_every_example_works(server, reranker, document):
+def test_every_example_works(server, reranker, sparse, document):
     """Bodies as the description shows them are answered."""
     tried = 0
     for path, method, operation in operations(document):
-        asked = reranker if path.endswith(("rerank", "/predict")) else server
+        asked = reranker if path.endswith(("rerank", "/predict")) else sparse if path == "/embed_sparse" else server
         path = path.format(model=MODEL.name, version="1", label="stable", owner="somebody")
         if method == "get":
             assert server.get(path).status_code == 200, path

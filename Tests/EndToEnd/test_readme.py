@@ -61,9 +61,16 @@ def reranker(log):
         yield running
 
 
+@pytest.fixture(scope="module")
+def masked(log):
+    folder = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "heads" / "masked-bert"
+    with Server(model=folder, log=log) as running:
+        yield running
+
+
 @pytest.mark.parametrize(("command", "answer"), EXAMPLES)
-def test_example(server, reranker, command, answer):
-    asked = reranker if "/v1/rerank" in command else server
+def test_example(server, reranker, masked, command, answer):
+    asked = reranker if "/v1/rerank" in command else masked if "[MASK]" in command else server
     words = shlex.split(command.replace("localhost:8080", f"{asked.host}:{asked.port}"))
     shown = subprocess.run([*words, "--silent"], capture_output=True, text=True, check=True).stdout
     assert_documented(answer, shown)

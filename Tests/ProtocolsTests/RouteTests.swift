@@ -71,7 +71,6 @@ import Testing
   }
 
   @Test func whatIsMissedIsRefusedByName() {
-    #expect(router.unknownRoute("/embed_sparse").message.contains("masked-LM"))
     #expect(router.unknownRoute("/v1/chat/completions").message.contains("embeddings"))
     #expect(router.unknownRoute("/v1/models/a:classify").message.contains("tf.Example"))
     #expect(router.unknownRoute("/none").message.contains("/openapi.json"))

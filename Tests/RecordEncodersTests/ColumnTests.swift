@@ -13,6 +13,7 @@ import Testing
     for key in [OutputKey.default, .pooledOutput] { info.set(key, width: 8) }
     info.set(.sentenceEmbedding, width: 5)
     info.set(.logits, width: 2)
+    info.set(.mlmLogits, width: 99)
     for key in missing { info.set(key, width: nil, because: "it is out") }
     return EncodeSource(info: info, defaultMaxTokens: 16, description: []) { _, _ in throw None() }
   }
@@ -49,6 +50,7 @@ import Testing
     }
     #expect(error(Self.source(), "default,,") == .unknownKey(""))
     #expect(error(Self.source(), "other") == .unknownKey("other"))
+    #expect(error(Self.source(), "mlm_logits") == .rowsOfVocabulary(.mlmLogits))
     for key in [OutputKey.default, .pooledOutput, .sentenceEmbedding, .logits] {
       #expect(
         error(Self.source(without: [key]), key.rawValue) == .absentKey(key, because: "it is out"))

@@ -247,6 +247,9 @@ void normalizeLength(size_t count, float *_Nonnull x);
 bool copyFinite(size_t rows, size_t columns, const float *_Nonnull x, size_t ldx,
                 float *_Nonnull y);
 
+/// Takes the larger of x and y into y, and says whether all of x is finite.
+bool takeLarger(size_t count, const float *_Nonnull x, float *_Nonnull y);
+
 /// Reads memory once from front to back, in whole blocks of 128 bytes, to measure what its way to a
 /// core costs. The sum that it gives keeps the compiler from leaving the reading out.
 uint64_t readAll(const void *_Nonnull memory, size_t bytes);

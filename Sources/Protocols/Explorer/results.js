@@ -18,7 +18,7 @@ function drawLead({ request, info, tokens, shown, blocks, rows, width }) {
   const texts = request.texts;
   find("lead-text").textContent = say().lead({
     name: shorten(nameOf(texts[shown]), 80), texts: texts.length, tokens: rows, blocks: blocks.length, width,
-    vectors: info.output_keys.filter((key) => ![...PER_TOKEN, ...SCORES, "default"].includes(key)), maxTokens: request.maxTokens,
+    vectors: info.output_keys.filter((key) => ![...PER_TOKEN, ...SCORES, ...OF_VOCABULARY, "default"].includes(key)), maxTokens: request.maxTokens,
   });
 }
 
@@ -50,6 +50,27 @@ function drawLabels({ info, vectors, shown }) {
       bar.setAttribute("aria-label", info.labels[index]);
       item.append(bar);
     }
+    return item;
+  }));
+}
+
+// The likeliest words for each mask with their logits, and a bar a word of a sparse vector.
+function drawWords({ masks, sparse }) {
+  find("masks-section").hidden = !masks.length;
+  find("masks").replaceChildren(...masks.map((words) => {
+    const item = node("li", "");
+    for (const { word, value } of words) item.append(node("b", word), node("span", formatted(value)), " ");
+    return item;
+  }));
+  find("sparse-section").hidden = !sparse;
+  if (!sparse) return;
+  find("sparse-count").textContent = say().weights(sparse.words.length, sparse.count);
+  find("sparse").replaceChildren(...sparse.words.map(({ word, value }) => {
+    const item = node("li", ""), bar = node("meter", "");
+    bar.max = sparse.words[0].value;
+    bar.value = value;
+    bar.setAttribute("aria-label", word || "?");
+    item.append(node("b", word), " ", node("span", formatted(value, 4)), bar);
     return item;
   }));
 }

@@ -1,5 +1,7 @@
 // Requests to the service. What one asks for is fixed when it is made, and its answer stays with it.
-const PER_TOKEN = ["sequence_output", "encoder_outputs", "token_logits"], SCORES = ["logits", "probabilities"];
+const PER_TOKEN = ["sequence_output", "encoder_outputs", "token_logits", "mlm_logits"], SCORES = ["logits", "probabilities"];
+// As many numbers as the vocabulary has tokens: asked for of the text that is shown alone.
+const OF_VOCABULARY = ["mlm_logits", "sparse_embedding"], MOST_WORDS = 10, MOST_WEIGHTS = 50, MASK = /^(\[MASK\]|<mask>)$/;
 
 class Refusal extends Error {
   constructor(status, message) {
@@ -101,7 +103,7 @@ function post(request, texts, more, read, signal) {
 // Tokens and vectors of all texts, and every block of the one that is shown. A line comes a text: so the
 // answer to a thousand is read in slices, and progress(count) can be told.
 async function answerTo(request, info, shown, signal, progress) {
-  const keys = info.output_keys.filter((key) => !PER_TOKEN.includes(key)), { texts } = request;
+  const keys = info.output_keys.filter((key) => !PER_TOKEN.includes(key) && !OF_VOCABULARY.includes(key)), { texts } = request;
   const answer = { request, info, tokens: [], truncated: [], vectors: Object.fromEntries(keys.map((key) => [key, []])), areEqual: true };
   const take = ({ error, tokens, truncated, outputs }) => {
     if (error) throw new Error(`${texts.length > 1 ? `${shorten(nameOf(texts[answer.tokens.length]))}: ` : ""}${error}`);
@@ -127,5 +129,26 @@ async function withBlocks(answer, shown, signal) {
   const tensors = readSafetensors(body), { shape: [count, , rows, width], values } = tensors.encoder_outputs;
   if (rows !== tokens[shown].length) throw new Error(say().mismatch);
   const blocks = Array.from({ length: count }, (_, block) => values.subarray(block * rows * width, (block + 1) * rows * width));
-  return { ...answer, shown, blocks, rows, width, tokenLogits: tensors.token_logits?.values };
+  const words = await wordsOf(answer, shown, signal);
+  return { ...answer, shown, blocks, rows, width, tokenLogits: tensors.token_logits?.values, ...words };
+}
+
+// For each mask of a text its likeliest words, and the words of a sparse vector: [{word, value}, …].
+async function wordsOf({ request, info, tokens }, shown, signal) {
+  const texts = [request.texts[shown]], result = { masks: [], sparse: null };
+  const masks = [...tokens[shown].keys()].filter((place) => MASK.test(tokens[shown][place].text));
+  if (info.output_keys.includes("mlm_logits") && masks.length) {
+    const { outputs, mlm_tokens: found } = await post(request, texts, { output_key: "mlm_logits", top_k: MOST_WORDS }, asJSON, signal);
+    result.masks = masks.map((place) => found[0][place].map(({ token }, index) => ({ word: token ?? "", value: outputs.mlm_logits[0][place][index] })));
+  }
+  if (info.output_keys.includes("sparse_embedding")) {
+    const { outputs: { sparse_embedding: [weights] } } = await post(request, texts, { output_key: "sparse_embedding" }, asJSON, signal);
+    const order = [...weights.keys()].filter((id) => weights[id]).sort((a, b) => weights[b] - weights[a]);
+    const ids = order.slice(0, MOST_WEIGHTS), model = request.model ? `?model=${encodeURIComponent(request.model)}` : "";
+    const words = ids.length ? await ask(`/decode${model}`, asJSON, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ids: ids.map((id) => [id]), skip_special_tokens: false }),
+    }, signal) : [];
+    result.sparse = { count: order.length, words: ids.map((id, index) => ({ word: words[index], value: weights[id] })) };
+  }
+  return result;
 }

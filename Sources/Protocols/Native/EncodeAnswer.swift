@@ -34,13 +34,28 @@ struct EncodeAnswer {
       return AnswerCursor(objectPieces(), coding)
         .response(
           numbers: (id == nil ? 1 : 2) * numbers,
-          otherBytes: answer.request.wantsTokens ? answer.tokenCount * AnswerSize.bytesOfToken : 0,
+          otherBytes: (answer.request.wantsTokens ? answer.tokenCount * AnswerSize.bytesOfToken : 0)
+            + predictionCount * AnswerSize.bytesOfPrediction,
           fields: fields)
     }
     let head = format == .npy ? npyHead() : safetensorsHead()
-    let pieces = [AnswerPiece(prefix: head)] + keys.flatMap(answer.pieces)
+    var pieces = [AnswerPiece(prefix: head)] + keys.flatMap(answer.pieces)
+    if predictionCount > 0 {
+      pieces += answer.results.map { result in
+        AnswerPiece(render: { bytes in
+          for id in result.predicted.ids {
+            bytes += (0..<4).map { UInt8(truncatingIfNeeded: id >> (8 * $0)) }
+          }
+        })
+      }
+    }
     return AnswerCursor(pieces, coding).response(
-      numbers: numbers, fields: fields, length: head.count + numbers * elements.size)
+      numbers: numbers, fields: fields,
+      length: head.count + numbers * elements.size + predictionCount * 4)
+  }
+
+  private var predictionCount: Int {
+    answer.request.predictionCount(tokens: answer.tokenCount)
   }
 
   /// The JSON object, without a line end.
@@ -95,21 +110,37 @@ struct EncodeAnswer {
     writer.endArray()
     // The object was opened long before: its "{" is replaced by the end of "outputs".
     let head = Array("},".utf8) + writer.bytes.dropFirst()
-    guard answer.request.wantsTokens else {
-      return [AnswerPiece(prefix: head, suffix: [UInt8(ascii: "}")])]
-    }
     let vocabulary = answer.model.tokenizer.vocabulary
-    var pieces = answer.texts.map { text in
+    var pieces = [AnswerPiece(prefix: head)]
+    if answer.request.wantsTokens {
+      pieces += list("tokens", of: answer.texts) { $0.write(to: &$1, vocabulary) }
+    }
+    if predictionCount > 0 {
+      let count = answer.request.width(of: .mlmLogits)
+      pieces += list("mlm_tokens", of: answer.results) {
+        $0.predicted.write(to: &$1, count, vocabulary)
+      }
+    }
+    pieces[pieces.count - 1].suffix.append(UInt8(ascii: "}"))
+    return pieces
+  }
+
+  /// A member of the object, after others: a list with an item a text, each written when its turn comes.
+  private func list<Item: Sendable>(
+    _ name: String, of items: [Item],
+    _ write: @escaping @Sendable (Item, inout JSONWriter) -> Void
+  ) -> [AnswerPiece] {
+    var pieces = items.map { item in
       AnswerPiece(
         prefix: [UInt8(ascii: ",")],
         render: { bytes in
           var writer = JSONWriter()
-          text.write(to: &writer, vocabulary)
+          write(item, &writer)
           bytes += writer.bytes
         })
     }
-    pieces[0].prefix = head + Array(",\"tokens\":[".utf8)
-    pieces[pieces.count - 1].suffix = Array("]}".utf8)
+    pieces[0].prefix = Array(",\"\(name)\":[".utf8)
+    pieces[pieces.count - 1].suffix = [UInt8(ascii: "]")]
     return pieces
   }
 
@@ -120,16 +151,43 @@ struct EncodeAnswer {
   }
 
   private func safetensorsHead() -> [UInt8] {
-    TensorHead.safetensors(
-      keys.map { key in
+    var entries = keys.map { key in
+      TensorHead.Entry(
+        name: key.rawValue, shape: answer.shape(of: key).compactMap(\.self), elements)
+    }
+    if predictionCount > 0 {
+      entries.append(
         TensorHead.Entry(
-          name: key.rawValue, shape: answer.shape(of: key).compactMap(\.self), elements)
-      },
+          name: "mlm_ids", type: "I32", shape: answer.shape(of: .mlmLogits).compactMap(\.self),
+          size: 4 * predictionCount))
+    }
+    return TensorHead.safetensors(
+      entries,
       metadata: [
         "model": answer.model.name,
         "lengths": answer.texts.map { String($0.sequence.attendedCount) }.joined(separator: ","),
         "truncated": answer.texts.map { $0.truncated ? "true" : "false" }.joined(separator: ","),
       ])
+  }
+}
+
+extension PredictedTokens {
+  /// `[[{"id","token"}, …], …]`, a list a row; a row of the model may stand for no token.
+  fileprivate func write(to writer: inout JSONWriter, _ count: Int, _ vocabulary: Vocabulary) {
+    writer.beginArray()
+    for row in rows.indices {
+      writer.beginArray()
+      for id in ids[row * count..<(row + 1) * count] {
+        writer.beginObject()
+        writer.key("id")
+        writer.integer(id)
+        writer.key("token")
+        if let token = vocabulary.token(id) { writer.string(token) } else { writer.null() }
+        writer.endObject()
+      }
+      writer.endArray()
+    }
+    writer.endArray()
   }
 }
 

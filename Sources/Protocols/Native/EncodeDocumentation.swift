@@ -10,13 +10,18 @@ extension EncodeParameters {
       .init(
         name: "output_key",
         meaning:
-          "Entries of the map: a key, several with commas, or all. With sentence_embedding among them, "
+          "Entries of the map: a key, several with commas, or all, which is every key but mlm_logits. With sentence_embedding among them, "
           + "all are of the text with the folder's default prompt before it, if it has one.",
         schema: ["type": "string", "default": "default"]),
       .init(
         name: "layers", meaning: "Blocks of encoder_outputs, in that order: 0,3,-1 or 2..5.",
         schema: ["type": "string", "pattern": #"^-?\d+(\.\.-?\d+)?(,-?\d+(\.\.-?\d+)?)*$"#]),
     ] + MapRequest.tokenParameters + [
+      .init(
+        name: "top_k",
+        meaning:
+          "Of mlm_logits the largest of each token, and which tokens of the vocabulary they are.",
+        schema: ["type": "integer", "minimum": 1, "maximum": 1000]),
       .init(
         name: "tokens", meaning: "Adds each text's tokens with ids and UTF-8 offsets.",
         schema: ["type": "boolean", "default": false]),
@@ -65,6 +70,12 @@ extension Documentation {
             ],
             "lengths": .list(of: ["type": "integer"]),
             "truncated": .list(of: ["type": "boolean"]), "tokens": .list(of: tokens),
+            "mlm_tokens": .list(
+              of: .list(
+                of: .list(
+                  of: .fields(
+                    ["id": ["type": "integer"], "token": .orNull("string")],
+                    required: ["id", "token"])))),
           ], required: ["model", "outputs", "shapes", "lengths", "truncated"]),
         example: [
           "model": "all-MiniLM-L6-v2", "outputs": ["default": [[.double(0.03), .double(0.06)]]],

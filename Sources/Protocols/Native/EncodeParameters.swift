@@ -27,6 +27,13 @@ struct EncodeParameters: Sendable {
     } else {
       format = AnswerFormat(accept: accept)
     }
+    if let text = try given.single("top_k") {
+      guard map.keys.contains(.mlmLogits) else {
+        throw .invalid("top_k is for mlm_logits; add output_key=mlm_logits")
+      }
+      map.predictions = TokenPredictions(
+        count: try given.integer("top_k", text, in: 1...TokenPredictions.maxCount))
+    }
     try checkFormat()
   }
 
@@ -37,6 +44,9 @@ struct EncodeParameters: Sendable {
     if format == .npy {
       guard map.keys.count == 1 else {
         throw .invalid("npy holds one entry; ask for one output_key, or for safetensors")
+      }
+      guard map.predictions == nil else {
+        throw .invalid("npy has no place for the ids of top_k; ask for safetensors or json")
       }
       guard elements != .bfloat16 else {
         throw .invalid("npy has no bfloat16; ask for float16 or float32, or for safetensors")

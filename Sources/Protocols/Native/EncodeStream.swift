@@ -81,7 +81,9 @@ final class EncodeStream: BodySource {
   }
 
   private func numberCount(_ text: Tokenization) -> Int {
-    parameters.map.numberCount(texts: 1, tokens: text.sequence.count)
+    let tokens = text.sequence.count
+    return parameters.map.numberCount(texts: 1, tokens: tokens)
+      + parameters.map.predictionCount(tokens: tokens)
   }
 
   /// The client is gone: what is queued for it is dropped.

@@ -84,11 +84,21 @@ extension TEIRoutes {
   @Sendable
   func ownTask(_ exchange: Exchange) {
     workTEI(
-      exchange, membersFor: { $0.isClassifier ? Self.predictMembers : Self.embedMembers },
+      exchange, membersFor: { Self.membersOfTask(of: $0) },
       { (body, model) throws(ServiceError) in
-        try model.isClassifier
-          ? self.classify(body, model, exchange) : self.embed(body, model, exchange)
+        if model.isClassifier { return try self.classify(body, model, exchange) }
+        if model.fillsMasks { return try self.fillMask(body, model, exchange) }
+        if model.info.has(.sparseEmbedding) {
+          return try self.embedSparse(body, model, exchange)
+        }
+        try self.embed(body, model, exchange)
       })
+  }
+
+  private static func membersOfTask(of model: ServedModel) -> [RawText] {
+    if model.isClassifier { return predictMembers }
+    if model.fillsMasks { return fillMaskMembers }
+    return model.info.has(.sparseEmbedding) ? sparseMembers : embedMembers
   }
 
   private static let predictMembers: [RawText] =

@@ -80,10 +80,32 @@ extension Documentation {
       example: [["score": .double(0.99), "label": "POSITIVE"]]))
 
   static let ownTask = route(
-    "What the model is for: /predict with a classification head, else /embed.",
-    ["inputs": ["type": ["string", "array"]]], required: "inputs",
+    "What the model is for: /predict with a classification head, the tokens for a mask with a "
+      + "masked-LM head, /embed_sparse with SPLADE, else /embed.",
+    [
+      "inputs": ["type": ["string", "array"]],
+      "parameters": [
+        "type": ["object", "null"],
+        "properties": [
+          "top_k": ["type": ["integer", "null"], "minimum": 1],
+          "targets": ["type": ["string", "array", "null"]],
+        ],
+      ],
+    ], required: "inputs",
     example: ["inputs": [.goldfish]],
     Answer(schema: ["type": "array"], example: [[.double(0.05), .double(0.09)]]))
+
+  static let embedSparse = route(
+    "The tokens of the vocabulary that have a weight, for a SPLADE model.",
+    options.merging(["inputs": inputs]) { $1 }, required: "inputs",
+    example: ["inputs": [.goldfish]],
+    Answer(
+      schema: .list(
+        of: .list(
+          of: .fields(
+            ["index": ["type": "integer"], "value": ["type": "number"]],
+            required: ["index", "value"]))),
+      example: [[["index": 3869, "value": .double(1.25)]]]))
 
   static let rerank = Documentation(
     tag: .tei,

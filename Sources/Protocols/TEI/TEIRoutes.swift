@@ -16,11 +16,8 @@ struct TEIRoutes: Sendable {
         post("/embed", .embed, embed), post("/", .ownTask, ownTask),
         post("/embed_all", .embedAll, embedAll), post("/similarity", .similarity, similarity),
         post("/predict", .classify, predict), post("/rerank", .rerank, rerank),
+        post("/embed_sparse", .embedSparse, embedSparse),
         post("/tokenize", .tokenize, tokenize), post("/decode", .decode, decode),
-      ],
-      missing: [
-        "embed_sparse":
-          "sparse vectors need a masked-LM head, and this server gives encoders' outputs"
       ])
   }
 

@@ -58,7 +58,7 @@ extension TensorFlowServingRoutes {
   private static func keys(
     of signature: RawText, _ model: ServedModel
   ) throws(ServiceError) -> [OutputKey] {
-    if signature == "all" { return model.info.keys }
+    if signature == "all" { return model.info.usualKeys }
     let name = signature == PredictBody.defaultSignature ? "default" : signature
     guard let key = OutputKey(name), model.info.has(key) else {
       throw .invalid(

@@ -1,4 +1,4 @@
-"""Writes heads/: models with heads that classify, small and random, and what transformers answers.
+"""Writes heads/: models with heads, small and random, and what transformers answers.
 
     pip install -r requirements-pytorch.txt && python make_heads.py
 
@@ -6,6 +6,10 @@ Of each family a head for texts, and of BERT and RoBERTa one for tokens; the voc
 pytorch/ and relatives/, which come first, MPNet's with tokens of its own, and ALBERT's of families.py. heads.json has, in float64: `logits`, what the
 text-classification pipeline or a softmax makes of them, and how far PyTorch's float32 is from that.
 entities.json has what the token-classification pipeline finds in 200 texts, in each of its ways.
+
+masked-…: of each family a masked language model, and two sparse encoders. masked.json has logits of every 17th
+token of the vocabulary in float64, masks.json what the fill-mask pipeline gives, and sparse.json the vectors of
+sentence-transformers' SparseEncoder in float64.
 """
 
 import json
@@ -16,9 +20,12 @@ import sys
 import tempfile
 
 import numpy as np
+import sentence_transformers
 import tokenizers
 import torch
 import transformers
+from sentence_transformers.base.modules import Transformer
+from sentence_transformers.sparse_encoder.modules import SpladePooling
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1] / "EndToEnd"))
@@ -67,6 +74,24 @@ KINDS = {
     "entities": ("BertForTokenClassification", {"id2label": ENTITIES}, "pytorch/weights"),
     "roberta-entities": ("RobertaForTokenClassification", {"id2label": ENTITIES}, "relatives/roberta"),
 }
+MASKED = {
+    "masked-bert": ("BertForMaskedLM", {}, "pytorch/weights"),
+    "masked-untied": ("BertForMaskedLM", {"tie_word_embeddings": False, "hidden_act": "gelu_new"}, "pytorch/weights"),
+    "masked-distilbert": ("DistilBertForMaskedLM", {}, "pytorch/distilbert"),
+    "masked-electra": ("ElectraForMaskedLM", {"embedding_size": 16}, "pytorch/weights"),
+    "masked-mpnet": ("MPNetForMaskedLM", {}, "pytorch/weights"),
+    "masked-albert": ("AlbertForMaskedLM", {"embedding_size": 16}, "families.py"),
+    "masked-roberta": ("RobertaForMaskedLM", {}, "relatives/roberta"),
+    "masked-xlm-roberta": ("XLMRobertaForMaskedLM", {}, "relatives/xlm-roberta"),
+    "masked-camembert": ("CamembertForMaskedLM", {}, "relatives/xlm-roberta"),
+}
+# Name: pooling, activation, and the masked language model before it.
+SPARSE = {
+    "splade": ("max", "relu", "masked-bert"),
+    "splade-sum": ("sum", "log1p_relu", "masked-distilbert"),
+}
+STEP = 17
+MASKED_TEXTS = ["Improve the [MASK] of your goldfish", "[MASK]", "a [MASK] [MASK] bicycle, café 中文", ["a [MASK]", "fish."]]
 TEXTS = [
     "Improve the physical fitness of your goldfish by getting him a bicycle",
     ["what is a goldfish?", "A goldfish is a fish, and it has no bicycle."],
@@ -78,7 +103,7 @@ TEXTS = [
 
 
 def configuration(name, vocabulary):
-    kind, more, _ = KINDS[name]
+    kind, more, _ = (KINDS | MASKED)[name]
     architecture = kind.split("For")[0]
     sizes = {**SIZES, "vocab_size": len(vocabulary)}
     if architecture == "DistilBert":
@@ -90,23 +115,23 @@ def configuration(name, vocabulary):
     sizes["max_position_embeddings"] = 128
     if architecture == "MPNet":
         sizes |= {"pad_token_id": pad, "max_position_embeddings": 128 + pad + 1}
-    if "oberta" in architecture:
+    if any(part in architecture for part in ["oberta", "Camembert"]):
         sizes |= {"pad_token_id": pad, "type_vocab_size": 1, "max_position_embeddings": 128 + pad + 1}
     return getattr(transformers, architecture + "Config")(**sizes, **more)
 
 
 def tokenizer(name, folder):
     """The tokenizer of a kind, whose files it writes to the kind's folder."""
-    files = HERE / KINDS[name][2]
-    if name == "albert":
+    files = HERE / (KINDS | MASKED)[name][2]
+    if "albert" in name:
         families.write_albert(folder, name)
         return tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    if name == "mpnet":
+    if "mpnet" in name:
         tokens = ["<s>", "<pad>", "</s>", "<unk>", *(files / "vocab.txt").read_text().splitlines(), "<mask>"]
         (folder / "vocab.txt").write_text("\n".join(tokens) + "\n")
         (folder / "tokenizer_config.json").write_text('{"do_lower_case": true}\n')
         engine = tokenizers.BertWordPieceTokenizer(
-            str(folder / "vocab.txt"), cls_token="<s>", sep_token="</s>", lowercase=True
+            str(folder / "vocab.txt"), cls_token="<s>", sep_token="</s>", mask_token="<mask>", lowercase=True
         )
         engine._tokenizer.post_processor = tokenizers.processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
         return engine
@@ -116,12 +141,15 @@ def tokenizer(name, folder):
     if not (folder / "tokenizer.json").exists():
         return tokenizers.BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True)
     engine = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    if "xlm" in name:  # pairs as XLM-R has them
+    if "xlm" in name or "camembert" in name:  # pairs as XLM-R has them
         ends = [(token, engine.token_to_id(token)) for token in ["<s>", "</s>"]]
         engine.post_processor = tokenizers.processors.TemplateProcessing(
             single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=ends
         )
         engine.save(str(folder / "tokenizer.json"))
+    if name in MASKED and (files / "tokenizer_config.json").exists():
+        options = json.loads((files / "tokenizer_config.json").read_text()) | {"mask_token": "<mask>"}
+        (folder / "tokenizer_config.json").write_text(json.dumps(options) + "\n")
     return engine
 
 
@@ -142,8 +170,9 @@ def answers(model, engine, text, has_types):
     return row
 
 
-def write(name):
-    kind = KINDS[name][0]
+def made(name):
+    """The model of a kind and its tokenizer, written to the kind's folder."""
+    kind = (KINDS | MASKED)[name][0]
     folder = ROOT / name
     folder.mkdir(parents=True)
     engine = tokenizer(name, folder)
@@ -154,9 +183,78 @@ def write(name):
         if parameter_name.endswith("bias"):
             parameter.data = 0.2 * torch.randn(parameter.shape)
     model.save_pretrained(folder)
+    return model, engine
+
+
+def write(name):
+    model, engine = made(name)
+    kind = KINDS[name][0]
     has_types = not any(part in kind for part in ["oberta", "Distil", "MPNet"])
     texts = [text for text in TEXTS if isinstance(text, str) or "Token" not in kind]
     return [answers(model, engine, text, has_types) for text in texts]
+
+
+def mask_of(engine):
+    return "<mask>" if engine.token_to_id("<mask>") is not None else "[MASK]"
+
+
+def masked(name):
+    model, engine = made(name)
+    has_types = any(part in name for part in ["-bert", "electra", "albert", "untied"])
+    rows = []
+    for text in MASKED_TEXTS:
+        pair = [part.replace("[MASK]", mask_of(engine)) for part in ([text] if isinstance(text, str) else text)]
+        encoded = engine.encode(*pair)
+        inputs = {"input_ids": torch.tensor([encoded.ids])}
+        if has_types:
+            inputs["token_type_ids"] = torch.tensor([encoded.type_ids])
+        with torch.no_grad():
+            single = model.float()(**inputs).logits[0].double()
+            exact = model.double()(**inputs).logits[0]
+        some = [[float(f"{value:.10g}") for value in row[::STEP].tolist()] for row in exact]
+        rows.append({"text": pair if len(pair) > 1 else pair[0], "logits": some, "error": (single - exact).abs().max().item()})
+    return rows
+
+
+def masks(name):
+    """What the pipeline gives for one mask, several, and with targets."""
+    folder = ROOT / name
+    with tempfile.TemporaryDirectory() as place:
+        shutil.copytree(folder, place, dirs_exist_ok=True)
+        pipeline = transformers.pipeline("fill-mask", model=place)
+    mask = pipeline.tokenizer.mask_token
+    rows = []
+    for text, options in [
+        ("Improve the [MASK] of your goldfish.", {}),
+        ("[MASK]", {"top_k": 2}),
+        ("a [MASK] bicycle, [MASK]", {"top_k": 3}),
+        ("your [MASK] bicycle", {"targets": ["goldfish", "fish", "bicycle", "中文x"], "top_k": 3}),
+        ("your [MASK]", {"targets": "fit"}),
+    ]:
+        text = text.replace("[MASK]", mask)
+        rows.append({"text": text, "options": options, "found": pipeline(text, **options)})
+    return rows
+
+
+def sparse(name):
+    pooling, activation, base = SPARSE[name]
+    folder = ROOT / name
+    with tempfile.TemporaryDirectory() as place:
+        shutil.copytree(ROOT / base, place, dirs_exist_ok=True)
+        modules = [Transformer(place, transformer_task="fill-mask"), SpladePooling(pooling, activation_function=activation)]
+        model = sentence_transformers.SparseEncoder(modules=modules, prompts={"query": "a goldfish: "}, device="cpu")
+        model.save_pretrained(str(folder))
+    (folder / "README.md").unlink()
+    model = sentence_transformers.SparseEncoder(str(folder), device="cpu")
+    rows = []
+    for text in ["Improve the fitness of your goldfish", "", "don't x 12 🐟 a bicycle"]:
+        for prompt in [None, "query"]:
+            ask = {"prompt_name": prompt, "convert_to_sparse_tensor": False}
+            single = model.float().encode(text, **ask).double()
+            exact = model.double().encode(text, **ask)
+            weights = {str(index): float(f"{exact[index]:.10g}") for index in exact.nonzero().flatten().tolist()}
+            rows.append({"text": text, "prompt": prompt, "weights": weights, "error": (single - exact).abs().max().item()})
+    return rows
 
 
 WORDS = "goldfish bicycle fitness café naïve 中文 getting him Improve your 🐟 x12 don't [UNK] a,b U.S. é ﬁt".split()
@@ -186,8 +284,12 @@ def main():
     shutil.rmtree(ROOT, ignore_errors=True)
     goldens = {name: write(name) for name in KINDS}
     found = {name: entities(name) for name in KINDS if "entities" in name}
-    (ROOT / "entities.json").write_text(json.dumps(found, separators=(",", ":")) + "\n")
-    (ROOT / "heads.json").write_text(json.dumps(goldens, separators=(",", ":")) + "\n")
+    answers_of = {
+        "entities": found, "heads": goldens, "masked": {name: masked(name) for name in MASKED},
+        "masks": {name: masks(name) for name in MASKED}, "sparse": {name: sparse(name) for name in SPARSE},
+    }
+    for name, rows in answers_of.items():
+        (ROOT / f"{name}.json").write_text(json.dumps(rows, separators=(",", ":")) + "\n")
 
 
 main()
