@@ -14,6 +14,10 @@ struct SavedModelFolder {
   let keys: Set<String>
   /// What is served of a larger model; nil if the model is an encoder.
   let part: String?
+  /// What the model makes of the encoder's pooled output.
+  let head: HeadFinding
+  /// The tokens of a text by the preprocessing model that is part of it; nil if there is none.
+  let textLength: Int?
 
   static let files = ["saved_model.pb", "variables/variables.index"]
 
@@ -33,6 +37,12 @@ struct SavedModelFolder {
       hasPooler: variables.tensors["pooler.dense.weight"] != nil
     ).finding()
     self.configuration = finding.configuration
+    head =
+      part == nil
+      ? .none(because: "the model is an encoder alone")
+      : try SavedModelHead(graph: graph, bundle: bundle, variables: variables, encoder: finding)
+        .finding()
+    textLength = part == nil ? nil : try graph.textLength()
     tensors = variables.tensors
     keys = finding.keys
     vocabularyPath = try Self.vocabulary(graph, folder)

@@ -10,6 +10,8 @@ struct SavedModelVariables {
   private(set) var probeWeights = ProbeWeights()
   /// In the function's order.
   private(set) var captures: [GraphRun.Value] = []
+  /// Those in the probe's weights, by the number of the object.
+  private(set) var numbers: [Int: Int] = [:]
   private var headCount: Int?
 
   init(
@@ -19,7 +21,6 @@ struct SavedModelVariables {
     keys = try Self.keys(graph, bundle)
     // No key is there twice, for they ascend.
     let entries = Dictionary(uniqueKeysWithValues: bundle.entries.map { ($0.name, $0) })
-    var numbers: [Int: Int] = [:]
     for node in signature.captures {
       if let number = numbers[node] {
         captures.append(.variable(number))

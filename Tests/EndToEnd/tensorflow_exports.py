@@ -82,7 +82,10 @@ class Options:
         "attention_scores": [False, True],
         "keys": ["all", "no encoder_outputs", "no default", "sequence_output"],
         "vocabulary": ["vocab.txt", "cased_vocab.txt"],
-        "wrapper": ["none", "dual encoder", "classifier", "compiled classifier"],
+        "wrapper": [
+            "none", "dual encoder", "classifier", "compiled classifier", "deep classifier", "normalized classifier",
+            "two classifiers",
+        ],
     }
 
     @property
@@ -94,6 +97,14 @@ class Options:
             if (value := getattr(self, field.name)) != getattr(usual, field.name)
         ]
         return "+".join(parts)
+
+    @property
+    def head_refusal(self):
+        """What the message of why the head is left out has in it; nothing if it is to be served."""
+        return {
+            "normalized classifier": "layer_normalization",
+            "two classifiers": "does not give one output for a text",
+        }.get(self.wrapper, "")
 
     @property
     def refusal(self):
@@ -272,14 +283,25 @@ def save(options, folder, scratch):
         vocab_file=str(vocabulary),
         do_lower_case="cased" not in options.vocabulary,
         tokenize_with_offsets=False,
-        default_seq_length=POSITIONS,
+        default_seq_length=TEXT_LENGTHS.get(options.wrapper, POSITIONS),
     )
     text = tf.keras.layers.Input(shape=(), dtype=tf.string, name="text")
     preprocessing = hub.KerasLayer(str(scratch / "preprocess"), name="preprocessing")
     layer = hub.KerasLayer(str(scratch / "encoder"), trainable=True, name="BERT_encoder")
     net = layer(preprocessing(text))["pooled_output"]
     net = tf.keras.layers.Dropout(0.1)(net)
-    net = tf.keras.layers.Dense(1, activation=None, name="classifier")(net)
+    if options.wrapper == "deep classifier":
+        net = tf.keras.layers.Dense(6, activation="gelu", bias_initializer="normal")(net)
+        net = tf.keras.layers.Dropout(0.1)(net)
+        net = tf.keras.layers.Dense(3, activation="softmax", bias_initializer="normal", name="classifier")(net)
+    else:
+        if options.wrapper == "normalized classifier":
+            net = tf.keras.layers.LayerNormalization()(net)
+        outputs = [
+            tf.keras.layers.Dense(1, activation=None, name=name, bias_initializer="normal")(net)
+            for name in (["first", "second"] if options.wrapper == "two classifiers" else ["classifier"])
+        ]
+        net = outputs if len(outputs) > 1 else outputs[0]
     classifier = tf.keras.Model(text, net)
     if options.wrapper == "compiled classifier":
         classifier.compile(optimizer="adam", loss="mse", metrics=["mae"])
@@ -290,6 +312,8 @@ def save(options, folder, scratch):
     return network
 
 
+# Of a preprocessing model that has not as many tokens as the encoder has positions.
+TEXT_LENGTHS = {"deep classifier": 7}
 IDS = [[2, 8, 9, 10, 11, 8, 12, 3], [2, 5, 3], [2, 6, 7, 15, 3, 13, 14, 16, 3], [2, 3]]
 
 
@@ -374,6 +398,15 @@ def float64(options, network, ids):
     }
 
 
+def head(whole, ids):
+    """What the model gives for the text of these ids, none if they are two texts; and in float64 of the same."""
+    words = [VOCABULARY[id] for id in ids[1:-1]]
+    if "[SEP]" in words:
+        return None
+    text = " ".join(words).replace(" ##", "")
+    return np.asarray(whole(tf.constant([text]), training=False))[0].tolist()
+
+
 def make(options, target):
     tf.keras.backend.clear_session()
     tf.random.set_seed(1)
@@ -385,6 +418,7 @@ def make(options, target):
             if (folder / name).exists():
                 (folder / name).unlink()
         is_classifier = "classifier" in options.wrapper
+        whole = tf.saved_model.load(str(folder))
         loaded = tf.saved_model.load(str(scratch / "encoder" if is_classifier else folder))
         texts = []
         for ids in IDS if not options.refusal else []:
@@ -400,6 +434,8 @@ def make(options, target):
                     "exact": {key: exact[key].tolist() for key in answers},
                 }
             )
+            if is_classifier and not options.head_refusal:
+                texts[-1]["head"] = head(whole, ids)
             for key, value in answers.items():
                 error = float(np.abs(value - exact[key]).max())
                 assert error < 1e-4, (options.name, key, error)
@@ -407,6 +443,8 @@ def make(options, target):
             "tensorflow": tf.__version__,
             "options": dataclasses.asdict(options),
             "refusal": options.refusal,
+            "head refusal": options.head_refusal,
+            "text length": TEXT_LENGTHS.get(options.wrapper, POSITIONS) if is_classifier else POSITIONS,
             "texts": texts,
         }
         (folder / "golden.json").write_text(json.dumps(golden))
