@@ -241,8 +241,18 @@ struct GraphOperation {
       equation.allSatisfy({ $0.isASCII })
     else { return nil }
     let operands = sides[0].dropLast().split(separator: ",", omittingEmptySubsequences: false)
-    guard operands.count == 2, !equation.contains(".") else { return nil }
-    return product(inputs, Array(operands[0]), Array(operands[1]), Array(sides[1]))
+    guard operands.count == 2, let rank = shape(inputs[0])?.count, rank <= 8 else { return nil }
+    // An ellipsis stands for the axes of the first operand that have no letter.
+    let dots = "..."
+    let own = operands[0].count - (operands[0].contains(".") ? dots.count : 0)
+    let free = Array("ABCDEFGH".prefix(max(0, rank - own)))
+    func letters(_ part: Substring) -> [Character] {
+      guard part.hasPrefix(dots) else { return Array(part) }
+      return free + part.dropFirst(dots.count)
+    }
+    let (left, right, result) = (letters(operands[0]), Array(operands[1]), letters(sides[1]))
+    guard !(left + right + result).contains(".") else { return nil }
+    return product(inputs, left, right, result)
   }
 
   /// Matrices, or stacks of them.

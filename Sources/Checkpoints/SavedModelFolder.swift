@@ -121,6 +121,14 @@ struct SavedModelFolder {
     guard !name.contains("/"), name != "..", !name.isEmpty else {
       throw .unsupported(path: graph.path, reason: "the asset \"\(name)\" must be a file's name")
     }
+    guard !name.hasSuffix(".model") else {
+      throw .unsupported(
+        path: Folder.path("assets/\(name)", in: folder),
+        reason:
+          "is a SentencePiece model, whose tokens TensorFlow Text makes with steps of its own "
+          + "(albert_en_preprocess), which is not supported: give the model as transformers has it, with "
+          + "its spiece.model")
+    }
     return Folder.path("assets/\(name)", in: folder)
   }
 }

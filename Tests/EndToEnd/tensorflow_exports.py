@@ -109,10 +109,8 @@ class Options:
     @property
     def refusal(self):
         """What the message of the refusal has in it; nothing if the export is to be served."""
-        if self.network in ("albert", "talking heads"):
-            return "ALBERT, talking heads and other relatives"
-        if self.embedding_width != HIDDEN:
-            return "embedding_projection"
+        if self.network == "talking heads":
+            return "talking heads and other relatives"
         if self.output_range:
             return "output_range"
         if self.activation == "swish":
@@ -371,9 +369,11 @@ def float64(options, network, ids):
         + weight("position_embedding/embeddings")[:POSITIONS]
         + weight("type_embeddings/embeddings")[given["input_type_ids"]],
     )
+    if options.embedding_width != HIDDEN:
+        x = linear("embedding_projection", x)
     blocks = []
     for index in range(LAYERS):
-        name = f"transformer/layer_{index}/"
+        name = "transformer/" if options.network == "albert" else f"transformer/layer_{index}/"
         heads = [
             linear(name + "self_attention/" + part, x).reshape(POSITIONS, HEADS, -1)
             for part in ("query", "key", "value")

@@ -141,6 +141,15 @@ def test_case(name, replacement, case, is_guessed, tmp_path):
     assert ("\ncase:" in done.stdout) == is_guessed
 
 
+def test_a_sentencepiece_model_is_refused(tmp_path):
+    """ALBERT's on TF Hub have one among their assets."""
+    unpacked("tf2.15+network=albert", tmp_path, (b"vocab.txt", b"spm.model"))
+    (tmp_path / "assets" / "vocab.txt").rename(tmp_path / "assets" / "spm.model")
+    refused = run("inspect", tmp_path)
+    assert refused.returncode == 1
+    assert f"{tmp_path}/assets/spm.model: is a SentencePiece model" in refused.stderr
+
+
 def test_the_case_of_a_vocabulary_with_capitals(tmp_path):
     """Guessed, and told, where the graph does not show it."""
     unpacked("tf2.15+vocabulary=cased_vocab.txt", tmp_path, (b"do_lower_case", b"do_lower_cas_"))
