@@ -34,6 +34,8 @@ import tensorflow_text  # noqa: F401
 from official.nlp.modeling import layers, models, networks
 from official.nlp.tools import export_tfhub_lib
 
+from tensorflow_float64 import float64
+
 try:
     from official.legacy.bert import configs
 except ImportError:
@@ -337,69 +339,8 @@ def flat(outputs):
     return found
 
 
-def float64(options, network, ids):
-    """The same in float64, by BERT's formulas and the encoder's weights."""
-    weights = {each.name.split(":")[0]: each.numpy().astype(np.float64) for each in network.weights}
-
-    def weight(suffix):
-        found = [value for name, value in weights.items() if name.endswith(suffix)]
-        assert len(found) == 1, (suffix, list(weights))
-        return found[0]
-
-    def linear(name, x):
-        kernel, bias = weight(name + "/kernel"), weight(name + "/bias")
-        return x @ kernel.reshape(x.shape[-1], -1) + bias.reshape(-1)
-
-    def norm(name, x):
-        x = x - x.mean(-1, keepdims=True)
-        x = x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-12)
-        return x * weight(name + "/gamma") + weight(name + "/beta")
-
-    def activate(x):
-        if options.activation == "relu":
-            return np.maximum(x, 0)
-        if options.activation == "gelu_erf":
-            return x / 2 * (1 + np.vectorize(__import__("math").erf)(x / np.sqrt(2)))
-        return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-
-    given = {key: np.array(value[0]) for key, value in inputs(ids).items()}
-    x = norm(
-        "embeddings/layer_norm",
-        weight("word_embeddings/embeddings")[given["input_word_ids"]]
-        + weight("position_embedding/embeddings")[:POSITIONS]
-        + weight("type_embeddings/embeddings")[given["input_type_ids"]],
-    )
-    if options.embedding_width != HIDDEN:
-        x = linear("embedding_projection", x)
-    blocks = []
-    for index in range(LAYERS):
-        name = "transformer/" if options.network == "albert" else f"transformer/layer_{index}/"
-        heads = [
-            linear(name + "self_attention/" + part, x).reshape(POSITIONS, HEADS, -1)
-            for part in ("query", "key", "value")
-        ]
-        scores = np.einsum("iad,jad->aij", heads[0], heads[1]) / np.sqrt(HIDDEN // HEADS)
-        scores[:, :, given["input_mask"] == 0] = -np.inf
-        powers = np.exp(scores - scores.max(-1, keepdims=True))
-        context = np.einsum("aij,jad->iad", powers / powers.sum(-1, keepdims=True), heads[2])
-        context = linear(name + "self_attention/attention_output", context.reshape(POSITIONS, -1))
-        x = norm(name + "self_attention_layer_norm", x + context)
-        inner = activate(linear(name + "intermediate", x))
-        x = norm(name + "output_layer_norm", x + linear(name + "output", inner))
-        blocks.append(x)
-    pooled = np.tanh(linear("pooler_transform", x[0]))
-    if options.pooling == "normalized" or options.wrapper == "dual encoder":
-        pooled /= np.linalg.norm(pooled)
-    return {
-        "default": pooled,
-        "pooled_output": pooled,
-        "sequence_output": x,
-        "encoder_outputs": np.stack(blocks),
-    }
-
-
 def head(whole, ids):
-    """What the model gives for the text of these ids, none if they are two texts; and in float64 of the same."""
+    """What the model gives for the text of these ids, none if they are two texts."""
     words = [VOCABULARY[id] for id in ids[1:-1]]
     if "[SEP]" in words:
         return None
@@ -426,7 +367,7 @@ def make(options, target):
             if options.wrapper == "dual encoder":
                 given = [given[key] for key in ("input_word_ids", "input_mask", "input_type_ids")]
             answers = flat(loaded(given))
-            exact = float64(options, network, ids)
+            exact = float64(options, network, inputs(ids), LAYERS, HEADS)
             texts.append(
                 {
                     "ids": ids,
