@@ -30,6 +30,9 @@ public struct Checkpoint: Sendable {
   public let maskedLM: HeadFinding<MaskedLMHead>
   /// The part of a larger model that the encoder is; nil if it is all of it.
   public let part: String?
+  /// The tokens of a text, special ones included, that the preprocessing model gives which is part of a
+  /// larger model; nil if there is none.
+  public let textLength: Int?
   /// By canonical name: Hugging Face's, without the `bert.` prefix, `weight` and `bias` for layer
   /// norms. Linear weights are [out, in]. Without those of heads.
   private let tensors: [String: Tensor]
@@ -51,7 +54,7 @@ public struct Checkpoint: Sendable {
       (configuration, tensors) = (model.configuration, model.tensors)
       files = model.files
       (lowercases, guessesCase, vocabularyPath) = (nil, false, nil)
-      (keys, part) = (nil, nil)
+      (keys, part, textLength) = (nil, nil, nil)
       head = model.head
       maskedLM = model.maskedLM
     } else if SavedModelFolder.isPresent(in: folder) {
@@ -61,15 +64,15 @@ public struct Checkpoint: Sendable {
       files = SavedModelFolder.files
       (lowercases, guessesCase) = (model.lowercases, model.guessesCase)
       (vocabularyPath, keys, part) = (model.vocabularyPath, model.keys, model.part)
-      head = .none(because: "heads of a SavedModel are not supported")
-      maskedLM = .none(because: head.absence)
+      (head, textLength) = (model.head, model.textLength)
+      maskedLM = .none(because: "masked-LM heads of a SavedModel are not supported")
     } else if OriginalFolder.isPresent(in: folder) {
       let model = try OriginalFolder(folder, verifiesChecksums: verifiesChecksums)
       format = .original
       (configuration, tensors) = (model.configuration, model.tensors)
       files = OriginalFolder.files
       (lowercases, guessesCase) = (model.lowercases, model.lowercases != nil)
-      (vocabularyPath, keys, part) = (nil, nil, nil)
+      (vocabularyPath, keys, part, textLength) = (nil, nil, nil, nil)
       head = .none(because: "heads of an original checkpoint are not supported")
       maskedLM = .none(because: head.absence)
     } else {

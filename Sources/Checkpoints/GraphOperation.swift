@@ -52,7 +52,7 @@ struct GraphOperation {
     switch value {
     case .array(let array): array
     case .variable(let variable): weights.array(variable)
-    case .several: nil
+    case .several, .other: nil
     }
   }
 
@@ -75,7 +75,9 @@ struct GraphOperation {
     "Neg": { -$0 }, "Exp": { exp($0) }, "Sigmoid": { 1 / (1 + exp(-$0)) },
     "Softplus": { log1p(exp($0)) }, "LogicalNot": { $0 == 0 ? 1 : 0 },
     "Reciprocal": { 1 / $0 }, "Abs": { abs($0) }, "Relu6": { min(max($0, 0), 6) },
-    "Elu": { $0 < 0 ? expm1($0) : $0 },
+    "Elu": { DenseLayer.Activation.elu.value($0) },
+    "Selu": { DenseLayer.Activation.selu.value($0) },
+    "Softsign": { DenseLayer.Activation.softSign.value($0) },
   ]
 
   private static let binary: [String: @Sendable (Double, Double) -> Double] = [
@@ -239,8 +241,18 @@ struct GraphOperation {
       equation.allSatisfy({ $0.isASCII })
     else { return nil }
     let operands = sides[0].dropLast().split(separator: ",", omittingEmptySubsequences: false)
-    guard operands.count == 2, !equation.contains(".") else { return nil }
-    return product(inputs, Array(operands[0]), Array(operands[1]), Array(sides[1]))
+    guard operands.count == 2, let rank = shape(inputs[0])?.count, rank <= 8 else { return nil }
+    // An ellipsis stands for the axes of the first operand that have no letter.
+    let dots = "..."
+    let own = operands[0].count - (operands[0].contains(".") ? dots.count : 0)
+    let free = Array("ABCDEFGH".prefix(max(0, rank - own)))
+    func letters(_ part: Substring) -> [Character] {
+      guard part.hasPrefix(dots) else { return Array(part) }
+      return free + part.dropFirst(dots.count)
+    }
+    let (left, right, result) = (letters(operands[0]), Array(operands[1]), letters(sides[1]))
+    guard !(left + right + result).contains(".") else { return nil }
+    return product(inputs, left, right, result)
   }
 
   /// Matrices, or stacks of them.
@@ -274,7 +286,7 @@ struct GraphOperation {
       guard let found = weights.entries(variable) else { return nil }
       entries = found
     case .array(let other): entries = other.entries
-    case .several: return nil
+    case .several, .other: return nil
     }
     // An entry of the other one is itself an array.
     let free = zip(left, array.shape).filter { !right.contains($0.0) }.map(\.1)
@@ -286,7 +298,7 @@ struct GraphOperation {
     switch value {
     case .array(let array): array.shape
     case .variable(let variable): weights.shape(variable)
-    case .several: nil
+    case .several, .other: nil
     }
   }
 }

@@ -19,6 +19,12 @@ struct GraphSignature {
   /// Numbers of the objects that follow the arguments.
   private(set) var captures: [Int] = []
 
+  /// Whether it can be called with texts and booleans that are false.
+  var takesText: Bool {
+    let tensors = inputs.filter { $0.name != nil }
+    return tensors.count == 1 && tensors[0].shape == [nil] && !inputs.contains(where: \.isTrue)
+  }
+
   private static let maximumDepth = 16
   private static let maximumLeafCount = 4_096
 

@@ -33,8 +33,9 @@ struct ProbeReference {
       }
     }
     rows = norm("embeddings", rows)
+    if configuration.projectedSize != nil { rows = weights.apply(TensorNames.projection, to: rows) }
     return (0..<configuration.blockCount).map { index in
-      rows = block("encoder.layer.\(index)", rows, sequences)
+      rows = block("encoder.layer.\(configuration.blockSet(of: index))", rows, sequences)
       return rows
     }
   }

@@ -14,6 +14,10 @@ struct SavedModelFolder {
   let keys: Set<String>
   /// What is served of a larger model; nil if the model is an encoder.
   let part: String?
+  /// What the model makes of the encoder's pooled output.
+  let head: HeadFinding<ClassificationHead>
+  /// The tokens of a text by the preprocessing model that is part of it; nil if there is none.
+  let textLength: Int?
 
   static let files = ["saved_model.pb", "variables/variables.index"]
 
@@ -33,6 +37,12 @@ struct SavedModelFolder {
       hasPooler: variables.tensors["pooler.dense.weight"] != nil
     ).finding()
     self.configuration = finding.configuration
+    head =
+      part == nil
+      ? .none(because: "the model is an encoder alone")
+      : try SavedModelHead(graph: graph, bundle: bundle, variables: variables, encoder: finding)
+        .finding()
+    textLength = part == nil ? nil : try graph.textLength()
     tensors = variables.tensors
     keys = finding.keys
     vocabularyPath = try Self.vocabulary(graph, folder)
@@ -110,6 +120,14 @@ struct SavedModelFolder {
     guard let name else { return nil }
     guard !name.contains("/"), name != "..", !name.isEmpty else {
       throw .unsupported(path: graph.path, reason: "the asset \"\(name)\" must be a file's name")
+    }
+    guard !name.hasSuffix(".model") else {
+      throw .unsupported(
+        path: Folder.path("assets/\(name)", in: folder),
+        reason:
+          "is a SentencePiece model, whose tokens TensorFlow Text makes with steps of its own "
+          + "(albert_en_preprocess), which is not supported: give the model as transformers has it, with "
+          + "its spiece.model")
     }
     return Folder.path("assets/\(name)", in: folder)
   }

@@ -110,6 +110,21 @@ struct SavedModelGraph {
     return try GraphSignature(name, file, range)
   }
 
+  /// The tokens that a model gives which makes them of a text; nil if none does, or several do not agree.
+  func textLength() throws(CheckpointError) -> Int? {
+    var lengths: Set<Int> = []
+    for name in Set(objects.lazy.flatMap(\.functions)) {
+      guard let signature = try signature(name), signature.takesText,
+        Set(signature.outputs.map(\.path)) == Set(SavedModelProbe.inputNames)
+      else { continue }
+      for output in signature.outputs {
+        guard output.shape.count == 2, let length = output.shape[1] else { return nil }
+        lengths.insert(length)
+      }
+    }
+    return lengths.count == 1 ? lengths.first : nil
+  }
+
   func function(_ name: String) throws(CheckpointError) -> GraphFunction? {
     guard let range = library[name] else { return nil }
     return try GraphFunction(name, file, range)

@@ -15,6 +15,10 @@ struct SavedModelProbe {
     var configuration: ModelConfiguration
     /// Of the map.
     var keys: Set<String>
+    /// The tokens that the graph was run on, by the name of the input.
+    var tokens: [String: GraphArray] = [:]
+    /// What it gave for them; nil if it has no such output.
+    var pooled: GraphArray?
   }
 
   let graph: SavedModelGraph
@@ -56,7 +60,7 @@ struct SavedModelProbe {
     return Set(names) == Set(inputNames) ? names : nil
   }
 
-  private static let inputNames = ["input_word_ids", "input_mask", "input_type_ids"]
+  static let inputNames = ["input_word_ids", "input_mask", "input_type_ids"]
 
   func finding() throws(CheckpointError) -> Finding {
     let length = min(5, configuration.positionCount)
@@ -66,7 +70,8 @@ struct SavedModelProbe {
         types: (0..<length).map { $0 == 1 ? min(1, configuration.typeCount - 1) : 0 },
         attended: min(attended, length))
     }
-    let arguments = (Self.roles(signature) ?? []).map { role in
+    var tokens: [String: GraphArray] = [:]
+    for role in Self.inputNames {
       let values = sequences.flatMap { sequence in
         switch role {
         case "input_word_ids": sequence.ids
@@ -74,7 +79,10 @@ struct SavedModelProbe {
         default: (0..<length).map { $0 < sequence.attended ? 1 : 0 }
         }
       }
-      return GraphRun.Value.array(GraphArray([sequences.count, length], values.map(Double.init)))
+      tokens[role] = GraphArray([sequences.count, length], values.map(Double.init))
+    }
+    let arguments = (Self.roles(signature) ?? []).compactMap {
+      tokens[$0].map(GraphRun.Value.array)
     }
     var run = GraphRun(graph, weights)
     let results = try run.call(signature.name, arguments + captures)
@@ -85,7 +93,9 @@ struct SavedModelProbe {
     for (leaf, result) in zip(signature.outputs, results) {
       if case .array(let array) = result { outputs[leaf.path] = array }
     }
-    return try compare(outputs, sequences, try epsilon(run.epsilons))
+    var finding = try compare(outputs, sequences, try epsilon(run.epsilons))
+    (finding.tokens, finding.pooled) = (tokens, outputs["pooled_output"])
+    return finding
   }
 
   private func epsilon(_ found: Set<Double>) throws(CheckpointError) -> Double {

@@ -10,16 +10,25 @@ struct SavedModelVariables {
   private(set) var probeWeights = ProbeWeights()
   /// In the function's order.
   private(set) var captures: [GraphRun.Value] = []
+  /// Those in the probe's weights, by the number of the object.
+  private(set) var numbers: [Int: Int] = [:]
   private var headCount: Int?
+  /// Of ALBERT, whose blocks have one set of weights.
+  private let sharedBlockCount: Int?
 
   init(
     _ graph: SavedModelGraph, _ bundle: TensorBundle, _ signature: GraphSignature
   ) throws(CheckpointError) {
     path = graph.path
     keys = try Self.keys(graph, bundle)
+    let names = signature.captures.compactMap {
+      graph.objects.indices.contains($0) ? graph.objects[$0].variable : nil
+    }
+    sharedBlockCount =
+      names.contains { $0.hasSuffix("transformer/self_attention/query/kernel") }
+      ? signature.outputs.count { $0.path.hasPrefix("encoder_outputs/") } : nil
     // No key is there twice, for they ascend.
     let entries = Dictionary(uniqueKeysWithValues: bundle.entries.map { ($0.name, $0) })
-    var numbers: [Int: Int] = [:]
     for node in signature.captures {
       if let number = numbers[node] {
         captures.append(.variable(number))
@@ -35,7 +44,8 @@ struct SavedModelVariables {
       guard let variable = TensorFlowVariable(name, shape: entry.shape) else {
         throw .unsupported(
           path: path,
-          reason: "the encoder uses the variable \"\(name)\", which BERT has not: ALBERT, "
+          reason:
+            "the encoder uses the variable \"\(name)\", which BERT, ELECTRA and ALBERT have not: "
             + "talking heads and other relatives are not supported")
       }
       let tensor = try bundle.tensor(
@@ -106,20 +116,26 @@ struct SavedModelVariables {
     let blocks = Set(
       tensors.keys.filter { $0.hasPrefix(layer) }
         .compactMap { $0.dropFirst(layer.count).split(separator: ".").first })
-    var configuration = ModelConfiguration(
-      vocabularySize: try size(words), hiddenSize: try size("\(layer)0.output.dense.weight"),
-      blockCount: blocks.count, headCount: headCount,
-      intermediateSize: try size("\(layer)0.intermediate.dense.weight"))
-    configuration.positionCount = try size("embeddings.position_embeddings.weight")
-    configuration.typeCount = try size("embeddings.token_type_embeddings.weight")
-    try check(configuration)
-    let width = try size(words, 1)
-    guard width == configuration.hiddenSize else {
+    guard sharedBlockCount != 0, sharedBlockCount == nil || blocks.count == 1 else {
       throw .unsupported(
         path: path,
-        reason: "its embeddings are \(width) wide and its blocks \(configuration.hiddenSize), "
-          + "which is not supported")
+        reason:
+          "its blocks share their weights, as ALBERT's, and its map has no encoder_outputs, which "
+          + "would tell how many blocks there are")
     }
+    var configuration = ModelConfiguration(
+      vocabularySize: try size(words), hiddenSize: try size("\(layer)0.output.dense.weight"),
+      blockCount: sharedBlockCount ?? blocks.count, headCount: headCount,
+      intermediateSize: try size("\(layer)0.intermediate.dense.weight"))
+    if sharedBlockCount != nil {
+      (configuration.blockSetCount, configuration.modelType) = (1, "albert")
+    }
+    configuration.positionCount = try size("embeddings.position_embeddings.weight")
+    configuration.typeCount = try size("embeddings.token_type_embeddings.weight")
+    let width = try size(words, 1)
+    // As in ELECTRA and ALBERT; that the layer is there and fits is checked with all tensors.
+    if width != configuration.hiddenSize { configuration.projectedSize = width }
+    try check(configuration)
     let names = TensorNames(configuration)
     _ = try Checkpoint.check(tensors, names.required, optional: [names.pooler], path)
     return configuration
@@ -130,6 +146,7 @@ struct SavedModelVariables {
     let sizes = [
       ("vocabulary", configuration.vocabularySize, Limits.vocabularySize),
       ("hidden size", configuration.hiddenSize, Limits.hiddenSize),
+      ("size of the embeddings", configuration.embeddingSize, Limits.hiddenSize),
       ("number of blocks", configuration.blockCount, Limits.blockCount),
       ("number of heads", configuration.headCount, Limits.headCount),
       ("feed-forward size", configuration.intermediateSize, Limits.intermediateSize),

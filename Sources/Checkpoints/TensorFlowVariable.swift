@@ -71,8 +71,12 @@ extension TensorFlowVariable {
 
   private static func modelGarden(_ parts: [Substring]) -> String? {
     if let table = tables[parts.joined(separator: "/")] { return table }
-    guard parts.count > 3, parts[0] == "transformer", let layer = layer(parts[1]),
-      let rest = layerParts[parts[2...].joined(separator: "/")]
+    guard parts.count > 2, parts[0] == "transformer" else { return nil }
+    // ALBERT's blocks are one layer, whose variables have no number.
+    if let rest = layerParts[parts[1...].joined(separator: "/")] {
+      return "encoder.layer.0.\(rest)"
+    }
+    guard let layer = layer(parts[1]), let rest = layerParts[parts[2...].joined(separator: "/")]
     else { return nil }
     return "encoder.layer.\(layer).\(rest)"
   }
@@ -83,6 +87,8 @@ extension TensorFlowVariable {
     "type_embeddings/embeddings": "embeddings.token_type_embeddings.weight",
     "embeddings/layer_norm/gamma": "embeddings.LayerNorm.weight",
     "embeddings/layer_norm/beta": "embeddings.LayerNorm.bias",
+    "embedding_projection/kernel": "\(TensorNames.projection).weight",
+    "embedding_projection/bias": "\(TensorNames.projection).bias",
     "pooler_transform/kernel": "pooler.dense.weight",
     "pooler_transform/bias": "pooler.dense.bias",
   ]

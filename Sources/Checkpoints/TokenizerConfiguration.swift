@@ -22,10 +22,15 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   public var maskToken: String?
   /// More special tokens that text may name.
   public var additionalTokens: [String] = []
+  /// Whether the folder has a list of them, be it empty.
+  public var listsAdditionalTokens = false
   /// All added tokens as `tokenizer_config.json` has them, by name; nil if it does not.
   public var addedTokens: [String: AddedToken]?
   /// Those of `added_tokens.json`, where it counts beside a `tokenizer.json`.
   public var oldAddedTokens: [String] = []
+  /// How tokens are sought of which another member than `added_tokens_decoder` says it, beside a
+  /// `sentencePiecePath`.
+  public var namedTokens: [String: AddedToken] = [:]
   /// Those of all these that take the white space before them along.
   public var leftStrippedTokens: Set<String> = []
   /// Whose class of tokenizer the folder names, or has by its kind of model.
@@ -39,6 +44,9 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   public var vocabularyPath: String?
   /// `tokenizer.json`; nil if the folder has none.
   public var tokenizerPath: String?
+  /// `spiece.model` or `sentencepiece.bpe.model`; nil if there is none that the class reads, or a
+  /// `tokenizer.json`.
+  public var sentencePiecePath: String?
   /// `vocab.json` and `merges.txt`; nil unless the folder has both.
   public var bytePairPaths: BytePairPaths?
 
@@ -53,22 +61,6 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   public struct BytePairPaths: Equatable, Sendable {
     public var vocabulary: String
     public var merges: String
-  }
-
-  /// Classes of tokenizers that transformers makes of a folder in one way.
-  public enum Family: Sendable {
-    /// WordPiece after BERT's own steps, whose options `tokenizer_config.json` has.
-    case bert
-    /// The same with RoBERTa's tokens round a text.
-    case mpnet
-    /// Byte-level BPE, whose options `tokenizer_config.json` has.
-    case roberta
-    /// Unigram after white space, of which `tokenizer.json` has vocabulary and normaliser.
-    case xlmRoberta
-    /// The same with ALBERT's normalizers, whose options `tokenizer_config.json` has.
-    case albert
-    /// What `tokenizer.json` says.
-    case other
   }
 
   public init() {}
@@ -92,7 +84,10 @@ extension TokenizerConfiguration {
     }
     let file = try Self.file("tokenizer_config.json", in: folder)
     let model = try Self.file("config.json", in: folder)
-    family = try Self.family(file, model, hasTokenizer: tokenizerPath != nil)
+    family = try Self.family(file, model, in: folder)
+    if tokenizerPath == nil, let name = family.sentencePieceName {
+      sentencePiecePath = Folder.path(name, in: folder)
+    }
     // transformers reads the older file only if the newer one does not list all added tokens, and
     // then it goes before.
     if file?["added_tokens_decoder"] ?? .null == .null,
@@ -100,6 +95,7 @@ extension TokenizerConfiguration {
     {
       try addTokens(file)
     }
+    omitsTypes = family == .albert
     if let file {
       try file.check(.tokenizer)
       omitsTypes = [.other, .albert].contains(family)
@@ -114,7 +110,7 @@ extension TokenizerConfiguration {
       maximumLength = try Self.limit(file)
       try addTokens(file)
       addedTokens = try Self.addedTokens(file)
-      if tokenizerPath == nil { try refuseOddTokens(file) }
+      if tokenizerPath == nil, sentencePiecePath == nil { try refuseOddTokens(file) }
       try Self.checkInputs(file, model)
     }
     if let file = try Self.file("added_tokens.json", in: folder) {
@@ -151,6 +147,7 @@ extension TokenizerConfiguration {
     }
     let isFirst = additionalTokens.isEmpty
     for key in ["additional_special_tokens", "extra_special_tokens"] {
+      if file[key] != .null { listsAdditionalTokens = true }
       switch file[key] {
       case .null: break
       case .array(let values) where isFirst:
@@ -173,71 +170,6 @@ extension TokenizerConfiguration {
       default: break
       }
     }
-  }
-
-  /// The class of tokenizer that one of the two files names, else the model's own.
-  ///
-  /// - Throws: for classes that cut text in ways that no `tokenizer.json` tells.
-  private static func family(
-    _ file: JSONFile?, _ model: JSONFile?, hasTokenizer: Bool
-  ) throws(CheckpointError) -> Family {
-    for key in ["word_tokenizer_type", "subword_tokenizer_type"] {
-      guard let file, let kind = try file.string(key) else { continue }
-      throw .unsupported(
-        path: file.path,
-        reason: "\(key) \"\(kind.prefix(64))\": the tokenizers that cut Japanese words are not "
-          + "supported")
-    }
-    var named: (name: String, path: String)?
-    for file in [file, model].compactMap(\.self) where named == nil {
-      if let name = try file.string("tokenizer_class") { named = (name, file.path) }
-    }
-    guard let (given, path) = named else {
-      switch try model?.string("model_type") ?? "bert" {
-      case "bert", "distilbert", "electra": return .bert
-      case "mpnet": return .mpnet
-      case "roberta": return .roberta
-      case "xlm-roberta" where hasTokenizer, "camembert" where hasTokenizer: return .xlmRoberta
-      case "albert" where hasTokenizer: return .albert
-      case _ where hasTokenizer: return .other
-      case let type:
-        throw .unsupported(
-          path: model?.path ?? "",
-          reason: "model_type \"\(type.prefix(64))\" needs a tokenizer.json, which is not there: "
-            + toConvert)
-      }
-    }
-    let name = given.hasSuffix("Fast") ? String(given.dropLast(4)) : given
-    if ["BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer"].contains(name) { return .bert }
-    if name == "MPNetTokenizer" { return .mpnet }
-    if name == "RobertaTokenizer" { return .roberta }
-    // Those without a tokenizer.json of their own in transformers.
-    let others = [
-      "BertJapanese", "Bertweet", "Phobert", "BertGeneration", "RoCBert", "RoFormer", "Flaubert",
-      "XLM", "Canine", "ByT5", "Tapas", "Esm", "ProphetNet", "Luke", "MLuke", "BartPho",
-    ]
-    guard !others.contains(where: { $0 + "Tokenizer" == name }) else {
-      throw .unsupported(
-        path: path,
-        reason: "tokenizer_class \"\(name)\" is not supported: it cuts words with code of its own; "
-          + "serve the model with transformers, or give one with a tokenizer.json")
-    }
-    guard hasTokenizer else {
-      throw .unsupported(
-        path: path,
-        reason: "tokenizer_class \"\(given.prefix(64))\" is supported only with a tokenizer.json: "
-          + toConvert)
-    }
-    if ["XLMRobertaTokenizer", "CamembertTokenizer"].contains(name) { return .xlmRoberta }
-    if name == "AlbertTokenizer" { return .albert }
-    guard ["PreTrainedTokenizer", "TokenizersBackend"].contains(name) else {
-      throw .unsupported(
-        path: path,
-        reason: "tokenizer_class \"\(name.prefix(64))\" makes steps of its own, and libraries "
-          + "differ in whether these or tokenizer.json count. If the tokenizer.json is right, write "
-          + "\"PreTrainedTokenizerFast\"")
-    }
-    return .other
   }
 
   /// Tokens of `added_tokens.json` that the vocabulary does not have need a `tokenizer.json`.
@@ -288,14 +220,18 @@ extension TokenizerConfiguration {
         throw file.invalid(
           "added_tokens_decoder", "must have an object with \"content\" for \(id)")
       }
-      func flag(_ key: String, or fallback: Bool = false) -> Bool {
-        members[RawText(key)].map { $0 == .boolean(true) } ?? fallback
-      }
-      result[content] = AddedToken(
-        stripsLeft: flag("lstrip"), stripsRight: flag("rstrip"), singleWord: flag("single_word"),
-        isNormalized: flag("normalized", or: !flag("special")))
+      result[content] = addedToken(members)
     }
     return result
+  }
+
+  private static func addedToken(_ members: [RawText: JSONValue]) -> AddedToken {
+    func flag(_ key: String, or fallback: Bool = false) -> Bool {
+      members[RawText(key)].map { $0 == .boolean(true) } ?? fallback
+    }
+    return AddedToken(
+      stripsLeft: flag("lstrip"), stripsRight: flag("rstrip"), singleWord: flag("single_word"),
+      isNormalized: flag("normalized", or: !flag("special")))
   }
 
   /// Without types, the second text of a pair has the first one's.
@@ -344,6 +280,10 @@ extension TokenizerConfiguration {
         throw file.invalid(key, "must have its text in \"content\"")
       }
       guard tokenizerPath == nil else { return token }
+      guard sentencePiecePath == nil else {
+        namedTokens[token] = namedTokens[token] ?? Self.addedToken(values)
+        return token
+      }
       // RoBERTa's text is not normalised, so it is all one to its tokens.
       let odd =
         family == .roberta ? ["rstrip", "single_word"] : ["rstrip", "single_word", "normalized"]

@@ -47,7 +47,7 @@ extension ModelFiles {
       guard tokenizer.standardSteps == .roberta(addsPrefixSpace: files.addsPrefixSpace ?? false),
         framesAsRoBERTa(tokenizer)
       else { throw otherSteps(path, "RobertaTokenizer") }
-    case .xlmRoberta:
+    case .xlmRoberta, .camembert:
       guard case .xlmRoberta(let addsPrefixSpace, _)? = tokenizer.standardSteps,
         addsPrefixSpace == files.addsPrefixSpace ?? true, framesAsRoBERTa(tokenizer)
       else { throw otherSteps(path, "XLMRobertaTokenizer or CamembertTokenizer") }
@@ -67,7 +67,9 @@ extension ModelFiles {
   /// transformers up to 4 take the file's, as is done here; transformers 5 takes its class's.
   private func stepsNote(_ tokenizer: Tokenizer) -> String? {
     switch (tokenizerFiles.family, tokenizer.standardSteps) {
-    case (.xlmRoberta, .xlmRoberta(_, isCurrent: false)?): break
+    case (.xlmRoberta, .xlmRoberta(_, isCurrent: false)?),
+      (.camembert, .xlmRoberta(_, isCurrent: false)?):
+      break
     case (.albert, .albert(_, _, _, isCurrent: false)?): break
     default: return nil
     }
@@ -79,13 +81,15 @@ extension ModelFiles {
   }
 
   private func typesNote(_ tokenizer: Tokenizer) -> String? {
-    guard tokenizerFiles.omitsTypes, tokenizerFiles.tokenizerPath != nil,
+    let hasFile = tokenizerFiles.tokenizerPath != nil
+    guard tokenizerFiles.omitsTypes, hasFile || tokenizerFiles.sentencePiecePath != nil,
       checkpoint.configuration.typeCount > 1, tokenizer.highestType(ofPairs: true) > 0
     else { return nil }
-    return "tokens have the types that tokenizer.json gives them, as in tokenizers, "
-      + "text-embeddings-inference and transformers 4; transformers 5 gives those of a pair's second text "
-      + "type 0. \"model_input_names\": [\"input_ids\", \"token_type_ids\", \"attention_mask\"] in "
-      + "tokenizer_config.json makes it use the types too"
+    return
+      "tokens have the types that \(hasFile ? "tokenizer.json" : "AlbertTokenizer") gives them, as "
+      + "in tokenizers, text-embeddings-inference and transformers 4; transformers 5 gives those of a "
+      + "pair's second text type 0. \"model_input_names\": [\"input_ids\", \"token_type_ids\", "
+      + "\"attention_mask\"] in tokenizer_config.json makes it use the types too"
   }
 
   /// Tokens of `vocab.txt` that a text may name must be there.
@@ -162,10 +166,7 @@ extension ModelFiles {
     let plain = AddedTokenFlags(
       stripsLeft: false, stripsRight: false, singleWord: false, isNormalized: false)
     for (name, token) in stated.sorted(by: { $0.key < $1.key }) {
-      let flags = AddedTokenFlags(
-        stripsLeft: token.stripsLeft, stripsRight: token.stripsRight, singleWord: token.singleWord,
-        isNormalized: token.isNormalized)
-      guard tokenizer.addedFlags[name] == flags else {
+      guard tokenizer.addedFlags[name] == AddedTokenFlags(token) else {
         throw otherTokens(
           path, "does not have the added token \"\(name)\" as tokenizer_config.json has it")
       }

@@ -7,8 +7,8 @@ extension ModelFiles {
     checkpoint.format == .savedModel ? .tensorFlow : .huggingFace
   }
 
-  /// The folder's tokenizer: what `tokenizer.json` says, else `vocab.txt` with the defaults of
-  /// transformers' `BertTokenizer`.
+  /// The folder's tokenizer: what `tokenizer.json` says, else what transformers' class makes of its
+  /// vocabulary.
   ///
   /// - Parameter rules: TensorFlow Text's need a `vocab.txt`; nil: those of the folder's format.
   public func tokenizer(_ rules: TokenizerRules? = nil) throws -> Tokenizer {
@@ -32,6 +32,9 @@ extension ModelFiles {
           specialTokens: specialTokens(.roberta),
           addsPrefixSpace: tokenizerFiles.addsPrefixSpace ?? false, lowercases: lowercasesFirst)
       }
+    } else if rules == .huggingFace, let path = tokenizerFiles.sentencePiecePath {
+      source = path
+      tokenizer = try Self.of(path) { try sentencePieceTokenizer(path) }
     } else if let path = tokenizerFiles.vocabularyPath {
       source = path
       let isMPNets = rules == .huggingFace && tokenizerFiles.family == .mpnet
@@ -55,7 +58,7 @@ extension ModelFiles {
   }
 
   /// Whether sentence-transformers lower-cases a text, if the tokenizer does not.
-  private var lowercasesFirst: Bool { sentenceModules?.lowercases ?? false }
+  var lowercasesFirst: Bool { sentenceModules?.lowercases ?? false }
 
   private var options: BERTOptions {
     let lowercases = tokenizerFiles.lowercases ?? true

@@ -85,7 +85,7 @@ public struct ModelFiles: Sendable {
     let positions = checkpoint.configuration.positionCount
     let limit =
       sentenceModules?.maximumSequenceLength ?? tokenizerFiles.maximumLength
-      ?? (padsRows ? 128 : nil)
+      ?? checkpoint.textLength ?? (padsRows ? 128 : nil)
     return max(2, min(limit ?? positions, positions))
   }
 }

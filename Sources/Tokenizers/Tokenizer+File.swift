@@ -13,47 +13,72 @@ extension Tokenizer {
   ) throws(TokenizerFileError) {
     let file = try TokenizerFile(bytes)
     try file.checkSides()
-    let parts = try file.model()
-    var vocabulary = parts.vocabulary
+    let model = try file.model()
+    var vocabulary = model.vocabulary
     let tokens = try file.addedTokens(&vocabulary)
-    let ownNormalizers = try file.normalizers()
-    let normalizers = lowercases ? Self.lowercasing(ownNormalizers) : ownNormalizers
+    let normalizers = try file.normalizers()
     let preTokenizers = try file.preTokenizers()
     let (template, trimming) = try file.postProcessor(vocabulary)
-    try file.check(trimming, parts)
-    padding = try file.padding(vocabulary, named: paddingName)
-    let normalized = try Self.normalized(tokens, normalizers)
+    try file.check(trimming, model)
+    try self.init(
+      Parts(
+        model: model, vocabulary: vocabulary, tokens: tokens, normalizers: normalizers,
+        preTokenizers: preTokenizers, template: template, trimming: trimming,
+        padding: try file.padding(vocabulary, named: paddingName), decoder: try file.decoder()),
+      lowercases: lowercases)
+  }
+
+  /// What a tokenizer is made of.
+  struct Parts {
+    var model: TokenizerFile.Model
+    /// With the tokens added to the model's.
+    var vocabulary: Vocabulary
+    var tokens: [AddedTokens.Token]
+    var normalizers: [NormalizerStep]
+    var preTokenizers: [PreTokenizerStep]
+    var template: TokenTemplate
+    var trimming: OffsetTrimming?
+    var padding: Int32
+    var decoder: TokenDecoder
+  }
+
+  /// - Parameter lowercases: whether text is lower-cased before its normalizers, if they do not.
+  init(_ parts: Parts, lowercases: Bool) throws(TokenizerFileError) {
+    let normalizers = lowercases ? Self.lowercasing(parts.normalizers) : parts.normalizers
+    let normalized = try Self.normalized(parts.tokens, normalizers)
     guard !lowercases || normalized.isEmpty else {
       throw .unsupported(
         place: "added_tokens", what: "a normalized token with do_lower_case of another file")
     }
+    var vocabulary = parts.vocabulary
     // `tokenizers` reads them back as they are sought.
     for token in normalized where Int(token.id) >= vocabulary.modelCount {
       vocabulary.add(token.spelling, id: Int(token.id))
     }
-    addedTokens = try AddedTokens(tokens.filter { !$0.isNormalized })
+    addedTokens = try AddedTokens(parts.tokens.filter { !$0.isNormalized })
     engine =
       if normalized.isEmpty,
-        let splitter = Self.bertSplitter(normalizers, preTokenizers, parts.model)
+        let splitter = Self.bertSplitter(normalizers, parts.preTokenizers, parts.model.model)
       {
         .bert(splitter)
       } else {
         .steps(
           TextPipeline(
-            normalizers: normalizers, preTokenizers: preTokenizers, model: parts.model,
-            addedTokens: try AddedTokens(normalized), trimming: trimming))
+            normalizers: normalizers, preTokenizers: parts.preTokenizers, model: parts.model.model,
+            addedTokens: try AddedTokens(normalized), trimming: parts.trimming))
       }
     self.vocabulary = vocabulary
-    specialIDs = Set(tokens.lazy.filter(\.isSpecial).map(\.id))
-    self.template = template
-    self.trimming = trimming
-    decoder = try file.decoder()
+    specialIDs = Set(parts.tokens.lazy.filter(\.isSpecial).map(\.id))
+    template = parts.template
+    trimming = parts.trimming
+    padding = parts.padding
+    decoder = parts.decoder
     trimsPairsEvenly = false
-    summary = parts.name
+    summary = parts.model.name
     self.lowercases = Self.lowercase(normalizers)
-    standardSteps = Self.standardSteps(ownNormalizers, preTokenizers, parts)
+    standardSteps = Self.standardSteps(parts.normalizers, parts.preTokenizers, parts.model)
     addedFlags = Dictionary(
-      tokens.map { (String(decoding: $0.spelling, as: UTF8.self), AddedTokenFlags($0)) },
+      parts.tokens.map { (String(decoding: $0.spelling, as: UTF8.self), AddedTokenFlags($0)) },
       uniquingKeysWith: { $1 })
   }
 

@@ -1,5 +1,22 @@
 import JSON
 
+extension TokenizerFile.Model {
+  /// Unigram's.
+  ///
+  /// - Parameters:
+  ///   - text: all tokens' UTF-8, one after the other.
+  ///   - places: the token of each id in it.
+  ///   - scores: by id.
+  init(
+    unigram text: [UInt8], _ places: [Range<Int>], _ scores: [Double], unknown: Int32
+  ) throws(TokenizerFileError) {
+    let vocabulary = try Vocabulary(bytes: text, places: places)
+    let model = UnigramModel(
+      vocabulary.trie, scores: scores, unknown: unknown, longest: places.map(\.count).max() ?? 0)
+    self.init(model: .unigram(model), vocabulary: vocabulary, name: "Unigram")
+  }
+}
+
 extension TokenizerFile {
   /// A model, its tokens and its name.
   struct Model {
@@ -55,11 +72,7 @@ extension TokenizerFile {
     if try modelMember("byte_fallback").boolean(or: false) {
       throw .unsupported(place: "model.byte_fallback", what: "true")
     }
-    let vocabulary = try Vocabulary(bytes: text, places: places)
-    let model = UnigramModel(
-      vocabulary.trie, scores: scores, unknown: Int32(unknown),
-      longest: places.map(\.count).max() ?? 0)
-    return Model(model: .unigram(model), vocabulary: vocabulary, name: "Unigram")
+    return try Model(unigram: text, places, scores, unknown: Int32(unknown))
   }
 
   private func bytePair() throws(TokenizerFileError) -> Model {

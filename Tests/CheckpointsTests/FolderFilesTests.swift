@@ -322,6 +322,7 @@ struct TokenizerConfigurationTests {
     expected.classToken = "<s>"
     expected.maskToken = "<m>"
     expected.additionalTokens = ["<a>", "<b>", "<o>"]
+    expected.listsAdditionalTokens = true
     #expect(try TokenizerConfiguration(folder: folder.path) == expected)
     try folder.write(
       #"{"sep_token": "</s>", "added_tokens_decoder": {}, "extra_special_tokens": {"q": "<q>"}}"#,
@@ -329,6 +330,7 @@ struct TokenizerConfigurationTests {
     expected = TokenizerConfiguration()
     expected.separatorToken = "</s>"
     expected.additionalTokens = ["<q>"]
+    expected.listsAdditionalTokens = true
     expected.addedTokens = [:]
     #expect(try TokenizerConfiguration(folder: folder.path) == expected)
   }

@@ -96,7 +96,9 @@ struct TensorFlowTests {
     ),
     ("bert/pooler/dense/bias", "pooler.dense.bias"),
     ("bert/cls/predictions/transform/dense/kernel", nil),
-    ("transformer/self_attention/query/kernel", nil),
+    ("transformer/self_attention/query/kernel", "encoder.layer.0.attention.self.query.weight"),
+    ("transformer/self_attention/kernel", nil),
+    ("encoder/embedding_projection/kernel", "embeddings_project.weight"),
     ("classifier/kernel", nil),
   ])
   func variablesAreKnownByTheirNames(_ name: String, _ canonical: String?) {

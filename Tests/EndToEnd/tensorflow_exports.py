@@ -34,6 +34,8 @@ import tensorflow_text  # noqa: F401
 from official.nlp.modeling import layers, models, networks
 from official.nlp.tools import export_tfhub_lib
 
+from tensorflow_float64 import float64
+
 try:
     from official.legacy.bert import configs
 except ImportError:
@@ -82,7 +84,10 @@ class Options:
         "attention_scores": [False, True],
         "keys": ["all", "no encoder_outputs", "no default", "sequence_output"],
         "vocabulary": ["vocab.txt", "cased_vocab.txt"],
-        "wrapper": ["none", "dual encoder", "classifier", "compiled classifier"],
+        "wrapper": [
+            "none", "dual encoder", "classifier", "compiled classifier", "deep classifier", "normalized classifier",
+            "two classifiers",
+        ],
     }
 
     @property
@@ -96,12 +101,18 @@ class Options:
         return "+".join(parts)
 
     @property
+    def head_refusal(self):
+        """What the message of why the head is left out has in it; nothing if it is to be served."""
+        return {
+            "normalized classifier": "layer_normalization",
+            "two classifiers": "does not give one output for a text",
+        }.get(self.wrapper, "")
+
+    @property
     def refusal(self):
         """What the message of the refusal has in it; nothing if the export is to be served."""
-        if self.network in ("albert", "talking heads"):
-            return "ALBERT, talking heads and other relatives"
-        if self.embedding_width != HIDDEN:
-            return "embedding_projection"
+        if self.network == "talking heads":
+            return "talking heads and other relatives"
         if self.output_range:
             return "output_range"
         if self.activation == "swish":
@@ -272,14 +283,25 @@ def save(options, folder, scratch):
         vocab_file=str(vocabulary),
         do_lower_case="cased" not in options.vocabulary,
         tokenize_with_offsets=False,
-        default_seq_length=POSITIONS,
+        default_seq_length=TEXT_LENGTHS.get(options.wrapper, POSITIONS),
     )
     text = tf.keras.layers.Input(shape=(), dtype=tf.string, name="text")
     preprocessing = hub.KerasLayer(str(scratch / "preprocess"), name="preprocessing")
     layer = hub.KerasLayer(str(scratch / "encoder"), trainable=True, name="BERT_encoder")
     net = layer(preprocessing(text))["pooled_output"]
     net = tf.keras.layers.Dropout(0.1)(net)
-    net = tf.keras.layers.Dense(1, activation=None, name="classifier")(net)
+    if options.wrapper == "deep classifier":
+        net = tf.keras.layers.Dense(6, activation="gelu", bias_initializer="normal")(net)
+        net = tf.keras.layers.Dropout(0.1)(net)
+        net = tf.keras.layers.Dense(3, activation="softmax", bias_initializer="normal", name="classifier")(net)
+    else:
+        if options.wrapper == "normalized classifier":
+            net = tf.keras.layers.LayerNormalization()(net)
+        outputs = [
+            tf.keras.layers.Dense(1, activation=None, name=name, bias_initializer="normal")(net)
+            for name in (["first", "second"] if options.wrapper == "two classifiers" else ["classifier"])
+        ]
+        net = outputs if len(outputs) > 1 else outputs[0]
     classifier = tf.keras.Model(text, net)
     if options.wrapper == "compiled classifier":
         classifier.compile(optimizer="adam", loss="mse", metrics=["mae"])
@@ -290,6 +312,8 @@ def save(options, folder, scratch):
     return network
 
 
+# Of a preprocessing model that has not as many tokens as the encoder has positions.
+TEXT_LENGTHS = {"deep classifier": 7}
 IDS = [[2, 8, 9, 10, 11, 8, 12, 3], [2, 5, 3], [2, 6, 7, 15, 3, 13, 14, 16, 3], [2, 3]]
 
 
@@ -315,63 +339,13 @@ def flat(outputs):
     return found
 
 
-def float64(options, network, ids):
-    """The same in float64, by BERT's formulas and the encoder's weights."""
-    weights = {each.name.split(":")[0]: each.numpy().astype(np.float64) for each in network.weights}
-
-    def weight(suffix):
-        found = [value for name, value in weights.items() if name.endswith(suffix)]
-        assert len(found) == 1, (suffix, list(weights))
-        return found[0]
-
-    def linear(name, x):
-        kernel, bias = weight(name + "/kernel"), weight(name + "/bias")
-        return x @ kernel.reshape(x.shape[-1], -1) + bias.reshape(-1)
-
-    def norm(name, x):
-        x = x - x.mean(-1, keepdims=True)
-        x = x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-12)
-        return x * weight(name + "/gamma") + weight(name + "/beta")
-
-    def activate(x):
-        if options.activation == "relu":
-            return np.maximum(x, 0)
-        if options.activation == "gelu_erf":
-            return x / 2 * (1 + np.vectorize(__import__("math").erf)(x / np.sqrt(2)))
-        return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-
-    given = {key: np.array(value[0]) for key, value in inputs(ids).items()}
-    x = norm(
-        "embeddings/layer_norm",
-        weight("word_embeddings/embeddings")[given["input_word_ids"]]
-        + weight("position_embedding/embeddings")[:POSITIONS]
-        + weight("type_embeddings/embeddings")[given["input_type_ids"]],
-    )
-    blocks = []
-    for index in range(LAYERS):
-        name = f"transformer/layer_{index}/"
-        heads = [
-            linear(name + "self_attention/" + part, x).reshape(POSITIONS, HEADS, -1)
-            for part in ("query", "key", "value")
-        ]
-        scores = np.einsum("iad,jad->aij", heads[0], heads[1]) / np.sqrt(HIDDEN // HEADS)
-        scores[:, :, given["input_mask"] == 0] = -np.inf
-        powers = np.exp(scores - scores.max(-1, keepdims=True))
-        context = np.einsum("aij,jad->iad", powers / powers.sum(-1, keepdims=True), heads[2])
-        context = linear(name + "self_attention/attention_output", context.reshape(POSITIONS, -1))
-        x = norm(name + "self_attention_layer_norm", x + context)
-        inner = activate(linear(name + "intermediate", x))
-        x = norm(name + "output_layer_norm", x + linear(name + "output", inner))
-        blocks.append(x)
-    pooled = np.tanh(linear("pooler_transform", x[0]))
-    if options.pooling == "normalized" or options.wrapper == "dual encoder":
-        pooled /= np.linalg.norm(pooled)
-    return {
-        "default": pooled,
-        "pooled_output": pooled,
-        "sequence_output": x,
-        "encoder_outputs": np.stack(blocks),
-    }
+def head(whole, ids):
+    """What the model gives for the text of these ids, none if they are two texts."""
+    words = [VOCABULARY[id] for id in ids[1:-1]]
+    if "[SEP]" in words:
+        return None
+    text = " ".join(words).replace(" ##", "")
+    return np.asarray(whole(tf.constant([text]), training=False))[0].tolist()
 
 
 def make(options, target):
@@ -385,6 +359,7 @@ def make(options, target):
             if (folder / name).exists():
                 (folder / name).unlink()
         is_classifier = "classifier" in options.wrapper
+        whole = tf.saved_model.load(str(folder))
         loaded = tf.saved_model.load(str(scratch / "encoder" if is_classifier else folder))
         texts = []
         for ids in IDS if not options.refusal else []:
@@ -392,7 +367,7 @@ def make(options, target):
             if options.wrapper == "dual encoder":
                 given = [given[key] for key in ("input_word_ids", "input_mask", "input_type_ids")]
             answers = flat(loaded(given))
-            exact = float64(options, network, ids)
+            exact = float64(options, network, inputs(ids), LAYERS, HEADS)
             texts.append(
                 {
                     "ids": ids,
@@ -400,6 +375,8 @@ def make(options, target):
                     "exact": {key: exact[key].tolist() for key in answers},
                 }
             )
+            if is_classifier and not options.head_refusal:
+                texts[-1]["head"] = head(whole, ids)
             for key, value in answers.items():
                 error = float(np.abs(value - exact[key]).max())
                 assert error < 1e-4, (options.name, key, error)
@@ -407,6 +384,8 @@ def make(options, target):
             "tensorflow": tf.__version__,
             "options": dataclasses.asdict(options),
             "refusal": options.refusal,
+            "head refusal": options.head_refusal,
+            "text length": TEXT_LENGTHS.get(options.wrapper, POSITIONS) if is_classifier else POSITIONS,
             "texts": texts,
         }
         (folder / "golden.json").write_text(json.dumps(golden))

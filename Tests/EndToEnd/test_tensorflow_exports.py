@@ -59,13 +59,16 @@ def test_served_as_tensorflow_or_refused(name, tmp_path, log):
     with Server(model=tmp_path, log=log) as server:
         for text in golden["texts"]:
             source = text_of(text["ids"], vocabulary)
-            tokens = server.encode([source], tokens="true", output_key="sequence_output")["tokens"]
+            options = {"output_key": "sequence_output", "max_tokens": POSITIONS, "tokens": "true"}
+            tokens = server.encode([source], **options)["tokens"]
             assert [token["id"] for token in tokens[0]] == text["ids"]
             # Keys that the export has not are not answered.
             for key in {"default", "pooled_output", "encoder_outputs"} - set(text["answers"]):
                 answer = server.post([source], output_key=key)
                 assert answer.status_code == 400, (key, answer.text)
             found = server.tensors([source], output_key="all", seq_length=POSITIONS)
+            scores = {key: found.pop(key) for key in ("logits", "probabilities") if key in found}
+            assert bool(scores) == ("head" in text), golden.get("head refusal")
             assert set(found) == set(text["answers"])
             for key, rows in found.items():
                 rows = rows[:, 0] if key == "encoder_outputs" else rows[0]
@@ -76,7 +79,36 @@ def test_served_as_tensorflow_or_refused(name, tmp_path, log):
                 worst[key, "theirs"] = max(worst[key, "theirs"], theirs)
                 # So small a model's error is a few units in the last place.
                 assert ours < max(3 * theirs, 2e-6), (key, ours, theirs)
+        if "head" in golden["texts"][0]:
+            check_head(server, golden, vocabulary)
+    if golden.get("head refusal"):
+        shown = run("inspect", tmp_path).stdout
+        [line] = [line for line in shown.splitlines() if "served without: " in line]
+        assert line.startswith("head: ") and golden["head refusal"] in line
     counts["served"] += 1
+
+
+def check_head(server, golden, vocabulary):
+    """The model's output for texts, cut to the length of its preprocessing."""
+    is_cut = False
+    for text in golden["texts"]:
+        if text["head"] is None:
+            continue
+        source = text_of(text["ids"], vocabulary)
+        tokens = server.encode([source], tokens="true", output_key="logits")["tokens"][0]
+        assert len(tokens) == min(len(text["ids"]), golden["text length"])
+        is_cut = is_cut or len(tokens) < len(text["ids"])
+        found = server.tensors([source], output_key="logits,probabilities")
+        theirs = np.array(text["head"])
+        # The last layer of one has no activation: the tutorial takes the sigmoid of what it gives.
+        ours = found["logits" if len(theirs) == 1 else "probabilities"][0]
+        assert ours.shape == theirs.shape
+        error = np.abs(ours - theirs).max()
+        worst["head", "ours"] = max(worst["head", "ours"], error)
+        assert error < 2e-6, (ours, theirs)
+        if len(theirs) == 1:
+            assert np.abs(found["probabilities"][0] - 1 / (1 + np.exp(-theirs))).max() < 1e-6
+    assert is_cut == (golden["text length"] < POSITIONS)
 
 
 def unpacked(name, folder, *replacements):
@@ -107,6 +139,15 @@ def test_case(name, replacement, case, is_guessed, tmp_path):
     assert done.returncode == 0, done.stderr
     assert f"rules, {case}\n" in done.stdout
     assert ("\ncase:" in done.stdout) == is_guessed
+
+
+def test_a_sentencepiece_model_is_refused(tmp_path):
+    """ALBERT's on TF Hub have one among their assets."""
+    unpacked("tf2.15+network=albert", tmp_path, (b"vocab.txt", b"spm.model"))
+    (tmp_path / "assets" / "vocab.txt").rename(tmp_path / "assets" / "spm.model")
+    refused = run("inspect", tmp_path)
+    assert refused.returncode == 1
+    assert f"{tmp_path}/assets/spm.model: is a SentencePiece model" in refused.stderr
 
 
 def test_the_case_of_a_vocabulary_with_capitals(tmp_path):

@@ -60,7 +60,33 @@ func fuzzConfiguration(_ bytes: [UInt8]) { configuration.open(with: bytes) }
 
 /// What is read as a tokenizer gives tokens within its vocabulary and the text.
 func fuzzTokenizerFile(_ bytes: [UInt8]) {
-  guard let tokenizer = try? Tokenizer(json: bytes) else { return }
+  if let tokenizer = try? Tokenizer(json: bytes) { check(tokenizer) }
+}
+
+func fuzzSentencePiece(_ bytes: [UInt8]) {
+  let file: SentencePieceFile
+  do {
+    file = try SentencePieceFile(FileBytes(path: "fuzz", start: 0, bytes: bytes))
+  } catch {
+    require(error.message.hasPrefix("fuzz"), "a message without its file: \(error.message)")
+    return
+  }
+  let pieces = file.pieces.map {
+    SentencePiece(
+      text: $0.text, score: $0.score, isUnknown: $0.kind == .unknown,
+      isControl: $0.kind == .control, isUserDefined: $0.kind == .userDefined)
+  }
+  let classes = [
+    SentencePieceClass.albert(keepsAccents: false, lowercases: true), .xlmRoberta, .camembert,
+  ]
+  for kind in classes {
+    guard let made = try? Tokenizer(pieces: pieces, characterMap: file.characterMap, as: kind)
+    else { continue }
+    check(made)
+  }
+}
+
+private func check(_ tokenizer: Tokenizer) {
   let text = "Un café,\u{301} 中文 [SEP] ab\u{200d}c  \r\n<s>don't 123 \u{1F600}"
   guard
     let tokens = try? tokenizer.tokenize(

@@ -9,7 +9,8 @@ private let fuzzers: [String: @Sendable ([UInt8]) -> Void] = [
   "encode-body": fuzzEncodeBody, "infer-body": fuzzInferBody, "predict-body": fuzzPredictBody,
   "embeddings-body": fuzzEmbeddingsBody, "rerank-body": fuzzRerankBody,
   "float": fuzzFloat, "safetensors": fuzzSafetensors,
-  "tokenizer": fuzzTokenizer, "tokenizer-file": fuzzTokenizerFile, "gzip": fuzzGzip,
+  "tokenizer": fuzzTokenizer, "tokenizer-file": fuzzTokenizerFile,
+  "sentencepiece": fuzzSentencePiece, "gzip": fuzzGzip,
   "saved-model": fuzzSavedModel, "bundle": fuzzBundle, "zip": fuzzZip, "pickle": fuzzLegacy,
   "configuration": fuzzConfiguration, "kernels": fuzzKernels, "answer": fuzzAnswer,
 ]

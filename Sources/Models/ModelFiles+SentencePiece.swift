@@ -1,0 +1,52 @@
+import Checkpoints
+import Tokenizers
+
+extension ModelFiles {
+  /// The tokenizer that transformers' class makes of a SentencePiece model.
+  func sentencePieceTokenizer(_ path: String) throws -> Tokenizer {
+    let files = tokenizerFiles
+    let kind: SentencePieceClass =
+      switch files.family {
+      case .albert:
+        .albert(
+          keepsAccents: files.keepsAccents ?? false, lowercases: files.lowercases ?? true)
+      case .camembert: .camembert
+      default: .xlmRoberta
+      }
+    let special = kind.specialTokens
+    for (name, own) in [
+      (files.unknownToken, special.unknown), (files.separatorToken, special.separator),
+      (files.padToken, special.padding), (files.classToken, special.classification),
+      (files.maskToken, special.mask),
+    ] {
+      guard let name, name != own else { continue }
+      throw LoadingError(
+        "\(path): the token \"\(name.prefix(64))\", which tokenizer_config.json or "
+          + "special_tokens_map.json names for \"\(own)\", is supported only with a tokenizer.json: "
+          + TokenizerConfiguration.toConvert)
+    }
+    let file = try SentencePieceFile(path: path)
+    return try Tokenizer(
+      pieces: file.pieces.map {
+        SentencePiece(
+          text: $0.text, score: $0.score, isUnknown: $0.kind == .unknown,
+          isControl: $0.kind == .control, isUserDefined: $0.kind == .userDefined)
+      },
+      characterMap: file.characterMap, as: kind, addsPrefixSpace: files.addsPrefixSpace ?? true,
+      listed: (files.addedTokens ?? [:]).mapValues(AddedTokenFlags.init),
+      seeksPieces: !files.listsAdditionalTokens,
+      named: Dictionary(
+        files.additionalTokens.map { ($0, nil) }, uniquingKeysWith: { first, _ in first }
+      ).merging(
+        files.namedTokens.mapValues { .some(AddedTokenFlags($0)) }, uniquingKeysWith: { $1 }),
+      lowercases: lowercasesFirst)
+  }
+}
+
+extension AddedTokenFlags {
+  init(_ token: TokenizerConfiguration.AddedToken) {
+    self.init(
+      stripsLeft: token.stripsLeft, stripsRight: token.stripsRight, singleWord: token.singleWord,
+      isNormalized: token.isNormalized)
+  }
+}
