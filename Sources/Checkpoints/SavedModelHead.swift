@@ -39,15 +39,24 @@ struct SavedModelHead {
 
   /// The head, or why there is none; an error if the files are malformed.
   func finding() throws(CheckpointError) -> HeadFinding<ClassificationHead> {
+    let signature = try signature()
+    if let signature, signature.outputs.allSatisfy({ encoder.keys.contains(Self.key($0)) }) {
+      return .none(because: "the model gives what its encoder gives")
+    }
     do {
-      return .head(try head())
+      return .head(try head(signature))
     } catch CheckpointError.unsupported(_, let reason) {
       return .none(because: reason, isExpected: true)
     }
   }
 
-  private func head() throws(CheckpointError) -> ClassificationHead {
-    guard let signature = try signature() else {
+  /// `encoder_outputs` of `encoder_outputs/0`.
+  private static func key(_ output: GraphSignature.Leaf) -> String {
+    output.path.split(separator: "/").first.map(String.init) ?? ""
+  }
+
+  private func head(_ signature: GraphSignature?) throws(CheckpointError) -> ClassificationHead {
+    guard let signature, signature.outputs.count == 1 else {
       throw unsupported(
         "the model that the encoder is part of does not give one output for a text")
     }
@@ -65,11 +74,7 @@ struct SavedModelHead {
   private func signature() throws(CheckpointError) -> GraphSignature? {
     guard let call = graph.child("__call__", of: 0) else { return nil }
     for function in graph.objects[call].functions {
-      if let signature = try graph.signature(function), signature.takesText,
-        signature.outputs.count == 1
-      {
-        return signature
-      }
+      if let signature = try graph.signature(function), signature.takesText { return signature }
     }
     return nil
   }
