@@ -20,7 +20,7 @@ public struct MaskedLMHead: Sendable {
   public var vocabularySize: Int { bias.count }
   /// E, values of a token between dense and decoder.
   public var size: Int { dense.bias.count }
-  /// "7 tokens, the word embeddings' weights": for people.
+  /// "30522 tokens, with the word embeddings' weights": for people.
   public var summary: String {
     "\(vocabularySize) tokens, "
       + (decoder == nil ? "with the word embeddings' weights" : "with weights of its own")

@@ -77,12 +77,18 @@ package struct MapRequest: Sendable {
 
   /// Tokens that are told in place of `mlm_logits`.
   package func predictionCount(tokens: Int) -> Int {
-    keys.contains(.mlmLogits) && predictions != nil ? tokens * width(of: .mlmLogits) : 0
+    keys.contains(.mlmLogits) && predictions != nil && !isOfSomeRows
+      ? tokens * width(of: .mlmLogits) : 0
   }
+
+  /// Whether predictions are of rows that are known only when texts are tokens: `MapJob.bytesOfText` counts
+  /// them.
+  private var isOfSomeRows: Bool { predictions?.rowsOf != nil }
 
   /// Numbers of the whole answer, known before anything is encoded.
   package func numberCount(texts: Int, tokens: Int) -> Int {
     keys.reduce(0) { sum, key in
+      if key == .mlmLogits, isOfSomeRows { return sum }
       let rows =
         switch key.part {
         case .text: texts

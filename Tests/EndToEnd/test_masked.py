@@ -121,6 +121,9 @@ def test_size_is_counted_before(log):
         body = {"inputs": "[MASK] " * 100, "parameters": {"top_k": 100}}
         assert server.post(body, path="/").status_code == 413
         assert server.post({"inputs": "[MASK] " * 5}, path="/").status_code == 200
+        # Tokens that are no mask have none.
+        body = {"inputs": "[MASK] " + "goldfish " * 30, "parameters": {"top_k": 100}}
+        assert server.post(body, path="/").status_code == 200
 
 
 def test_batches_and_threads_change_no_bit(masked, log):
