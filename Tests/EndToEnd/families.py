@@ -318,7 +318,12 @@ def write_rotary(folder, name):
     if not has_types(name):
         inputs.remove("token_type_ids")
     write(folder / "tokenizer.json", word_piece(vocabulary(), BERT, bert_processing, True))
-    write(folder / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "model_input_names": inputs})
+    # ModernBERT and EuroBERT have no class of their own.
+    has_class = CONFIGURATIONS[name]["model_type"] in ("nomic_bert", "gte")
+    write(folder / "tokenizer_config.json", {
+        "tokenizer_class": "BertTokenizer" if has_class else "PreTrainedTokenizerFast", "model_input_names": inputs,
+        "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]",
+    })  # fmt: skip
     if name == "nomic":
         write_modules(folder)
 

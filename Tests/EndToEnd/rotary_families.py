@@ -67,7 +67,7 @@ CONFIGURATIONS = {
     },
 }  # fmt: skip
 PREFIXES = {
-    "modernbert-biased": "model.", "nomic": "nomic_bert.", "nomic-own": "bert.", "gte-own": "new.", "eurobert": "model."
+    "modernbert-biased": "model.", "nomic": "nomic_bert.", "gte-own": "new.", "eurobert": "model."
 }  # fmt: skip
 # Families whose tokenizer is byte-level BPE; the other folder of each has BERT's.
 BYTES = {"modernbert": "bytes, composed", "eurobert": "bytes, Llama's words"}

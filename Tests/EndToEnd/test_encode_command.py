@@ -324,7 +324,7 @@ def test_a_service_that_cannot_be_asked(arguments, words, tmp_path):
 @pytest.mark.parametrize("arguments", [["encode", "-o", "out"], ["bench"]])
 @pytest.mark.parametrize("threads", ["1025", "-1", "99999999"])
 def test_too_many_threads(arguments, threads):
-    refused = run(*arguments, "--model", MODEL, "--threads", threads)
+    refused = run(*arguments, "--model", MODEL, f"--threads={threads}")
     assert refused.returncode == 64 and f"--threads is 0 to 1024, not {threads}" in refused.stderr
 
 

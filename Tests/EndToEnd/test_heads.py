@@ -167,7 +167,7 @@ def test_what_is_passed_over_is_named(heads):
 
 def test_the_size_of_an_answer_counts_what_is_in_it(log):
     """And not the labels and documents that are left out."""
-    with Server("--max-output-bytes", 3000, "--model", FOLDER / "reranker", model=FOLDER / "emotions", log=log) as server:
+    with Server("--max-output-bytes", 4000, "--model", FOLDER / "reranker", model=FOLDER / "emotions", log=log) as server:
         body = {"inputs": [["a"]] * 50}
         assert server.post(body, path="/predict").status_code == 413
         assert server.post({"inputs": ["a"] * 20, "parameters": {"top_k": 1}}, path="/predict").status_code == 200
