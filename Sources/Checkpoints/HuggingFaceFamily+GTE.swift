@@ -23,7 +23,10 @@ extension HuggingFaceFamily {
       "layer_norm_type": .only([.string("layer_norm")], toDo: "only \"layer_norm\" is supported"),
       "logn_attention_scale": .only([.boolean(false)], toDo: "only false is supported"),
     ],
-    bringsCode: true, maskedLM: .lmHead
+    bringsCode: true,
+    maskedLM: MaskedLMLayout(
+      dense: "lm_head.dense", norm: "lm_head.norm", decoder: "lm_head.decoder",
+      activation: .geluErf)
   ) { configuration, file throws(CheckpointError) in
     configuration.hasPositionTable = false
     configuration.isGated = true
@@ -32,9 +35,9 @@ extension HuggingFaceFamily {
     if file["max_position_embeddings"] == .null {
       configuration.positionCount = isOwn ? 2048 : 8192
     }
-    // Without a table there is one type.
+    // Without a table types change nothing.
     let types = try file.integer("type_vocab_size", in: 0...1024) ?? 1
-    configuration.typeCount = max(types, 1)
+    configuration.typeCount = types > 0 ? types : 2
     try file.requireHeadSize(configuration)
     guard isOwn, let scaling = try file.object("rope_scaling") else {
       return configuration.turnAll(try file.rotary(default: isOwn ? 10_000 : 160_000))

@@ -236,6 +236,11 @@ def roberta_processing(ids):
     }  # fmt: skip
 
 
+def untyped_processing(ids):
+    """BERT's for a model whose tokens have one type."""
+    return json.loads(json.dumps(bert_processing(ids)).replace('"type_id": 1', '"type_id": 0'))
+
+
 def bert_processing(ids):
     def piece(token, kind):
         return {"SpecialToken": {"id": token, "type_id": kind}}
@@ -317,7 +322,8 @@ def write_rotary(folder, name):
     inputs = ["input_ids", "token_type_ids", "attention_mask"]
     if not has_types(name):
         inputs.remove("token_type_ids")
-    write(folder / "tokenizer.json", word_piece(vocabulary(), BERT, bert_processing, True))
+    processing = untyped_processing if name == "gte" else bert_processing
+    write(folder / "tokenizer.json", word_piece(vocabulary(), BERT, processing, True))
     # ModernBERT and EuroBERT have no class of their own.
     has_class = CONFIGURATIONS[name]["model_type"] in ("nomic_bert", "gte")
     write(folder / "tokenizer_config.json", {

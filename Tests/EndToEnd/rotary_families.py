@@ -71,6 +71,12 @@ PREFIXES = {
 }  # fmt: skip
 # Families whose tokenizer is byte-level BPE; the other folder of each has BERT's.
 BYTES = {"modernbert": "bytes, composed", "eurobert": "bytes, Llama's words"}
+# Where the files of a class for masked language models have its dense layer, its norm and the decoder's bias.
+MASKED = {
+    "modernbert-biased": ("head.dense", "head.norm", "decoder.bias"),
+    "nomic-own": ("cls.predictions.transform.dense", "cls.predictions.transform.layer_norm", "cls.predictions.bias"),
+    "gte-own": ("lm_head.dense", "lm_head.norm", "lm_head.decoder.bias"),
+}  # fmt: skip
 TYPED = ["nomic", "nomic-own"]
 WITH_POOLER = ["nomic", "gte"]
 # Parts of names. A tensor of several layers has theirs one after the other.
@@ -165,6 +171,29 @@ def shapes(name):
     return result
 
 
+def masked_head(name):
+    """The tensors of a masked-language-model head, by the files' names; ModernBERT's dense layer has no bias."""
+    dense, norm, bias = MASKED[name]
+    hidden, count = CONFIGURATIONS[name]["hidden_size"], CONFIGURATIONS[name]["vocab_size"]
+    shapes = {f"{dense}.weight": (hidden, hidden), f"{norm}.weight": (hidden,), f"{norm}.bias": (hidden,)}
+    shapes |= {bias: (count,)} | ({} if dense == "head.dense" else {f"{dense}.bias": (hidden,)})
+    random = np.random.default_rng(5)
+    return {tensor: (random.random(shape, np.float32) - 0.5) for tensor, shape in shapes.items()}
+
+
+def mlm_logits(exact, name, hidden):
+    """What that head makes of a text's last hidden states, in float64."""
+    dense, norm, bias = MASKED[name]
+    head = {tensor: values.astype(np.float64) for tensor, values in masked_head(name).items()}
+    rows = hidden @ head[f"{dense}.weight"].T + head.get(f"{dense}.bias", 0)
+    is_own = CONFIGURATIONS[name]["model_type"] == "nomic_bert"
+    rows = (exact.activation if is_own else reference.gelu)(rows)
+    centred = rows - rows.mean(axis=-1, keepdims=True)
+    rows = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + exact.epsilon)
+    rows = rows * head[f"{norm}.weight"] + head[f"{norm}.bias"]
+    return rows @ exact.weights["embeddings.word_embeddings.weight"].T + head[bias]
+
+
 def stored(name, tensors):
     """The tensors as the family's files have them."""
     result, names = {}, NAMES[kind(name)]
@@ -184,7 +213,8 @@ def stored(name, tensors):
             tensor = tensor.replace(f".{layer}.", f".{names[layer]}.")
         return prefix + tensor[1:]
 
-    return {own_name(tensor): values for tensor, values in result.items()}
+    head = masked_head(name) if name in MASKED else {}
+    return {own_name(tensor): values for tensor, values in result.items()} | head
 
 
 def write_bytes(folder, name, write):

@@ -10,6 +10,7 @@ import pytest
 
 import families
 import reference
+import rotary_families
 from families import CHOSEN, CONFIGURATIONS
 from server import Server, run
 
@@ -17,8 +18,12 @@ GOLDENS = json.loads((pathlib.Path(__file__).parent / "families.json").read_text
 # Of the plain kernels, which round each product's terms, and of the mean of few rows, whose slips are
 # those of one text: as in test_checkpoints_pytorch.py.
 ROOM = 1.5
+# The largest of some 10^6 errors of a gated block scatters by a tenth; most are below PyTorch's.
+GATED_ROOM = 1.1
 # What the two lower precisions keep of the direction of every row of tokens: least cosine, mean cosine.
 COSINES = {"bfloat16": (0.9999, 0.99999), "int8": (0.9995, 0.9998)}
+# Gates and turned queries are rounded once more, and made-up weights of seven blocks multiply it.
+GATED_COSINES = {"bfloat16": (0.9997, 0.9999), "int8": (0.997, 0.999)}
 
 
 @pytest.fixture(scope="module", params=CONFIGURATIONS)
@@ -80,7 +85,8 @@ def test_no_further_from_float64_than_pytorch(made, kernels, log, capsys):
         print(f"\n{name}, {kernels}: largest error over {len(CHOSEN)} texts; PyTorch float32's in brackets")
         for key, error in worst.items():
             print(f"  {key:20} {error:.3g} ({errors[key]:.3g}), {error / errors[key]:.2f}")
-    room = {key: ROOM if kernels == "scalar" or key == "sentence_embedding" else 1 for key in worst}
+    least = GATED_ROOM if name in rotary_families.CONFIGURATIONS else 1
+    room = {key: ROOM if kernels == "scalar" or key == "sentence_embedding" else least for key in worst}
     assert {key: error for key, error in worst.items() if error > room[key] * errors[key]} == {}
 
 
@@ -96,7 +102,8 @@ def test_lower_precisions(made, precision, log, capsys):
     least, mean = min(cosines), np.mean(cosines)
     with capsys.disabled():
         print(f"\n{name}, {precision}: cosine of {len(cosines)} tokens, mean {mean:.6f}, worst {least:.6f}")
-    assert least > COSINES[precision][0] and mean > COSINES[precision][1]
+    limits = (GATED_COSINES if name in rotary_families.CONFIGURATIONS else COSINES)[precision]
+    assert least > limits[0] and mean > limits[1]
 
 
 @pytest.mark.parametrize("precision", ["float32", *COSINES])
@@ -114,6 +121,17 @@ def test_batches_and_threads_change_no_bit(made, precision, log):
                 for index, text in enumerate(texts):
                     rows = {key: values[index] for key, values in outputs.items()}
                     assert alone.setdefault(text, rows) == rows, (text, threads)
+
+
+def test_masked_language_models(made, log):
+    name, folder, exact, answers = made
+    if name not in rotary_families.MASKED:
+        pytest.skip("no masked-language-model head")
+    with Server(model=folder, log=log) as server:
+        for text in ["empty", "sentence_3", "language_0"]:
+            found = server.tensors([CHOSEN[text]], output_key="mlm_logits")["mlm_logits"][0]
+            expected = rotary_families.mlm_logits(exact, name, answers[text]["sequence_output"])
+            assert reference.difference(found, expected) < 4e-6 * np.abs(expected).max()
 
 
 def test_inspect_explains_the_architecture(made):
