@@ -6,7 +6,7 @@ struct Classifier: Sendable {
   let input: ClassificationHead.Input
   let labelCount: Int
   let scoreFunction: ScoreFunction?
-  private let layers: [DenseLayer]
+  private let layers: [SentenceModules.Layer]
 
   init(_ head: ClassificationHead) throws(CheckpointError) {
     input = head.input

@@ -37,6 +37,8 @@ struct ModelShape {
   func needsAllRows(_ selection: OutputSelection) -> Bool {
     selection.contains(.sentenceEmbedding) && sentence?.poolings != [.cls]
       || [.tokenLogits, .mlmLogits, .sparseEmbedding].contains(where: selection.contains)
+      || classifier?.input == .meanOfTokens
+        && [.logits, .probabilities].contains(where: selection.contains)
   }
 
   private func checkSequences(_ batch: PackedBatch) throws(EncodeError) {

@@ -52,6 +52,16 @@ extension Pass {
       guard let place = entry.pooledPlace else { return }
       unsafe logits = classifier.logits(of: thread.lead.pooled.row(place), columns)
     case .firstToken: unsafe logits = classifier.logits(of: hidden.row(entry.resultRow), columns)
+    case .meanOfTokens:
+      let mean = unsafe [Float](unsafeUninitializedCapacity: columns) { values, count in
+        unsafe poolRows(
+          PoolingMean, entry.attendedCount, columns, hidden.row(entry.resultRow), hidden.stride,
+          values.baseAddress!)
+        count = columns
+      }
+      unsafe logits = mean.withUnsafeBufferPointer { values in
+        unsafe classifier.logits(of: values.baseAddress!, columns)
+      }
     case .eachToken:
       logits.reserveCapacity(entry.rows.count * classifier.labelCount)
       for row in 0..<entry.rows.count {

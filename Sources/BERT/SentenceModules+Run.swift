@@ -8,17 +8,25 @@ extension SentenceModules {
   func embedding(of pooled: [Float], normalizing: Bool) -> [Float] {
     var vector = pooled
     for (index, layer) in layers.enumerated() {
-      switch layer {
-      case .dense(let dense): vector = dense.apply(to: vector)
-      case .layerNorm(let norm): vector = norm.apply(to: vector)
-      case .normalize:
-        guard normalizing || index < layers.count - 1 else { continue }
-        unsafe vector.withUnsafeMutableBufferPointer { values in
-          unsafe normalizeLength(values.count, values.baseAddress!)
-        }
-      }
+      guard normalizing || layer != .normalize || index < layers.count - 1 else { continue }
+      vector = layer.apply(to: vector)
     }
     return truncatedSize.map { Array(vector.prefix($0)) } ?? vector
+  }
+}
+
+extension SentenceModules.Layer {
+  func apply(to vector: [Float]) -> [Float] {
+    switch self {
+    case .dense(let dense): return dense.apply(to: vector)
+    case .layerNorm(let norm): return norm.apply(to: vector)
+    case .normalize:
+      var vector = vector
+      unsafe vector.withUnsafeMutableBufferPointer { values in
+        unsafe normalizeLength(values.count, values.baseAddress!)
+      }
+      return vector
+    }
   }
 }
 
@@ -49,7 +57,7 @@ extension SentenceModules.LayerNorm {
     let count = Double(vector.count)
     let mean = vector.reduce(0.0) { $0 + Double($1) } / count
     let variance = vector.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
-    let scale = 1 / (variance + Self.epsilon).squareRoot()
+    let scale = 1 / (variance + epsilon).squareRoot()
     return vector.indices.map { index in
       let value = (Double(vector[index]) - mean) * scale
       return Float(value * Double(weights[index]) + Double(bias[index]))

@@ -12,6 +12,8 @@ public struct ClassificationHead: Sendable {
     /// The pooler's vector.
     case pooled
     case firstToken
+    /// The mean of all tokens' vectors.
+    case meanOfTokens
     /// Each token alone: labels are of tokens.
     case eachToken
   }
@@ -23,6 +25,8 @@ public struct ClassificationHead: Sendable {
     /// [outputs]
     var bias: Tensor
     var activation: DenseLayer.Activation
+    /// A layer norm after it: [outputs] each.
+    var norm: (scale: Tensor, shift: Tensor)?
   }
 
   public var input: Input
@@ -32,19 +36,34 @@ public struct ClassificationHead: Sendable {
   /// Nil where the numbers are no one's probabilities: in a regression.
   public var scoreFunction: ScoreFunction?
 
+  /// Of norms.
+  var epsilon = 1e-5
+
   /// Bytes of memory of the layers once they are read.
   public var byteCount: Int {
-    storedLayers.reduce(0) { $0 + ($1.weights.count + $1.bias.count) * MemoryLayout<Float>.size }
+    storedLayers.reduce(0) { sum, layer in
+      let norm = layer.norm.map { $0.scale.count + $0.shift.count } ?? 0
+      return sum + (layer.weights.count + layer.bias.count + norm) * MemoryLayout<Float>.size
+    }
   }
 
   /// Reads the weights, from the input on.
-  public func layers() throws(CheckpointError) -> [DenseLayer] {
-    try storedLayers.map { layer throws(CheckpointError) in
-      DenseLayer(
-        inputs: layer.weights.shape[1], outputs: layer.weights.shape[0],
-        weights: try layer.weights.floats(), bias: try layer.bias.floats(),
-        activation: layer.activation)
+  public func layers() throws(CheckpointError) -> [SentenceModules.Layer] {
+    var layers: [SentenceModules.Layer] = []
+    for layer in storedLayers {
+      layers.append(
+        .dense(
+          DenseLayer(
+            inputs: layer.weights.shape[1], outputs: layer.weights.shape[0],
+            weights: try layer.weights.floats(), bias: try layer.bias.floats(),
+            activation: layer.activation)))
+      guard let norm = layer.norm else { continue }
+      layers.append(
+        .layerNorm(
+          SentenceModules.LayerNorm(
+            weights: try norm.scale.floats(), bias: try norm.shift.floats(), epsilon: epsilon)))
     }
+    return layers
   }
 
   /// "3 labels of a text, softmax": for people.
@@ -77,7 +96,7 @@ extension ClassificationHead {
   ///   - tensors: those of the file of weights that are not the encoder's.
   static func find(
     _ file: JSONFile, _ family: HuggingFaceFamily, _ tensors: [Tensor],
-    hasPooler: Bool, hiddenSize: Int
+    _ configuration: ModelConfiguration, hasPooler: Bool
   ) throws(CheckpointError) -> HeadFinding<ClassificationHead> {
     guard case .array(let names) = file["architectures"], case .string(let name)? = names.first
     else { return .none(because: "config.json names no class with a head in architectures") }
@@ -98,9 +117,19 @@ extension ClassificationHead {
     var layers: [Layer] = []
     for (index, layer) in layout.layers.enumerated() {
       let isLast = index == layout.layers.count - 1
-      let shape = [isLast ? labels.count : hiddenSize, hiddenSize]
+      let shape = [isLast ? labels.count : configuration.hiddenSize, configuration.hiddenSize]
+      /// [outputs]; 0 where it may be missing.
+      func bias(_ name: String) -> Tensor? {
+        if !isLast, layout.hasOptionalBiases, !tensors.contains(where: { $0.name == name }) {
+          return Tensor(name: name, shape: [shape[0]], floats: Array(repeating: 0, count: shape[0]))
+        }
+        return floats(tensors, name, [shape[0]])
+      }
+      let scale = layer.norm.map { floats(tensors, "\($0).weight", [shape[0]]) }
+      let shift = layer.norm.map { bias("\($0).bias") }
       guard let weights = floats(tensors, "\(layer.name).weight", shape),
-        let bias = floats(tensors, "\(layer.name).bias", [shape[0]])
+        let bias = bias("\(layer.name).bias"), scale.map({ $0 != nil }) ?? true,
+        shift.map({ $0 != nil }) ?? true
       else {
         return .none(
           because:
@@ -108,11 +137,26 @@ extension ClassificationHead {
             + "have no \(layer.name).weight \(shape) with a bias" + found(layer.name, tensors),
           isExpected: true)
       }
-      layers.append(Layer(weights: weights, bias: bias, activation: layer.activation))
+      var stored = Layer(weights: weights, bias: bias, activation: layer.activation)
+      if case (let scale??, let shift??) = (scale, shift) { stored.norm = (scale, shift) }
+      layers.append(stored)
     }
     var head = ClassificationHead(input: layout.input, storedLayers: layers, labels: labels)
+    head.epsilon = configuration.layerNormEpsilon
+    if !isOfTokens, layout.readsPooling {
+      head.input = try pooling(file)
+    }
     if !isOfTokens { head.scoreFunction = try scoreFunction(file, labelCount: labels.count) }
     return .head(head)
+  }
+
+  /// ModernBERT's key.
+  private static func pooling(_ file: JSONFile) throws(CheckpointError) -> Input {
+    switch try file.string("classifier_pooling") {
+    case nil, "cls": return .firstToken
+    case "mean": return .meanOfTokens
+    default: throw file.invalid("classifier_pooling", "must be cls or mean")
+    }
   }
 
   /// What there is of a layer.
@@ -200,17 +244,30 @@ extension ClassificationHead {
 struct HeadLayout: Sendable {
   var input: ClassificationHead.Input
   /// From the input on.
-  var layers: [(name: String, activation: DenseLayer.Activation)]
+  var layers: [Layer]
+  /// Whether layers but the last may have no bias, nor their norms.
+  var hasOptionalBiases = false
+  /// Whether `classifier_pooling` says what the first layer reads of a text.
+  var readsPooling = false
+
+  struct Layer: Sendable {
+    var name: String
+    var activation = DenseLayer.Activation.identity
+    /// A layer norm after it.
+    var norm: String?
+  }
 
   /// Of tokens: the same for all families.
-  static let tokens = HeadLayout(input: .eachToken, layers: [("classifier", .identity)])
+  static let tokens = HeadLayout(input: .eachToken, layers: [Layer(name: "classifier")])
   /// Of texts, on the pooler's vector.
-  static let pooled = HeadLayout(input: .pooled, layers: [("classifier", .identity)])
+  static let pooled = HeadLayout(input: .pooled, layers: [Layer(name: "classifier")])
 
   /// Of texts, with a layer of its own in place of the pooler.
   static func firstToken(_ activation: DenseLayer.Activation) -> HeadLayout {
     HeadLayout(
       input: .firstToken,
-      layers: [("classifier.dense", activation), ("classifier.out_proj", .identity)])
+      layers: [
+        Layer(name: "classifier.dense", activation: activation), Layer(name: "classifier.out_proj"),
+      ])
   }
 }

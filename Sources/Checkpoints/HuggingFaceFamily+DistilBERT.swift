@@ -20,7 +20,7 @@ extension HuggingFaceFamily {
     ],
     hasTypes: false,
     textHead: HeadLayout(
-      input: .firstToken, layers: [("pre_classifier", .relu), ("classifier", .identity)]),
+      input: .firstToken, layers: [.init(name: "pre_classifier", activation: .relu), .init(name: "classifier")]),
     maskedLM: MaskedLMLayout(
       dense: "vocab_transform", norm: "vocab_layer_norm", decoder: "vocab_projector")
   ) { configuration, _ throws(CheckpointError) in

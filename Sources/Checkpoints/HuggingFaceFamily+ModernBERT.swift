@@ -25,7 +25,7 @@ extension HuggingFaceFamily {
       "position_embedding_type": .withoutEffect,
       "classifier_activation": .only([.string("gelu")], toDo: "only \"gelu\" is supported"),
     ],
-    textHead: nil, tokenHead: nil,
+    textHead: head(of: .firstToken), tokenHead: head(of: .eachToken),
     maskedLM: MaskedLMLayout(
       dense: "head.dense", norm: "head.norm", decoder: "decoder", activation: .geluErf,
       hasOptionalBiases: true)
@@ -67,5 +67,13 @@ extension HuggingFaceFamily {
       }
     default: throw file.invalid("layer_types", "must be a list of kinds of attention")
     }
+  }
+
+  private static func head(of input: ClassificationHead.Input) -> HeadLayout {
+    HeadLayout(
+      input: input,
+      layers: [
+        .init(name: "head.dense", activation: .gelu, norm: "head.norm"), .init(name: "classifier"),
+      ], hasOptionalBiases: true, readsPooling: true)
   }
 }

@@ -68,8 +68,7 @@ struct HuggingFaceFolder {
     self.tensors = tensors
     let others = stored.filter { !hasPrefix || !$0.name.hasPrefix(prefix) }
     head = try ClassificationHead.find(
-      file, family, others, hasPooler: tensors["pooler.dense.weight"] != nil,
-      hiddenSize: configuration.hiddenSize)
+      file, family, others, configuration, hasPooler: tensors["pooler.dense.weight"] != nil)
     maskedLM = try MaskedLMHead.find(file, family, others, configuration)
   }
 

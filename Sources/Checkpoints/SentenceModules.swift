@@ -9,9 +9,10 @@ public struct SentenceModules: Equatable, Sendable {
 
   /// Mean 0 and variance 1, then a factor and a summand for each component.
   public struct LayerNorm: Equatable, Sendable {
-    public static let epsilon = 1e-5
     public var weights: [Float]
     public var bias: [Float]
+    /// Added to the variance.
+    public var epsilon = 1e-5
   }
 
   /// What is done to the pooled vector.

@@ -40,7 +40,10 @@ EUROBERT = {
 }  # fmt: skip
 SMALL = {"hidden_size": 120, "num_hidden_layers": 4, "num_attention_heads": 5, "intermediate_size": 310}
 CONFIGURATIONS = {
-    "modernbert": MODERNBERT,
+    "modernbert": {
+        **MODERNBERT, "architectures": ["ModernBertForSequenceClassification"],
+        "id2label": {"0": "cat", "1": "dog", "2": "fish"},
+    },
     "modernbert-biased": {
         **MODERNBERT, **SMALL, "vocab_size": 30522, "architectures": ["ModernBertForMaskedLM"],
         "hidden_activation": "gelu_pytorch_tanh", "local_attention": 9, "attention_bias": True, "mlp_bias": True,
@@ -67,7 +70,7 @@ CONFIGURATIONS = {
     },
 }  # fmt: skip
 PREFIXES = {
-    "modernbert-biased": "model.", "nomic": "nomic_bert.", "gte-own": "new.", "eurobert": "model."
+    "modernbert": "model.", "modernbert-biased": "model.", "nomic": "nomic_bert.", "gte-own": "new.", "eurobert": "model."
 }  # fmt: skip
 # Families whose tokenizer is byte-level BPE; the other folder of each has BERT's.
 BYTES = {"modernbert": "bytes, composed", "eurobert": "bytes, Llama's words"}
@@ -194,6 +197,22 @@ def mlm_logits(exact, name, hidden):
     return rows @ exact.weights["embeddings.word_embeddings.weight"].T + head[bias]
 
 
+def classifier(hidden):
+    """The head of "modernbert" for the classification of texts."""
+    random = np.random.default_rng(6)
+    shapes = {"head.dense.weight": (hidden, hidden), "head.norm.weight": (hidden,), "classifier.weight": (3, hidden)}
+    shapes["classifier.bias"] = (3,)
+    return {tensor: random.random(shape, np.float32) - 0.5 for tensor, shape in shapes.items()}
+
+
+def logits(exact, hidden):
+    """What it makes of a text's last hidden states, in float64."""
+    head = {tensor: values.astype(np.float64) for tensor, values in classifier(hidden.shape[1]).items()}
+    row = reference.gelu(head["head.dense.weight"] @ hidden.mean(axis=0))
+    row = (row - row.mean()) / np.sqrt(row.var() + exact.epsilon) * head["head.norm.weight"]
+    return head["classifier.weight"] @ row + head["classifier.bias"]
+
+
 def stored(name, tensors):
     """The tensors as the family's files have them."""
     result, names = {}, NAMES[kind(name)]
@@ -214,6 +233,8 @@ def stored(name, tensors):
         return prefix + tensor[1:]
 
     head = masked_head(name) if name in MASKED else {}
+    if name == "modernbert":
+        head = classifier(CONFIGURATIONS[name]["hidden_size"])
     return {own_name(tensor): values for tensor, values in result.items()} | head
 
 

@@ -134,6 +134,18 @@ def test_masked_language_models(made, log):
             assert reference.difference(found, expected) < 4e-6 * np.abs(expected).max()
 
 
+def test_classification_after_a_mean(made, log):
+    name, folder, exact, answers = made
+    if name != "modernbert":
+        pytest.skip("no classification head")
+    with Server(model=folder, log=log) as server:
+        for text in ["empty", "sentence_3", "words_19"]:
+            found = server.tensors([CHOSEN[text]], max_tokens=exact.positions, output_key="logits")["logits"][0]
+            expected = rotary_families.logits(exact, answers[text]["sequence_output"])
+            assert reference.difference(found, expected) < 1e-5
+        assert server.post({"inputs": "a fish"}, path="/predict").json()[0]["label"] in ("cat", "dog", "fish")
+
+
 def test_inspect_explains_the_architecture(made):
     name, folder, exact, answers = made
     shown = run("inspect", folder)
