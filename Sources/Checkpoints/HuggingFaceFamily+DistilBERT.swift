@@ -20,7 +20,8 @@ extension HuggingFaceFamily {
     ],
     hasTypes: false,
     textHead: HeadLayout(
-      input: .firstToken, layers: [.init(name: "pre_classifier", activation: .relu), .init(name: "classifier")]),
+      input: .firstToken,
+      layers: [.init(name: "pre_classifier", activation: .relu), .init(name: "classifier")]),
     maskedLM: MaskedLMLayout(
       dense: "vocab_transform", norm: "vocab_layer_norm", decoder: "vocab_projector")
   ) { configuration, _ throws(CheckpointError) in

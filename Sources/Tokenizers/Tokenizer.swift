@@ -137,7 +137,8 @@ public struct Tokenizer: Sendable {
   /// - Parameters:
   ///   - text: the second one.
   ///   - firstText: the first one.
-  ///   - length, mayRead: those of `tokenize`.
+  ///   - length: as of `tokenize`.
+  ///   - mayRead: as of `tokenize`.
   public func tokenize(
     _ text: String, after firstText: FirstText, padTo length: Int? = nil,
     mayRead: (@Sendable (_ memory: Int) -> Bool)? = nil

@@ -324,8 +324,8 @@ def write_rotary(folder, name):
         inputs.remove("token_type_ids")
     processing = untyped_processing if name == "gte" else bert_processing
     write(folder / "tokenizer.json", word_piece(vocabulary(), BERT, processing, True))
-    # ModernBERT and EuroBERT have no class of their own.
-    has_class = CONFIGURATIONS[name]["model_type"] in ("nomic_bert", "gte")
+    # ModernBERT and EuroBERT have no class of their own, and the other template is not BERT's.
+    has_class = name in ("nomic", "nomic-own", "gte-own")
     write(folder / "tokenizer_config.json", {
         "tokenizer_class": "BertTokenizer" if has_class else "PreTrainedTokenizerFast", "model_input_names": inputs,
         "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]",

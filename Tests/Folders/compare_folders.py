@@ -31,6 +31,7 @@ from folders import FIXTURES, ODD, TEXTS
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 warnings.filterwarnings("ignore")
 import sentence_transformers  # noqa: E402
+import sentence_transformers.models  # noqa: E402
 import transformers  # noqa: E402
 
 transformers.logging.set_verbosity_error()
