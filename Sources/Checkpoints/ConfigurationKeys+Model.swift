@@ -21,6 +21,7 @@ extension ConfigurationKeys {
       "relative_attention_num_buckets", "embedding_size", "num_hidden_groups", "inner_group_num",
       // ModernBERT's, EuroBERT's, NomicBERT's, GTE's.
       "hidden_activation", "norm_eps", "norm_bias", "attention_bias", "mlp_bias", "local_attention",
+      "sliding_window",
       "global_attn_every_n_layers", "layer_types", "rope_parameters", "global_rope_theta",
       "local_rope_theta", "rope_theta", "rope_scaling", "rms_norm_eps", "num_key_value_heads",
       "head_dim", "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "layer_norm_epsilon",

@@ -38,6 +38,7 @@ extension HuggingFaceFamily {
     // Without a table types change nothing.
     let types = try file.integer("type_vocab_size", in: 0...1024) ?? 1
     configuration.typeCount = types > 0 ? types : 2
+    configuration.hasTypeTable = types > 0
     try file.requireHeadSize(configuration)
     guard isOwn, let scaling = try file.object("rope_scaling") else {
       return configuration.turnAll(try file.rotary(default: isOwn ? 10_000 : 160_000))

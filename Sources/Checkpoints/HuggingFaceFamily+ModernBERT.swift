@@ -42,15 +42,17 @@ extension HuggingFaceFamily {
     if try file.boolean("mlp_bias") ?? false { configuration.biases.insert(.feedForward) }
     if try file.boolean("norm_bias") ?? false { configuration.biases.insert(.norms) }
 
-    // The width of the window, half on each side of the token that attends; itself besides.
-    let width = try file.integer("local_attention", in: ModelConfiguration.Limits.window) ?? 128
+    // On each side of the token that attends. transformers takes the second key if both are there.
+    let windows = ModelConfiguration.Limits.window
+    let half = try file.integer("local_attention", in: windows).map { $0 / 2 } ?? 64
+    let reach = try file.integer("sliding_window", in: 0...windows.upperBound) ?? half
     let all = ModelConfiguration.BlockAttention(
       rotary: try file.rotary(
         kind: "full_attention", oldKey: "global_rope_theta", default: 160_000))
     let near = ModelConfiguration.BlockAttention(
       rotary: try file.rotary(
         kind: "sliding_attention", oldKey: "local_rope_theta", default: 10_000),
-      window: width / 2 + 1)
+      window: reach + 1)
     let kinds = ["full_attention": all, "sliding_attention": near]
     let count = configuration.blockCount
     switch file["layer_types"] {

@@ -45,13 +45,22 @@ extension HuggingFaceFamily {
     configuration.biases = .norms
     if file["hidden_act"] == .null { configuration.activation = .silu }
     try file.requireHeadSize(configuration)
-    configuration.turnAll(try file.rotary(oldKey: "rotary_emb_base", default: 1000))
+    // Only the models' own code reads it, which knows the sizes by other names.
+    let isOwn = file["hidden_size"] == .null
+    let base = try file.number("rotary_emb_base", in: RotaryEmbedding.thetas) ?? 1000
+    let rotary = try file.rotary(default: isOwn ? base : 1000)
+    guard isOwn || rotary.theta == base || file["rotary_emb_base"] == .null else {
+      throw file.invalid(
+        "rotary_emb_base",
+        "must be rope_theta, \(rotary.theta), or be taken out: transformers reads that one")
+    }
+    configuration.turnAll(rotary)
     guard file["max_position_embeddings"] == .null else { return }
     if file["n_positions"] == .null { configuration.positionCount = 2048 }
     // Beyond them the angles would depend on the longest text of a batch.
     let trained = try file.integer(
       "max_trained_positions", in: ModelConfiguration.Limits.positionCount)
-    if file["rotary_scaling_factor"] != .null {
+    if try file.number("rotary_scaling_factor", in: 0...1e6) != nil {
       configuration.positionCount = min(configuration.positionCount, trained ?? 2048)
     }
   }

@@ -17,7 +17,7 @@ struct HuggingFaceFamily: Sendable {
   var fusedBlockLayers: [String: [String]] = [:]
   /// Canonical names of other layers, by the family's.
   var layers: [String: String] = [:]
-  /// Whether tokens have types.
+  /// Whether `type_vocab_size` says how many types tokens have; else `configure` does, or none have any.
   var hasTypes = true
   /// What keys of `config.json` may say, where that differs from `ConfigurationKeys.model`.
   var ownKeys: [String: ConfigurationKeys.Rule] = [:]
@@ -114,7 +114,7 @@ struct HuggingFaceFamily: Sendable {
       tensors[positions] = rows
     }
     let types = TensorNames.tables[2]
-    if !hasTypes, tensors[types] == nil {
+    if !configuration.hasTypeTable, tensors[types] == nil {
       let shape = [configuration.typeCount, configuration.embeddingSize]
       tensors[types] = Tensor(
         name: types, shape: shape, floats: Array(repeating: 0, count: shape[0] * shape[1]))

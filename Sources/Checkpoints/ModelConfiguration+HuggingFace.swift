@@ -25,6 +25,7 @@ extension ModelConfiguration {
     if let count = try file.integer(key("max_position_embeddings"), in: Limits.positionCount) {
       configuration.positionCount = count
     }
+    configuration.hasTypeTable = family.hasTypes
     if family.hasTypes, let count = try file.integer("type_vocab_size", in: Limits.typeCount) {
       configuration.typeCount = count
     }

@@ -47,6 +47,8 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var blockAttention: [BlockAttention] = []
   /// Rows of the token type embeddings.
   public var typeCount = 2
+  /// Whether there is a table of token types; without one they add nothing.
+  public var hasTypeTable = true
   /// Added to the variance in layer norms.
   public var layerNormEpsilon = 1e-12
   public var activation = Activation.geluErf

@@ -73,6 +73,10 @@ extension JSONFile {
       return RotaryEmbedding(theta: old ?? theta)
     }
     if let kind {
+      guard Set(parameters.keys).isSubset(of: ["full_attention", "sliding_attention"]) else {
+        throw invalid(
+          "rope_parameters", "must have only the members full_attention and sliding_attention")
+      }
       guard let own = try parameters.object(kind) else {
         return RotaryEmbedding(theta: old ?? theta)
       }

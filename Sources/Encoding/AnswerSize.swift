@@ -28,7 +28,7 @@ package struct AnswerSize {
   }
 
   /// Without the memory of the tokens.
-  init(_ job: MapJob, texts: Int, tokens: Int) {
+  package init(_ job: MapJob, texts: Int, tokens: Int) {
     let request = job.request
     // Texts and tokens are within limits, and a model's sizes are far below 2^31: no overflow.
     let numbers = request.numberCount(texts: texts, tokens: tokens)
@@ -44,7 +44,7 @@ package struct AnswerSize {
 
   /// - Parameter smaller: what to ask for instead.
   /// - Throws: `answerTooLarge`
-  func check(limit: Int, _ smaller: String) throws(ServiceError) {
+  package func check(limit: Int, _ smaller: String) throws(ServiceError) {
     guard bytes <= limit else {
       throw .answerTooLarge(
         "the answer would be about \(bytes) bytes and the limit is \(limit) (max_output_bytes); "

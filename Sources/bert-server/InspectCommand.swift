@@ -85,9 +85,12 @@ struct InspectCommand: ParsableCommand {
       line(
         "sentence embedding",
         model.sentenceModules?.summary ?? "no: there is no modules.json")
-      line(
-        "head", model.checkpoint.head.head?.summary ?? "no: \(model.checkpoint.head.absence)")
-      if let head = model.checkpoint.maskedLM.head { line("masked-LM head", head.summary) }
+      if let head = model.checkpoint.maskedLM.head {
+        line("masked-LM head", head.summary)
+      } else {
+        let head = model.checkpoint.head
+        line("head", head.head?.summary ?? "no: \(head.absence)")
+      }
       if !info.labels.isEmpty { line("labels", info.labels.prefix(100).joined(separator: ", ")) }
       if let modules = model.sentenceModules, let prompt = modules.defaultPrompt {
         line("default prompt", "\(modules.defaultPromptName ?? ""): \(prompt)")

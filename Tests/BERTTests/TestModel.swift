@@ -106,6 +106,7 @@ final class TestModel {
       default: break
       }
     }
+    configuration.hasTypeTable = !kind.lacksTypes
     self.configuration = configuration
     let names = TensorNames(configuration)
     var random = SeededGenerator(seed: seed)

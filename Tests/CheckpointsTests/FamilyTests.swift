@@ -208,6 +208,10 @@ struct FamilyTests {
         "rope_parameters"
       ),
       (#""rope_scaling": {"type": "linear"}"#, "rope_scaling"),
+      (
+        #""rope_parameters": {"rope_type": "yarn", "factor": 4}"#, "only the members full_attention"
+      ),
+      (#""sliding_window": -1"#, "sliding_window"),
       (#""global_rope_theta": -1"#, "global_rope_theta"),
       (#""local_attention": 0"#, "local_attention"),
       (#""max_position_embeddings": 1048576, "hidden_size": 16384"#, "max_position_embeddings"),
@@ -217,6 +221,28 @@ struct FamilyTests {
         try read("\"model_type\": \"modernbert\", \(members)")
       }
       #expect(error.message.contains(words), "\(error.message)")
+    }
+  }
+
+  /// As transformers' property, whose setter counts after `local_attention`.
+  @Test func slidingWindow() throws {
+    let both = try read(
+      #""model_type": "modernbert", "local_attention": 7, "sliding_window": 1"#)
+    #expect(both.blockAttention.map(\.window) == [nil, 2])
+  }
+
+  @Test func nomicBERT() throws {
+    func theta(_ members: String) throws -> Double? {
+      try read("\"model_type\": \"nomic_bert\", \(members)").blockAttention[0].rotary?.theta
+    }
+    #expect(try theta(#""rope_theta": 50"#) == 50)
+    #expect(try theta(#""rope_theta": 50, "rope_parameters": {"rope_type": "default"}"#) == 50)
+    #expect(try theta(#""rotary_emb_base": 1000"#) == 1000)
+    for members in [
+      #""rotary_emb_base": 50"#, #""rope_theta": -1"#, #""rope_theta": "x""#,
+      #""rotary_scaling_factor": "x""#,
+    ] {
+      #expect(throws: CheckpointError.self, "\(members)") { try theta(members) }
     }
   }
 
@@ -252,7 +278,7 @@ struct FamilyTests {
       "model_type": "new", "rope_theta": 500000, "rope_scaling": {"type": "ntk", "factor": 2},
       "type_vocab_size": 0, "position_embedding_type": "rope", "max_position_embeddings": 8192
       """)
-    #expect(own.typeCount == 2 && own.isGated && !own.isPreNorm)
+    #expect(own.typeCount == 2 && !own.hasTypeTable && own.isGated && !own.isPreNorm)
     #expect(own.blockAttention[0].rotary?.theta == 500_000)
     #expect(own.blockAttention[0].rotary?.scaling == 2)
     #expect(try read(#""model_type": "gte""#).blockAttention[0].rotary?.theta == 160_000)

@@ -117,6 +117,11 @@ def test_size_is_counted_before(log):
         assert server.post({"inputs": text}, output_key="mlm_logits").status_code == 413
         assert server.post({"inputs": text}, output_key="mlm_logits", top_k=3).status_code == 200
         assert server.post({"inputs": text}, output_key="mlm_logits", top_k=1000).status_code == 413
+        # So is a line of a stream, which as a whole has no limit.
+        lines = dict(output_key="mlm_logits", content_type="application/x-ndjson")
+        refused = server.post(f'"a"\n"{text}"\n', **lines)
+        assert refused.status_code == 413 and "max_output_bytes" in refused.text
+        assert server.post('"a"\n' * 100, **lines).status_code == 200
         # Each proposition has the whole text.
         body = {"inputs": "[MASK] " * 100, "parameters": {"top_k": 100}}
         assert server.post(body, path="/").status_code == 413

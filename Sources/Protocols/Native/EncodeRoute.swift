@@ -46,9 +46,14 @@ struct NativeRoutes: Sendable {
     guard parameters.format == .json || parameters.format == .base64 else {
       throw .invalid("an x-ndjson body is answered a line at a time: format is json or base64")
     }
-    // The answer is never whole in memory, so it has no bound.
+    // The answer is never whole in memory, so only its lines have a bound.
+    let texts = try exchange.tokenize(job)
+    let longest = texts.map(\.sequence.count).max() ?? 0
+    try AnswerSize(job, texts: 1, tokens: longest).check(
+      limit: exchange.service.limits.outputBytes,
+      "the longest text's line is: ask for fewer keys, or with top_k")
     try EncodeStream.start(
-      exchange, parameters, exchange.tokenize(job),
+      exchange, parameters, texts,
       windowTimeout: exchange.service.limits.requestTimeout)
   }
 }
