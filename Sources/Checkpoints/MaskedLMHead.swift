@@ -88,8 +88,8 @@ extension MaskedLMHead {
     let isOwn = !isTied || tensors.contains { $0.name == decoderName }
     let decoder = isOwn ? tensor([decoderName], [vocabulary, size]) : nil
     let biases = [layout.decoder + ".bias"] + (isTied ? layout.sharedBias.map { [$0] } ?? [] : [])
-    let hasBias = try !layout.hasOptionalBiases || file.boolean("decoder_bias") ?? true
-    let decoderBias = tensor(biases, [vocabulary], isOptional: !hasBias)
+    let hasBias = try file.boolean("decoder_bias") ?? true
+    let decoderBias = tensor(biases, [vocabulary], isOptional: isOptional && !hasBias)
     guard missing.isEmpty, let weights, let bias, let scale, let shift, let decoderBias else {
       return .none(
         because: "config.json names \(shown), and the weights have no "

@@ -1,5 +1,5 @@
 import EncoderContract
-import Serving
+package import Serving
 package import Tokenizers
 
 /// How large an answer will be, and what it needs until it is sent, known before anything is encoded.

@@ -1,3 +1,4 @@
+import EncoderContract
 import Encoding
 import HTTP
 import HTTPTypes
