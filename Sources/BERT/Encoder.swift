@@ -66,7 +66,8 @@ public final class Encoder: BatchEncoder {
     for _ in 0..<threads.count {
       workspaces.append(
         try Workspace(
-          configuration, kernels: kernels, rows: maxBatchRows, fewRows: limits.largest))
+          configuration, kernels: kernels, rows: maxBatchRows, fewRows: limits.largest,
+          maskedLMSize: checkpoint.maskedLM.head?.size))
     }
     self.workspaces = workspaces
     let workspaceBytes = workspaces.reduce(0) { $0 + $1.byteCount }

@@ -14,25 +14,28 @@ import EncoderContract
 /// with its part: so every weight is read once, and the logits of a row that are not asked for as
 /// such are never all in memory.
 ///
-/// `@unchecked Sendable`: `broken` is touched only inside `monitor`. The memory of `operands` and `groups`
-/// is written in disjoint parts between barriers, and read after the last of these.
+/// `@unchecked Sendable`: `broken` is touched only inside `monitor`. The memory of `operands`, which is
+/// the lead's, and `groups` is written in disjoint parts between barriers, and read after the last of
+/// these.
 @safe
 final class MaskedLMRows: @unchecked Sendable {
-  /// Parts of the rows to be made operands of.
-  let blocks: [Range<Int>]
+  /// Some rows each, to be made operands of.
+  let ranges: [Range<Int>]
   private let weights: MaskedLMWeights
   private let kernels: Kernels
   private let pooling: SparsePooling
   private let rows: [Row]
   /// One a sequence that asks for something.
   private let groups: [Group]
+  /// By sequence.
+  private let groupIndices: [Int: Int]
   /// [R, E], operands.
   private let operands: Rows
   private let monitor = Monitor()
   /// Indices of groups with a number that is not finite.
   private var broken: Set<Int> = []
 
-  /// A row that something is asked for of.
+  /// A row whose logits are used.
   private struct Row {
     /// After the last block.
     var source: Int
@@ -43,11 +46,16 @@ final class MaskedLMRows: @unchecked Sendable {
     var list: TokenList?
   }
 
-  private static let rowsOfBlock = 32
+  private static let rowsOfRange = 32
   private static let rowsOfProduct = 128
 
   /// Nil if no sequence asks for anything.
-  init?(_ weights: MaskedLMWeights, _ plan: PassPlan, _ shape: ModelShape, _ kernels: Kernels) {
+  ///
+  /// - Parameter operands: room for all rows of the pass.
+  init?(
+    _ weights: MaskedLMWeights, _ plan: PassPlan, _ shape: ModelShape, _ kernels: Kernels,
+    operands: Rows
+  ) {
     self.weights = weights
     self.kernels = kernels
     pooling = shape.sentence?.sparse ?? SparsePooling()
@@ -65,13 +73,13 @@ final class MaskedLMRows: @unchecked Sendable {
         let isPredicted =
           predictions.map { $0.rowsOf == nil || isAttended && $0.rowsOf == id } ?? false
         guard isWhole || isPredicted || isSparse && isAttended else { continue }
-        let list = predictions.map {
-          TokenList($0, row: row, weights.vocabularySize, weights.partCount)
-        }
+        let list = isPredicted ? predictions : nil
         rows.append(
           Row(
             source: entry.resultRow + row, group: groups.count, place: rows.count - first,
-            list: isPredicted ? list : nil))
+            list: list.map {
+              TokenList($0, row: row, weights.vocabularySize, weights.partCount)
+            }))
       }
       groups.append(
         Group(
@@ -79,30 +87,27 @@ final class MaskedLMRows: @unchecked Sendable {
           isWhole: isWhole, sparse: isSparse ? pooling.strategy : nil,
           sparseCount: isSparse ? entry.attendedCount : 0))
     }
+    if groups.isEmpty { return nil }
     self.rows = rows
     self.groups = groups
-    blocks = stride(from: 0, to: rows.count, by: Self.rowsOfBlock).map {
-      $0..<min($0 + Self.rowsOfBlock, rows.count)
+    groupIndices = Dictionary(
+      uniqueKeysWithValues: groups.enumerated().map { ($1.sequence, $0) })
+    ranges = stride(from: 0, to: rows.count, by: Self.rowsOfRange).map {
+      $0..<min($0 + Self.rowsOfRange, rows.count)
     }
-    let stride = unsafe kernels.operandSize(weights.norm.columns)
-    unsafe operands = Rows(
-      base: .allocate(byteCount: max(1, rows.count * stride), alignment: KernelAlignment),
-      stride: stride)
-    if groups.isEmpty { return nil }
+    unsafe self.operands = operands
   }
-
-  deinit { unsafe operands.base.deallocate() }
 
   /// Parts of the vocabulary.
   var partCount: Int { rows.isEmpty ? 0 : weights.partCount }
 
   // MARK: Steps
 
-  /// Operands for the decoder of a block of rows.
+  /// Operands for the decoder, of some rows.
   ///
   /// - Parameter hidden: the last block's output, operands.
-  func prepare(_ block: Range<Int>, from hidden: Rows) {
-    let (count, size) = unsafe (block.count, weights.norm.columns)
+  func prepare(_ range: Range<Int>, from hidden: Rows) {
+    let (count, size) = unsafe (range.count, weights.norm.columns)
     let inputs = unsafe kernels.operandSize(weights.dense.inputs)
     let gathered = UnsafeMutableRawPointer.allocate(
       byteCount: count * inputs, alignment: KernelAlignment)
@@ -111,7 +116,7 @@ final class MaskedLMRows: @unchecked Sendable {
       unsafe gathered.deallocate()
       unsafe dense.deallocate()
     }
-    for (place, row) in rows[block].enumerated() {
+    for (place, row) in rows[range].enumerated() {
       unsafe (gathered + place * inputs).copyMemory(
         from: hidden.row(row.source), byteCount: inputs)
     }
@@ -120,12 +125,13 @@ final class MaskedLMRows: @unchecked Sendable {
       &layer, 0, kernels.panelCount(outputs: size), count, gathered, inputs, nil, 0, dense,
       size * MemoryLayout<Float>.size)
     var norm = unsafe weights.norm
-    let place = unsafe operands.row(block.lowerBound)
+    let place = unsafe operands.row(range.lowerBound)
     if kernels.precision == .float32 {
       // These are the operands themselves.
       let floats = unsafe place.assumingMemoryBound(to: Float.self)
       unsafe kernels.set.layerNorm(
-        &norm, count, dense, size, floats, size, place, operands.stride)
+        &norm, count, dense, size, floats, operands.stride / MemoryLayout<Float>.stride, place,
+        operands.stride)
     } else {
       unsafe kernels.set.layerNorm(&norm, count, dense, size, dense, size, place, operands.stride)
     }
@@ -183,7 +189,7 @@ final class MaskedLMRows: @unchecked Sendable {
 
   /// What a sequence asks for, when all parts are done. Called once a sequence, by one thread.
   func collect(_ entry: PassPlan.Entry, in pass: Pass) {
-    guard let index = groups.firstIndex(where: { $0.sequence == entry.sequence }) else { return }
+    guard let index = groupIndices[entry.sequence] else { return }
     let group = groups[index]
     var isBroken = monitor.wait { broken.contains(index) }
     let logits = unsafe group.logits.map { logits in
@@ -261,13 +267,5 @@ extension SparsePooling.Activation {
   fileprivate func weight(of logit: Float) -> Double {
     let weight = log1p(Double(max(logit, 0)))
     return self == .relu ? weight : log1p(weight)
-  }
-}
-
-extension Pass {
-  /// Operands for a masked-language-model head.
-  func prepare(_ block: Range<Int>, _ rows: MaskedLMRows, _ thread: ThreadState) {
-    unsafe rows.prepare(
-      block, from: operands(before: shape.configuration.blockCount, thread))
   }
 }

@@ -20,29 +20,23 @@ final class MaskedLMWeights: @unchecked Sendable {
   var partCount: Int { unsafe parts.count }
 
   private let arena: FloatArena
-  private let activations: UnsafeMutablePointer<Activation>
-
-  deinit { unsafe activations.deallocate() }
+  private let activations: Activations
 
   /// Where everything goes.
   struct Layout {
-    fileprivate var dense: LayerPlace
-    fileprivate var scale, shift: Int
-    fileprivate var decoder: LayerPlace
+    fileprivate var dense, decoder: LayerPlace
+    fileprivate var norm: NormPlace
     fileprivate var floatCount: Int
     /// Floats that are needed besides while the head is packed: a decoder of its own.
     fileprivate var scratchCount: Int
 
     init(_ head: MaskedLMHead, _ kernels: Kernels) {
       var layout = ArenaLayout()
-      func layer(inputs: Int, outputs: Int) -> LayerPlace {
-        LayerPlace(
-          weights: layout.add(kernels.packedCount(outputs: outputs, inputs: inputs)),
-          bias: layout.add(outputs), inputs: inputs, outputs: outputs)
-      }
-      dense = layer(inputs: head.dense.weights.shape[1], outputs: head.size)
-      decoder = layer(inputs: head.size, outputs: head.vocabularySize)
-      (scale, shift) = (layout.add(head.size), layout.add(head.size))
+      let size = head.size
+      dense = LayerPlace(
+        inputs: head.dense.weights.shape[1], outputs: size, in: &layout, kernels)
+      decoder = LayerPlace(inputs: size, outputs: head.vocabularySize, in: &layout, kernels)
+      norm = NormPlace(scale: layout.add(size), shift: layout.add(size), columns: size)
       floatCount = layout.count
       scratchCount = (head.decoder?.count ?? 0) + head.dense.weights.count
     }
@@ -82,36 +76,26 @@ final class MaskedLMWeights: @unchecked Sendable {
       dense.floats(at: 0), layout.dense.outputs, layout.dense.inputs, 0,
       kernels.panelCount(outputs: layout.dense.outputs), arena.floats(at: layout.dense.weights))
     for (tensor, offset) in [
-      (head.dense.bias, layout.dense.bias), (head.norm.scale, layout.scale),
-      (head.norm.shift, layout.shift), (head.bias, layout.decoder.bias),
+      (head.dense.bias, layout.dense.bias), (head.norm.scale, layout.norm.scale),
+      (head.norm.shift, layout.norm.shift), (head.bias, layout.decoder.bias),
     ] {
       try Self.copy(tensor, to: arena, at: offset)
     }
 
-    let kinds = [ActivationNone, head.activation.kind]
-    let activations = UnsafeMutablePointer<Activation>.allocate(capacity: kinds.count)
-    for (index, kind) in kinds.enumerated() {
-      unsafe (activations + index).initialize(to: Activation())
-      unsafe kernels.set.prepareActivation(kind, activations + index)
-    }
-    unsafe self.activations = activations
-    unsafe self.dense = LinearLayer(
-      weights: arena.floats(at: layout.dense.weights), bias: arena.floats(at: layout.dense.bias),
-      inputs: layout.dense.inputs, outputs: layout.dense.outputs, activation: activations + 1,
-      givesValues: false)
-    unsafe norm = LayerNorm(
-      scale: arena.floats(at: layout.scale), shift: arena.floats(at: layout.shift),
-      epsilon: Float(epsilon), columns: head.size, isRootMeanSquare: false)
+    activations = Activations([ActivationNone, head.activation.kind], kernels)
+    unsafe self.dense = layout.dense.layer(in: arena, activations[1])
+    unsafe norm = layout.norm.layerNorm(in: arena, epsilon: epsilon)
     let panelSize = unsafe kernels.set.panelSize(inputs)
     let panelsOfPart = max(1, Self.partBytes / panelSize)
     partSize = panelsOfPart * kernels.panelColumns
+    let none = unsafe activations[0]
     unsafe parts = stride(from: 0, to: panelCount, by: panelsOfPart).map { panel in
       let first = panel * kernels.panelColumns
       return unsafe LinearLayer(
         weights: UnsafeRawPointer(arena.floats(at: layout.decoder.weights)) + panel * panelSize,
         bias: arena.floats(at: layout.decoder.bias + first), inputs: inputs,
         outputs: min(panelsOfPart * kernels.panelColumns, outputs - first),
-        activation: activations, givesValues: false)
+        activation: none, givesValues: false)
     }
   }
 
@@ -122,11 +106,7 @@ final class MaskedLMWeights: @unchecked Sendable {
     _ tensor: Tensor, to arena: FloatArena, at offset: Int
   ) throws(BERTError) {
     do throws(CheckpointError) {
-      // In bounds: the layout has a place for each of the tensor's values.
-      let place = unsafe UnsafeMutableBufferPointer(
-        start: arena.floats(at: offset), count: tensor.count)
-      var destination = unsafe place.mutableSpan
-      try tensor.copyFloats(into: &destination)
+      try arena.copy(tensor, at: offset)
     } catch {
       throw .checkpoint(error)
     }

@@ -7,6 +7,9 @@ struct Matrix {
 
   func row(_ index: Int) -> UnsafeMutablePointer<Float> { unsafe base + index * stride }
 
+  /// The rows from an index on.
+  func from(_ index: Int) -> Matrix { unsafe Matrix(base: row(index), stride: stride) }
+
   /// The same, for the kernels that read and write values or operands.
   var rows: Rows {
     unsafe Rows(base: UnsafeMutableRawPointer(base), stride: stride * MemoryLayout<Float>.stride)
@@ -21,4 +24,7 @@ struct Rows {
   let stride: Int
 
   func row(_ index: Int) -> UnsafeMutableRawPointer { unsafe base + index * stride }
+
+  /// The rows from an index on.
+  func from(_ index: Int) -> Rows { unsafe Rows(base: row(index), stride: stride) }
 }

@@ -55,7 +55,7 @@ struct ModelShape {
       if let candidates = selection.predictions?.candidates {
         let tokens = 0..<Int32(clamping: configuration.vocabularySize)
         guard !candidates.isEmpty, candidates.allSatisfy(tokens.contains),
-          Set(candidates).count == candidates.count
+          zip(candidates, candidates.dropFirst()).allSatisfy(<)
         else {
           throw .unsupported("candidates are distinct ids of tokens, from 0 to \(tokens.count - 1)")
         }

@@ -17,7 +17,7 @@ struct BlockWeights {
   let outputNorm: LayerNorm?
   /// Pre-norm: of attention's input; nil in a block that has none.
   let inputNorm: LayerNorm?
-  /// Nil where nothing turns.
+  /// Nil without rotary positions.
   let rotary: RotaryPositions?
   /// As of `AttentionInput`.
   let window: Int
@@ -48,9 +48,7 @@ final class ModelWeights: @unchecked Sendable {
   let byteCount: Int
 
   private let arena: FloatArena
-  private let activations: UnsafeMutablePointer<Activation>
-
-  deinit { unsafe activations.deallocate() }
+  private let activations: Activations
 
   /// - Parameters:
   ///   - besides: bytes of what else counts towards `limit`. Touched only when packing has ended.
@@ -93,26 +91,16 @@ final class ModelWeights: @unchecked Sendable {
     try PackingJob.run(
       jobs, scratchCount: scratchCount, kernels: kernels, into: arena, threads: threads)
 
-    // One activation of each kind in use.
-    let kinds = [ActivationNone, configuration.activation.kind, ActivationTanh]
-    let activations = UnsafeMutablePointer<Activation>.allocate(capacity: kinds.count)
-    for (index, kind) in kinds.enumerated() {
-      unsafe (activations + index).initialize(to: Activation())
-      unsafe kernels.set.prepareActivation(kind, activations + index)
-    }
-
+    let activations = Activations(
+      [ActivationNone, configuration.activation.kind, ActivationTanh], kernels)
     func linear(
       _ place: LayerPlace, _ activation: Int = 0, givesValues: Bool = false
     ) -> LinearLayer {
-      unsafe LinearLayer(
-        weights: arena.floats(at: place.weights), bias: arena.floats(at: place.bias),
-        inputs: place.inputs, outputs: place.outputs, activation: activations + activation,
-        givesValues: givesValues)
+      unsafe place.layer(in: arena, activations[activation], givesValues: givesValues)
     }
     func norm(_ place: NormPlace) -> LayerNorm {
-      unsafe LayerNorm(
-        scale: arena.floats(at: place.scale), shift: arena.floats(at: place.shift),
-        epsilon: Float(configuration.layerNormEpsilon), columns: place.columns,
+      unsafe place.layerNorm(
+        in: arena, epsilon: configuration.layerNormEpsilon,
         isRootMeanSquare: configuration.isRootMeanSquareNorm)
     }
     unsafe blocks = (0..<configuration.blockCount).map { index in
@@ -128,7 +116,7 @@ final class ModelWeights: @unchecked Sendable {
         output: linear(place.output), outputNorm: place.outputNorm.map { unsafe norm($0) },
         inputNorm: place.inputNorm.map { unsafe norm($0) },
         rotary: rotary.map {
-          unsafe RotaryPositions(table: arena.floats(at: $0), size: configuration.rotarySize)
+          unsafe RotaryPositions(table: arena.floats(at: $0), size: configuration.headSize)
         }, window: attention.window ?? 0)
     }
     unsafe pooler = poolerPlace.map { unsafe linear($0, 2) }
@@ -144,7 +132,7 @@ final class ModelWeights: @unchecked Sendable {
     unsafe positionTable = positionPlace.map { unsafe UnsafePointer(arena.floats(at: $0)) }
     unsafe typeTable = UnsafePointer(arena.floats(at: typePlace))
     self.arena = arena
-    unsafe self.activations = activations
+    self.activations = activations
   }
 }
 

@@ -11,12 +11,12 @@ enum PackingJob: Sendable {
   /// Spreads a table of buckets, [buckets, A], over all distances: [A, 2 · positions - 1].
   case spread(Tensor, ModelConfiguration, Int)
   /// Computes the angles of rotary positions: [positions, size].
-  case turn(RotaryEmbedding, ModelConfiguration, Int)
+  case rotaryTable(RotaryEmbedding, ModelConfiguration, Int)
 
   /// Floats that a thread needs to read the matrices before it packs them.
   var scratchCount: Int {
     switch self {
-    case .copy, .turn: 0
+    case .copy, .rotaryTable: 0
     case .pack(_, let place): place.outputs * place.inputs
     case .spread(let table, _, _): table.count
     }
@@ -53,19 +53,19 @@ enum PackingJob: Sendable {
     do throws(CheckpointError) {
       switch self {
       case .copy(let tensor, let offset):
-        try copy(tensor, to: arena, at: offset)
+        try arena.copy(tensor, at: offset)
       case .pack(let tensors, let place):
         // A panel may span two matrices: they are stacked first.
         var offset = 0
         for tensor in tensors {
-          try copy(tensor, to: scratch, at: offset)
+          try scratch.copy(tensor, at: offset)
           offset += tensor.count
         }
         unsafe kernels.set.pack(
           scratch.floats(at: 0), place.outputs, place.inputs, 0,
           kernels.panelCount(outputs: place.outputs), arena.floats(at: place.weights))
       case .spread(let table, let configuration, let offset):
-        try copy(table, to: scratch, at: 0)
+        try scratch.copy(table, at: 0)
         let heads = configuration.headCount
         let farthest = configuration.positionCount - 1
         for distance in -farthest...farthest {
@@ -75,9 +75,9 @@ enum PackingJob: Sendable {
             unsafe arena.floats(at: offset + column).pointee = row[head]
           }
         }
-      case .turn(let rotary, let configuration, let offset):
-        let size = configuration.rotarySize
-        let frequencies = rotary.frequencies(size: configuration.headSize)
+      case .rotaryTable(let rotary, let configuration, let offset):
+        let size = configuration.headSize
+        let frequencies = rotary.frequencies(size: size)
         for position in 0..<configuration.positionCount {
           let row = unsafe arena.floats(at: offset + position * size)
           let angles = rotary.row(position: position, frequencies: frequencies)
@@ -87,15 +87,5 @@ enum PackingJob: Sendable {
     } catch {
       throw .checkpoint(error)
     }
-  }
-
-  private func copy(
-    _ tensor: Tensor, to arena: FloatArena, at offset: Int
-  ) throws(CheckpointError) {
-    // In bounds: the layout has a place for each of the tensor's values.
-    let place = unsafe UnsafeMutableBufferPointer(
-      start: arena.floats(at: offset), count: tensor.count)
-    var destination = unsafe place.mutableSpan
-    try tensor.copyFloats(into: &destination)
   }
 }

@@ -23,7 +23,7 @@ struct PackingPlan {
     return offset
   }
 
-  /// Linear layers with the same inputs, side by side. Biases that there are not stay 0.
+  /// Linear layers with the same inputs, side by side. Missing biases stay 0.
   mutating func layer(_ names: [String]) -> LayerPlace {
     let weights = names.map { tensors["\($0).weight"]! }
     return layer(weights, biases: names.map { tensors["\($0).bias"] })
@@ -32,9 +32,7 @@ struct PackingPlan {
   private mutating func layer(_ weights: [Tensor], biases: [Tensor?]) -> LayerPlace {
     let inputs = weights[0].shape[1]
     let outputs = weights.reduce(0) { $0 + $1.shape[0] }
-    let place = LayerPlace(
-      weights: layout.add(kernels.packedCount(outputs: outputs, inputs: inputs)),
-      bias: layout.add(outputs), inputs: inputs, outputs: outputs)
+    let place = LayerPlace(inputs: inputs, outputs: outputs, in: &layout, kernels)
     jobs.append(.pack(weights, place))
     var offset = place.bias
     for (weight, bias) in zip(weights, biases) {
@@ -103,27 +101,12 @@ struct PackingPlan {
       guard let rotary = configuration.attention(of: index).rotary, places[rotary] == nil else {
         continue
       }
-      let offset = layout.add(configuration.positionCount * configuration.rotarySize)
-      jobs.append(.turn(rotary, configuration, offset))
+      let offset = layout.add(configuration.positionCount * configuration.headSize)
+      jobs.append(.rotaryTable(rotary, configuration, offset))
       places[rotary] = offset
     }
     return places
   }
-}
-
-/// Offsets of a packed layer in the arena.
-struct LayerPlace {
-  var weights: Int
-  var bias: Int
-  var inputs: Int
-  var outputs: Int
-}
-
-/// Offsets of a norm's vectors.
-struct NormPlace {
-  var scale: Int
-  var shift: Int
-  var columns: Int
 }
 
 /// Those of a set of block weights: see `BlockWeights`.

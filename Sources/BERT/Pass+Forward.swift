@@ -20,8 +20,11 @@ extension Pass {
     if !plan.pooledEntries.isEmpty {
       shareRows(plan.pooledEntries.count, thread, &step) { pool($0, thread) }
     }
-    if let rows = predicting {
-      shareItems(rows.blocks.count, thread, &step) { prepare(rows.blocks[$0], rows, thread) }
+    if let rows = maskedLMRows {
+      let hidden = unsafe operands(before: shape.configuration.blockCount, thread)
+      shareItems(rows.ranges.count, thread, &step) {
+        unsafe rows.prepare(rows.ranges[$0], from: hidden)
+      }
       shareItems(rows.partCount, thread, &step) { rows.predict($0) }
     }
     shareItems(plan.entries.count, thread, &step) { collect($0, thread) }
@@ -34,8 +37,8 @@ extension Pass {
     let hidden = unsafe hidden(before: 0, thread)
     let operands = unsafe operands(before: 0, thread)
     // [rows, E] and for products; the hidden states themselves without a projection.
-    var embedded = unsafe Matrix(base: hidden.row(rows.lowerBound), stride: hidden.stride)
-    var factors = unsafe Rows(base: operands.row(rows.lowerBound), stride: operands.stride)
+    var embedded = unsafe hidden.from(rows.lowerBound)
+    var factors = unsafe operands.from(rows.lowerBound)
     if unsafe weights.projection != nil {
       unsafe (embedded, factors) = (thread.own.attended, thread.own.attendedOperands)
     }
@@ -69,8 +72,7 @@ extension Pass {
     }
     if let norm = unsafe inputNorm(of: 0) {
       unsafe normalize(
-        norm, rows.count, Matrix(base: hidden.row(rows.lowerBound), stride: hidden.stride),
-        to: Rows(base: operands.row(rows.lowerBound), stride: operands.stride),
+        norm, rows.count, hidden.from(rows.lowerBound), to: operands.from(rows.lowerBound),
         by: thread.own.attended)
     }
     projectQueriesKeysValues(rows, 0, thread)
@@ -111,13 +113,13 @@ extension Pass {
     }
     if var rotary = unsafe weights.blocks[block].rotary {
       // Of heads that nobody else reads: in place.
-      func turn(_ part: UnsafeRawPointer, _ rows: Int) {
+      func rotate(_ part: UnsafeRawPointer, _ rows: Int) {
         unsafe kernels.set.applyRotary(
           &rotary, rows, item.heads.count, headSize, UnsafeMutableRawPointer(mutating: part),
           projected.stride)
       }
-      unsafe turn(input.queries, input.queryCount)
-      unsafe turn(input.keys, input.keyCount)
+      unsafe rotate(input.queries, input.queryCount)
+      unsafe rotate(input.keys, input.keyCount)
     }
     unsafe kernels.set.attention(
       &input, context.row(output) + column * size, context.stride, thread.own.attentionScratch)
@@ -125,68 +127,84 @@ extension Pass {
 
   /// The rest of a block for some rows, and what the next block's attention needs of them.
   func transform(_ rows: Range<Int>, _ block: Int, _ thread: ThreadState) {
-    let configuration = shape.configuration
-    let kernelSet = unsafe kernels.set
-    let context = unsafe thread.lead.context
-    let attended = unsafe thread.own.attended
-    let attendedOperands = unsafe thread.own.attendedOperands
-    let sum = unsafe (isSharedByColumns ? thread.lead : thread.own).sum
-    let intermediate = unsafe (isSharedByColumns ? thread.lead : thread.own).intermediate
-    let narrow = panels(configuration.hiddenSize, thread)
-    let wide = panels(configuration.intermediateSize, thread)
-    let output = unsafe hidden(before: block + 1, thread)
-
-    let nextOperands = unsafe operands(before: block + 1, thread)
-    let isPreNorm = configuration.isPreNorm
-
-    // What the feed-forward layer reads and what is added to its result.
-    let middle = unsafe isPreNorm && isSharedByColumns ? thread.lead.attended : attended
-    unsafe product(
-      \.attentionOutput, block, narrow, rows: rows.count,
-      x: operands(
-        of: Rows(base: context.row(rows.lowerBound), stride: context.stride), rows.count,
-        configuration.hiddenSize, in: thread.own.contextOperands),
-      residual: residual(rows, block, thread), y: (isPreNorm ? middle : sum).rows)
-    meet()
-    let middleNorm = unsafe weights.blocks[block].middleNorm
-    var factors = unsafe attendedOperands
-    if isPreNorm {
-      if kernels.precision == .float32 { unsafe factors = thread.own.sum.rows }
-      unsafe normalize(middleNorm, rows.count, middle, to: factors, by: thread.own.sum)
-    } else {
-      var norm = unsafe middleNorm
-      unsafe kernelSet.layerNorm(
-        &norm, rows.count, sum.base, sum.stride, middle.base, middle.stride, factors.base,
-        factors.stride)
-    }
-    unsafe product(\.intermediate, block, wide, rows: rows.count, x: factors, y: intermediate)
-    unsafe applyGate(block, wide, rows.count, x: factors, to: intermediate, thread)
-    meet()
-    unsafe product(
-      \.output, block, narrow, rows: rows.count,
-      x: operands(
-        of: intermediate, rows.count, configuration.intermediateSize,
-        in: thread.own.intermediateOperands),
-      residual: middle, y: sum.rows)
-    meet()
-    let result = unsafe Matrix(base: output.row(rows.lowerBound), stride: output.stride)
-    let next = unsafe Rows(base: nextOperands.row(rows.lowerBound), stride: nextOperands.stride)
-    let isLast = block + 1 == configuration.blockCount
-    if var norm = unsafe isLast && isPreNorm ? weights.finalNorm : weights.blocks[block].outputNorm
-    {
-      unsafe kernelSet.layerNorm(
-        &norm, rows.count, sum.base, sum.stride, result.base, result.stride, next.base, next.stride)
-    } else {
-      for row in 0..<rows.count {
-        unsafe result.row(row).update(from: sum.row(row), count: configuration.hiddenSize)
-      }
-      if let norm = unsafe inputNorm(of: block + 1) {
-        unsafe normalize(norm, rows.count, result, to: next, by: attended)
-      }
-    }
+    let middle = unsafe addAttention(rows, block, thread)
+    unsafe feedForward(rows.count, middle, block, thread)
+    endBlock(rows, block, thread)
     if block + 1 < plan.stages.count {
       projectQueriesKeysValues(
         rows.clamped(to: 0..<plan.stages[block + 1].rowCount), block + 1, thread)
+    }
+  }
+
+  /// Attention's output layer, what went into the block, and the norm.
+  ///
+  /// - Returns: what the feed-forward layer reads, and what is added to its result: [rows, H] each.
+  private func addAttention(
+    _ rows: Range<Int>, _ block: Int, _ thread: ThreadState
+  ) -> (operands: Rows, residual: Matrix) {
+    let size = shape.configuration.hiddenSize
+    let context = unsafe thread.lead.context
+    let (sum, attended) = unsafe (shared(thread).sum, thread.own.attended)
+    let isPreNorm = shape.configuration.isPreNorm
+    // The sum itself goes on in pre-norm, and its norm in post-norm.
+    let total = unsafe isPreNorm ? shared(thread).attended : sum
+    unsafe product(
+      \.attentionOutput, block, panels(size, thread), rows: rows.count,
+      x: operands(
+        of: context.from(rows.lowerBound), rows.count, size, in: thread.own.contextOperands),
+      residual: residual(rows, block, thread), y: total.rows)
+    meet()
+    let norm = unsafe weights.blocks[block].middleNorm
+    let space = unsafe thread.own.attendedOperands
+    guard isPreNorm else {
+      unsafe layerNorm(norm, rows.count, sum, to: attended, space)
+      return unsafe (space, attended)
+    }
+    // `attended` is taken: what only products read has another place.
+    let isFloat = kernels.precision == .float32
+    let operands = unsafe isFloat ? thread.own.sum.rows : space
+    unsafe layerNorm(norm, rows.count, total, to: thread.own.sum, operands)
+    return unsafe (operands, total)
+  }
+
+  /// The feed-forward layer and the residual, into `sum`.
+  private func feedForward(
+    _ rowCount: Int, _ input: (operands: Rows, residual: Matrix), _ block: Int,
+    _ thread: ThreadState
+  ) {
+    let configuration = shape.configuration
+    let intermediate = unsafe shared(thread).intermediate
+    let wide = panels(configuration.intermediateSize, thread)
+    unsafe product(
+      \.intermediate, block, wide, rows: rowCount, x: input.operands, y: intermediate)
+    unsafe applyGate(block, wide, rowCount, x: input.operands, to: intermediate, thread)
+    meet()
+    unsafe product(
+      \.output, block, panels(configuration.hiddenSize, thread), rows: rowCount,
+      x: operands(
+        of: intermediate, rowCount, configuration.intermediateSize,
+        in: thread.own.intermediateOperands),
+      residual: input.residual, y: shared(thread).sum.rows)
+    meet()
+  }
+
+  /// The norm of `sum`, or `sum` itself: what comes out of the block, and what the next one's products
+  /// read.
+  private func endBlock(_ rows: Range<Int>, _ block: Int, _ thread: ThreadState) {
+    let configuration = shape.configuration
+    let sum = unsafe shared(thread).sum
+    let result = unsafe hidden(before: block + 1, thread).from(rows.lowerBound)
+    let next = unsafe operands(before: block + 1, thread).from(rows.lowerBound)
+    let isLast = block + 1 == configuration.blockCount
+    let norm = unsafe isLast ? weights.finalNorm : nil
+    if let norm = unsafe norm ?? weights.blocks[block].outputNorm {
+      return unsafe layerNorm(norm, rows.count, sum, to: result, next)
+    }
+    for row in 0..<rows.count {
+      unsafe result.row(row).update(from: sum.row(row), count: configuration.hiddenSize)
+    }
+    if block + 1 < plan.stages.count, let norm = unsafe inputNorm(of: block + 1) {
+      unsafe normalize(norm, rows.count, result, to: next, by: thread.own.attended)
     }
   }
 

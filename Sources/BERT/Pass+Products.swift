@@ -20,8 +20,8 @@ extension Pass {
     ] where !rows.isEmpty {
       unsafe product(
         \.queryKeyValue, block, isSharedByColumns ? thread.share(of: panels) : panels,
-        rows: rows.count, x: Rows(base: operands.row(rows.lowerBound), stride: operands.stride),
-        y: Rows(base: y.row(rows.lowerBound), stride: y.stride))
+        rows: rows.count, x: operands.from(rows.lowerBound),
+        y: y.from(rows.lowerBound))
     }
   }
 
@@ -30,7 +30,7 @@ extension Pass {
     let hidden = unsafe hidden(before: block, thread)
     let isLast = block == shape.configuration.blockCount - 1
     if !isLast || rows.upperBound <= plan.wholeRowCount {
-      return unsafe Matrix(base: hidden.row(rows.lowerBound), stride: hidden.stride)
+      return unsafe hidden.from(rows.lowerBound)
     }
     let copy = unsafe thread.own.residual
     for row in rows {
@@ -64,20 +64,26 @@ extension Pass {
       &layer, panels.lowerBound, panels.upperBound, rows, x.base, x.stride, residual?.base,
       residual?.stride ?? 0, y.base, y.stride)
   }
-  /// Operands of normalized rows, which nothing else reads.
+  /// A norm's result, as floats and for products.
+  func layerNorm(_ norm: LayerNorm, _ rows: Int, _ x: Matrix, to y: Matrix, _ operands: Rows) {
+    var norm = unsafe norm
+    unsafe kernels.set.layerNorm(
+      &norm, rows, x.base, x.stride, y.base, y.stride, operands.base, operands.stride)
+  }
+
+  /// A norm's result for products alone.
   ///
-  /// - Parameter space: for the rows as floats, where operands are not.
+  /// - Parameter space: for the floats, where they are not what products read.
   func normalize(
     _ norm: LayerNorm, _ rows: Int, _ x: Matrix, to operands: Rows, by space: Matrix
   ) {
-    var (norm, floats) = unsafe (norm, space)
-    if kernels.precision == .float32 {
-      unsafe floats = Matrix(
-        base: operands.base.assumingMemoryBound(to: Float.self),
-        stride: operands.stride / MemoryLayout<Float>.stride)
+    guard kernels.precision == .float32 else {
+      return unsafe layerNorm(norm, rows, x, to: space, operands)
     }
-    unsafe kernels.set.layerNorm(
-      &norm, rows, x.base, x.stride, floats.base, floats.stride, operands.base, operands.stride)
+    let floats = unsafe Matrix(
+      base: operands.base.assumingMemoryBound(to: Float.self),
+      stride: operands.stride / MemoryLayout<Float>.stride)
+    unsafe layerNorm(norm, rows, x, to: floats, operands)
   }
 
   /// Multiplies some panels of a feed-forward layer's values by their gates.

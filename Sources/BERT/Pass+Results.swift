@@ -33,7 +33,7 @@ extension Pass {
       let values = embedSentence(entry, thread)
       updateResult(of: entry.sequence) { $0[.sentenceEmbedding] = values }
     }
-    predicting?.collect(entry, in: self)
+    maskedLMRows?.collect(entry, in: self)
     if let classifier = shape.classifier { classify(entry, classifier, thread) }
   }
 

@@ -18,6 +18,9 @@ struct ThreadState {
 
 /// How the work of a step is shared out.
 extension Pass {
+  /// Whose matrices of a few rows a product of the block writes: everybody's where columns are shared.
+  func shared(_ thread: ThreadState) -> Workspace { isSharedByColumns ? thread.lead : thread.own }
+
   /// Where a thread finds the hidden states before a block.
   func hidden(before block: Int, _ thread: ThreadState) -> Matrix {
     unsafe (isSharedByColumns ? thread.own : thread.lead).hidden[block & 1]

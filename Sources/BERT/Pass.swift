@@ -30,7 +30,7 @@ final class Pass: @unchecked Sendable {
   /// The most rows that a thread takes at once.
   let blockRows: Int
   /// What a masked-language-model head makes of its rows; nil where nothing of it is asked for.
-  let predicting: MaskedLMRows?
+  let maskedLMRows: MaskedLMRows?
   /// Guards `results`. Not a `Mutex`: the thread sanitizer does not see how that one works.
   private let monitor = Monitor()
   private var results: [EncodedSequence]
@@ -51,7 +51,11 @@ final class Pass: @unchecked Sendable {
     isSharedByColumns = workspaces.count > 1 && plan.rowCount <= limits.sharedByColumns
     blockRows = limits.block
     results = sequences
-    predicting = maskedLM.flatMap { MaskedLMRows($0, plan, shape, kernels) }
+    maskedLMRows = maskedLM.flatMap { weights in
+      unsafe workspaces[0].maskedLMOperands.flatMap {
+        unsafe MaskedLMRows(weights, plan, shape, kernels, operands: $0)
+      }
+    }
   }
 }
 

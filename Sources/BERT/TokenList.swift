@@ -35,7 +35,7 @@ final class TokenList: @unchecked Sendable {
   init(_ predictions: TokenPredictions, row: Int, _ vocabularySize: Int, _ partCount: Int) {
     self.row = row
     count = predictions.count(of: vocabularySize)
-    candidates = predictions.candidates?.sorted()
+    candidates = predictions.candidates
     hasProbabilities = predictions.hasProbabilities
     tokens.reserveCapacity(count + 1)
     if hasProbabilities { shares = Array(repeating: (0, 0), count: partCount) }
@@ -43,13 +43,16 @@ final class TokenList: @unchecked Sendable {
 
   /// - Parameters:
   ///   - logits: of `columns` tokens from the id `first` on.
-  ///   - part: their number.
+  ///   - part: which part of the vocabulary they are.
   /// - Returns: whether all that are looked at are finite.
   func take(_ logits: UnsafePointer<Float>, _ columns: Int, from first: Int, _ part: Int) -> Bool {
     var isFinite = true
+    // Before the others have to wait.
+    let share = hasProbabilities ? unsafe Self.share(logits, columns) : nil
     monitor.change {
+      if let share { shares[part] = share }
       if let candidates {
-        var place = Self.place(of: first, in: candidates)
+        var place = Self.firstPlace(candidates.count) { Int(candidates[$0]) >= first }
         while place < candidates.count, Int(candidates[place]) < first + columns {
           let id = candidates[place]
           isFinite = unsafe insert(id, logits[Int(id) - first]) && isFinite
@@ -58,28 +61,33 @@ final class TokenList: @unchecked Sendable {
       } else {
         var least = tokens.count < count ? -Float.infinity : tokens[count - 1].logit
         for column in 0..<columns {
-          // So written that a NaN is seen.
-          if unsafe logits[column] < least { continue }
-          isFinite = unsafe insert(Int32(first + column), logits[column]) && isFinite
+          // So written that a NaN and an infinity are seen, whatever came before.
+          let logit = unsafe logits[column]
+          if logit < least, logit != -.infinity { continue }
+          isFinite = insert(Int32(first + column), logit) && isFinite
           if tokens.count == count { least = tokens[count - 1].logit }
         }
       }
-      guard hasProbabilities else { return }
-      var largest = -Float.infinity
-      for column in 0..<columns { unsafe largest = max(largest, logits[column]) }
-      var sum = 0.0
-      for column in 0..<columns { unsafe sum += exp(Double(logits[column]) - Double(largest)) }
-      shares[part] = (Double(largest), sum)
     }
     return isFinite
   }
 
-  /// The first place of an id that is not less.
-  private static func place(of id: Int, in ids: [Int32]) -> Int {
-    var (low, high) = (0, ids.count)
+  private static func share(
+    _ logits: UnsafePointer<Float>, _ columns: Int
+  ) -> (largest: Double, sum: Double) {
+    var largest = -Float.infinity
+    for column in 0..<columns { unsafe largest = max(largest, logits[column]) }
+    var sum = 0.0
+    for column in 0..<columns { unsafe sum += exp(Double(logits[column]) - Double(largest)) }
+    return (Double(largest), sum)
+  }
+
+  /// The first of `count` ascending places that has been reached.
+  private static func firstPlace(_ count: Int, where isReached: (Int) -> Bool) -> Int {
+    var (low, high) = (0, count)
     while low < high {
       let middle = (low + high) / 2
-      if Int(ids[middle]) < id { low = middle + 1 } else { high = middle }
+      if isReached(middle) { high = middle } else { low = middle + 1 }
     }
     return low
   }
@@ -91,12 +99,7 @@ final class TokenList: @unchecked Sendable {
       guard token.precedes(tokens[count - 1]) else { return true }
       tokens.removeLast()
     }
-    var (low, high) = (0, tokens.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if tokens[middle].precedes(token) { low = middle + 1 } else { high = middle }
-    }
-    tokens.insert(token, at: low)
+    tokens.insert(token, at: Self.firstPlace(tokens.count) { !tokens[$0].precedes(token) })
     return true
   }
 

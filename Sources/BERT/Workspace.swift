@@ -22,8 +22,8 @@ final class Workspace: @unchecked Sendable {
   @unsafe let context: Rows
 
   /// [few rows, H]: before a layer norm, between attention and feed-forward, and a copy of
-  /// scattered rows. The second one is wide enough for embeddings too. A pre-norm's result that only
-  /// products read is where nothing else is needed.
+  /// scattered rows. The second one is wide enough for embeddings too. In pre-norm, `sum` also holds the
+  /// norm's floats between attention and feed-forward.
   @unsafe let sum, attended, residual: Matrix
   /// [few rows, H]: `attended` for products, or itself.
   @unsafe let attendedOperands: Rows
@@ -33,6 +33,9 @@ final class Workspace: @unchecked Sendable {
   @unsafe let gates: Rows?
   /// [few rows, H] and [few rows, F]: values for products; nil where they read the values.
   @unsafe let contextOperands, intermediateOperands: Rows?
+
+  /// [rows, E]: what a masked-language-model head's decoder reads; nil without one.
+  @unsafe let maskedLMOperands: Rows?
 
   /// The query of `[CLS]` alone.
   @unsafe let firstQuery: UnsafeMutableRawPointer
@@ -45,8 +48,10 @@ final class Workspace: @unchecked Sendable {
   /// - Parameters:
   ///   - rows: of the largest pass.
   ///   - fewRows: as many as a thread takes through a block at once.
+  ///   - maskedLMSize: E of a masked-language-model head; nil without one.
   init(
-    _ configuration: ModelConfiguration, kernels: Kernels, rows: Int, fewRows: Int
+    _ configuration: ModelConfiguration, kernels: Kernels, rows: Int, fewRows: Int,
+    maskedLMSize: Int?
   ) throws(BERTError) {
     let hiddenSize = configuration.hiddenSize
     let intermediateSize = configuration.intermediateSize
@@ -80,6 +85,7 @@ final class Workspace: @unchecked Sendable {
     let gates = configuration.isGated ? addValues(fewRows, intermediateSize) : nil
     let contextOperands = makesOperands ? addOperands(fewRows, hiddenSize) : nil
     let intermediateOperands = makesOperands ? addOperands(fewRows, intermediateSize) : nil
+    let maskedLMOperands = maskedLMSize.map { addOperands(rows, $0) }
     // A panel may reach past the queries' columns.
     let firstQuery = layout.add(hiddenSize + kernels.panelColumns)
     let scratch = layout.add(
@@ -102,6 +108,7 @@ final class Workspace: @unchecked Sendable {
     unsafe self.intermediateOperands = intermediateOperands.map {
       unsafe $0.matrix(in: arena).rows
     }
+    unsafe self.maskedLMOperands = maskedLMOperands.map { unsafe $0.matrix(in: arena).rows }
     unsafe self.firstQuery = UnsafeMutableRawPointer(arena.floats(at: firstQuery))
     unsafe attentionScratch = arena.floats(at: scratch)
   }

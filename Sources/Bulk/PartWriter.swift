@@ -126,9 +126,8 @@ final class PartWriter {
     let tail =
       layout.format == .safetensors
       ? integers.flatMap { $0.value.flatMap { Self.bytes(Int64($0)) } } : []
-    let size = (spools + [indices].compactMap(\.self)).reduce(head.count + tail.count) {
-      $0 + $1.byteCount
-    }
+    let files = spools + [indices].compactMap(\.self)
+    let size = files.reduce(head.count + tail.count) { $0 + $1.byteCount }
     let summary = PartSummary(inputDigest: inputDigest, skipped: skippedCount, byteCount: size)
     try summary.write(zip(recordIndices, identifiers), chunks, layout, number)
     let path = layout.path(ofPart: number)
@@ -136,7 +135,7 @@ final class PartWriter {
     let whole = try Spool(path: "\(layout.folder)/.\(layout.name(ofPart: number)).whole")
     do {
       try whole.append(head)
-      for spool in spools + [indices].compactMap(\.self) {
+      for spool in files {
         try whole.append(spool)
         spool.remove()
       }

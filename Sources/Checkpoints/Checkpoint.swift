@@ -30,8 +30,8 @@ public struct Checkpoint: Sendable {
   public let maskedLM: HeadFinding<MaskedLMHead>
   /// The part of a larger model that the encoder is; nil if it is all of it.
   public let part: String?
-  /// The tokens of a text, special ones included, that the preprocessing model gives which is part of a
-  /// larger model; nil if there is none.
+  /// The length, special tokens included, to which the preprocessing model in a larger model fills texts
+  /// up; nil without one.
   public let textLength: Int?
   /// By canonical name: Hugging Face's, without the `bert.` prefix, `weight` and `bias` for layer
   /// norms. Linear weights are [out, in]. Without those of heads.

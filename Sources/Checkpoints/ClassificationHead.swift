@@ -84,6 +84,11 @@ public enum HeadFinding<Head: Sendable>: Sendable {
     if case .head(let head) = self { head } else { nil }
   }
 
+  /// Why there is none although the configuration says that there is one; nil otherwise.
+  public var unmetExpectation: String? {
+    if case .none(let reason, isExpected: true) = self { reason } else { nil }
+  }
+
   /// Empty if there is one.
   public var absence: String {
     if case .none(let reason, _) = self { reason } else { "" }
@@ -98,15 +103,14 @@ extension ClassificationHead {
     _ file: JSONFile, _ family: HuggingFaceFamily, _ tensors: [Tensor],
     _ configuration: ModelConfiguration, hasPooler: Bool
   ) throws(CheckpointError) -> HeadFinding<ClassificationHead> {
-    guard case .array(let names) = file["architectures"], case .string(let name)? = names.first
-    else { return .none(because: "config.json names no class with a head in architectures") }
+    guard let name = file.architecture else { return .noClass }
     let isOfTokens = name.hasSuffix("ForTokenClassification")
     guard isOfTokens || name.hasSuffix("ForSequenceClassification") else {
       return .none(
         because: "config.json names \(name.prefix(64)), which has no classification head")
     }
     guard let layout = isOfTokens ? family.tokenHead : family.textHead else {
-      return .none(because: "the head of \(name.prefix(64)) is not supported", isExpected: true)
+      return .unsupported(name)
     }
     if layout.input == .pooled, !hasPooler {
       return .none(
@@ -114,32 +118,31 @@ extension ClassificationHead {
         isExpected: true)
     }
     let labels = try labels(file)
+    let size = configuration.hiddenSize
+    var tensors = HeadTensors(tensors)
     var layers: [Layer] = []
     for (index, layer) in layout.layers.enumerated() {
       let isLast = index == layout.layers.count - 1
-      let shape = [isLast ? labels.count : configuration.hiddenSize, configuration.hiddenSize]
-      /// [outputs]; 0 where it may be missing.
-      func bias(_ name: String) -> Tensor? {
-        if !isLast, layout.hasOptionalBiases, !tensors.contains(where: { $0.name == name }) {
-          return Tensor(name: name, shape: [shape[0]], floats: Array(repeating: 0, count: shape[0]))
-        }
-        return floats(tensors, name, [shape[0]])
+      let outputs = isLast ? labels.count : size
+      let isOptional = !isLast && layout.hasOptionalBiases
+      let weights = tensors.take("\(layer.name).weight", shape: [outputs, size])
+      let bias = tensors.take("\(layer.name).bias", shape: [outputs], isOptional: isOptional)
+      var norm: (Tensor, Tensor)?
+      if let name = layer.norm {
+        let scale = tensors.take("\(name).weight", shape: [outputs])
+        let shift = tensors.take("\(name).bias", shape: [outputs], isOptional: isOptional)
+        if let scale, let shift { norm = (scale, shift) }
       }
-      let scale = layer.norm.map { floats(tensors, "\($0).weight", [shape[0]]) }
-      let shift = layer.norm.map { bias("\($0).bias") }
-      guard let weights = floats(tensors, "\(layer.name).weight", shape),
-        let bias = bias("\(layer.name).bias"), scale.map({ $0 != nil }) ?? true,
-        shift.map({ $0 != nil }) ?? true
-      else {
-        return .none(
-          because:
-            "config.json names \(name.prefix(64)) with \(labels.count) labels, and the weights "
-            + "have no \(layer.name).weight \(shape) with a bias" + found(layer.name, tensors),
-          isExpected: true)
-      }
-      var stored = Layer(weights: weights, bias: bias, activation: layer.activation)
-      if case (let scale??, let shift??) = (scale, shift) { stored.norm = (scale, shift) }
-      layers.append(stored)
+      guard let weights, let bias else { continue }
+      layers.append(
+        Layer(weights: weights, bias: bias, activation: layer.activation, norm: norm))
+    }
+    guard tensors.missing.isEmpty else {
+      return .none(
+        because:
+          "config.json names \(name.prefix(64)) with \(labels.count) labels, and the weights "
+          + "have no " + tensors.missing.joined(separator: ", "),
+        isExpected: true)
     }
     var head = ClassificationHead(input: layout.input, storedLayers: layers, labels: labels)
     head.epsilon = configuration.layerNormEpsilon
@@ -157,16 +160,6 @@ extension ClassificationHead {
     case "mean": return .meanOfTokens
     default: throw file.invalid("classifier_pooling", "must be cls or mean")
     }
-  }
-
-  /// What there is of a layer.
-  private static func found(_ name: String, _ tensors: [Tensor]) -> String {
-    let own = tensors.filter { $0.name.hasPrefix(name + ".") }.map { "\($0.name) \($0.shape)" }
-    return own.isEmpty ? "" : "; there is " + own.sorted().joined(separator: ", ")
-  }
-
-  private static func floats(_ tensors: [Tensor], _ name: String, _ shape: [Int]) -> Tensor? {
-    tensors.first { $0.name == name && $0.shape == shape && $0.elementType.isFloat }
   }
 
   /// `id2label`, whose keys are numbers from 0; without it `LABEL_0` and so on.

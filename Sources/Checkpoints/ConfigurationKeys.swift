@@ -35,6 +35,8 @@ struct ConfigurationKeys: Sendable {
   static let none = Rule.only(
     nothing, toDo: "it is not supported; take it out if the model can do without")
 
+  static let onlyFalse = Rule.only([.boolean(false)], toDo: "only false is supported")
+
   /// `1_Pooling/config.json`.
   static let pooling = ConfigurationKeys(
     honoured: [
@@ -58,44 +60,34 @@ struct ConfigurationKeys: Sendable {
     isComplete: false)
 
   /// `sentence_bert_config.json` and its like.
-  static let transformer = ConfigurationKeys(
-    honoured: ["max_seq_length", "do_lower_case"],
-    withoutEffect: ["unpad_inputs"],
-    only: [
-      "transformer_task": .only(
-        [.string("feature-extraction")], toDo: "only \"feature-extraction\" is supported"),
-      "module_output_name": .only(
-        [.string("token_embeddings")], toDo: "only \"token_embeddings\" is supported"),
-      "modality_config": .only(
-        [
-          .object([
-            "text": .object([
-              "method": .string("forward"), "method_output_name": .string("last_hidden_state"),
-            ])
-          ])
-        ], toDo: "only text through forward and its last_hidden_state is supported"),
-      "processing_kwargs": none, "query_expansion": none, "query_length": none,
-      "document_length": none, "tokenizer_name_or_path": none, "model_args": none,
-      "model_kwargs": none, "tokenizer_args": none, "processor_kwargs": none, "config_args": none,
-      "config_kwargs": none,
-    ])
-
+  static let transformer = transformer(
+    task: "feature-extraction", output: "last_hidden_state", isSupported: "is supported")
   /// The same of a `SparseEncoder`.
-  static let maskedLMTransformer = ConfigurationKeys(
-    honoured: ["max_seq_length", "do_lower_case"],
-    withoutEffect: ["unpad_inputs"],
-    only: transformer.rules.merging([
-      "transformer_task": .only(
-        [.string("fill-mask")], toDo: "only \"fill-mask\" is supported before SpladePooling"),
-      "modality_config": .only(
-        [
-          .object([
-            "text": .object([
-              "method": .string("forward"), "method_output_name": .string("logits"),
-            ])
-          ])
-        ], toDo: "only text through forward and its logits is supported"),
-    ]) { $1 })
+  static let maskedLMTransformer = transformer(
+    task: "fill-mask", output: "logits", isSupported: "is supported before SpladePooling")
+
+  private static func transformer(
+    task: String, output: String, isSupported: String
+  ) -> ConfigurationKeys {
+    let forward = JSONValue.object([
+      "method": .string("forward"), "method_output_name": .string(output),
+    ])
+    return ConfigurationKeys(
+      honoured: ["max_seq_length", "do_lower_case"],
+      withoutEffect: ["unpad_inputs"],
+      only: [
+        "transformer_task": .only([.string(task)], toDo: "only \"\(task)\" \(isSupported)"),
+        "module_output_name": .only(
+          [.string("token_embeddings")], toDo: "only \"token_embeddings\" is supported"),
+        "modality_config": .only(
+          [.object(["text": forward])],
+          toDo: "only text through forward and its \(output) is supported"),
+        "processing_kwargs": none, "query_expansion": none, "query_length": none,
+        "document_length": none, "tokenizer_name_or_path": none, "model_args": none,
+        "model_kwargs": none, "tokenizer_args": none, "processor_kwargs": none,
+        "config_args": none, "config_kwargs": none,
+      ])
+  }
 
   /// `1_SpladePooling/config.json`.
   static let spladePooling = ConfigurationKeys(

@@ -72,12 +72,12 @@ struct GraphOperation {
   private static let unary: [String: @Sendable (Double) -> Double] = [
     "Tanh": { tanh($0) }, "Erf": { erf($0) }, "Erfc": { erfc($0) }, "Relu": { max($0, 0) },
     "Rsqrt": { 1 / $0.squareRoot() }, "Sqrt": { $0.squareRoot() }, "Square": { $0 * $0 },
-    "Neg": { -$0 }, "Exp": { exp($0) }, "Sigmoid": { 1 / (1 + exp(-$0)) },
-    "Softplus": { log1p(exp($0)) }, "LogicalNot": { $0 == 0 ? 1 : 0 },
-    "Reciprocal": { 1 / $0 }, "Abs": { abs($0) }, "Relu6": { min(max($0, 0), 6) },
-    "Elu": { DenseLayer.Activation.elu.value($0) },
-    "Selu": { DenseLayer.Activation.selu.value($0) },
-    "Softsign": { DenseLayer.Activation.softSign.value($0) },
+    "Neg": { -$0 }, "Exp": { exp($0) }, "LogicalNot": { $0 == 0 ? 1 : 0 },
+    "Reciprocal": { 1 / $0 }, "Abs": { abs($0) },
+    "Sigmoid": DenseLayer.Activation.sigmoid.value,
+    "Softplus": DenseLayer.Activation.softPlus.value,
+    "Relu6": DenseLayer.Activation.relu6.value, "Elu": DenseLayer.Activation.elu.value,
+    "Selu": DenseLayer.Activation.selu.value, "Softsign": DenseLayer.Activation.softSign.value,
   ]
 
   private static let binary: [String: @Sendable (Double, Double) -> Double] = [

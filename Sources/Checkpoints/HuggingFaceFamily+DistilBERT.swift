@@ -27,6 +27,5 @@ extension HuggingFaceFamily {
   ) { configuration, _ throws(CheckpointError) in
     // Fixed.
     configuration.layerNormEpsilon = 1e-12
-    configuration.typeCount = 2
   }
 }

@@ -22,13 +22,10 @@ extension HuggingFaceFamily {
     configuration.isGated = true
     configuration.hasPositionTable = false
     configuration.hasEmbeddingNorm = false
-    configuration.typeCount = 2
     if file["hidden_act"] == .null { configuration.activation = .silu }
     if file["max_position_embeddings"] == .null { configuration.positionCount = 8192 }
     if file["rms_norm_eps"] == .null { configuration.layerNormEpsilon = 1e-5 }
-    configuration.biases = []
-    if try file.boolean("attention_bias") ?? false { configuration.biases.insert(.attention) }
-    if try file.boolean("mlp_bias") ?? false { configuration.biases.insert(.feedForward) }
+    configuration.biases = try file.biases()
     try file.requireHeadSize(configuration)
     let heads = configuration.headCount
     let shared = try file.integer("num_key_value_heads", in: 1...heads) ?? heads
@@ -36,6 +33,6 @@ extension HuggingFaceFamily {
       throw file.invalid("num_key_value_heads", "must divide num_attention_heads, \(heads)")
     }
     configuration.keyValueHeadCount = shared
-    configuration.turnAll(try file.rotary(default: 10_000))
+    configuration.setRotary(try file.rotary(default: 10_000))
   }
 }

@@ -21,7 +21,7 @@ extension HuggingFaceFamily {
     ownKeys: [
       "position_embedding_type": .only([.string("rope")], toDo: "only \"rope\" is supported"),
       "layer_norm_type": .only([.string("layer_norm")], toDo: "only \"layer_norm\" is supported"),
-      "logn_attention_scale": .only([.boolean(false)], toDo: "only false is supported"),
+      "logn_attention_scale": ConfigurationKeys.onlyFalse,
     ],
     bringsCode: true,
     maskedLM: MaskedLMLayout(
@@ -41,7 +41,7 @@ extension HuggingFaceFamily {
     configuration.hasTypeTable = types > 0
     try file.requireHeadSize(configuration)
     guard isOwn, let scaling = try file.object("rope_scaling") else {
-      return configuration.turnAll(try file.rotary(default: isOwn ? 10_000 : 160_000))
+      return configuration.setRotary(try file.rotary(default: isOwn ? 10_000 : 160_000))
     }
     var rotary = RotaryEmbedding(
       theta: try file.number("rope_theta", in: RotaryEmbedding.thetas) ?? 10_000)
@@ -51,6 +51,6 @@ extension HuggingFaceFamily {
       throw file.invalid("rope_scaling", "must have the type \"ntk\" with a factor, and no mixed_b")
     }
     rotary.scaling = factor
-    configuration.turnAll(rotary)
+    configuration.setRotary(rotary)
   }
 }

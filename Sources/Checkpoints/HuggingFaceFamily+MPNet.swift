@@ -11,7 +11,6 @@ extension HuggingFaceFamily {
     ],
     hasTypes: false, textHead: .firstToken(.tanh), maskedLM: .lmHead
   ) { configuration, file throws(CheckpointError) in
-    configuration.typeCount = 2
     // Whatever pad_token_id says.
     try configuration.countPositions(afterPadding: 1, file)
     let key = "relative_attention_num_buckets"

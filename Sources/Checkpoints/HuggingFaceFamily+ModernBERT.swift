@@ -34,12 +34,9 @@ extension HuggingFaceFamily {
     configuration.hasFirstNorm = false
     configuration.isGated = true
     configuration.hasPositionTable = false
-    configuration.typeCount = 2
     if file["max_position_embeddings"] == .null { configuration.positionCount = 8192 }
     if file["norm_eps"] == .null { configuration.layerNormEpsilon = 1e-5 }
-    configuration.biases = []
-    if try file.boolean("attention_bias") ?? false { configuration.biases.insert(.attention) }
-    if try file.boolean("mlp_bias") ?? false { configuration.biases.insert(.feedForward) }
+    configuration.biases = try file.biases()
     if try file.boolean("norm_bias") ?? false { configuration.biases.insert(.norms) }
 
     // On each side of the token that attends. transformers takes the second key if both are there.
@@ -48,16 +45,16 @@ extension HuggingFaceFamily {
     let reach = try file.integer("sliding_window", in: 0...windows.upperBound) ?? half
     let all = ModelConfiguration.BlockAttention(
       rotary: try file.rotary(
-        kind: "full_attention", oldKey: "global_rope_theta", default: 160_000))
+        kind: "full_attention", topLevelKey: "global_rope_theta", default: 160_000))
     let near = ModelConfiguration.BlockAttention(
       rotary: try file.rotary(
-        kind: "sliding_attention", oldKey: "local_rope_theta", default: 10_000),
+        kind: "sliding_attention", topLevelKey: "local_rope_theta", default: 10_000),
       window: reach + 1)
     let kinds = ["full_attention": all, "sliding_attention": near]
     let count = configuration.blockCount
     switch file["layer_types"] {
     case .null:
-      let step = try file.integer("global_attn_every_n_layers", in: 1...count + 1_000_000) ?? 3
+      let step = try file.integer("global_attn_every_n_layers", in: 1...(1 << 20)) ?? 3
       configuration.blockAttention = (0..<count).map { $0 % step == 0 ? all : near }
     case .array(let names):
       configuration.blockAttention = names.compactMap { name in

@@ -27,9 +27,12 @@ extension HuggingFaceFamily {
     layers: ["emb_ln": "embeddings.LayerNorm"],
     ownKeys: [
       "activation_function": .only([.string("swiglu")], toDo: "only \"swiglu\" is supported"),
-      "prenorm": no, "use_rms_norm": no, "parallel_block": no, "causal": no,
-      "qkv_proj_bias": no, "mlp_fc1_bias": no, "mlp_fc2_bias": no, "rotary_emb_interleaved": no,
-      "scale_attn_by_inverse_layer_idx": no,
+      "prenorm": ConfigurationKeys.onlyFalse, "use_rms_norm": ConfigurationKeys.onlyFalse,
+      "parallel_block": ConfigurationKeys.onlyFalse, "causal": ConfigurationKeys.onlyFalse,
+      "qkv_proj_bias": ConfigurationKeys.onlyFalse, "mlp_fc1_bias": ConfigurationKeys.onlyFalse,
+      "mlp_fc2_bias": ConfigurationKeys.onlyFalse,
+      "rotary_emb_interleaved": ConfigurationKeys.onlyFalse,
+      "scale_attn_by_inverse_layer_idx": ConfigurationKeys.onlyFalse,
       "scale_attn_weights": .only([.boolean(true)], toDo: "only true is supported"),
       "rotary_emb_fraction": .only([1, .double(1)], toDo: "only 1 is supported"),
       "rotary_emb_scale_base": .only([], toDo: "only null is supported"),
@@ -54,7 +57,7 @@ extension HuggingFaceFamily {
         "rotary_emb_base",
         "must be rope_theta, \(rotary.theta), or be taken out: transformers reads that one")
     }
-    configuration.turnAll(rotary)
+    configuration.setRotary(rotary)
     guard file["max_position_embeddings"] == .null else { return }
     if file["n_positions"] == .null { configuration.positionCount = 2048 }
     // Beyond them the angles would depend on the longest text of a batch.
@@ -63,36 +66,5 @@ extension HuggingFaceFamily {
     if try file.number("rotary_scaling_factor", in: 0...1e6) != nil {
       configuration.positionCount = min(configuration.positionCount, trained ?? 2048)
     }
-  }
-
-  private static let no = ConfigurationKeys.Rule.only(
-    [.boolean(false)], toDo: "only false is supported")
-
-  /// What transformers calls the layers of a post-norm block with rotary positions.
-  static let rotaryBlockLayers = [
-    "self_attn.q_proj": "attention.self.query", "self_attn.k_proj": "attention.self.key",
-    "self_attn.v_proj": "attention.self.value",
-    "self_attn.o_proj": TensorNames.Block.attentionOutput,
-    "post_attention_layernorm": TensorNames.Block.attentionOutputNorm,
-    "mlp.gate_proj": TensorNames.Block.gate, "mlp.up_proj": TensorNames.Block.intermediate,
-    "mlp.down_proj": TensorNames.Block.output,
-    "post_mlp_layernorm": TensorNames.Block.outputNorm,
-  ]
-}
-
-extension JSONFile {
-  /// Refuses heads of another size than H / A.
-  func requireHeadSize(_ configuration: ModelConfiguration) throws(CheckpointError) {
-    let size = configuration.headSize
-    guard try integer("head_dim", in: 1...size) ?? size == size else {
-      throw invalid("head_dim", "must be hidden_size / num_attention_heads, \(size)")
-    }
-  }
-}
-
-extension ModelConfiguration {
-  /// Gives all blocks the same rotary embedding.
-  mutating func turnAll(_ rotary: RotaryEmbedding) {
-    blockAttention = Array(repeating: BlockAttention(rotary: rotary), count: blockCount)
   }
 }

@@ -53,9 +53,7 @@ struct HuggingFaceFolder {
         var part = names.count == 1 ? tensor : tensor.rows(index * count..<(index + 1) * count)
         part?.name = name
         guard let part else {
-          throw .unsupported(
-            path: path,
-            reason: "\(tensor.name) is stored by columns; save it contiguous, or as safetensors")
+          throw Self.storedByColumns(tensor.name, path)
         }
         tensors[name] = part
       }
@@ -65,11 +63,22 @@ struct HuggingFaceFolder {
         path: path, reason: "two tensors have one meaning: \(twice.joined(separator: ", "))")
     }
     family.adapt(&tensors, configuration)
+    // Heads that share keys and values get copies of rows.
+    if configuration.keyValueHeadCount < configuration.headCount {
+      for tensor in tensors.values where tensor.isTransposed {
+        throw Self.storedByColumns(tensor.name, path)
+      }
+    }
     self.tensors = tensors
     let others = stored.filter { !hasPrefix || !$0.name.hasPrefix(prefix) }
     head = try ClassificationHead.find(
       file, family, others, configuration, hasPooler: tensors["pooler.dense.weight"] != nil)
     maskedLM = try MaskedLMHead.find(file, family, others, configuration)
+  }
+
+  private static func storedByColumns(_ name: String, _ path: String) -> CheckpointError {
+    .unsupported(
+      path: path, reason: "\(name) is stored by columns; save it contiguous, or as safetensors")
   }
 
   /// Whether a tensor is the encoder's, by its canonical name: a head beside it is not.

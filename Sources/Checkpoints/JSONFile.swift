@@ -90,6 +90,21 @@ package struct JSONFile {
     return value
   }
 
+  /// A number in a range; nil if missing or null.
+  func number(_ key: String, in range: ClosedRange<Double>) throws(CheckpointError) -> Double? {
+    let value: Double?
+    switch self[key] {
+    case .null: return nil
+    case .double(let number): value = number
+    case .integer: value = self[key].integer(in: -(1 << 53)...(1 << 53)).map(Double.init)
+    default: value = nil
+    }
+    guard let value, range.contains(value) else {
+      throw invalid(key, "must be a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return value
+  }
+
   func boolean(_ key: String) throws(CheckpointError) -> Bool? {
     switch self[key] {
     case .null: return nil

@@ -53,47 +53,35 @@ extension MaskedLMHead {
     _ file: JSONFile, _ family: HuggingFaceFamily, _ tensors: [Tensor],
     _ configuration: ModelConfiguration
   ) throws(CheckpointError) -> HeadFinding<MaskedLMHead> {
-    guard case .array(let names) = file["architectures"], case .string(let name)? = names.first
-    else { return .none(because: "config.json names no class with a head in architectures") }
-    let shown = name.prefix(64)
+    guard let name = file.architecture else { return .noClass }
     guard name.hasSuffix("ForMaskedLM") else {
-      return .none(because: "config.json names \(shown), which has no masked-LM head")
+      return .none(because: "config.json names \(name.prefix(64)), which has no masked-LM head")
     }
-    guard let layout = family.maskedLM else {
-      return .none(because: "the head of \(shown) is not supported", isExpected: true)
-    }
+    guard let layout = family.maskedLM else { return .unsupported(name) }
     let isTied = try file.boolean("tie_word_embeddings") ?? true
     let (hidden, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
     let size = configuration.embeddingSize
-    var missing: [String] = []
-    /// The first of the names counts.
-    func tensor(_ names: [String], _ shape: [Int], isOptional: Bool = false) -> Tensor? {
-      let found = names.lazy.compactMap { name in tensors.first { $0.name == name } }.first
-      if found == nil, isOptional {
-        return Tensor(name: names[0], shape: shape, floats: Array(repeating: 0, count: shape[0]))
-      }
-      if let found, found.shape == shape, found.elementType.isFloat { return found }
-      missing.append("\(names[0]) \(shape)" + (found.map { ", but \($0.shape)" } ?? ""))
-      return nil
-    }
-    let weights = tensor([layout.dense + ".weight"], [size, hidden])
+    var tensors = HeadTensors(tensors)
     let isOptional = layout.hasOptionalBiases
-    let bias = tensor([layout.dense + ".bias"], [size], isOptional: isOptional)
+    let weights = tensors.take("\(layout.dense).weight", shape: [size, hidden])
+    let bias = tensors.take("\(layout.dense).bias", shape: [size], isOptional: isOptional)
     // The second are the spellings of the first conversions from TensorFlow.
-    let scale = tensor([layout.norm + ".weight", layout.norm + ".gamma"], [size])
-    let shift = tensor(
-      [layout.norm + ".bias", layout.norm + ".beta"], [size], isOptional: isOptional)
+    let scale = tensors.take("\(layout.norm).weight", "\(layout.norm).gamma", shape: [size])
+    let shift = tensors.take(
+      "\(layout.norm).bias", "\(layout.norm).beta", shape: [size], isOptional: isOptional)
     // transformers ties what is not stored; a decoder of its own counts where it is.
-    let decoderName = layout.decoder + ".weight"
-    let isOwn = !isTied || tensors.contains { $0.name == decoderName }
-    let decoder = isOwn ? tensor([decoderName], [vocabulary, size]) : nil
-    let biases = [layout.decoder + ".bias"] + (isTied ? layout.sharedBias.map { [$0] } ?? [] : [])
+    let decoderName = "\(layout.decoder).weight"
+    let isOwn = !isTied || tensors.has(decoderName)
+    let decoder = isOwn ? tensors.take(decoderName, shape: [vocabulary, size]) : nil
     let hasBias = try file.boolean("decoder_bias") ?? true
-    let decoderBias = tensor(biases, [vocabulary], isOptional: isOptional && !hasBias)
-    guard missing.isEmpty, let weights, let bias, let scale, let shift, let decoderBias else {
+    let decoderBias = tensors.take(
+      "\(layout.decoder).bias", (isTied ? layout.sharedBias : nil) ?? "\(layout.decoder).bias",
+      shape: [vocabulary], isOptional: isOptional && !hasBias)
+    guard tensors.missing.isEmpty, let weights, let bias, let scale, let shift, let decoderBias
+    else {
       return .none(
-        because: "config.json names \(shown), and the weights have no "
-          + missing.joined(separator: ", "),
+        because: "config.json names \(name.prefix(64)), and the weights have no "
+          + tensors.missing.joined(separator: ", "),
         isExpected: true)
     }
     return .head(

@@ -44,20 +44,24 @@ extension ModelConfiguration {
     }
     if let type = try file.string("model_type") { configuration.modelType = type }
     try family.configure(&configuration, file)
-    try configuration.checkRotary(file)
+    try configuration.checkRotary(file, family)
     return configuration
   }
 
   /// Columns turn in pairs, and the table of angles takes memory that no file has.
-  private func checkRotary(_ file: JSONFile) throws(CheckpointError) {
+  private func checkRotary(
+    _ file: JSONFile, _ family: HuggingFaceFamily
+  ) throws(CheckpointError) {
     guard blockAttention.contains(where: { $0.rotary != nil }) else { return }
     guard headSize % 2 == 0 else {
-      throw file.invalid("num_attention_heads", "must make heads of an even size, not \(headSize)")
+      throw file.invalid(
+        family.key("num_attention_heads", in: file),
+        "must make heads of an even size, not \(headSize)")
     }
     // Neither is above its limit: no overflow.
     guard positionCount * headSize <= Limits.rotaryTable else {
       throw file.invalid(
-        "max_position_embeddings",
+        family.key("max_position_embeddings", in: file),
         "must be \(Limits.rotaryTable / headSize) or less with heads of \(headSize)")
     }
   }

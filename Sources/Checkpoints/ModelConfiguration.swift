@@ -43,7 +43,7 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var hasPositionTable = true
   /// Rows of the position embeddings.
   public var positionRowCount: Int { positionCount + (hasPaddingPosition ? 1 : 0) }
-  /// How each block's attention depends on places; empty if in none it does.
+  /// How each block's attention depends on positions; empty if no block's does.
   public var blockAttention: [BlockAttention] = []
   /// Rows of the token type embeddings.
   public var typeCount = 2
@@ -71,9 +71,9 @@ public struct ModelConfiguration: Equatable, Sendable {
     self.intermediateSize = intermediateSize
   }
 
-  /// How the attention of a block depends on the places of tokens.
+  /// How the attention of a block depends on the positions of tokens.
   public struct BlockAttention: Equatable, Sendable {
-    /// Turns queries and keys; nil: nothing does.
+    /// Rotates queries and keys; nil: nothing does.
     public var rotary: RotaryEmbedding?
     /// A token attends to those at a distance less than this; nil: to all.
     public var window: Int?
@@ -128,6 +128,4 @@ public struct ModelConfiguration: Equatable, Sendable {
   }
   /// H / A, values per attention head.
   public var headSize: Int { hiddenSize / headCount }
-  /// Columns of a head that turn: an odd one does not.
-  public var rotarySize: Int { headSize / 2 * 2 }
 }

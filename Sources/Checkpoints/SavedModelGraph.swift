@@ -110,7 +110,8 @@ struct SavedModelGraph {
     return try GraphSignature(name, file, range)
   }
 
-  /// The tokens that a model gives which makes them of a text; nil if none does, or several do not agree.
+  /// The length to which the model's preprocessing fills texts up; nil without one, or if several do not
+  /// agree.
   func textLength() throws(CheckpointError) -> Int? {
     var lengths: Set<Int> = []
     for name in Set(objects.lazy.flatMap(\.functions)) {

@@ -87,6 +87,7 @@ struct SavedModelHead {
     var captures: [GraphRun.Value] = []
     var layers: [Layer] = []
     var size = encoder.configuration.hiddenSize
+    let entries = Dictionary(bundle.entries.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     for node in signature.captures {
       if let number = variables.numbers[node] {
         captures.append(.variable(number))
@@ -97,9 +98,14 @@ struct SavedModelHead {
         continue
       }
       guard let key = variables.keys[node],
-        let entry = bundle.entries.first(where: { $0.name == key })
+        let entry = entries[key]
       else { throw unsupported("the checkpoint has no \(name), which the model uses") }
       let index = layers.count - (layers.last.map { $0.bias == nil } ?? false ? 1 : 0)
+      guard index < Self.maximumLayerCount else {
+        throw unsupported(
+          "the model has more than \(Self.maximumLayerCount) dense layers over the encoder's pooled "
+            + "output")
+      }
       if index == layers.count, entry.shape.count == 2, entry.shape[0] == size,
         ModelConfiguration.Limits.vectorSize ~= entry.shape[1]
       {
@@ -123,7 +129,7 @@ struct SavedModelHead {
             + "bias over the encoder's pooled output")
       }
     }
-    guard 1...Self.maximumLayerCount ~= layers.count, layers.allSatisfy({ $0.bias != nil }),
+    guard !layers.isEmpty, layers.allSatisfy({ $0.bias != nil }),
       layers.allSatisfy({ $0.weights.elementType.isFloat && $0.bias?.elementType.isFloat == true })
     else {
       throw unsupported(

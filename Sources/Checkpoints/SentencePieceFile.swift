@@ -39,7 +39,7 @@ public struct SentencePieceFile: Sendable {
     path = file.path
     // ModelProto.normalizer_spec, precompiled_charsmap
     try ProtobufMessage.forEach([3, 2], in: file, file.range) { characterMap = Array(file[$0]) }
-    for option in Self.options { try option.check(file) }
+    for message in [2, 3] { try Self.checkOptions(of: message, file) }
     // ModelProto.pieces
     try ProtobufMessage.forEach([1], in: file, file.range) { (range) throws(CheckpointError) in
       guard pieces.count < Self.maximumPieceCount else {
@@ -96,20 +96,26 @@ public struct SentencePieceFile: Sendable {
     var name: String
     /// Also the default.
     var value: FileNumber
+  }
 
-    func check(_ file: FileBytes) throws(CheckpointError) {
-      var found = value
-      try ProtobufMessage.forEach([place.message], in: file, file.range) {
-        (range) throws(CheckpointError) in
-        var message = ProtobufMessage(file, range)
-        while let field = try message.next() {
-          if field.number == place.field, case .number(let number) = field.value { found = number }
-        }
+  /// - Parameter message: its number in `ModelProto`.
+  private static func checkOptions(
+    of message: Int, _ file: FileBytes
+  ) throws(CheckpointError) {
+    var numbers: [Int: FileNumber] = [:]
+    try ProtobufMessage.forEach([message], in: file, file.range) {
+      (range) throws(CheckpointError) in
+      var fields = ProtobufMessage(file, range)
+      while let field = try fields.next() {
+        if case .number(let number) = field.value { numbers[field.number] = number }
       }
-      guard found != value else { return }
-      guard name == "model_type" else {
+    }
+    for option in options where option.place.message == message {
+      guard let found = numbers[option.place.field], found != option.value else { continue }
+      guard option.name == "model_type" else {
         throw .unsupported(
-          path: file.path, reason: "has \(name) \(found), must be \(value): \(differ)")
+          path: file.path,
+          reason: "has \(option.name) \(found), must be \(option.value): \(differ)")
       }
       let kinds = [2: "BPE", 3: "words", 4: "characters"]
       let kind = found.count(upTo: 4).flatMap { kinds[$0] } ?? "\(found)"

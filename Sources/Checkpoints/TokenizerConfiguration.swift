@@ -28,7 +28,7 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   public var addedTokens: [String: AddedToken]?
   /// Those of `added_tokens.json`, where it counts beside a `tokenizer.json`.
   public var oldAddedTokens: [String] = []
-  /// How tokens are sought of which another member than `added_tokens_decoder` says it, beside a
+  /// How tokens are matched that members other than `added_tokens_decoder` define; only with a
   /// `sentencePiecePath`.
   public var namedTokens: [String: AddedToken] = [:]
   /// Those of all these that take the white space before them along.
@@ -95,10 +95,9 @@ extension TokenizerConfiguration {
     {
       try addTokens(file)
     }
-    omitsTypes = family == .albert
+    omitsTypes = family == .albert || family == .other && file != nil
     if let file {
       try file.check(.tokenizer)
-      omitsTypes = [.other, .albert].contains(family)
       keepsAccents = try file.boolean("keep_accents")
       if case .array(let names) = file["model_input_names"] {
         omitsTypes = omitsTypes && !names.contains(.string("token_type_ids"))

@@ -7,19 +7,21 @@ public struct TokenPredictions: Hashable, Sendable {
   public var count: Int
   /// Gives rows of this token alone, as those of `[MASK]`, and no others; nil: all rows.
   public var rowsOf: Int32?
-  /// Candidates, distinct ids of the vocabulary; nil: all of it.
-  public var candidates: [Int32]?
+  /// Candidates, distinct ids of the vocabulary, ascending; nil: all of it.
+  public let candidates: [Int32]?
   /// Whether their shares of the softmax over the whole vocabulary are wanted.
   public var hasProbabilities: Bool
 
   /// - Precondition: `count` is 1 to `maxCount`.
+  ///
+  /// - Parameter candidates: in any order.
   public init(
     count: Int, rowsOf: Int32? = nil, candidates: [Int32]? = nil, hasProbabilities: Bool = false
   ) {
     precondition(1...Self.maxCount ~= count, "1 to \(Self.maxCount) tokens are given")
     self.count = count
     self.rowsOf = rowsOf
-    self.candidates = candidates
+    self.candidates = candidates?.sorted()
     self.hasProbabilities = hasProbabilities
   }
 

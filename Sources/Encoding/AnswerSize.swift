@@ -25,6 +25,22 @@ package struct AnswerSize {
       }
       memory += 2 * job.coding.byteCount(ofNumbers: longest * width)
     }
+    memory += Self.headBytes(job.request, texts: texts.count, longest: longest)
+  }
+
+  /// Bytes that heads hold beside their results until these are taken.
+  ///
+  /// - Parameter longest: tokens of the longest text.
+  package static func headBytes(_ request: MapRequest, texts: Int, longest: Int) -> Int {
+    request.keys.reduce(0) { sum, key in
+      switch key {
+      // The logits of a text whose result is being made.
+      case .mlmLogits where request.predictions == nil: sum + longest * request.width(of: key) * 4
+      // The sums of every text, in double precision.
+      case .sparseEmbedding: sum + texts * request.width(of: key) * 8
+      default: sum
+      }
+    }
   }
 
   /// Without the memory of the tokens.

@@ -20,13 +20,8 @@ extension ModelFiles {
 
   /// Where `config.json` names a head, and the weights have none that fits.
   private var headNote: String? {
-    if case .none(because: let reason, isExpected: true) = checkpoint.head {
-      return "served without: \(reason)"
-    }
-    guard case .none(because: let reason, isExpected: true) = checkpoint.maskedLM else {
-      return nil
-    }
-    return "served without: \(reason)"
+    let reason = checkpoint.head.unmetExpectation ?? checkpoint.maskedLM.unmetExpectation
+    return reason.map { "served without: \($0)" }
   }
 
   func checkAgreement(of path: String, _ tokenizer: Tokenizer) throws {

@@ -34,11 +34,11 @@ extension ModelFiles {
       },
       characterMap: file.characterMap, as: kind, addsPrefixSpace: files.addsPrefixSpace ?? true,
       listed: (files.addedTokens ?? [:]).mapValues(AddedTokenFlags.init),
-      seeksPieces: !files.listsAdditionalTokens,
       named: Dictionary(
         files.additionalTokens.map { ($0, nil) }, uniquingKeysWith: { first, _ in first }
       ).merging(
         files.namedTokens.mapValues { .some(AddedTokenFlags($0)) }, uniquingKeysWith: { $1 }),
+      seeksPieces: !files.listsAdditionalTokens,
       lowercases: lowercasesFirst)
   }
 }

@@ -86,8 +86,8 @@ extension ModelFiles {
   public var maskToken: String {
     if let token = tokenizerFiles.maskToken { return token }
     switch tokenizerFiles.family {
-    case .roberta, .xlmRoberta, .mpnet: return "<mask>"
-    default: return "[MASK]"
+    case .roberta, .xlmRoberta, .camembert, .mpnet: return "<mask>"
+    case .bert, .albert, .other: return "[MASK]"
     }
   }
 

@@ -25,7 +25,7 @@ struct BytePairModel: Sendable {
 
   /// A word that is one of these tokens is not taken apart (`ignore_merges`); nil: all words are.
   private let whole: Vocabulary?
-  /// Scalars of the longest of them; 0 without any.
+  /// None of them has more scalars; 0 without any.
   let longestWhole: Int
 
   /// A word is cut between scalars that no merge joins, once it has so many.

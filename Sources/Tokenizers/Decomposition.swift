@@ -73,12 +73,19 @@ struct Decomposition: Sendable {
     }
   }
 
-  /// By both scalars.
+  /// By both scalars: what the parts of a scalar before the last are together, and the last.
   private static let compositions: [UInt64: UInt32] = {
-    let rows = DecompositionTables.compositions
+    let rows = DecompositionTables.compositionExclusions
+    let excluded = Set(
+      stride(from: 0, to: rows.count, by: 2).lazy.flatMap { rows[$0]...rows[$0 + 1] })
+    let kept = canonical.mappings.filter { $1.count > 1 && !excluded.contains($0) }
+    let wholes = Dictionary(uniqueKeysWithValues: kept.map { ($1, $0) })
     var result: [UInt64: UInt32] = [:]
-    for row in stride(from: 0, to: rows.count, by: 3) {
-      result[UInt64(rows[row]) << 32 | UInt64(rows[row + 1])] = rows[row + 2]
+    for (scalar, parts) in kept {
+      guard let first = parts.count == 2 ? parts[0] : wholes[Array(parts.dropLast())] else {
+        continue
+      }
+      result[UInt64(first) << 32 | UInt64(parts[parts.count - 1])] = scalar
     }
     return result
   }()

@@ -33,6 +33,8 @@ struct TextPipeline: Sendable {
     fileprivate var pieces: NormalizedWord?
     fileprivate var unigram = UnigramWord()
     fileprivate var bytes = AlignedText()
+    /// Tokens of its beginning are in the run.
+    fileprivate var isBegun = false
   }
 
   /// The tokens of a part of the text.
@@ -110,18 +112,20 @@ struct TextPipeline: Sendable {
         word.unigram.append(text, split, hasSources: run.hasSources)
         model.appendTokens(of: &word.unigram, isOpen: isOpen, to: &run)
       case .bytePair(let model):
-        if word.bytes.count == 0, !isOpen {
-          append(model, text, split, source, to: &run)
+        if word.bytes.count == 0, !word.isBegun, !isOpen {
+          append(model, text, split, isWhole: true, source, to: &run)
           continue
         }
         let known = word.bytes.count
         word.bytes.append(text, split)
         // The whole may be a token.
-        if isOpen, word.bytes.count <= model.longestWhole { continue }
+        if isOpen, !word.isBegun, word.bytes.count <= model.longestWhole { continue }
         let count =
           isOpen ? model.lastBorder(in: word.bytes.scalars, from: known) : word.bytes.count
-        append(model, word.bytes, 0..<count, source, to: &run)
+        let isWhole = !isOpen && !word.isBegun
+        append(model, word.bytes, 0..<count, isWhole: isWhole, source, to: &run)
         word.bytes.keep(count..<word.bytes.count)
+        word.isBegun = isOpen && (word.isBegun || count > 0)
       }
     }
   }
@@ -140,12 +144,13 @@ struct TextPipeline: Sendable {
     run.append(id, place)
   }
 
+  /// - Parameter isWhole: whether nothing of the word stands before or after this.
   private func append(
-    _ model: BytePairModel, _ text: AlignedText, _ word: Range<Int>,
+    _ model: BytePairModel, _ text: AlignedText, _ word: Range<Int>, isWhole: Bool,
     _ source: borrowing Span<UInt8>, to run: inout TokenRun
   ) {
     var start = word.lowerBound
-    if let id = model.wholeToken(of: text.scalars[word]) {
+    if isWhole, let id = model.wholeToken(of: text.scalars[word]) {
       append(id, text, word, source, to: &run)
       return run.dropExcess()
     }

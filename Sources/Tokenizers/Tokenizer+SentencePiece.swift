@@ -83,16 +83,15 @@ extension Tokenizer {
   ///   - characterMap: its normaliser's; empty if it has none.
   ///   - kind: the class.
   ///   - addsPrefixSpace: whether the first word is as one after a space.
-  ///   - listed: how tokens are sought that `added_tokens_decoder` lists, by name.
-  ///   - seeksPieces: whether control and user-defined pieces are sought in texts: transformers does so
+  ///   - listed: how tokens are matched that `added_tokens_decoder` lists, by name.
+  ///   - named: the same for tokens that other members name; a nil value where they do not say.
+  ///   - seeksPieces: whether control and user-defined pieces are matched in texts: transformers does so
   ///     unless the folder lists special tokens beside those of the class.
-  ///   - named: the same of those that other members name; nil if they do not say.
   ///   - lowercases: whether text is lower-cased before its normalizers, if they do not.
   public init(
     pieces: [SentencePiece], characterMap: [UInt8], as kind: SentencePieceClass,
     addsPrefixSpace: Bool = true, listed: [String: AddedTokenFlags] = [:],
-    seeksPieces: Bool = true,
-    named: [String: AddedTokenFlags?] = [:], lowercases: Bool = false
+    named: [String: AddedTokenFlags?] = [:], seeksPieces: Bool = true, lowercases: Bool = false
   ) throws(TokenizerFileError) {
     let frame = kind.frame
     let dropped = pieces.prefix(frame.dropped)

@@ -11,6 +11,8 @@ public struct Vocabulary: Sendable {
   private var bytes: [UInt8]
   /// Where the token of each id lies in it; empty where there is none.
   private(set) var places: [Range<Int>]
+  /// Ids of tokens that were added to the model's.
+  private var added: [Int] = []
   /// Tokens that the model itself knows, without those added to it.
   let trie: TokenTrie
   /// How many those are.
@@ -59,7 +61,7 @@ public struct Vocabulary: Sendable {
   public var count: Int { places.count }
 
   /// Bytes of the longest token of the model.
-  var longestToken: Int { places.prefix(modelCount).map(\.count).max() ?? 0 }
+  var longestToken: Int { places.lazy.map(\.count).max() ?? 0 }
 
   /// The id of a token that the model knows.
   public func id(of token: String) -> Int32? { trie.id(of: token) }
@@ -67,7 +69,7 @@ public struct Vocabulary: Sendable {
   /// The id of a token of the model, or of one added to it.
   public func addedID(of token: String) -> Int32? {
     id(of: token)
-      ?? places.lastIndex { bytes[$0].elementsEqual(token.utf8) }.map { Int32($0) }
+      ?? added.lazy.filter { bytes[places[$0]].elementsEqual(token.utf8) }.max().map { Int32($0) }
   }
 
   /// The token as the file spells it, `##` included; nil if there is none of that id.
@@ -79,6 +81,7 @@ public struct Vocabulary: Sendable {
   /// Gives an id to a token that is added to those of the model.
   mutating func add(_ token: [UInt8], id: Int) {
     while places.count <= id { places.append(0..<0) }
+    added.append(id)
     places[id] = bytes.count..<bytes.count + token.count
     bytes += token
   }

@@ -108,7 +108,7 @@ struct KernelTests {
     let kind = ActivationKind(rawValue: raw)
     let layer = Layer(set, weights: [1], bias: [0], inputs: 1, kind: kind)
     // The last is the largest that can be rotated before it is rounded to int8.
-    var x: [Float] = [0, -0.0, 1e-30, -1e-30, 100, -100, set.isInt8 ? 8e37 : 3e38]
+    var x: [Float] = [0, -0.0, 1e-30, -1e-30, 100, -100, -3e37, set.isInt8 ? 8e37 : 3e38]
     let step: Float = set.isFloat32 ? 1e-4 : 1e-2
     x += stride(from: -9, through: 9, by: step)
     x = set.rounded(x)
@@ -118,12 +118,15 @@ struct KernelTests {
       let exact = Self.activated(kind, Double(x))
       // In units of float's resolution at the larger of the result and, for GELU, x itself: the
       // framework's own x · (1 + erf) rounds 1 + erf.
-      let scale = kind == ActivationTanh ? max(abs(exact), 1e-30) : max(abs(exact), abs(Double(x)))
-      let error = abs(Double(y) - exact) / max(scale, 1e-30) * 0x1p24
+      let isOwnUnit = kind == ActivationTanh || kind == ActivationSiLU
+      let scale = isOwnUnit ? max(abs(exact), 1e-29) : max(abs(exact), abs(Double(x)))
+      let error = abs(Double(y) - exact) / max(scale, 1e-29) * 0x1p24
       if error > worst.error || error.isNaN { worst = (error, x) }
     }
-    // For results of low precision the gate is off by 1e-5, a hundredth of what they are rounded.
-    #expect(worst.error < (set.isFloat32 ? 3 : 400), "at \(worst.x)")
+    // For results of low precision the gate is off by 1e-5, a hundredth of what they are rounded. SiLU is
+    // measured beside itself, and e^x loses more the farther x is from 0.
+    let limit: Double = kind == ActivationSiLU ? 12 : 3
+    #expect(worst.error < (set.isFloat32 ? limit : 400), "at \(worst.x)")
   }
 
   static func activated(_ kind: ActivationKind, _ x: Double) -> Double {

@@ -48,6 +48,20 @@ struct PositionKernelTests {
     }
   }
 
+  /// What follows a query changes no bit of it, wherever tiles begin.
+  @Test(arguments: sets)
+  func queriesAfterAWindow(_ set: NamedSet) {
+    var random = SeededGenerator(seed: 18)
+    let (keys, heads, size) = (131, 2, 16)
+    let x = (0..<3).map { _ in set.rounded(random.floats(160 * heads * size, in: -3...3)) }
+    func attend(_ queries: Int) -> ArraySlice<Float> {
+      set.attend(
+        x[0], x[1], x[2], queries: queries, keys: keys, heads: heads, headSize: size, window: 65
+      )[..<(keys * heads * size)]
+    }
+    #expect(isIdentical(Array(attend(keys)), Array(attend(160))))
+  }
+
   /// A window that reaches every key changes no bit.
   @Test(arguments: sets)
   func wideWindows(_ set: NamedSet) {

@@ -36,13 +36,14 @@ struct TokenListTests {
       #expect(found.ids == order.map { Int32($0) }, "seed 31, round \(round)")
       #expect(found.logits == order.map { logits[$0] })
       let shares = ScoreFunction.softmax.probabilities(of: logits)
+      #expect(found.probabilities.count == order.count)
       for (probability, id) in zip(found.probabilities, order) {
         #expect(abs(probability - shares[id]) <= 1e-6 * shares[id])
       }
     }
   }
 
-  @Test(arguments: [Float.nan, .infinity])
+  @Test(arguments: [Float.nan, .infinity, -.infinity])
   func whatIsNotFiniteIsSeen(value: Float) {
     let list = TokenList(TokenPredictions(count: 1), row: 0, 4, 2)
     #expect(unsafe list.take([5, 1], 2, from: 0, 0))

@@ -80,7 +80,6 @@ MASKED = {
     "nomic-own": ("cls.predictions.transform.dense", "cls.predictions.transform.layer_norm", "cls.predictions.bias"),
     "gte-own": ("lm_head.dense", "lm_head.norm", "lm_head.decoder.bias"),
 }  # fmt: skip
-TYPED = ["nomic", "nomic-own"]
 WITH_POOLER = ["nomic", "gte"]
 # Parts of names. A tensor of several layers has theirs one after the other.
 NATIVE = {

@@ -54,7 +54,7 @@ def test_embed_sparse_batches_and_members(masked):
     assert [masked.post({"inputs": each}, **ask).json()[0] for each in texts] == together
     assert masked.post({"inputs": texts[2], "truncate": False}, **ask).status_code == 422
     assert masked.post({"inputs": [[5, 6, 7]]}, **ask).status_code == 200
-    assert masked.post({"inputs": []}, **ask).status_code >= 400
+    assert masked.post({"inputs": []}, **ask).status_code == 400
     assert masked.post({"inputs": "a", "normalize": True}, **ask).headers["x-ignored-members"] == "normalize"
     assert masked.post({"inputs": "a"}, path="/", model="splade").json() == masked.post({"inputs": "a"}, **ask).json()
     other = masked.post({"inputs": "a"}, path="/embed_sparse", model="masked-bert")

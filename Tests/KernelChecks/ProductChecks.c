@@ -131,7 +131,7 @@ static double exactly(ActivationKind kind, double x) {
 }
 
 void checkActivations(const KernelSet *set) {
-  static const float special[] = {0, -0.0f, 1e-30f, -1e-30f, 100, -100, 3e38f, NAN};
+  static const float special[] = {0, -0.0f, 1e-30f, -1e-30f, 100, -100, -3e38f, 3e38f, NAN};
   enum { Specials = sizeof special / sizeof *special, Steps = 18000, Rows = Specials + 2 * Steps };
   static const float one = 1, zero = 0;
   for (ActivationKind kind = ActivationNone; kind <= ActivationSiLU; kind++) {
@@ -152,13 +152,14 @@ void checkActivations(const KernelSet *set) {
       }
       const double exact = exactly(kind, (double)x[i]);
       // In units of float's resolution at the larger of the result and, for GELU, x itself: the
-      // framework's own x · (1 + erf) rounds 1 + erf. Every set has GELU within 1.9, tanh 2.7.
+      // framework's own x · (1 + erf) rounds 1 + erf. Every set has GELU within 1.9, tanh 2.7, SiLU 11.
       const double size =
-          kind == ActivationTanh ? fabs(exact) : fmax(fabs(exact), fabs((double)x[i]));
-      const double error = fabs((double)y[i] - exact) / fmax(size, 1e-30) * 0x1p24;
+          kind == ActivationTanh || kind == ActivationSiLU
+              ? fabs(exact) : fmax(fabs(exact), fabs((double)x[i]));
+      const double error = fabs((double)y[i] - exact) / fmax(size, 1e-29) * 0x1p24;
       if (!(error <= worst)) worst = error, place = i;
     }
-    if (!(worst < (kind == ActivationTanh ? 3 : kind == ActivationSiLU ? 2.5 : 2))) {
+    if (!(worst < (kind == ActivationTanh ? 3 : kind == ActivationSiLU ? 12 : 2))) {
       fail("activation %d at %g is %g", kind, (double)x[place], (double)y[place]);
     }
     releaseFloats();

@@ -17,7 +17,8 @@ import Testing
     "12345", "12,345.67", "...", "!!!!!", "-----", "“", "™", "ﬁ", "　", "\u{AD}", "😀😀😀😀", "👩‍👩‍👧", "▁",
     "a",
     "!'s", "'ll", "বাংলাকলম", "தமிழ்பம", "ಕನ್ನಡಕಲ", "ქართული", "հայերեն", "አማርኛ", "ខ្មែរកក",
-    "ıİ", "ÀÉÎÕÜàéîõü", "ひらがなひらがな", "カタカナガギグ", "สวัสดีชาวโลก", "Việt", "ạảấầẩ",
+    "words", "zqz", "xxxxxxxxxxxxxxxxxxx", "ıİ", "ÀÉÎÕÜàéîõü", "ひらがなひらがな", "カタカナガギグ", "สวัสดีชาวโลก",
+    "Việt", "ạảấầẩ",
   ]
 
   private static func text(_ generator: inout SeededGenerator) -> String {
@@ -54,6 +55,23 @@ import Testing
         #expect(throws: TokenizerError.tooLong(count: all.sequence.count, limit: limit)) {
           try parts.tokenize(input, maxTokens: limit, truncation: .error)
         }
+      }
+    }
+  }
+
+  /// The end of a long word is no word of its own, though it be a token that no merges make.
+  @Test func endsOfLongWords() throws {
+    let row = try #require(TokenizerFileTests.rows.first { $0.name == "bytes, Llama's words" })
+    var parts = try Tokenizer(json: Array(row.file.utf8))
+    var whole = parts
+    whole.partSize = .max / 4
+    for size in 4...11 {
+      parts.partSize = size
+      for count in 1..<60 {
+        let input = TokenizerInput.single(String(repeating: "x", count: count) + "words")
+        let found = try parts.tokenize(input, maxTokens: 1000).sequence.ids
+        #expect(
+          try found == whole.tokenize(input, maxTokens: 1000).sequence.ids, "\(size) \(count)")
       }
     }
   }

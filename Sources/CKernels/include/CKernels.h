@@ -113,7 +113,7 @@ typedef struct AttentionInput {
 /// Rows of the embedding tables to add up, [R] each; every index is valid.
 typedef struct EmbeddingInput {
   const int32_t *_Nonnull ids, *_Nonnull positions, *_Nonnull types;
-  /// [vocabulary, H], [positions, H], [types, H]; null for a table that there is not.
+  /// [vocabulary, H], [positions, H], [types, H]; null without one.
   const float *_Nonnull wordTable;
   const float *_Nullable positionTable, *_Nonnull typeTable;
 } EmbeddingInput;
@@ -127,8 +127,8 @@ typedef struct LayerNorm {
   bool isRootMeanSquare;
 } LayerNorm;
 
-/// Rotary position embedding: column j of a head's first `size` and column j + size / 2 turn by an
-/// angle that their position has for j.
+/// Rotary position embedding: columns j and j + size / 2 of a head's first `size` are rotated as a pair,
+/// by an angle that grows with the position.
 ///
 /// Source: Su et al., RoFormer, in the order of columns that Hugging Face's models have.
 typedef struct RotaryPositions {
@@ -192,9 +192,9 @@ typedef struct KernelSet {
                              float *_Nonnull scratch);
   size_t (*_Nonnull attentionScratch)(size_t keyCount, size_t headSize);
 
-  /// Turns the heads of x, [R, headCount · D], values, in place. The rows' positions are 0, 1, ….
-  void (*_Nonnull applyRotary)(const RotaryPositions *_Nonnull positions, size_t rows, size_t headCount,
-                          size_t headSize, void *_Nonnull x, size_t ldx);
+  /// Rotates the heads of x, [R, headCount · D], values, in place. The rows' positions are 0, 1, ….
+  void (*_Nonnull applyRotary)(const RotaryPositions *_Nonnull positions, size_t rows,
+                               size_t headCount, size_t headSize, void *_Nonnull x, size_t ldx);
 
   /// x = x · y, element by element, [R, columns], values.
   void (*_Nonnull multiply)(size_t rows, size_t columns, void *_Nonnull x, size_t ldx,
@@ -210,8 +210,8 @@ typedef struct KernelSet {
   ///
   /// - norm: null for the sum itself.
   void (*_Nonnull embed)(const EmbeddingInput *_Nonnull input, const LayerNorm *_Nullable norm,
-                         size_t columns, size_t rows, float *_Nonnull y, size_t ldy, void *_Nonnull operands,
-                         size_t ldOperands);
+                         size_t columns, size_t rows, float *_Nonnull y, size_t ldy,
+                         void *_Nonnull operands, size_t ldOperands);
 
   /// Multiply-adds on registers alone, which nothing but the core's units holds up.
   void (*_Nonnull peak)(size_t steps);

@@ -86,7 +86,8 @@ static void attention(const AttentionInput *input, void *results, size_t bytesY,
       for (size_t first = 0; first < headSize; first += PanelColumns) {
         const size_t columns = least(PanelColumns, headSize - first);
         const float *panel = values + first * keyCount + attended.first * PanelColumns;
-        const TileContext context = {.sumLength = PartialSumLength,
+        // Of a window there is one sum: partial ones would depend on its first key.
+        const TileContext context = {.sumLength = input->window ? attendedCount : PartialSumLength,
                                      .total = total,
                                      .ahead = panel,
                                      .factors = factors};

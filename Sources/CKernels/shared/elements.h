@@ -7,8 +7,8 @@
 #include "values.h"
 #endif
 
-static void applyRotary(const RotaryPositions *positions, size_t rows, size_t headCount, size_t headSize,
-                   void *x, size_t ldx) {
+static void applyRotary(const RotaryPositions *positions, size_t rows, size_t headCount,
+                        size_t headSize, void *x, size_t ldx) {
   const size_t half = positions->size / 2;
   for (size_t r = 0; r < rows; r++) {
     const float *cosines = positions->table + r * positions->size, *sines = cosines + half;

@@ -53,11 +53,11 @@ INLINE vec hyperbolicTangent(vec x) {
   return vcopysign(vselectless(size, vset(0.65f), inner, outer), x);
 }
 
-// x / (1 + e^-x). Of e^-|x| there is no overflow.
+// x / (1 + e^-x). Of e^-|x| there is no overflow, and from -88 on the result is as good as 0.
 INLINE vec sigmoidLinear(vec x) {
   const vec size = vmin(vset(88), vmax(x, vset(0) - x));
   const vec e = powerOf2(size * vset((float)-log2OfE));
-  return x * vselectless(x, vset(0), e, vset(1)) / (vset(1) + e);
+  return vmax(vset(-88), x) * vselectless(x, vset(0), e, vset(1)) / (vset(1) + e);
 }
 
 // CALL with the kind as a constant, so that each has its own loops. Those that are x times a gate

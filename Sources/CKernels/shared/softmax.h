@@ -14,14 +14,15 @@ typedef struct KeyRange {
   size_t first, end;
 } KeyRange;
 
-// The keys of the tile of rows that begins at `start`, from the first of a panel on. The end is that of
-// the highest tile, so that a row's sums are the same in any.
+// The keys of the tile of rows that begins at `start`: whole panels but the last of all, so that a
+// key has the same lane in every tile. What a row does not attend to adds nothing to its sums: they
+// do not depend on where its tile begins.
 INLINE KeyRange keysOfTile(const AttentionInput *input, size_t start) {
   const size_t count = input->keyCount, window = input->window;
   if (window == 0) return (KeyRange){0, count};
   const size_t first = least(start + 1 > window ? start + 1 - window : 0, count - 1);
   return (KeyRange){first / PanelColumns * PanelColumns,
-                    least(count, start + TILE_ROWS - 1 + window)};
+                    least(count, panelCount(start + TILE_ROWS - 1 + window) * PanelColumns)};
 }
 
 // Those of one row, counted from the first of its tile's.
@@ -31,7 +32,8 @@ INLINE KeyRange keysOfRow(const AttentionInput *input, KeyRange tile, size_t row
   return (KeyRange){first - tile.first, least(tile.end, row + window) - tile.first};
 }
 
-// Scores outside the window become less than any other.
+// Scores outside the window become less than any other: their numerators are nothing beside the
+// largest's 1.
 INLINE void maskScores(const AttentionInput *input, KeyRange keys, size_t start, size_t rows,
                        float *scores, size_t ld) {
   for (size_t r = 0; r < rows; r++) {

@@ -52,7 +52,8 @@ struct NativeRoutes: Sendable {
     let longest = texts.map(\.sequence.count).max() ?? 0
     try AnswerSize(job, texts: 1, tokens: longest).check(
       limit: exchange.service.limits.outputBytes,
-      "the longest text's line is: ask for fewer keys, or with top_k")
+      "that is the line of the longest text: ask for fewer keys, a smaller max_tokens, or top_k "
+        + "with mlm_logits")
     try EncodeStream.start(
       exchange, parameters, texts,
       windowTimeout: exchange.service.limits.requestTimeout)

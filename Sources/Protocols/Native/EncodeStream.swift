@@ -76,8 +76,14 @@ final class EncodeStream: BodySource {
   private var memory: Int {
     let numbers = texts.map(numberCount)
     let window = min(numbers.reduce(0, +), max(Self.windowNumbers, numbers.max() ?? 0))
+    let request = parameters.map
+    let longest = texts.map(\.sequence.count).max() ?? 0
+    let leastNumbers = max(1, request.numberCount(texts: 1, tokens: 1))
+    // A text at least is under way.
+    let textsAhead = min(texts.count, max(1, Self.windowNumbers / leastNumbers))
     return texts.reduce(0) { $0 + AnswerSize.memory(of: $1) } + window * 4
       + AnswerSource.memoryBytes
+      + AnswerSize.headBytes(request, texts: textsAhead, longest: longest)
   }
 
   private func numberCount(_ text: Tokenization) -> Int {

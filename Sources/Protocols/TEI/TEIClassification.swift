@@ -84,21 +84,24 @@ extension TEIRoutes {
   @Sendable
   func ownTask(_ exchange: Exchange) {
     workTEI(
-      exchange, membersFor: { Self.membersOfTask(of: $0) },
+      exchange, membersFor: { task(of: $0).members },
       { (body, model) throws(ServiceError) in
-        if model.isClassifier { return try self.classify(body, model, exchange) }
-        if model.fillsMasks { return try self.fillMask(body, model, exchange) }
-        if model.info.has(.sparseEmbedding) {
-          return try self.embedSparse(body, model, exchange)
-        }
-        try self.embed(body, model, exchange)
+        try task(of: model).answer(body, model, exchange)
       })
   }
 
-  private static func membersOfTask(of model: ServedModel) -> [RawText] {
-    if model.isClassifier { return predictMembers }
-    if model.fillsMasks { return fillMaskMembers }
-    return model.info.has(.sparseEmbedding) ? sparseMembers : embedMembers
+  private typealias Task = (
+    members: [RawText],
+    answer: (BodyObject, ServedModel, Exchange) throws(ServiceError) -> Void
+  )
+
+  private func task(of model: ServedModel) -> Task {
+    if model.isClassifier { return (Self.predictMembers, classify) }
+    if model.fillsMasks { return (Self.fillMaskMembers, fillMask) }
+    if model.info.has(.sparseEmbedding), !model.info.has(.sentenceEmbedding) {
+      return (Self.sparseMembers, embedSparse)
+    }
+    return (Self.embedMembers, embed)
   }
 
   private static let predictMembers: [RawText] =

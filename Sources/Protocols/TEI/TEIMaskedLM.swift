@@ -52,13 +52,13 @@ extension TEIRoutes {
         throw .unprocessable("text \(index) has no \(token) among its \(ids.count) tokens")
       }
       let text = model.tokenizer.decode(ids, skipSpecialTokens: false)
-      return masks * count * (text.utf8.count + Self.bytesOfProposition)
+      return masks * count * (text.utf8.count + Self.bytesOfPrediction)
     }
     try exchange.encode(job)
   }
 
   /// Names of members, numbers, and a token twice.
-  private static let bytesOfProposition = 160
+  private static let bytesOfPrediction = 160
 
   private static func masked(
     _ value: JSONValue, _ limits: BodyLimits
@@ -140,20 +140,16 @@ extension TEIRoutes {
       request: options.request(model, .sparseEmbedding),
       inputs: try options.inputs(body, model, exchange.bodyLimits), coding: .json
     ) { answer in
-      var pieces = answer.results.enumerated().map { index, result in
-        AnswerPiece(
-          prefix: [UInt8(ascii: index == 0 ? "[" : ",")],
-          render: { bytes in
+      Self.lists(
+        answer.results.map { result in
+          AnswerPiece(render: { bytes in
             var writer = JSONWriter()
             writer.weights(result[.sparseEmbedding])
             bytes += writer.bytes
           })
-      }
-      pieces[pieces.count - 1].suffix = [UInt8(ascii: "]")]
-      return AnswerCursor(pieces, .json).response(
-        numbers: 0, otherBytes: answer.numberCount, fields: [.contentType: "application/json"])
+        }, otherBytes: answer.numberCount)
     }
-    // An index and a number each; that all have a weight is rare.
+    // An index and a number each; counted as if every token had a weight.
     job.numbersOfText = 2 * model.info.width(of: .sparseEmbedding)
     try exchange.encode(job)
   }
@@ -174,10 +170,10 @@ extension JSONWriter {
     endArray()
   }
 
-  /// A list of propositions, or of several masks a list of such lists.
+  /// A list of predictions, or of several masks a list of such lists.
   ///
   /// - Parameters:
-  ///   - count: propositions of a mask.
+  ///   - count: predictions of a mask.
   ///   - ids: the text's.
   fileprivate mutating func predictions(
     _ predicted: PredictedTokens, _ count: Int, of ids: [Int32], _ tokenizer: Tokenizer

@@ -138,12 +138,14 @@ extension TEIRoutes {
   }
 
   /// Pieces as one JSON list.
-  private static func lists(_ pieces: [AnswerPiece]) -> Response {
+  ///
+  /// - Parameter otherBytes: that the pieces write besides numbers, about.
+  static func lists(_ pieces: [AnswerPiece], otherBytes: Int = 0) -> Response {
     var pieces = pieces
     for index in pieces.indices { pieces[index].prefix = [UInt8(ascii: index == 0 ? "[" : ",")] }
     pieces[pieces.count - 1].suffix = [UInt8(ascii: "]")]
     return AnswerCursor(pieces, .json).response(
-      numbers: pieces.reduce(0) { $0 + $1.values.count },
+      numbers: pieces.reduce(0) { $0 + $1.values.count }, otherBytes: otherBytes,
       fields: [.contentType: "application/json"])
   }
 

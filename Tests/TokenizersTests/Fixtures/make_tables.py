@@ -115,16 +115,20 @@ def compatibilities(decompositions):
     }
 
 
-def compositions(decompositions):
-    """Two scalars that NFC makes one, and it: of each that it keeps, what comes before its last mark, and that."""
-    rows = []
-    for scalar, text in sorted(decompositions.items()):
-        if scalar in HANGUL or compose(chr(scalar)) != chr(scalar):
-            continue
-        first = compose(text[:-1])
-        assert len(first) == 1 and compose(first + text[-1]) == chr(scalar), hex(scalar)
-        rows.append((ord(first), ord(text[-1]), scalar))
-    return rows
+def composition_exclusions(decompositions):
+    """Scalars that NFC leaves decomposed, although they have two parts or more.
+
+    Of all others the last part is what NFC joins to the scalar that the parts before it are: the code that reads
+    the table takes that for granted.
+    """
+    kept = [s for s in decompositions if s not in HANGUL and compose(chr(s)) == chr(s)]
+    wholes = {decompositions[s]: chr(s) for s in kept}
+    assert len(wholes) == len(kept)
+    for scalar in kept:
+        text = decompositions[scalar]
+        assert compose(wholes.get(text[:-1], text[:-1]) + text[-1]) == chr(scalar), hex(scalar)
+        assert len(text) == 2 or text[:-1] in wholes, hex(scalar)
+    return [s for s, text in sorted(decompositions.items()) if len(text) > 1 and s not in HANGUL and s not in kept]
 
 
 def single_words():
@@ -205,9 +209,9 @@ def main():
                 mappings(further),
             ),
             array(
-                "compositions",
-                "NFC but for Hangul syllables: [first, second, both].",
-                compositions(decompositions),
+                "compositionExclusions",
+                "Of several parts, which NFC does not join: [first, last].",
+                ranges(composition_exclusions(decompositions)),
             ),
         ]
     )

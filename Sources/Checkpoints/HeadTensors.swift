@@ -1,0 +1,51 @@
+import JSON
+
+/// The tensors of a file of weights that are not the encoder's, for a head to take its own from.
+struct HeadTensors {
+  private let tensors: [String: Tensor]
+  /// What was asked for in vain.
+  private(set) var missing: [String] = []
+
+  init(_ tensors: [Tensor]) {
+    self.tensors = Dictionary(
+      tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  func has(_ name: String) -> Bool { tensors[name] != nil }
+
+  /// The first of some names that there is, if its shape is right.
+  ///
+  /// - Parameter isOptional: whether zeros take the place of a missing one.
+  mutating func take(_ names: String..., shape: [Int], isOptional: Bool = false) -> Tensor? {
+    let found = names.first { tensors[$0] != nil }.flatMap { tensors[$0] }
+    if found == nil, isOptional {
+      // A head's sizes are those of the configuration, which are bounded.
+      let count = shape.reduce(1, *)
+      return Tensor(name: names[0], shape: shape, floats: Array(repeating: 0, count: count))
+    }
+    if let found, found.shape == shape, found.elementType.isFloat { return found }
+    missing.append("\(names[0]) \(shape)" + (found.map { ", but \($0.shape)" } ?? ""))
+    return nil
+  }
+}
+
+extension JSONFile {
+  /// The class that `architectures` names first; nil if it names none.
+  var architecture: String? {
+    if case .array(let names) = self["architectures"], case .string(let name)? = names.first {
+      name
+    } else {
+      nil
+    }
+  }
+}
+
+extension HeadFinding {
+  static var noClass: Self {
+    .none(because: "config.json names no class with a head in architectures")
+  }
+
+  static func unsupported(_ architecture: String) -> Self {
+    .none(because: "the head of \(architecture.prefix(64)) is not supported", isExpected: true)
+  }
+}
