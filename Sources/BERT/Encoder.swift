@@ -72,8 +72,12 @@ public final class Encoder: BatchEncoder {
     self.workspaces = workspaces
     let workspaceBytes = workspaces.reduce(0) { $0 + $1.byteCount }
     let maskedLM = checkpoint.maskedLM.head.map { ($0, MaskedLMWeights.Layout($0, kernels)) }
+    let projection = try sentence?.tokenVectors.map { vectors throws(BERTError) in
+      try TokenProjection(vectors, hiddenSize: configuration.hiddenSize, set: kernels.name)
+    }
     let headBytes =
       (checkpoint.head.head?.byteCount ?? 0) + (maskedLM.map { $0.1.byteCount } ?? 0)
+      + (projection?.byteCount ?? 0)
     let weights = try ModelWeights(
       checkpoint, kernels: kernels, threads: threads,
       besides: workspaceBytes + headBytes + (maskedLM?.1.scratchBytes ?? 0), limit: memoryLimit)
@@ -95,7 +99,8 @@ public final class Encoder: BatchEncoder {
     }
     info = unsafe ModelInfo(checkpoint, sentence, hasPooler: weights.pooler != nil)
     shape = ModelShape(
-      configuration: configuration, sentence: sentence, classifier: classifier, info: info,
+      configuration: configuration, sentence: sentence, classifier: classifier,
+      projection: projection, info: info,
       maxBatchRows: maxBatchRows)
   }
 

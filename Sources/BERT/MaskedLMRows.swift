@@ -58,12 +58,13 @@ final class MaskedLMRows: @unchecked Sendable {
   ) {
     self.weights = weights
     self.kernels = kernels
-    pooling = shape.sentence?.sparse ?? SparsePooling()
+    let sparse = shape.sentence?.sparse
+    pooling = sparse ?? SparsePooling()
     var rows: [Row] = []
     var groups: [Group] = []
     for entry in plan.entries {
       let selection = entry.selection
-      let isSparse = selection.contains(.sparseEmbedding)
+      let isSparse = sparse != nil && selection.contains(.sparseEmbedding)
       let predictions = selection.contains(.mlmLogits) ? selection.predictions : nil
       let isWhole = selection.contains(.mlmLogits) && predictions == nil
       guard isSparse || isWhole || predictions != nil else { continue }

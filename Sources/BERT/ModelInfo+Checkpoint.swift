@@ -40,10 +40,16 @@ extension ModelInfo {
         ? checkpoint.head.absence : "the model's head classifies texts: ask for logits")
     let vocabularySize = checkpoint.maskedLM.head?.vocabularySize
     set(.mlmLogits, width: vocabularySize, because: checkpoint.maskedLM.absence)
+    let hasWeights = sentence?.tokenWeights != nil
     set(
-      .sparseEmbedding, width: sentence?.sparse == nil ? nil : vocabularySize,
+      .sparseEmbedding,
+      width: hasWeights
+        ? configuration.vocabularySize : sentence?.sparse == nil ? nil : vocabularySize,
       because: vocabularySize == nil
         ? checkpoint.maskedLM.absence
         : "the folder has no SpladePooling module; the setting pooling=splade makes one without")
+    set(
+      .colbert, width: sentence?.tokenVectors?.size(hiddenSize: hidden),
+      because: "the folder has no modules of a MultiVectorEncoder, of PyLate or of ColBERT")
   }
 }

@@ -6,6 +6,8 @@ struct ModelShape {
   var configuration: ModelConfiguration
   var sentence: SentenceModules?
   var classifier: Classifier?
+  /// What makes `colbert`.
+  var projection: TokenProjection?
   var info: ModelInfo
   /// Rows of the largest batch.
   var maxBatchRows: Int
@@ -36,7 +38,7 @@ struct ModelShape {
   /// Whether an entry is made of all rows of the last block's output.
   func needsAllRows(_ selection: OutputSelection) -> Bool {
     selection.contains(.sentenceEmbedding) && sentence?.poolings != [.cls]
-      || [.tokenLogits, .mlmLogits, .sparseEmbedding].contains(where: selection.contains)
+      || [.tokenLogits, .mlmLogits, .sparseEmbedding, .colbert].contains(where: selection.contains)
       || classifier?.input == .meanOfTokens
         && [.logits, .probabilities].contains(where: selection.contains)
   }

@@ -33,6 +33,14 @@ extension Pass {
       let values = embedSentence(entry, thread)
       updateResult(of: entry.sequence) { $0[.sentenceEmbedding] = values }
     }
+    if entry.selection.contains(.colbert), let projection = shape.projection {
+      let values = tokenVectors(entry, projection, thread)
+      updateResult(of: entry.sequence) { $0[.colbert] = values }
+    }
+    if entry.selection.contains(.sparseEmbedding), let weights = shape.sentence?.tokenWeights {
+      let values = weigh(entry, weights, thread)
+      updateResult(of: entry.sequence) { $0[.sparseEmbedding] = values }
+    }
     maskedLMRows?.collect(entry, in: self)
     if let classifier = shape.classifier { classify(entry, classifier, thread) }
   }
@@ -111,6 +119,51 @@ extension Pass {
         rows: 1, of: values.baseAddress!, values.count, as: .sentenceEmbedding, entry,
         values.count)
     }
+  }
+
+  /// A vector a token; zeros for tokens that are not scored.
+  private func tokenVectors(
+    _ entry: PassPlan.Entry, _ projection: TokenProjection, _ thread: ThreadState
+  ) -> [Float] {
+    let hidden = unsafe hidden(before: entry.depth, thread)
+    var values = unsafe projection.vectors(
+      rows: entry.rows.count, of: hidden.row(entry.resultRow), hidden.stride)
+    let (size, scored) = (projection.outputs, entry.selection.scored)
+    var isFinite = true
+    for (row, id) in plan.ids[entry.rows].enumerated() {
+      let range = row * size..<(row + 1) * size
+      if scored.contains(id, at: row, isAttended: row < entry.attendedCount) {
+        isFinite = isFinite && values[range].allSatisfy(\.isFinite)
+      } else {
+        for place in range { values[place] = 0 }
+      }
+    }
+    if !isFinite {
+      updateResult(of: entry.sequence) { $0.failure = .notFinite(key: .colbert) }
+    }
+    return values
+  }
+
+  /// The largest weight of each token of the vocabulary among those of the text's tokens: [V].
+  private func weigh(
+    _ entry: PassPlan.Entry, _ weights: TokenWeights, _ thread: ThreadState
+  ) -> [Float] {
+    let hidden = unsafe hidden(before: entry.depth, thread)
+    let columns = shape.configuration.hiddenSize
+    var sparse = [Float](repeating: 0, count: shape.configuration.vocabularySize)
+    var isFinite = true
+    for (row, id) in plan.ids[entry.rows].prefix(entry.attendedCount).enumerated()
+    where !entry.selection.unweighted.contains(id) {
+      let values = unsafe UnsafeBufferPointer(
+        start: hidden.row(entry.resultRow + row), count: columns)
+      let weight = unsafe weights.layer.apply(to: Array(values))[0]
+      isFinite = isFinite && weight.isFinite
+      sparse[Int(id)] = max(sparse[Int(id)], weight)
+    }
+    if !isFinite {
+      updateResult(of: entry.sequence) { $0.failure = .notFinite(key: .sparseEmbedding) }
+    }
+    return sparse
   }
 
   /// Rows without the gaps between them; notes a value that is not finite.

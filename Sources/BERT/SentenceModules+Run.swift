@@ -35,12 +35,16 @@ extension DenseLayer {
   /// - Returns: [outputs], each sum made in float64.
   func apply(to vector: [Float]) -> [Float] {
     let products = product(weights, bias, vector).map { Float(activation.value(Double($0))) }
-    switch residual {
-    case .none: return products
-    case .input: return zip(products, vector).map { $0 + $1 }
-    case .projected(let matrix):
-      let none = [Float](repeating: 0, count: outputs)
-      return zip(products, product(matrix, none, vector)).map { $0 + $1 }
+    return residual == .none ? products : zip(products, residual(of: vector)).map { $0 + $1 }
+  }
+
+  /// What is added to the function's values.
+  func residual(of vector: [Float]) -> [Float] {
+    let none = [Float](repeating: 0, count: outputs)
+    return switch residual {
+    case .none: none
+    case .input: vector
+    case .projected(let matrix): product(matrix, none, vector)
     }
   }
 

@@ -32,6 +32,8 @@ struct ConfigurationKeys: Sendable {
   private static let nothing: [JSONValue] = [.object([:]), .array([]), .string("")]
   private static let sentence = Rule.only(
     [.string("sentence_embedding")], toDo: "only \"sentence_embedding\" is supported")
+  private static let tokens = Rule.only(
+    [.string("token_embeddings")], toDo: "only \"token_embeddings\" is supported")
   static let none = Rule.only(
     nothing, toDo: "it is not supported; take it out if the model can do without")
 
@@ -52,6 +54,24 @@ struct ConfigurationKeys: Sendable {
     honoured: ["in_features", "out_features", "bias", "activation_function", "use_residual"],
     only: ["module_input_name": sentence, "module_output_name": sentence])
 
+  /// The same over the vectors of tokens. Without names it reads those there, and PyLate's keys are
+  /// passed over by sentence-transformers too.
+  static let tokenDense = ConfigurationKeys(
+    honoured: ["in_features", "out_features", "bias", "activation_function", "use_residual"],
+    only: ["module_input_name": tokens, "module_output_name": tokens], isComplete: false)
+
+  /// `3_Normalize/config.json` over the vectors of tokens.
+  static let tokenNormalize = ConfigurationKeys(
+    only: ["module_input_name": tokens, "module_output_name": tokens], isComplete: false)
+
+  /// `2_MultiVectorMask/config.json`.
+  static let multiVectorMask = ConfigurationKeys(
+    honoured: ["skiplist_words", "skiplist_tasks", "keep_only_token_ids"])
+
+  /// `query_expansion` of `sentence_bert_config.json`.
+  static let queryExpansion = ConfigurationKeys(
+    honoured: ["strategy", "attend", "token", "length"])
+
   static let layerNorm = ConfigurationKeys(honoured: ["dimension"])
 
   static let normalize = ConfigurationKeys(
@@ -66,14 +86,21 @@ struct ConfigurationKeys: Sendable {
   static let maskedLMTransformer = transformer(
     task: "fill-mask", output: "logits", isSupported: "is supported before SpladePooling")
 
+  /// The same of a `MultiVectorEncoder`.
+  static let multiVectorTransformer = transformer(
+    task: "feature-extraction", output: "last_hidden_state", isSupported: "is supported",
+    expandsQueries: true)
+
   private static func transformer(
-    task: String, output: String, isSupported: String
+    task: String, output: String, isSupported: String, expandsQueries: Bool = false
   ) -> ConfigurationKeys {
+    let expansion = ["query_expansion", "query_length", "document_length"]
     let forward = JSONValue.object([
       "method": .string("forward"), "method_output_name": .string(output),
     ])
+    let refused = expandsQueries ? [] : expansion.map { ($0, none) }
     return ConfigurationKeys(
-      honoured: ["max_seq_length", "do_lower_case"],
+      honoured: ["max_seq_length", "do_lower_case"] + (expandsQueries ? expansion : []),
       withoutEffect: ["unpad_inputs"],
       only: [
         "transformer_task": .only([.string(task)], toDo: "only \"\(task)\" \(isSupported)"),
@@ -82,11 +109,10 @@ struct ConfigurationKeys: Sendable {
         "modality_config": .only(
           [.object(["text": forward])],
           toDo: "only text through forward and its \(output) is supported"),
-        "processing_kwargs": none, "query_expansion": none, "query_length": none,
-        "document_length": none, "tokenizer_name_or_path": none, "model_args": none,
+        "processing_kwargs": none, "tokenizer_name_or_path": none, "model_args": none,
         "model_kwargs": none, "tokenizer_args": none, "processor_kwargs": none,
         "config_args": none, "config_kwargs": none,
-      ])
+      ].merging(refused) { $1 })
   }
 
   /// `1_SpladePooling/config.json`.
@@ -143,6 +169,17 @@ struct ConfigurationKeys: Sendable {
         [], toDo: "it is not supported; take it out, and keep the largest weights of the answer"),
     ],
     isComplete: false)
+
+  /// `config_sentence_transformers.json` of a `MultiVectorEncoder`.
+  static let multiVectorEncoder = ConfigurationKeys(
+    honoured: [
+      "prompts", "query_prefix", "document_prefix", "query_length", "document_length",
+      "do_query_expansion", "attend_to_expansion_tokens", "attend_to_mask_tokens",
+      "skiplist_words", "model_type",
+    ],
+    // Texts are queries or documents; scores are the client's.
+    withoutEffect: ["__version__", "similarity_fn_name", "default_prompt_name", "truncate_dim"],
+    only: ["query_expansion": none], isComplete: false)
 
   /// `config_sentence_transformers.json`.
   static let sentenceTransformers = ConfigurationKeys(

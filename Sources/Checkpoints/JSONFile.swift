@@ -123,6 +123,21 @@ package struct JSONFile {
     }
   }
 
+  /// A list of strings; nil if missing or null.
+  func strings(_ key: String) throws(CheckpointError) -> [String]? {
+    let values: [JSONValue]
+    switch self[key] {
+    case .null: return nil
+    case .string: values = [self[key]]
+    case .array(let items) where items.count <= 1 << 16: values = items
+    default: throw invalid(key, "must be a list of strings")
+    }
+    var strings: [String] = []
+    for case .string(let text) in values { strings.append(text) }
+    guard strings.count == values.count else { throw invalid(key, "must hold strings") }
+    return strings
+  }
+
   /// An object within the file, read as one of its own; nil if missing or null.
   func object(_ key: String) throws(CheckpointError) -> JSONFile? {
     if self[key] == .null { return nil }

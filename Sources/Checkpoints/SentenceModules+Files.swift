@@ -26,10 +26,12 @@ extension SentenceModules {
   /// - Throws: if a file is malformed, named and missing, or asks for what is not computed.
   public static func read(folder: String) throws(CheckpointError) -> SentenceModules? {
     guard Folder.hasFile("modules.json", in: folder) else {
+      if let result = try TokenVectors.readStanford(folder: folder) { return result }
       return try withoutList(folder)
     }
     let path = Folder.path("modules.json", in: folder)
     let list = try JSONFile.array(path: path)
+    if let result = try multiVector(list, folder) { return result }
     var result: SentenceModules?
     for (index, module) in list.enumerated() {
       let type = try module.string("type") ?? ""
@@ -67,8 +69,38 @@ extension SentenceModules {
       throw .unsupported(path: path, reason: "has no Pooling module. " + encoderAlone)
     }
     try result.readSettings(folder, encoderFolder: encoderFolder(of: folder))
+    try result.readM3(folder)
     return result
   }
+
+  /// Of a `MultiVectorEncoder`; nil if the modules are not those of one.
+  private static func multiVector(
+    _ list: [JSONFile], _ folder: String
+  ) throws(CheckpointError) -> SentenceModules? {
+    guard let first = try list.first?.string("type"), first.hasSuffix(".Transformer"),
+      Folder.hasFile(settingsName, in: folder)
+    else { return nil }
+    var modules: [(name: Substring, folder: String)] = []
+    for module in list.dropFirst() {
+      let type = try module.string("type") ?? ""
+      modules.append(
+        (
+          type.split(separator: ".").last ?? "",
+          Folder.path(try modulePath(module), in: folder)
+        ))
+    }
+    let encoderFolder = try encoderFolder(of: folder)
+    guard
+      let vectors = try TokenVectors.read(
+        modules, settings: JSONFile(path: Folder.path(settingsName, in: folder)),
+        transformer: transformerFile(encoderFolder))
+    else { return nil }
+    var result = SentenceModules(tokenVectors: vectors)
+    try result.readSettings(folder, encoderFolder: encoderFolder)
+    return result
+  }
+
+  private static let settingsName = "config_sentence_transformers.json"
 
   /// What a module does that is known and not supported.
   private static func purpose(_ type: String) -> String {
@@ -151,14 +183,18 @@ extension SentenceModules {
     _ folder: String, encoderFolder: String
   ) throws(CheckpointError) {
     if let file = try Self.transformerFile(encoderFolder) {
-      try file.check(sparse == nil ? .transformer : .maskedLMTransformer)
+      try file.check(
+        tokenVectors != nil
+          ? .multiVectorTransformer : sparse == nil ? .transformer : .maskedLMTransformer)
       maximumSequenceLength = try file.integer("max_seq_length", in: 1...(1 << 20))
       lowercases = try file.boolean("do_lower_case") ?? false
     }
-    guard Folder.hasFile("config_sentence_transformers.json", in: folder) else { return }
-    let file = try JSONFile(path: Folder.path("config_sentence_transformers.json", in: folder))
-    try file.check(sparse == nil ? .sentenceTransformers : .sparseEncoder)
-    if sparse == nil { truncatedSize = try file.integer("truncate_dim", in: 1...(1 << 20)) }
+    guard Folder.hasFile(Self.settingsName, in: folder) else { return }
+    let file = try JSONFile(path: Folder.path(Self.settingsName, in: folder))
+    try file.check(
+      tokenVectors != nil
+        ? .multiVectorEncoder : sparse == nil ? .sentenceTransformers : .sparseEncoder)
+    if !poolings.isEmpty { truncatedSize = try file.integer("truncate_dim", in: 1...(1 << 20)) }
     switch file["prompts"] {
     case .null: break
     case .object(let values):
@@ -171,6 +207,15 @@ extension SentenceModules {
       }
     default: throw file.invalid("prompts", "must be an object of texts")
     }
+    // PyLate's stand before what prompts say.
+    for (key, name) in [("query_prefix", "query"), ("document_prefix", "document")]
+    where tokenVectors != nil {
+      guard let prefix = try file.string(key) else { continue }
+      let prompt = prompts[name] ?? ""
+      prompts[name] = prompt.hasPrefix(prefix) ? prompt : prefix + prompt
+    }
+    // Texts of a MultiVectorEncoder are queries or documents, which have prompts of their own.
+    if tokenVectors != nil { return }
     guard let name = try file.string("default_prompt_name") else { return }
     // The library has these two, empty, before the folder names its own.
     guard prompts[name] != nil || ["query", "document"].contains(name) else {
@@ -219,9 +264,27 @@ extension SparsePooling {
 }
 
 extension DenseLayer {
-  init(folder: String) throws(CheckpointError) {
+  /// A matrix among an encoder's weights, without a bias.
+  init(projection name: String, folder: String) throws(CheckpointError) {
+    let tensors = try ModuleTensors(folder: folder)
+    (outputs, inputs) = try tensors.matrixSizes(name)
+    weights = try tensors.floats(name, [outputs, inputs])
+    (bias, activation) = (Array(repeating: 0, count: outputs), .identity)
+  }
+
+  /// The state dictionary of a `torch.nn.Linear`.
+  init(stateDictionary name: String, folder: String) throws(CheckpointError) {
+    let tensors = try ModuleTensors(file: Folder.path(name, in: folder))
+    (outputs, inputs) = try tensors.matrixSizes("weight")
+    weights = try tensors.floats("weight", [outputs, inputs])
+    (bias, activation) = (try tensors.floats("bias", [outputs]), .identity)
+  }
+
+  init(
+    folder: String, keys: ConfigurationKeys = .dense
+  ) throws(CheckpointError) {
     let file = try JSONFile(path: Folder.path("config.json", in: folder))
-    try file.check(.dense)
+    try file.check(keys)
     let sizes = ModelConfiguration.Limits.vectorSize
     inputs = try file.requiredInteger("in_features", in: sizes)
     outputs = try file.requiredInteger("out_features", in: sizes)
@@ -272,6 +335,23 @@ private struct ModuleTensors {
     path = Folder.path(hasSafetensors ? "model.safetensors" : "pytorch_model.bin", in: folder)
     stored =
       try hasSafetensors ? SafetensorsFile(path: path).tensors : PyTorchFile(path: path).tensors
+  }
+
+  /// - Parameter file: that `torch.save` has written.
+  init(file: String) throws(CheckpointError) {
+    path = file
+    stored = try PyTorchFile(path: file).tensors
+  }
+
+  func matrixSizes(_ name: String) throws(CheckpointError) -> (Int, Int) {
+    let sizes = ModelConfiguration.Limits.vectorSize
+    guard let shape = stored.first(where: { $0.name == name })?.shape, shape.count == 2,
+      shape.allSatisfy(sizes.contains)
+    else {
+      throw .tensors(
+        path: path, missing: ["\(name) [outputs, inputs]"], unusable: [], unexpected: [])
+    }
+    return (shape[0], shape[1])
   }
 
   func floats(_ name: String, _ shape: [Int]) throws(CheckpointError) -> [Float] {

@@ -27,6 +27,10 @@ public struct SentenceModules: Equatable, Sendable {
   public var poolings: [Pooling]
   /// How a `sparse_embedding` is made; nil if there is none.
   public var sparse: SparsePooling?
+  /// The other way to a `sparse_embedding`; nil if there is none.
+  public var tokenWeights: TokenWeights?
+  /// How `colbert` is made; nil if there is none.
+  public var tokenVectors: TokenVectors?
   public var layers: [Layer] = []
   /// The vector's first components that are kept in the end; nil for all.
   public var truncatedSize: Int?
@@ -48,6 +52,11 @@ public struct SentenceModules: Equatable, Sendable {
     self.sparse = sparse
   }
 
+  public init(tokenVectors: TokenVectors) {
+    poolings = []
+    self.tokenVectors = tokenVectors
+  }
+
   /// The text before an input where no prompt is asked for; nil for none.
   public var defaultPrompt: String? {
     let prompt = defaultPromptName.flatMap { prompts[$0] } ?? ""
@@ -62,7 +71,13 @@ public struct SentenceModules: Equatable, Sendable {
     guard !poolings.isEmpty else { return nil }
     let (pooled, overflows) = hiddenSize.multipliedReportingOverflow(by: poolings.count)
     guard !overflows else { return nil }
-    var size = pooled
+    guard let size = Self.size(after: layers, of: pooled) else { return nil }
+    return min(size, truncatedSize ?? size)
+  }
+
+  /// Values of a vector after the layers; nil if they do not fit one another.
+  static func size(after layers: [Layer], of size: Int) -> Int? {
+    var size = size
     for layer in layers {
       switch layer {
       case .dense(let dense):
@@ -72,22 +87,41 @@ public struct SentenceModules: Equatable, Sendable {
       case .normalize: break
       }
     }
-    return min(size, truncatedSize ?? size)
+    return size
+  }
+
+  /// Whether the modules fit one another and a model of this hidden size.
+  public func fit(hiddenSize: Int) -> Bool {
+    (poolings.isEmpty || embeddingSize(hiddenSize: hiddenSize) != nil)
+      && tokenVectors.map { $0.size(hiddenSize: hiddenSize) != nil } ?? true
+      && tokenWeights.map { $0.layer.inputs == hiddenSize } ?? true
   }
 
   /// "mean, dense 384 to 128, normalised": the modules for people.
   public var summary: String {
     if let sparse { return "splade \(sparse.strategy.rawValue), \(sparse.activation.rawValue)" }
-    var parts = [poolings.map(\.rawValue).joined(separator: " + ")]
-    for layer in layers {
-      switch layer {
-      case .dense(let dense): parts.append("dense \(dense.inputs) to \(dense.outputs)")
-      case .layerNorm: parts.append("layer norm")
-      case .normalize: parts.append("normalised")
-      }
+    var entries: [String] = []
+    if !poolings.isEmpty {
+      var parts = [poolings.map(\.rawValue).joined(separator: " + ")] + layers.map(\.summary)
+      if let truncatedSize { parts.append("cut to \(truncatedSize)") }
+      entries.append(parts.joined(separator: ", "))
     }
-    if let truncatedSize { parts.append("cut to \(truncatedSize)") }
-    return parts.joined(separator: ", ")
+    if tokenWeights != nil { entries.append("weights of tokens") }
+    if let tokenVectors {
+      entries.append(
+        (["vectors of tokens"] + tokenVectors.layers.map(\.summary)).joined(separator: ", "))
+    }
+    return entries.joined(separator: "; ")
+  }
+}
+
+extension SentenceModules.Layer {
+  fileprivate var summary: String {
+    switch self {
+    case .dense(let dense): "dense \(dense.inputs) to \(dense.outputs)"
+    case .layerNorm: "layer norm"
+    case .normalize: "normalised"
+    }
   }
 }
 
@@ -102,7 +136,7 @@ extension SentenceModules {
       self.sparse = nil
     } else if let sparse {
       (poolings, layers, truncatedSize) = ([], [], nil)
-      self.sparse = sparse
+      (self.sparse, tokenWeights, tokenVectors) = (sparse, nil, nil)
     }
   }
 }

@@ -22,6 +22,8 @@ public enum OutputKey: String, CaseIterable, Sendable {
   case mlmLogits = "mlm_logits"
   /// [B, V], a weight for each token of the vocabulary, most of them 0 (SPLADE).
   case sparseEmbedding = "sparse_embedding"
+  /// [B, S, D], a vector a token for late interaction (ColBERT); zeros for tokens that do not count.
+  case colbert
 
   /// What has a row of numbers in an entry.
   public enum Part: Sendable { case text, token, tokenOfBlock }
@@ -31,7 +33,7 @@ public enum OutputKey: String, CaseIterable, Sendable {
     case .default, .pooledOutput, .sentenceEmbedding, .logits, .probabilities,
       .sparseEmbedding:
       .text
-    case .sequenceOutput, .tokenLogits, .mlmLogits: .token
+    case .sequenceOutput, .tokenLogits, .mlmLogits, .colbert: .token
     case .encoderOutputs: .tokenOfBlock
     }
   }

@@ -28,6 +28,10 @@ public struct OutputSelection: Hashable, Sendable {
   public var normalizesSentence = true
   /// What is given in place of `mlm_logits`; nil: all of them.
   public var predictions: TokenPredictions?
+  /// Whose vectors `colbert` has.
+  public var scored = ScoredTokens()
+  /// Tokens that get no weight in a `sparse_embedding`.
+  public var unweighted: Set<Int32> = []
   /// The blocks whose outputs are wanted, all rows of each.
   public var blocks: BlockSet
 

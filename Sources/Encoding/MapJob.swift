@@ -214,6 +214,7 @@ extension MapRequest {
             + "for single texts and no pairs")
       }
       let isPair = if case .pair = text { true } else { first != nil }
+      let expansion = colbert?.expansion
       if isPair, model.tokenizer.highestType(ofPairs: true) >= model.info.typeCount {
         throw .unprocessable("this model has one segment type, so it takes no pairs")
       }
@@ -222,8 +223,11 @@ extension MapRequest {
           return try model.tokenizer.tokenize(second, after: first, padTo: padTo, mayRead: mayRead)
         }
         return try model.tokenizer.tokenize(
-          text, maxTokens: maxTokens, truncation: truncation, padTo: padTo,
-          withSources: wantsTokens, mayRead: mayRead)
+          text, maxTokens: maxTokens, truncation: truncation,
+          padTo: expansion == nil ? padTo : nil, withSources: wantsTokens, mayRead: mayRead)
+      }
+      if let expansion {
+        tokens.expand(expansion, padTo: padTo, with: model.tokenizer.padding)
       }
       if let prompt { tokens.dropSources(before: prompt.utf8.count) }
       return tokens

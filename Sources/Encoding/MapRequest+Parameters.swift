@@ -18,6 +18,11 @@ extension MapRequest {
       name: "truncate", meaning: "What happens to a text over the limit.",
       schema: ["enum": ["right", "left", "error"], "default": "right"]),
     .init(
+      name: "input_type",
+      meaning: "What the texts are in a search: the folder's prompt for it is put before them. For "
+        + "colbert it is document unless said, and decides what else a text gets.",
+      schema: ["enum": ["query", "document"]]),
+    .init(
       name: "timeout_ms", meaning: "After that long 504, and the work is dropped.",
       schema: ["type": "integer", "minimum": 1, "maximum": 86_400_000]),
   ]
@@ -36,6 +41,13 @@ extension MapRequest {
       guard keys.contains(.encoderOutputs) else {
         throw .invalid("layers picks blocks of encoder_outputs; add output_key=encoder_outputs")
       }
+    }
+    if given["input_type"] != nil {
+      let type = try given.choice(
+        "input_type", ["query": InputType.query, "document": .document], default: .document)
+      inputType = type
+      typePrompt = try model.prompt(forInput: RawText(type.rawValue))
+      if let colbert { maxTokens = colbert.maxTokens }
     }
     if let text = try given.single("max_tokens") {
       maxTokens = try given.integer("max_tokens", text, in: 2...info.positionCount)

@@ -24,6 +24,10 @@ package struct MapRequest: Sendable {
   package var normalizesSentence = true
   /// Whether the folder's default prompt is put before texts.
   package var usesDefaultPrompt = true
+  /// What the texts are; nil if the request does not say.
+  var inputType: InputType?
+  /// The folder's prompt for that.
+  var typePrompt: String?
   /// The likeliest tokens, which are given in place of all of `mlm_logits`.
   package var predictions: TokenPredictions?
   package var timeout: Duration?
@@ -36,13 +40,21 @@ package struct MapRequest: Sendable {
     self.keys = keys
     layers = Array(0..<model.info.blockCount)
     maxTokens = model.defaultMaxTokens
+    if let colbert { maxTokens = colbert.maxTokens }
+  }
+
+  /// How texts are read for `colbert`; nil if it is not asked for.
+  var colbert: ColBERTInput? {
+    keys.contains(.colbert) ? model.colbertInputs[inputType ?? .document] : nil
   }
 
   /// Put before every text: sentence-transformers' default prompt is part of what a
-  /// `sentence_embedding` and a `sparse_embedding` are.
+  /// `sentence_embedding` and a `sparse_embedding` are, and the prompt of its type of a `colbert`.
   package var prompt: String? {
-    let hasPrompt = keys.contains(.sentenceEmbedding) || keys.contains(.sparseEmbedding)
-    return usesDefaultPrompt && hasPrompt ? model.sentence?.defaultPrompt : nil
+    guard usesDefaultPrompt else { return nil }
+    if let colbert { return colbert.prompt.isEmpty ? nil : colbert.prompt }
+    guard keys.contains(.sentenceEmbedding) || keys.contains(.sparseEmbedding) else { return nil }
+    return typePrompt ?? model.sentence?.defaultPrompt
   }
 
   /// Rows of tokens are to be a rectangle, whatever the texts.
@@ -63,6 +75,8 @@ package struct MapRequest: Sendable {
     }
     selection.normalizesSentence = normalizesSentence
     selection.predictions = predictions
+    selection.unweighted = model.unweightedTokens
+    if let colbert { selection.scored = colbert.scored }
     return selection
   }
 

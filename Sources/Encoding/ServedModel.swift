@@ -50,6 +50,10 @@ public struct ServedModel: Sendable {
   /// names neither limit nor length: TF Hub's preprocessors pad to 128.
   public var padsRows = false
   public var tokenizer: Tokenizer
+  /// How queries and documents are read for `colbert`; empty if there is none.
+  public var colbertInputs: [InputType: ColBERTInput] = [:]
+  /// Tokens that get no weight in a `sparse_embedding`.
+  public var unweightedTokens: Set<Int32> = []
   /// The token that a masked language model fills in; nil if the vocabulary has none.
   public var maskID: Int32?
   /// Shared by all models.
@@ -95,6 +99,9 @@ public struct ServedModel: Sendable {
     if info.has(.sentenceEmbedding) { return .sentenceEmbedding }
     guard !info.has(.sparseEmbedding) else {
       throw .invalid("this model gives sparse vectors: ask /embed_sparse")
+    }
+    guard !info.has(.colbert) else {
+      throw .invalid("this model gives a vector a token: ask /encode?output_key=colbert")
     }
     guard info.has(.pooledOutput) else {
       throw .invalid(

@@ -13,6 +13,8 @@ public final class Model: Sendable {
   public let tokenizer: Tokenizer
   public let encoder: Encoder
   private let defaultPrompt: String?
+  private let colbertInputs: [InputType: ColBERTInput]
+  private let unweighted: Set<Int32>
   /// The encoder's threads take one pass at a time.
   private let turn = Mutex(())
 
@@ -42,6 +44,8 @@ public final class Model: Sendable {
     self.files = files
     tokenizer = try files.tokenizer()
     defaultPrompt = sentence?.defaultPrompt
+    colbertInputs = try files.colbertInputs(tokenizer, sentence)
+    unweighted = files.unweightedTokens(tokenizer, sentence)
     encoder = try Encoder(
       files.checkpoint, sentence: sentence,
       threads: ComputeThreads(count: ThreadCount(setting: threads).count), precision: precision,
@@ -72,21 +76,32 @@ public final class Model: Sendable {
   /// Encodes texts of like lengths together. What a text gets does not depend on the others.
   ///
   /// - Parameters:
-  ///   - inputs: the folder's default prompt is put before each if a `sentence_embedding` is asked for.
+  ///   - inputs: the folder's default prompt is put before each if a `sentence_embedding` is asked for,
+  ///     and that of the type if `colbert` is.
   ///   - selection: the entries that are wanted.
   ///   - maxTokens: of a text, special ones included; nil for the folder's limit.
   ///   - truncation: what becomes of a longer text.
   ///   - length: fills texts up to so many tokens.
+  ///   - type: what the texts are, which decides how they are read for `colbert`.
   /// - Returns: in the order of the inputs, a failure for each that cannot be encoded.
   public func encode(
     _ inputs: [TokenizerInput], for selection: OutputSelection, maxTokens: Int? = nil,
-    truncation: Truncation = .right, padTo length: Int? = nil
+    truncation: Truncation = .right, padTo length: Int? = nil, as type: InputType = .document
   ) throws(EncodeError) -> [Result<EncodedText, InputError>] {
-    let limit = maxTokens ?? files.maxTokens
-    let prompt = prompt(for: selection)
+    var selection = selection
+    selection.unweighted = unweighted
+    let colbert = selection.contains(.colbert) ? colbertInputs[type] : nil
+    if let colbert { selection.scored = colbert.scored }
+    let limit = maxTokens ?? colbert?.maxTokens ?? files.maxTokens
+    let prompt = colbert?.prompt ?? prompt(for: selection)
     return try encode(
-      onAllThreads(inputs) { self.tokenize($0, prompt, limit, truncation, length) }, for: selection)
+      onAllThreads(inputs) { input in
+        self.tokenize(input, prompt, limit, truncation, length, colbert?.expansion)
+      }, for: selection)
   }
+
+  /// The most tokens of a text, where `colbert` is asked for; nil if there is none.
+  public func colbertMaxTokens(_ type: InputType) -> Int? { colbertInputs[type]?.maxTokens }
 
   func prompt(for selection: OutputSelection) -> String? {
     selection.contains(.sentenceEmbedding) || selection.contains(.sparseEmbedding)
@@ -156,9 +171,9 @@ public final class Model: Sendable {
 
   private func tokenize(
     _ input: TokenizerInput, _ prompt: String?, _ maxTokens: Int, _ truncation: Truncation,
-    _ length: Int?
+    _ length: Int?, _ expansion: QueryExpansion?
   ) -> Result<Tokenization, InputError> {
-    guard let input = input.prompted(prompt) else {
+    guard let input = input.prompted(prompt == "" ? nil : prompt) else {
       return .failure(InputError("the folder's default prompt is for single texts and no pairs"))
     }
     if case .pair = input,
@@ -167,9 +182,11 @@ public final class Model: Sendable {
       return .failure(InputError("this model has one segment type, so it takes no pairs"))
     }
     do {
-      return .success(
-        try tokenizer.tokenize(
-          input, maxTokens: maxTokens, truncation: truncation, padTo: length))
+      var text = try tokenizer.tokenize(
+        input, maxTokens: maxTokens, truncation: truncation,
+        padTo: expansion == nil ? length : nil)
+      if let expansion { text.expand(expansion, padTo: length, with: tokenizer.padding) }
+      return .success(text)
     } catch {
       return .failure(InputError(error.description))
     }

@@ -12,16 +12,24 @@ extension ModelFiles {
   ///
   /// - Parameter rules: TensorFlow Text's need a `vocab.txt`; nil: those of the folder's format.
   public func tokenizer(_ rules: TokenizerRules? = nil) throws -> Tokenizer {
-    let rules = rules ?? tokenizerRules
+    let tokenizer = try tokenizer(rules ?? tokenizerRules, markers: [])
+    let markers = (sentenceModules?.tokenVectors?.markers ?? []).compactMap(tokenizer.marker)
+    return markers.isEmpty
+      ? tokenizer : try self.tokenizer(rules ?? tokenizerRules, markers: markers)
+  }
+
+  /// - Parameter markers: tokens of the vocabulary that are sought as special ones.
+  private func tokenizer(_ rules: TokenizerRules, markers: [String]) throws -> Tokenizer {
     let tokenizer: Tokenizer
     let source: String
     if rules == .huggingFace, let path = tokenizerFiles.tokenizerPath {
       source = path
       tokenizer = try Self.of(path) {
         try Tokenizer(
-          json: Self.bytes(path), padding: tokenizerFiles.padToken, lowercases: lowercasesFirst)
+          json: Self.bytes(path), padding: tokenizerFiles.padToken, lowercases: lowercasesFirst,
+          markers: markers)
       }
-      try checkAgreement(of: path, tokenizer)
+      if markers.isEmpty { try checkAgreement(of: path, tokenizer) }
     } else if rules == .huggingFace, tokenizerFiles.family == .roberta,
       let paths = tokenizerFiles.bytePairPaths
     {
@@ -38,7 +46,8 @@ extension ModelFiles {
     } else if let path = tokenizerFiles.vocabularyPath {
       source = path
       let isMPNets = rules == .huggingFace && tokenizerFiles.family == .mpnet
-      let specialTokens = specialTokens(isMPNets ? .mpnet : SpecialTokens())
+      var specialTokens = specialTokens(isMPNets ? .mpnet : SpecialTokens())
+      specialTokens.others += markers
       tokenizer = try Self.of(path) {
         let vocabulary = try Vocabulary(
           lines: Self.bytes(path), lastCounts: rules == .huggingFace)

@@ -54,14 +54,17 @@ extension EncodeSource {
       ]
     ) { columns, limit in
       var query = "format=base64&truncate=\(options.truncation)"
-      query += options.padTo.map { "&seq_length=\($0)" } ?? "&max_tokens=\(limit)"
+      query += options.padTo.map { "&seq_length=\($0)" } ?? limit.map { "&max_tokens=\($0)" } ?? ""
+      let isColBERT = columns.contains { $0.key == .colbert }
+      if isColBERT { query += "&input_type=\(options.inputType)" }
       let keys = OutputKey.allCases.filter { key in columns.contains { $0.key == key } }
       query += "&output_key=" + keys.map(\.rawValue).joined(separator: ",")
       let layers = columns.filter { $0.key == .encoderOutputs }.compactMap(\.block)
       if !layers.isEmpty { query += "&layers=" + layers.map(String.init).joined(separator: ",") }
       return RemoteRecordEncoder(
         client: client, concurrency: concurrency, query: query, columns: columns,
-        rowCounts: options.padTo.map { $0...$0 } ?? 1...limit)
+        rowCounts: isColBERT
+          ? 1...positionCount : options.padTo.map { $0...$0 } ?? 1...(limit ?? positionCount))
     }
   }
 }

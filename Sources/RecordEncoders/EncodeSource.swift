@@ -12,8 +12,8 @@ public struct EncodeSource {
   public var defaultMaxTokens: Int
   /// What the numbers depend on.
   public var description: [(name: String, value: String)]
-  /// Of the columns, with a limit of tokens.
-  public var encoder: ([Column], Int) throws -> any RecordEncoder
+  /// Of the columns, with a limit of tokens; nil: the folder's for `colbert`.
+  public var encoder: ([Column], Int?) throws -> any RecordEncoder
 }
 
 /// How texts become rows, whoever encodes them.
@@ -21,11 +21,17 @@ public struct RowOptions: Sendable {
   public var truncation: Truncation
   /// Rows that each text gets; nil: as many as it has tokens.
   public var padTo: Int?
+  /// What the texts are, for `colbert`.
+  public var inputType = InputType.document
   /// Tokens that chunks of a text share; nil: texts are not cut into chunks.
   public var overlap: Int?
 
-  public init(truncation: Truncation, padTo: Int? = nil, overlap: Int? = nil) {
+  public init(
+    truncation: Truncation, padTo: Int? = nil, overlap: Int? = nil,
+    inputType: InputType = .document
+  ) {
     self.truncation = truncation
+    self.inputType = inputType
     self.padTo = padTo
     self.overlap = overlap
   }
@@ -51,7 +57,9 @@ extension EncodeSource {
         ("letter_case", choices.letterCase),
       ]
     ) { columns, limit in
-      LocalRecordEncoder(model, maxTokens: limit, options, columns: columns)
+      let own = model.colbertMaxTokens(options.inputType)
+      return LocalRecordEncoder(
+        model, maxTokens: limit ?? own ?? files.maxTokens, options, columns: columns)
     }
   }
 }
@@ -123,7 +131,7 @@ extension ModelFiles {
   func digest() throws(BulkError) -> String {
     let digest = try Digest()
     for name in checkpoint.files.sorted() { try digest.add(fileAt: name, in: checkpoint.folder) }
-    let endings = [".json", ".txt", ".model"]
+    let endings = [".json", ".txt", ".model", ".pt", ".metadata"]
     for name in namesInFolder(path) ?? [] {
       // Sentence-transformers' modules have a folder each, with weights of their own; the rest have none.
       let inner = (namesInFolder("\(path)/\(name)") ?? [])

@@ -52,7 +52,7 @@ struct LocalRecordEncoder: RecordEncoder {
       } else {
         results = try model.encode(
           inputs, for: selection, maxTokens: maxTokens, truncation: options.truncation,
-          padTo: options.padTo
+          padTo: options.padTo, as: options.inputType
         ).map { $0.map { [$0] } }
       }
       return results.map { result in

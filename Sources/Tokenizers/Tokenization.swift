@@ -58,4 +58,20 @@ public struct Tokenization: Equatable, Sendable {
     self.sources = sources
     self.truncated = truncated
   }
+
+  /// Adds a query's expansion, and then padding.
+  public mutating func expand(
+    _ expansion: QueryExpansion, padTo length: Int?, with padding: Int32
+  ) {
+    fill(to: expansion.length, with: expansion.token)
+    if expansion.isAttended { sequence.attendedCount = sequence.count }
+    fill(to: length ?? 0, with: padding)
+  }
+
+  private mutating func fill(to length: Int, with token: Int32) {
+    let count = max(0, length - sequence.count)
+    sequence.ids += repeatElement(token, count: count)
+    sequence.typeIDs += repeatElement(0, count: count)
+    if !sources.isEmpty { sources += repeatElement(nil, count: count) }
+  }
 }

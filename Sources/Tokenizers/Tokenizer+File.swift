@@ -8,14 +8,22 @@ extension Tokenizer {
   ///   - paddingName: the token that fills a text up, if another file names it; else the file's
   ///     own, else `[PAD]` or `<pad>`.
   ///   - lowercases: whether text is lower-cased before its normalizers, if they do not.
+  ///   - markers: tokens of the file that are sought as special ones, before text is normalised.
   public init(
-    json bytes: [UInt8], padding paddingName: String? = nil, lowercases: Bool = false
+    json bytes: [UInt8], padding paddingName: String? = nil, lowercases: Bool = false,
+    markers: [String] = []
   ) throws(TokenizerFileError) {
     let file = try TokenizerFile(bytes)
     try file.checkSides()
     let model = try file.model()
     var vocabulary = model.vocabulary
-    let tokens = try file.addedTokens(&vocabulary)
+    var tokens = try file.addedTokens(&vocabulary)
+    for marker in markers {
+      let spelling = Array(marker.utf8)
+      guard let id = vocabulary.id(of: marker) else { throw .missing(token: marker) }
+      tokens.removeAll { $0.spelling == spelling }
+      tokens.append(AddedTokens.Token(id: id, spelling: spelling))
+    }
     let normalizers = try file.normalizers()
     let preTokenizers = try file.preTokenizers()
     let (template, trimming) = try file.postProcessor(vocabulary)

@@ -13,7 +13,8 @@ import TensorFormats
 /// Where the numbers come from, and whether the flags suit it.
 extension EncodeCommand {
   private var rowOptions: RowOptions {
-    RowOptions(truncation: truncate, padTo: seqLength, overlap: chunkOverlap)
+    RowOptions(
+      truncation: truncate, padTo: seqLength, overlap: chunkOverlap, inputType: inputType)
   }
 
   /// The model folder, in this process.
@@ -62,6 +63,9 @@ extension EncodeCommand {
     }
     if layers != nil, !columns.contains(where: { $0.key == .encoderOutputs }) {
       throw ValidationError("--layers picks blocks of encoder_outputs; add it to --output-key")
+    }
+    if inputType != .document, !columns.contains(where: { $0.key == .colbert }) {
+      throw ValidationError("--input-type is for colbert; add it to --output-key")
     }
     if let column = columns.first(where: \.hasRowPerToken), chunkOverlap != nil {
       throw ValidationError(

@@ -76,6 +76,11 @@ struct EncodeCommand: ParsableCommand {
     transform: pooling)
   var pooling = PoolingChoice.folder
 
+  @Option(
+    help: "Input type, for colbert, which decides the prompt and more: document, query.",
+    transform: chosen)
+  var inputType = InputType.document
+
   @Option(help: "Maximum tokens per text. Default: the limit of the model folder.")
   var maxTokens: Int?
 
@@ -166,13 +171,14 @@ struct EncodeCommand: ParsableCommand {
     let files = try InputFile.all(
       inputs.isEmpty ? ["-"] : inputs, format: inputFormat, fields: fields)
     let source = try server.map(remoteSource) ?? localSource()
-    let limit = seqLength ?? maxTokens ?? source.defaultMaxTokens
-    guard limit >= 3, limit <= source.info.positionCount else {
+    let columns = try columns(of: source)
+    try check(columns)
+    let isColBERT = columns.contains { $0.key == .colbert }
+    let limit = seqLength ?? maxTokens ?? (isColBERT ? nil : source.defaultMaxTokens)
+    guard limit.map({ 3...source.info.positionCount ~= $0 }) ?? true else {
       throw ValidationError(
         "--max-tokens and --seq-length are 3 to \(source.info.positionCount), the model's")
     }
-    let columns = try columns(of: source)
-    try check(columns)
     var reader = RecordReader(files, fields: fields, mostRecords: self.limit)
     if dryRun { return try describe(&reader, columns) }
     let encoder = try source.encoder(columns, limit)
@@ -241,7 +247,7 @@ struct EncodeCommand: ParsableCommand {
 
   /// What the parts are made of, but for the model.
   private func description(
-    _ files: [InputFile], _ columns: [Column], _ maxTokens: Int
+    _ files: [InputFile], _ columns: [Column], _ maxTokens: Int?
   ) throws -> [(name: String, value: String)] {
     let digest = try Digest()
     for file in files { try file.identify(to: digest) }
@@ -252,8 +258,9 @@ struct EncodeCommand: ParsableCommand {
       ("input_sha256", try digest.hexadecimal()), ("limit", limit.map(String.init) ?? ""),
       ("field", field ?? ""), ("second_field", secondField ?? ""), ("id_field", idField ?? ""),
       ("columns", columns.map(\.name).joined(separator: ",")), ("format", format.rawValue),
-      ("dtype", dtype.rawValue), ("max_tokens", String(maxTokens)),
+      ("dtype", dtype.rawValue), ("max_tokens", maxTokens.map(String.init) ?? ""),
       ("seq_length", seqLength.map(String.init) ?? ""), ("truncate", "\(truncate)"),
+      ("input_type", inputType.rawValue),
       ("chunk_overlap", chunkOverlap.map(String.init) ?? ""), ("part_size", String(partSize)),
     ]
   }

@@ -78,6 +78,11 @@ struct InspectCommand: ParsableCommand {
           + (model.tokenizerRules == .tensorFlow ? "TensorFlow Text's" : "Hugging Face's")
           + " rules, "
           + (tokenizer.lowercases ? "uncased" : "cased"))
+      for (type, input) in try model.colbertInputs(tokenizer, model.sentenceModules).sorted(
+        by: { $0.key.rawValue < $1.key.rawValue })
+      {
+        line("colbert \(type.rawValue)", Self.summary(of: input))
+      }
       for note in model.notes(tokenizer) { line(note.name, note.value) }
       line("tokens of a text", "at most \(model.maxTokens)")
       line(
@@ -126,6 +131,21 @@ struct InspectCommand: ParsableCommand {
         ))
     }
     return rows
+  }
+
+  /// "at most 32 tokens, filled up to 32 with token 103, after the prompt "[Q] "".
+  private static func summary(of input: ColBERTInput) -> String {
+    var parts = ["at most \(input.maxTokens) tokens"]
+    if let expansion = input.expansion {
+      parts.append(
+        "filled up to \(expansion.length) with token \(expansion.token)"
+          + (expansion.isAttended ? "" : ", which none attends to"))
+    }
+    if !input.prompt.isEmpty { parts.append("prompt \"\(input.prompt)\"") }
+    if !input.scored.skipped.isEmpty {
+      parts.append("\(input.scored.skipped.count) tokens of the vocabulary do not count")
+    }
+    return parts.joined(separator: ", ")
   }
 
   private static func names(_ biases: ModelConfiguration.Biases) -> String {

@@ -88,8 +88,10 @@ enum ModelLoader {
       name: name, info: encoder.info,
       sentence: sentence.map {
         ServedModel.Sentence(
-          pooling: $0.sparse == nil
-            ? $0.poolings.map(\.rawValue).joined(separator: "+") : "splade",
+          pooling: $0.sparse != nil
+            ? "splade"
+            : $0.poolings.isEmpty
+              ? "colbert" : $0.poolings.map(\.rawValue).joined(separator: "+"),
           normalizes: $0.normalizes, prompts: $0.prompts, poolsPrompt: $0.poolsPrompt,
           defaultPrompt: $0.defaultPrompt)
       },
@@ -98,6 +100,9 @@ enum ModelLoader {
       encoder: index,
       facts: facts + (files.checkpoint.part.map { [("part_of_model", $0)] } ?? []))
     model.padsRows = files.padsRows
+    model.colbertInputs = try files.colbertInputs(
+      tokenizer, sentence, maxTokens: settings.maxTokens > 0 ? settings.maxTokens : nil)
+    model.unweightedTokens = files.unweightedTokens(tokenizer, sentence)
     model.maskID = tokenizer.vocabulary.addedID(of: files.maskToken)
     model.notes = files.notes(tokenizer)
     return model

@@ -49,7 +49,7 @@ def test_a_wrong_number_is_found(number):
 
 
 def test_every_key_has_an_example():
-    for key in ["default", "pooled_output", "sequence_output", "encoder_outputs", "sentence_embedding"]:
+    for key in ["default", "pooled_output", "sequence_output", "encoder_outputs", "sentence_embedding", "mlm_logits", "colbert"]:
         assert any(f'"outputs":{{"{key}":' in answer for _, answer in EXAMPLES), key
 
 
@@ -68,9 +68,16 @@ def masked(log):
         yield running
 
 
+@pytest.fixture(scope="module")
+def colbert(log):
+    with Server(model=ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "colbert" / "stanford", log=log) as running:
+        yield running
+
+
 @pytest.mark.parametrize(("command", "answer"), EXAMPLES)
-def test_example(server, reranker, masked, command, answer):
-    asked = reranker if "/v1/rerank" in command else masked if "[MASK]" in command else server
+def test_example(server, reranker, masked, colbert, command, answer):
+    others = {"/v1/rerank": reranker, "[MASK]": masked, "output_key=colbert": colbert}
+    asked = next((other for part, other in others.items() if part in command), server)
     words = shlex.split(command.replace("localhost:8080", f"{asked.host}:{asked.port}"))
     shown = subprocess.run([*words, "--silent"], capture_output=True, text=True, check=True).stdout
     assert_documented(answer, shown)

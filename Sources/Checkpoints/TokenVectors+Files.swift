@@ -1,0 +1,167 @@
+import EncoderContract
+import JSON
+
+/// The forms in which folders hold a `TokenVectors`.
+extension TokenVectors {
+  /// Keys of `config_sentence_transformers.json` that PyLate writes, and no other library.
+  private static let markerKeys = [
+    "query_prefix", "document_prefix", "do_query_expansion", "attend_to_expansion_tokens",
+    "attend_to_mask_tokens", "query_length", "document_length", "skiplist_words",
+  ]
+
+  /// Of modules and the settings beside them; nil if they are not those of a `MultiVectorEncoder`.
+  ///
+  /// - Parameters:
+  ///   - modules: of `modules.json` after the encoder: the class, and the folder.
+  ///   - settings: `config_sentence_transformers.json`.
+  ///   - transformer: `sentence_bert_config.json`, or the like.
+  static func read(
+    _ modules: [(name: Substring, folder: String)], settings: JSONFile?, transformer: JSONFile?
+  ) throws(CheckpointError) -> TokenVectors? {
+    let type = try settings?.string("model_type")
+    let isPyLate =
+      type != "MultiVectorEncoder"
+      && (type == "ColBERT" || markerKeys.contains { settings?[$0] ?? .null != .null })
+    guard type == "MultiVectorEncoder" || isPyLate,
+      !modules.contains(where: { $0.name == "Pooling" })
+    else { return nil }
+    var vectors = TokenVectors(layers: [])
+    for (name, folder) in modules {
+      switch name {
+      case "Dense": vectors.layers.append(.dense(try DenseLayer(folder: folder, keys: .tokenDense)))
+      case "Normalize":
+        guard Folder.hasFile("config.json", in: folder) else { break }
+        let file = try JSONFile(path: Folder.path("config.json", in: folder))
+        // Without a name it reads a vector of the text, and there is none.
+        guard try file.string("module_input_name") == "token_embeddings" else { break }
+        try file.check(.tokenNormalize)
+        vectors.layers.append(.normalize)
+      case "MultiVectorMask":
+        try vectors.readMask(JSONFile(path: Folder.path("config.json", in: folder)))
+      case "Dropout": break
+      default:
+        throw .unsupported(
+          path: settings?.path ?? folder,
+          reason: "the module \(name.prefix(64)) is not supported in a folder of token vectors; "
+            + "Dense, MultiVectorMask, Normalize and Dropout are")
+      }
+    }
+    if let transformer { try vectors.readLengths(transformer) }
+    if isPyLate, let settings { try vectors.readPyLate(settings) }
+    return vectors
+  }
+
+  /// `MultiVectorMask/config.json`.
+  private mutating func readMask(_ file: JSONFile) throws(CheckpointError) {
+    try file.check(.multiVectorMask)
+    skippedWords = try file.strings("skiplist_words") ?? []
+    if let names = try file.strings("skiplist_tasks") {
+      // Other tasks are none that a text is read for here.
+      skippedIn = Set(names.compactMap(InputType.init(rawValue:)))
+    }
+    guard case .array(let ids) = file["keep_only_token_ids"], !ids.isEmpty else { return }
+    var kept: [Int32] = []
+    for id in ids {
+      guard let token = id.integer(in: 0...ModelConfiguration.Limits.vocabularySize.upperBound)
+      else { throw file.invalid("keep_only_token_ids", "must hold ids of tokens") }
+      kept.append(Int32(token))
+    }
+    keptTokens = kept
+  }
+
+  private static let lengths = 2...(1 << 20)
+
+  /// `query_length`, `document_length` and `query_expansion` as sentence-transformers writes them.
+  private mutating func readLengths(_ file: JSONFile) throws(CheckpointError) {
+    maxTokens[.query] = try file.integer("query_length", in: Self.lengths)
+    maxTokens[.document] = try file.integer("document_length", in: Self.lengths)
+    guard let own = try file.object("query_expansion") else { return }
+    try own.check(.queryExpansion)
+    let strategy = try own.string("strategy") ?? ""
+    guard ["fixed", "min"].contains(strategy) else {
+      throw file.invalid("query_expansion", "must have the strategy fixed or min")
+    }
+    expansion = Expansion(
+      token: try own.string("token"), length: try own.requiredInteger("length", in: Self.lengths),
+      isFixed: strategy == "fixed", isAttended: try own.boolean("attend") ?? false)
+  }
+
+  /// What PyLate keeps in `config_sentence_transformers.json`.
+  private mutating func readPyLate(_ file: JSONFile) throws(CheckpointError) {
+    skippedWords = try file.strings("skiplist_words") ?? Self.punctuation
+    layers.append(.normalize)
+    maxTokens[.document] = try file.integer("document_length", in: Self.lengths)
+    if try file.boolean("do_query_expansion") ?? true {
+      let isAttended = try file.boolean("attend_to_expansion_tokens")
+      let isMaskAttended = try file.boolean("attend_to_mask_tokens")
+      expansion = Expansion(
+        token: nil, length: try file.integer("query_length", in: Self.lengths) ?? 32,
+        isFixed: true,
+        isAttended: isAttended ?? isMaskAttended ?? false)
+    } else {
+      maxTokens[.query] = try file.integer("query_length", in: Self.lengths)
+    }
+    for key in ["query_prefix", "document_prefix"] {
+      if let prefix = try file.string(key) { markers.append(prefix) }
+    }
+  }
+
+  /// Of a folder that ColBERT's own code has written: the projection is among the encoder's weights.
+  static func readStanford(folder: String) throws(CheckpointError) -> SentenceModules? {
+    guard Folder.hasFile("config.json", in: folder) else { return nil }
+    let configuration = try JSONFile(path: Folder.path("config.json", in: folder))
+    guard case .array(let names) = configuration["architectures"],
+      names.contains(.string("HF_ColBERT"))
+    else { return nil }
+    var vectors = TokenVectors(layers: [
+      .dense(try DenseLayer(projection: "linear.weight", folder: folder)),
+      .normalize,
+    ])
+    var file: JSONFile?
+    if Folder.hasFile("artifact.metadata", in: folder) {
+      file = try JSONFile(path: Folder.path("artifact.metadata", in: folder))
+    }
+    if let similarity = try file?.string("similarity"), similarity != "cosine" {
+      throw .unsupported(
+        path: Folder.path("artifact.metadata", in: folder),
+        reason: "similarity is \(similarity.prefix(64)); only cosine is supported")
+    }
+    vectors.maxTokens[.document] = try file?.integer("doc_maxlen", in: lengths)
+    vectors.expansion = Expansion(
+      token: nil, length: try file?.integer("query_maxlen", in: lengths) ?? 32, isFixed: true,
+      isAttended: try file?.boolean("attend_to_mask_tokens") ?? false)
+    if try file?.boolean("mask_punctuation") ?? true { vectors.skippedWords = punctuation }
+    var result = SentenceModules(tokenVectors: vectors)
+    result.prompts = [
+      "query": (try file?.string("query_token_id") ?? "[unused0]") + " ",
+      "document": (try file?.string("doc_token_id") ?? "[unused1]") + " ",
+    ]
+    result.tokenVectors?.markers = Array(result.prompts.values)
+    return result
+  }
+
+  /// Python's `string.punctuation`.
+  private static let punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~".map(String.init)
+}
+
+extension SentenceModules {
+  /// What BGE-M3 has beside its modules: `colbert_linear.pt` and `sparse_linear.pt`.
+  mutating func readM3(_ folder: String) throws(CheckpointError) {
+    let (vectors, weights) = ("colbert_linear.pt", "sparse_linear.pt")
+    if Folder.hasFile(vectors, in: folder) {
+      let layer = try DenseLayer(stateDictionary: vectors, folder: folder)
+      var own = TokenVectors(layers: [.dense(layer), .normalize])
+      own.skipsFirst = true
+      tokenVectors = own
+    }
+    if Folder.hasFile(weights, in: folder) {
+      let layer = try DenseLayer(stateDictionary: weights, folder: folder)
+      guard layer.outputs == 1 else {
+        throw .tensors(
+          path: Folder.path(weights, in: folder), missing: ["weight [1, \(layer.inputs)]"],
+          unusable: [], unexpected: [])
+      }
+      tokenWeights = TokenWeights(layer: layer)
+    }
+  }
+}

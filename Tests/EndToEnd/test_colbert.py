@@ -1,0 +1,155 @@
+"""A vector a token for late interaction: what sentence-transformers, PyLate and ColBERT's own code save."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from server import ROOT, Server, run
+
+FOLDER = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "colbert"
+ROWS = json.loads((FOLDER / "colbert.json").read_text())
+# As in test_checkpoints_pytorch.py.
+ROOM = 1.5
+
+
+@pytest.fixture(scope="module")
+def colbert(log):
+    more = [flag for name in ROWS if name != "native" for flag in ("--model", f"{name}={FOLDER / name}")]
+    with Server(*more, model=f"native={FOLDER / 'native'}", log=log) as server:
+        yield server
+
+
+def vectors(server, model, texts, **options):
+    found = server.encode(texts, model=model, output_key="colbert", **options)["outputs"]["colbert"]
+    return [np.array(rows) for rows in found]
+
+
+def scored(rows):
+    """Tokens that do not count have zeros."""
+    return rows[rows.any(axis=1)]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_vectors(colbert, name, capsys):
+    worst = [0, 0]
+    for row in ROWS[name]:
+        [found] = vectors(colbert, name, [row["text"]], input_type=row["type"])
+        found, expected = scored(found), np.array(row["vectors"])
+        assert found.shape == expected.shape, row["text"]
+        worst = np.maximum(worst, [np.abs(found - expected).max(), row["error"]])
+    with capsys.disabled():
+        print(f"\n{name}: largest error {worst[0]:.3g}, PyTorch's {worst[1]:.3g}")
+    assert worst[0] <= ROOM * worst[1]
+
+
+def test_weights_of_m3(colbert):
+    room = ROOM * max(row["error"] for row in ROWS["m3"])
+    for row in ROWS["m3"]:
+        [found] = colbert.post({"inputs": row["text"]}, path="/embed_sparse", model="m3").json()
+        found = {str(each["index"]): each["value"] for each in found}
+        assert found.keys() == row["weights"].keys()
+        assert all(found[key] == pytest.approx(row["weights"][key], abs=room) for key in found)
+    # The folder's own vectors are still what it is asked for.
+    text = ROWS["m3"][0]["text"]
+    [dense] = colbert.post({"inputs": text}, path="/", model="m3").json()
+    several = colbert.encode([text], model="m3", output_key="sentence_embedding,sparse_embedding,colbert")["outputs"]
+    assert several["sentence_embedding"] == [dense]
+    assert np.count_nonzero(several["sparse_embedding"]) and len(several["colbert"][0][0]) == 24
+
+
+def test_a_document_unless_told(colbert):
+    for name in ROWS:
+        one, other = (vectors(colbert, name, ["a goldfish, a bicycle"], **each)[0] for each in [{}, {"input_type": "document"}])
+        assert np.array_equal(one, other)
+    assert "query, document" in colbert.post({"inputs": "a"}, output_key="colbert", model="native", input_type="x").text
+
+
+def test_batches_padding_and_limits(colbert):
+    texts = [row["text"] for row in ROWS["native"] if row["type"] == "query"]
+    for name in ROWS:
+        for kind in ["query", "document"]:
+            ask = dict(input_type=kind)
+            alone = [vectors(colbert, name, [text], **ask)[0] for text in texts]
+            together = vectors(colbert, name, texts, **ask)
+            assert all(map(np.array_equal, alone, together))
+            padded = vectors(colbert, name, texts, seq_length="longest", **ask)
+            longest = max(map(len, alone))
+            for rows, whole in zip(alone, padded):
+                assert len(whole) == longest
+                assert np.array_equal(whole[: len(rows)], rows) and not whole[len(rows) :].any()
+    assert len(vectors(colbert, "pylate", ["bicycle " * 90])[0]) == 40
+    assert len(vectors(colbert, "pylate", ["bicycle " * 90], max_tokens=60)[0]) == 60
+    assert len(vectors(colbert, "pylate", ["bicycle"], input_type="query", max_tokens=4)[0]) == 16
+
+
+def test_formats_and_tokens(colbert):
+    ask = dict(model="stanford", output_key="colbert", input_type="query")
+    [expected] = vectors(colbert, "stanford", ["a goldfish"], input_type="query")
+    raw = colbert.post({"inputs": "a goldfish"}, format="safetensors", **ask).content
+    assert np.array_equal(safetensors.numpy.load(raw)["colbert"], np.float32([expected]))
+    whole = colbert.post({"inputs": "a goldfish"}, tokens="true", **ask).json()
+    assert whole["shapes"]["colbert"] == [1, 14, 16]
+    [tokens] = whole["tokens"]
+    assert [each["text"] for each in tokens[:3]] == ["[CLS]", "[unused0]", "a"]
+    # What fills a query up is none of the text's.
+    assert tokens[-1]["text"] == "[SEP]" and whole["lengths"] == [len(tokens)]
+    lines = colbert.post(b'"a goldfish"\n"a"\n', content_type="application/x-ndjson", **ask).text.splitlines()
+    assert np.array_equal(json.loads(lines[0])["outputs"]["colbert"][0], expected) and len(lines) == 2
+
+
+def test_what_it_is_asked_for(colbert):
+    info = colbert.get("/info?model=pylate").json()
+    assert "colbert" in info["output_keys"] and info["widths"]["colbert"] == 16
+    assert info["model_type"] == {"embedding": {"pooling": "colbert"}} and info["prompts"] == ["document", "query"]
+    refused = colbert.post({"inputs": "a"}, path="/embed", model="pylate")
+    assert refused.status_code == 400 and "output_key=colbert" in refused.text
+    shown = run("inspect", FOLDER / "pylate").stdout
+    assert "vectors of tokens, dense 24 to 16, normalised" in shown and "colbert" in shown
+    shown = run("inspect", FOLDER / "m3").stdout
+    assert "weights of tokens" in shown and "colbert" in shown
+
+
+@pytest.mark.parametrize(
+    "file, key, value, message",
+    [
+        ("3_MultiVectorMask/config.json", "other", 1, "other"),
+        ("3_MultiVectorMask/config.json", "keep_only_token_ids", ["x"], "keep_only_token_ids"),
+        ("sentence_bert_config.json", "query_expansion", {"strategy": "max", "length": 4}, "query_expansion"),
+        ("sentence_bert_config.json", "query_expansion", {"strategy": "fixed"}, "length"),
+        ("sentence_bert_config.json", "query_expansion", {"strategy": "min", "length": 400}, "positions"),
+        ("sentence_bert_config.json", "query_expansion", {"strategy": "min", "length": 9, "token": "no such"}, "no such"),
+        ("2_Dense/config.json", "in_features", 24, "linear.weight"),
+        ("2_Dense/config.json", "module_input_name", "sentence_embedding", "module_input_name"),
+        ("modules.json", 2, {"path": "", "type": "sentence_transformers.multi_vector_encoder.modules.HierarchicalPooling"}, "HierarchicalPooling"),
+    ],
+)  # fmt: skip
+def test_refused_by_name(tmp_path, file, key, value, message):
+    folder = tmp_path / "model"
+    shutil.copytree(FOLDER / "native", folder)
+    content = json.loads((folder / file).read_text())
+    content[key] = value
+    (folder / file).write_text(json.dumps(content))
+    assert message in run("inspect", folder).stderr
+
+
+def test_encode_writes_them(tmp_path, log):
+    records = tmp_path / "texts.txt"
+    records.write_text("a goldfish, a bicycle\nfish\n")
+    for kind in [[], ["--input-type", "query"]]:
+        folder = tmp_path / f"out{len(kind)}"
+        ask = ["encode", records, "--output", folder, "--output-key", "colbert", "--format", "safetensors", *kind]
+        done = run(*ask, "--model", FOLDER / "stanford")
+        assert done.returncode == 0, done.stderr
+        with Server(model=FOLDER / "stanford", log=log) as server:
+            rows = server.encode(["a goldfish, a bicycle", "fish"], output_key="colbert", input_type=kind[-1] if kind else "document")
+            remote = tmp_path / f"remote{len(kind)}"
+            ask[3] = remote
+            done = run(*ask, "--server", server.url)
+            assert done.returncode == 0, done.stderr
+        for place in [folder, remote]:
+            [part] = place.glob("*.safetensors")
+            assert np.array_equal(safetensors.numpy.load_file(part)["colbert"], np.float32(sum(rows["outputs"]["colbert"], [])))
+    refused = run("encode", records, "--output", tmp_path / "no", "--input-type", "query", "--model", FOLDER / "m3")
+    assert "--input-type is for colbert" in refused.stderr
