@@ -143,6 +143,55 @@ def infinity_rerank(texts):
     return [each.relevance_score for each in sorted(found, key=lambda each: each.index)]
 
 
+def cohere_sdk(texts):
+    import cohere
+
+    found = cohere.ClientV2(KEY, base_url=URL).rerank(model="reranker", query=texts[0], documents=texts[1:]).results
+    return [each.relevance_score for each in sorted(found, key=lambda each: each.index)]
+
+
+def langchain_cohere(texts):
+    from langchain_cohere import CohereRerank
+
+    ranker = CohereRerank(base_url=URL, cohere_api_key=KEY, model="reranker")
+    return in_order(ranker.rerank(texts[1:], texts[0], top_n=None))
+
+
+def langchain_infinity(texts):
+    from infinity_client import Client
+    from langchain_community.document_compressors.infinity_rerank import InfinityRerank
+
+    ranker = InfinityRerank(client=Client(base_url=URL), model="reranker", top_n=len(texts))
+    return in_order(ranker.rerank(texts[1:], texts[0], top_n=None))
+
+
+def in_order(found):
+    return [each["relevance_score"] for each in sorted(found, key=lambda each: each["index"])]
+
+
+def llama_index_rerank(kind):
+    def rerank(texts):
+        from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
+        if kind == "tei":
+            from llama_index.postprocessor.tei_rerank import TextEmbeddingInference as Ranker
+
+            ranker = Ranker(base_url=URL, top_n=len(texts))
+        elif kind == "jinaai":
+            from llama_index.postprocessor.jinaai_rerank import JinaRerank as Ranker
+
+            ranker = Ranker(base_url=f"{URL}/v1", api_key=KEY, model="reranker", top_n=len(texts) - 1)
+        else:
+            from llama_index.postprocessor.cohere_rerank import CohereRerank as Ranker
+
+            ranker = Ranker(base_url=URL, api_key=KEY, model="reranker", top_n=len(texts) - 1)
+        nodes = [NodeWithScore(node=TextNode(text=text, id_=str(index))) for index, text in enumerate(texts[1:])]
+        found = ranker.postprocess_nodes(nodes, QueryBundle(texts[0]))
+        return [each.score for each in sorted(found, key=lambda each: int(each.node.node_id))]
+
+    return rerank
+
+
 RERANKERS = {
     **{
         f"litellm rerank, `{provider}/`{more}": ("litellm", litellm_rerank(provider))
@@ -152,6 +201,13 @@ RERANKERS = {
     },
     "haystack, TEI ranker": ("huggingface-api-haystack", haystack_rerank),
     "infinity-client, rerank": ("infinity_client", infinity_rerank),
+    "cohere": ("cohere", cohere_sdk),
+    "langchain, Cohere reranker": ("langchain-cohere", langchain_cohere),
+    "langchain, infinity reranker": ("langchain-community", langchain_infinity),
+    **{
+        f"llama-index, {name} reranker": (f"llama-index-postprocessor-{kind}-rerank", llama_index_rerank(kind))
+        for kind, name in {"tei": "TEI", "jinaai": "Jina", "cohere": "Cohere"}.items()
+    },
 }
 CLIENTS = {
     "openai, `extra_body`": ("openai", openai_with_members_of_others),
