@@ -60,6 +60,26 @@ struct Kernels: @unchecked Sendable {
     unsafe panelCount(outputs: outputs) * set.panelSize(inputs) / MemoryLayout<Float>.size
   }
 
+  /// A row's value at an index.
+  func value(_ row: UnsafeRawPointer, _ index: Int) -> Float {
+    if valueSize == MemoryLayout<Float>.size {
+      return unsafe row.load(fromByteOffset: 4 * index, as: Float.self)
+    }
+    let upperHalf = unsafe row.load(fromByteOffset: 2 * index, as: UInt16.self)
+    return Float(bitPattern: UInt32(upperHalf) << 16)
+  }
+
+  /// Rounded to the nearest, of two the even one; NaN stays NaN.
+  func setValue(_ row: UnsafeMutableRawPointer, _ index: Int, _ value: Float) {
+    if valueSize == MemoryLayout<Float>.size {
+      return unsafe row.storeBytes(of: value, toByteOffset: 4 * index, as: Float.self)
+    }
+    let bits = value.bitPattern
+    let rounded = value.isNaN ? 0x7fc0 : (bits &+ 0x7fff &+ (bits >> 16 & 1)) >> 16
+    unsafe row.storeBytes(
+      of: UInt16(truncatingIfNeeded: rounded), toByteOffset: 2 * index, as: UInt16.self)
+  }
+
   /// Bytes of a row as a product reads it.
   func operandSize(_ inputs: Int) -> Int { unsafe set.operandSize(inputs) }
 }
