@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tokenizers
 
 import deberta_families
 import families
@@ -147,6 +148,28 @@ def test_classification(made, log):
             expected = module.logits(exact, answers[text]["sequence_output"])
             assert reference.difference(found, expected) < 1e-5
         assert server.post({"inputs": "a fish"}, path="/predict").json()[0]["label"] in ("cat", "dog", "fish")
+
+
+@pytest.mark.parametrize("made", ["deberta"], indirect=True)
+def test_deberta_of_other_classes(made, log, tmp_path):
+    """A head for tokens; and the steps of a tokenizer of transformers 4, which are the file's."""
+    name, folder, exact, answers = made
+    shutil.copytree(folder, tmp_path / "model")
+    folder = tmp_path / "model"
+    change(folder, "config.json", architectures=["DebertaV2ForTokenClassification"])
+    spaces = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}
+    strip = {"type": "Strip", "strip_left": True, "strip_right": True}
+    change(folder, "tokenizer.json", normalizer={"type": "Sequence", "normalizers": [strip, spaces]})
+    assert "compatibility characters" in run("inspect", folder).stdout
+    head = {tensor: values.astype(np.float64) for tensor, values in deberta_families.head(name).items()}
+    with Server(model=folder, log=log) as server:
+        for text in ["empty", "sentence_3"]:
+            found = server.tensors([CHOSEN[text]], output_key="token_logits")["token_logits"][0]
+            expected = answers[text]["sequence_output"] @ head["classifier.weight"].T + head["classifier.bias"]
+            assert reference.difference(found, expected) < 1e-5
+        tokens = server.encode(["  a\tb"], output_key="token_logits", tokens="true")["tokens"][0]
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    assert [token["id"] for token in tokens] == tokenizer.encode("  a\tb").ids
 
 
 def test_inspect_explains_the_architecture(made):
