@@ -73,7 +73,7 @@ public final class Encoder: BatchEncoder {
     let workspaceBytes = workspaces.reduce(0) { $0 + $1.byteCount }
     let maskedLM = checkpoint.maskedLM.head.map { ($0, MaskedLMWeights.Layout($0, kernels)) }
     let projection = try sentence?.tokenVectors.map { vectors throws(BERTError) in
-      try TokenProjection(vectors, hiddenSize: configuration.hiddenSize, set: kernels.name)
+      try TokenProjection(vectors, hiddenSize: configuration.hiddenSize, set: kernels)
     }
     let headBytes =
       (checkpoint.head.head?.byteCount ?? 0) + (maskedLM.map { $0.1.byteCount } ?? 0)

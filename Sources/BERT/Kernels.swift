@@ -52,12 +52,39 @@ struct Kernels: @unchecked Sendable {
     return found
   }
 
+  /// Those of float32 beside these: of the same set, or else the fastest there are, for some sets have
+  /// lower precisions alone.
+  func float32() throws(BERTError) -> Kernels {
+    if let own = Self.supported(.float32).first(where: { $0.name == name }) { return own }
+    return try Self.named(nil, .float32)
+  }
+
   /// Panels of a layer with so many outputs.
   func panelCount(outputs: Int) -> Int { (outputs + panelColumns - 1) / panelColumns }
 
   /// Floats that the packed weights of a layer take.
   func packedCount(outputs: Int, inputs: Int) -> Int {
     unsafe panelCount(outputs: outputs) * set.panelSize(inputs) / MemoryLayout<Float>.size
+  }
+
+  /// A row's value at an index.
+  func value(_ row: UnsafeRawPointer, _ index: Int) -> Float {
+    if valueSize == MemoryLayout<Float>.size {
+      return unsafe row.load(fromByteOffset: 4 * index, as: Float.self)
+    }
+    let upperHalf = unsafe row.load(fromByteOffset: 2 * index, as: UInt16.self)
+    return Float(bitPattern: UInt32(upperHalf) << 16)
+  }
+
+  /// Rounded to the nearest, of two the even one; NaN stays NaN.
+  func setValue(_ row: UnsafeMutableRawPointer, _ index: Int, _ value: Float) {
+    if valueSize == MemoryLayout<Float>.size {
+      return unsafe row.storeBytes(of: value, toByteOffset: 4 * index, as: Float.self)
+    }
+    let bits = value.bitPattern
+    let rounded = value.isNaN ? 0x7fc0 : (bits &+ 0x7fff &+ (bits >> 16 & 1)) >> 16
+    unsafe row.storeBytes(
+      of: UInt16(truncatingIfNeeded: rounded), toByteOffset: 2 * index, as: UInt16.self)
   }
 
   /// Bytes of a row as a product reads it.

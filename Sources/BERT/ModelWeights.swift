@@ -21,6 +21,7 @@ struct BlockWeights {
   let rotary: RotaryPositions?
   /// As of `AttentionInput`.
   let window: Int
+  let relative: RelativeInput
 }
 
 /// The model as passes read it, all in one arena: linear layers packed for the chosen kernels, the
@@ -38,6 +39,8 @@ final class ModelWeights: @unchecked Sendable {
   @unsafe let finalNorm: LayerNorm?
   /// [H, E]; nil where the embeddings are the hidden states.
   @unsafe let projection: LinearLayer?
+  /// Of attention's scores.
+  let scoreScale: Float
   /// [A, 2 · positions - 1], from the column of distance 0; nil without a bias.
   @unsafe let scoreBias: Matrix?
   /// [V, E], [types, E]
@@ -58,6 +61,7 @@ final class ModelWeights: @unchecked Sendable {
   ) throws(BERTError) {
     let configuration = checkpoint.configuration
     self.configuration = configuration
+    scoreScale = 1 / Float(configuration.headSize * configuration.scoreTerms).squareRoot()
     let names = TensorNames(configuration)
     let tensors: [String: Tensor]
     do {
@@ -66,7 +70,7 @@ final class ModelWeights: @unchecked Sendable {
       throw .checkpoint(error)
     }
 
-    var plan = PackingPlan(configuration, tensors, kernels)
+    var plan = try PackingPlan(configuration, tensors, kernels)
     // The largest first, so that the threads end at the same time.
     let wordPlace = plan.vector(TensorNames.tables[0])
     let positionPlace = configuration.hasPositionTable ? plan.vector(TensorNames.tables[1]) : nil
@@ -81,6 +85,7 @@ final class ModelWeights: @unchecked Sendable {
     let finalPlace = configuration.isPreNorm ? plan.norm(TensorNames.finalNorm) : nil
     let biasPlace = plan.scoreBias()
     let rotaryPlaces = plan.rotaryTables()
+    let distancePlace = plan.relativePlaces()
     let (layout, jobs) = (plan.layout, plan.jobs)
     let arena = try FloatArena(count: layout.count)
     byteCount = arena.size
@@ -103,6 +108,19 @@ final class ModelWeights: @unchecked Sendable {
         in: arena, epsilon: configuration.layerNormEpsilon,
         isRootMeanSquare: configuration.isRootMeanSquareNorm)
     }
+    func relative(_ place: BlockPlaces) -> RelativeInput {
+      func rows(_ offset: Int?) -> UnsafeRawPointer? {
+        unsafe offset.map { unsafe UnsafeRawPointer(arena.floats(at: $0)) }
+      }
+      let places = unsafe distancePlace.map { place in
+        // From that of distance 0.
+        unsafe UnsafeRawPointer(arena.floats(at: place + configuration.positionCount - 1))
+          .assumingMemoryBound(to: Int32.self)
+      }
+      return unsafe RelativeInput(
+        keys: rows(place.relativeKeys), queries: rows(place.relativeQueries),
+        ld: RelativeRows.stride(hiddenSize: configuration.hiddenSize, kernels), rows: places)
+    }
     unsafe blocks = (0..<configuration.blockCount).map { index in
       let place = setPlaces[configuration.blockSet(of: index)]
       let attention = configuration.attention(of: index)
@@ -117,7 +135,7 @@ final class ModelWeights: @unchecked Sendable {
         inputNorm: place.inputNorm.map { unsafe norm($0) },
         rotary: rotary.map {
           unsafe RotaryPositions(table: arena.floats(at: $0), size: configuration.headSize)
-        }, window: attention.window ?? 0)
+        }, window: attention.window ?? 0, relative: relative(place))
     }
     unsafe pooler = poolerPlace.map { unsafe linear($0, 2) }
     unsafe projection = projectionPlace.map { unsafe linear($0) }

@@ -12,11 +12,16 @@ enum PackingJob: Sendable {
   case spread(Tensor, ModelConfiguration, Int)
   /// Computes the angles of rotary positions: [positions, size].
   case rotaryTable(RotaryEmbedding, ModelConfiguration, Int)
+  /// Makes a block's rows of distances.
+  case relativeRows(RelativeRows)
+  /// The row of every distance: [2 · positions - 1] integers.
+  case relativePlaces(DisentangledAttention, positionCount: Int, Int)
 
   /// Floats that a thread needs to read the matrices before it packs them.
   var scratchCount: Int {
     switch self {
-    case .copy, .rotaryTable: 0
+    case .copy, .rotaryTable, .relativePlaces: 0
+    case .relativeRows(let rows): rows.scratchCount
     case .pack(_, let place): place.outputs * place.inputs
     case .spread(let table, _, _): table.count
     }
@@ -74,6 +79,14 @@ enum PackingJob: Sendable {
             let column = head * (2 * farthest + 1) + distance + farthest
             unsafe arena.floats(at: offset + column).pointee = row[head]
           }
+        }
+      case .relativeRows(let rows): try rows.run(scratch: scratch, into: arena)
+      case .relativePlaces(let disentangled, let positionCount, let offset):
+        let places = unsafe UnsafeMutableRawPointer(arena.floats(at: offset))
+        for distance in 1 - positionCount..<positionCount {
+          let row = Int32(disentangled.row(distance: distance))
+          let index = distance + positionCount - 1
+          unsafe places.storeBytes(of: row, toByteOffset: 4 * index, as: Int32.self)
         }
       case .rotaryTable(let rotary, let configuration, let offset):
         let size = configuration.headSize

@@ -8,11 +8,16 @@ struct PackingPlan {
   private let kernels: Kernels
   private(set) var layout = ArenaLayout()
   private(set) var jobs: [PackingJob] = []
+  /// Of float32.
+  private let floatKernels: Kernels
 
-  init(_ configuration: ModelConfiguration, _ tensors: [String: Tensor], _ kernels: Kernels) {
+  init(
+    _ configuration: ModelConfiguration, _ tensors: [String: Tensor], _ kernels: Kernels
+  ) throws(BERTError) {
     self.configuration = configuration
     self.tensors = tensors
     self.kernels = kernels
+    floatKernels = try kernels.float32()
   }
 
   /// A tensor as it is.
@@ -64,7 +69,9 @@ struct PackingPlan {
       gate: configuration.isGated ? layer([block + Names.gate]) : nil,
       intermediate: layer([block + Names.intermediate]), output: layer([block + Names.output]),
       outputNorm: isPreNorm ? nil : norm(block + Names.outputNorm),
-      inputNorm: hasInputNorm ? norm(block + Names.attentionNorm) : nil)
+      inputNorm: hasInputNorm ? norm(block + Names.attentionNorm) : nil,
+      relativeKeys: relativeRows(block, isOfKeys: true),
+      relativeQueries: relativeRows(block, isOfKeys: false))
   }
 
   /// Heads that share keys and values get copies of them: the same products, no other kernel.
@@ -84,6 +91,40 @@ struct PackingPlan {
       }
     }
     return layer(weights, biases: biases)
+  }
+
+  /// A block's rows of distances; nil without such.
+  private mutating func relativeRows(_ block: String, isOfKeys: Bool) -> Int? {
+    typealias Names = TensorNames.Block
+    guard let disentangled = configuration.disentangled,
+      isOfKeys ? disentangled.hasKeys : disentangled.hasQueries
+    else { return nil }
+    let shared = Names.queryKeyValue[isOfKeys ? 1 : 0]
+    let own = isOfKeys ? Names.relativeKey : Names.relativeQuery
+    let name = block + (disentangled.sharesLayers ? shared : own)
+    let size = configuration.hiddenSize
+    let stride = RelativeRows.stride(hiddenSize: size, kernels)
+    let offset = layout.add(disentangled.rowCount * stride / MemoryLayout<Float>.size)
+    func tensor(_ name: String) -> Tensor { tensors[name]! }
+    let norm = TensorNames.relativeNorm
+    jobs.append(
+      .relativeRows(
+        RelativeRows(
+          table: tensor("\(TensorNames.relativeTable).weight"),
+          norm: disentangled.hasNorm ? (tensor("\(norm).weight"), tensor("\(norm).bias")) : nil,
+          layer: (tensor("\(name).weight"), tensor("\(name).bias")),
+          epsilon: configuration.layerNormEpsilon, kernels: kernels,
+          floatKernels: floatKernels, offset: offset)))
+    return offset
+  }
+
+  /// The rows of all distances; nil without such.
+  mutating func relativePlaces() -> Int? {
+    guard let disentangled = configuration.disentangled else { return nil }
+    let count = configuration.positionCount
+    let offset = layout.add(2 * count - 1)
+    jobs.append(.relativePlaces(disentangled, positionCount: count, offset))
+    return offset
   }
 
   /// [A, 2 · positions - 1]; nil if nothing is added to scores.
@@ -116,4 +157,5 @@ struct BlockPlaces {
   var gate: LayerPlace?
   var intermediate, output: LayerPlace
   var outputNorm, inputNorm: NormPlace?
+  var relativeKeys, relativeQueries: Int?
 }

@@ -36,6 +36,7 @@ extension Pass {
   func embed(_ rows: Range<Int>, _ thread: ThreadState) {
     let hidden = unsafe hidden(before: 0, thread)
     let operands = unsafe operands(before: 0, thread)
+    let projectsFirst = shape.configuration.projectsFirst
     // [rows, E] and for products; the hidden states themselves without a projection.
     var embedded = unsafe hidden.from(rows.lowerBound)
     var factors = unsafe operands.from(rows.lowerBound)
@@ -56,7 +57,8 @@ extension Pass {
               &input, norm, shape.configuration.embeddingSize, rows.count, embedded.base,
               embedded.stride, factors.base, factors.stride)
           }
-          if var norm = unsafe weights.embeddingNorm { unsafe embed(&norm) } else { embed(nil) }
+          let first = unsafe projectsFirst ? nil : weights.embeddingNorm
+          if var norm = unsafe first { unsafe embed(&norm) } else { embed(nil) }
         }
       }
     }
@@ -69,6 +71,19 @@ extension Pass {
       unsafe kernels.set.makeFloatOperands(
         rows.count, size, hidden.row(rows.lowerBound), hidden.stride,
         operands.row(rows.lowerBound), operands.stride)
+      if projectsFirst, let norm = unsafe weights.embeddingNorm {
+        let hidden = unsafe hidden.from(rows.lowerBound)
+        unsafe layerNorm(
+          norm, rows.count, hidden, to: hidden, operands.from(rows.lowerBound))
+      }
+    }
+    for blank in plan.blankRows where blank.overlaps(rows) {
+      let blank = blank.clamped(to: rows)
+      let size = shape.configuration.hiddenSize
+      for row in blank { unsafe hidden.row(row).update(repeating: 0, count: size) }
+      unsafe kernels.set.makeFloatOperands(
+        blank.count, size, hidden.row(blank.lowerBound), hidden.stride,
+        operands.row(blank.lowerBound), operands.stride)
     }
     if let norm = unsafe inputNorm(of: 0) {
       unsafe normalize(
@@ -90,10 +105,17 @@ extension Pass {
     let context = unsafe thread.lead.context
     let size = kernels.valueSize
     let first = unsafe projected.row(entry.rows.lowerBound) + column * size
+    // What is left is padding.
+    let queryCount =
+      shape.configuration.attendsAroundPadding ? entry.attendedCount : entry.rows.count
+    var relative = unsafe weights.blocks[block].relative
+    unsafe relative.keys = relative.keys.map { unsafe $0 + column * size }
+    unsafe relative.queries = relative.queries.map { unsafe $0 + column * size }
     var input = unsafe AttentionInput(
       queries: first, keys: first + hiddenSize * size, values: first + 2 * hiddenSize * size,
-      ldQueries: projected.stride, ldKeys: projected.stride, queryCount: entry.rows.count,
+      ldQueries: projected.stride, ldKeys: projected.stride, queryCount: queryCount,
       keyCount: entry.attendedCount, headCount: item.heads.count, headSize: headSize,
+      scale: weights.scoreScale, relative: relative,
       bias: weights.scoreBias?.row(item.heads.lowerBound), ldBias: weights.scoreBias?.stride ?? 0,
       window: weights.blocks[block].window)
     var output = entry.rows.lowerBound
@@ -123,6 +145,33 @@ extension Pass {
     }
     unsafe kernels.set.attention(
       &input, context.row(output) + column * size, context.stride, thread.own.attentionScratch)
+    if queryCount < entry.rows.count, !isFirstRowOnly(entry, block) {
+      let columns = column..<item.heads.upperBound * headSize
+      unsafe averageValues(
+        projected.from(entry.rows.lowerBound), columns, entry.rows.count,
+        to: context.from(entry.rows.lowerBound), queryCount..<entry.rows.count)
+    }
+  }
+
+  /// Attention of padding, whose scores are all the same: the mean of all values, padding's too.
+  ///
+  /// Summed in float64: it is small beside the values, and a norm makes it, with its error, large.
+  ///
+  /// - Parameters:
+  ///   - projected: Q, K and V of the sequence's rows.
+  ///   - columns: some heads'.
+  private func averageValues(
+    _ projected: Rows, _ columns: Range<Int>, _ count: Int, to context: Rows, _ padding: Range<Int>
+  ) {
+    let first = 2 * shape.configuration.hiddenSize
+    for column in columns {
+      var sum = 0.0
+      for row in 0..<count {
+        sum += unsafe Double(kernels.value(projected.row(row), first + column))
+      }
+      let mean = Float(sum / Double(count))
+      for row in padding { unsafe kernels.setValue(context.row(row), column, mean) }
+    }
   }
 
   /// The rest of a block for some rows, and what the next block's attention needs of them.

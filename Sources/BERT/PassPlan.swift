@@ -44,6 +44,8 @@ struct PassPlan {
   private(set) var ids: [Int32] = []
   private(set) var types: [Int32] = []
   private(set) var positions: [Int32] = []
+  /// Rows of padding whose embeddings are 0.
+  private(set) var blankRows: [Range<Int>] = []
   /// One per block of the deepest sequence.
   private(set) var stages: [Stage] = []
   private(set) var items: [AttentionItem] = []
@@ -90,6 +92,11 @@ struct PassPlan {
       let source = entries[index].rows
       entries[index].rows = ids.count..<(ids.count + source.count)
       entries[index].resultRow = ids.count
+      if configuration.attendsAroundPadding, entries[index].attendedCount < source.count {
+        blankRows.append(
+          entries[index].rows.lowerBound
+            + entries[index].attendedCount..<entries[index].rows.upperBound)
+      }
       ids += batch.ids[source]
       types += batch.typeIDs[source]
       guard configuration.hasPaddingPosition else {

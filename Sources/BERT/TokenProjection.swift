@@ -20,13 +20,11 @@ final class TokenProjection: @unchecked Sendable {
   /// Bytes of packed weights.
   let byteCount: Int
 
-  /// - Parameter set: the name of the kernel set that encodes, of which the float32 one is taken if
-  ///   there is one.
-  init(_ vectors: TokenVectors, hiddenSize: Int, set: String) throws(BERTError) {
+  /// - Parameter set: the one that encodes.
+  init(_ vectors: TokenVectors, hiddenSize: Int, set: Kernels) throws(BERTError) {
     layers = vectors.layers
     outputs = vectors.size(hiddenSize: hiddenSize) ?? 0
-    let named = Kernels.supported(.float32).first { $0.name == set }
-    if let named { kernels = named } else { kernels = try Kernels.named(nil, .float32) }
+    kernels = try set.float32()
     activations = Activations([ActivationNone], kernels)
     var layout = ArenaLayout()
     var places: [LayerPlace?] = []

@@ -88,8 +88,9 @@ final class Workspace: @unchecked Sendable {
     let maskedLMOperands = maskedLMSize.map { addOperands(rows, $0) }
     // A panel may reach past the queries' columns.
     let firstQuery = layout.add(hiddenSize + kernels.panelColumns)
+    let relativeCount = configuration.disentangled.map { min($0.rowCount, 2 * longest - 1) } ?? 0
     let scratch = layout.add(
-      unsafe kernels.set.attentionScratch(longest, configuration.headSize))
+      unsafe kernels.set.attentionScratch(longest, configuration.headSize, relativeCount))
     let arena = try FloatArena(count: layout.count)
     self.arena = arena
 

@@ -134,8 +134,11 @@ extension ClassificationHead {
         if let scale, let shift { norm = (scale, shift) }
       }
       guard let weights, let bias else { continue }
-      layers.append(
-        Layer(weights: weights, bias: bias, activation: layer.activation, norm: norm))
+      var activation = layer.activation
+      if index == 0, let key = layout.activationKey {
+        activation = try self.activation(key, file) ?? activation
+      }
+      layers.append(Layer(weights: weights, bias: bias, activation: activation, norm: norm))
     }
     guard tensors.missing.isEmpty else {
       return .none(
@@ -151,6 +154,21 @@ extension ClassificationHead {
     }
     if !isOfTokens { head.scoreFunction = try scoreFunction(file, labelCount: labels.count) }
     return .head(head)
+  }
+
+  /// The function that a key names as transformers does; nil if it names none.
+  private static func activation(
+    _ key: String, _ file: JSONFile
+  ) throws(CheckpointError) -> DenseLayer.Activation? {
+    guard let name = try file.string(key) else { return nil }
+    let known: [String: DenseLayer.Activation] = [
+      "gelu": .gelu, "tanh": .tanh, "relu": .relu, "silu": .silu, "swish": .silu, "mish": .mish,
+      "sigmoid": .sigmoid, "linear": .identity,
+    ]
+    guard let activation = known[name] else {
+      throw file.invalid(key, "must be one of \(known.keys.sorted().joined(separator: ", "))")
+    }
+    return activation
   }
 
   /// ModernBERT's key.
@@ -240,6 +258,8 @@ struct HeadLayout: Sendable {
   var layers: [Layer]
   /// Whether layers but the last may have no bias, nor their norms.
   var hasOptionalBiases = false
+  /// The key of `config.json` that names the first layer's function.
+  var activationKey: String?
   /// Whether `classifier_pooling` says what the first layer reads of a text.
   var readsPooling = false
 

@@ -3,8 +3,8 @@ import JSON
 extension ConfigurationKeys {
   /// `config.json`: every key that `PreTrainedConfig`, `BertConfig`, `RobertaConfig`,
   /// `XLMRobertaConfig`, `CamembertConfig`, `DistilBertConfig`, `MPNetConfig`, `ElectraConfig`,
-  /// `AlbertConfig`, `ModernBertConfig`, `NomicBertConfig`, `GteConfig` and `EuroBertConfig` of
-  /// transformers have. Some families have rules of their own: see `HuggingFaceFamily.ownKeys`.
+  /// `AlbertConfig`, `ModernBertConfig`, `NomicBertConfig`, `GteConfig`, `EuroBertConfig` and
+  /// `DebertaV2Config` of transformers have. Some families have rules of their own: see `HuggingFaceFamily.ownKeys`.
   ///
   /// A key that is not here is let pass: transformers keeps it as an attribute of the configuration
   /// that no line of these encoders reads, and folders are full of such keys.
@@ -19,6 +19,10 @@ extension ConfigurationKeys {
       "dim", "n_layers", "n_heads", "hidden_dim", "activation",
       // MPNet's, ELECTRA's, ALBERT's.
       "relative_attention_num_buckets", "embedding_size", "num_hidden_groups", "inner_group_num",
+      // DeBERTa's.
+      "relative_attention", "max_relative_positions", "position_buckets", "position_biased_input",
+      "pos_att_type", "share_att_key", "attention_head_size", "pooler_hidden_size",
+      "pooler_hidden_act", "legacy",
       // ModernBERT's, EuroBERT's, NomicBERT's, GTE's.
       "hidden_activation", "norm_eps", "norm_bias", "attention_bias", "mlp_bias", "local_attention",
       "sliding_window",
@@ -39,6 +43,7 @@ extension ConfigurationKeys {
       "is_encoder_decoder", "use_bfloat16", "torchscript", "mlp_layer_types",
       // Which ids texts begin and end with is the tokenizer's matter.
       "bos_token_id", "eos_token_id", "sep_token_id", "decoder_start_token_id",
+      "pooler_dropout", "cls_dropout", "conv_act", "conv_groups",
       // Initial positions, which the weights take the place of.
       "sinusoidal_pos_embds",
     ],

@@ -126,7 +126,7 @@ struct ConfigurationKeys: Sendable {
   static let tokenizer = ConfigurationKeys(
     honoured: [
       "do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space",
-      "keep_accents",
+      "keep_accents", "split_by_punct",
       "model_max_length", "max_len", "unk_token", "sep_token", "pad_token", "cls_token",
       "mask_token", "bos_token", "eos_token", "additional_special_tokens", "extra_special_tokens",
       "model_specific_special_tokens", "added_tokens_decoder", "tokenizer_class",

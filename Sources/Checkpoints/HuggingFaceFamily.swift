@@ -19,6 +19,8 @@ struct HuggingFaceFamily: Sendable {
   var layers: [String: String] = [:]
   /// Whether `type_vocab_size` says how many types tokens have; else `configure` does, or none have any.
   var hasTypes = true
+  /// Whether a table of positions that the configuration does not ask for is nobody's.
+  var leavesOutPositions = false
   /// What keys of `config.json` may say, where that differs from `ConfigurationKeys.model`.
   var ownKeys: [String: ConfigurationKeys.Rule] = [:]
   /// Whether folders bring code of their own (`auto_map`) that computes the same as transformers.
@@ -28,6 +30,8 @@ struct HuggingFaceFamily: Sendable {
   var tokenHead: HeadLayout? = .tokens
   /// The head of the class for masked language models; nil if it is not supported.
   var maskedLM: MaskedLMLayout?
+  /// The same where `legacy` is false; nil where the key says nothing.
+  var newMaskedLM: MaskedLMLayout?
   /// Fills in what BERT's keys do not tell.
   var configure: @Sendable (inout ModelConfiguration, JSONFile) throws(CheckpointError) -> Void = {
     _, _ in
@@ -35,7 +39,7 @@ struct HuggingFaceFamily: Sendable {
 
   static let all: [HuggingFaceFamily] = [
     .bert, .distilBERT, .roberta, .mpnet, .electra, .albert, .modernBERT, .nomicBERT, .gte,
-    .euroBERT,
+    .euroBERT, .deBERTa,
   ]
 
   static let bert = HuggingFaceFamily(
@@ -68,8 +72,7 @@ struct HuggingFaceFamily: Sendable {
   }
 
   private static let reasons = [
-    "deberta": "its attention depends on relative positions",
-    "deberta-v2": "its attention depends on relative positions",
+    "deberta": "its attention is not that of deberta-v2"
   ]
 
   /// The key in `config.json` for one of BERT's.
@@ -113,6 +116,7 @@ struct HuggingFaceFamily: Sendable {
     {
       tensors[positions] = rows
     }
+    if leavesOutPositions, !configuration.hasPositionTable { tensors[positions] = nil }
     let types = TensorNames.tables[2]
     if !configuration.hasTypeTable, tensors[types] == nil {
       let shape = [configuration.typeCount, configuration.embeddingSize]

@@ -31,7 +31,8 @@ public struct MaskedLMHead: Sendable {
 struct MaskedLMLayout: Sendable {
   var dense: String
   var norm: String
-  var decoder: String
+  /// Nil: the word embeddings, whatever `tie_word_embeddings` says.
+  var decoder: String?
   /// A bias outside the decoder, which is the decoder's own.
   var sharedBias: String?
   /// Nil: the encoder's.
@@ -57,8 +58,11 @@ extension MaskedLMHead {
     guard name.hasSuffix("ForMaskedLM") else {
       return .none(because: "config.json names \(name.prefix(64)), which has no masked-LM head")
     }
-    guard let layout = family.maskedLM else { return .unsupported(name) }
-    let isTied = try file.boolean("tie_word_embeddings") ?? true
+    var found = family.maskedLM
+    if let new = family.newMaskedLM, try file.boolean("legacy") == false { found = new }
+    guard let layout = found else { return .unsupported(name) }
+    let ties = try file.boolean("tie_word_embeddings") ?? true
+    let isTied = ties || layout.decoder == nil
     let (hidden, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
     let size = configuration.embeddingSize
     var tensors = HeadTensors(tensors)
@@ -70,13 +74,15 @@ extension MaskedLMHead {
     let shift = tensors.take(
       "\(layout.norm).bias", "\(layout.norm).beta", shape: [size], isOptional: isOptional)
     // transformers ties what is not stored; a decoder of its own counts where it is.
-    let decoderName = "\(layout.decoder).weight"
-    let isOwn = !isTied || tensors.has(decoderName)
-    let decoder = isOwn ? tensors.take(decoderName, shape: [vocabulary, size]) : nil
+    let decoderName = layout.decoder.map { "\($0).weight" }
+    let isOwn = decoderName.map { !isTied || tensors.has($0) } ?? false
+    let decoder = isOwn ? tensors.take(decoderName ?? "", shape: [vocabulary, size]) : nil
     let hasBias = try file.boolean("decoder_bias") ?? true
+    let biasNames = [layout.decoder.map { "\($0).bias" }, isTied ? layout.sharedBias : nil]
+      .compactMap(\.self)
     let decoderBias = tensors.take(
-      "\(layout.decoder).bias", (isTied ? layout.sharedBias : nil) ?? "\(layout.decoder).bias",
-      shape: [vocabulary], isOptional: isOptional && !hasBias)
+      biasNames[0], biasNames[biasNames.count - 1], shape: [vocabulary],
+      isOptional: isOptional && !hasBias)
     guard tensors.missing.isEmpty, let weights, let bias, let scale, let shift, let decoderBias
     else {
       return .none(

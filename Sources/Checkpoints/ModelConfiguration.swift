@@ -9,6 +9,8 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var hiddenSize: Int
   /// E, values of a row of the embedding tables, where a linear layer makes them H; nil without one.
   public var projectedSize: Int?
+  /// Whether that layer, without a bias, comes before the norm; or after it.
+  public var projectsFirst = false
   /// L, Transformer layers: 1 to 64.
   public var blockCount: Int
   /// Sets of block weights, each of as many blocks, one after the other; as many as blocks unless these
@@ -54,6 +56,12 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var activation = Activation.geluErf
   /// What attention's scores get by distance; nil: nothing.
   public var relativeBias: RelativeBias?
+  /// What queries and keys have to do with distances; nil: nothing.
+  public var disentangled: DisentangledAttention?
+  /// Scores are divided by the root of so many times a head's values.
+  public var scoreTerms = 1
+  /// Whether embeddings of padding are 0, and padding attends to all tokens alike.
+  public var attendsAroundPadding = false
   /// Whether the pooler's result is divided by its Euclidean length, as in LaBSE's export.
   public var normalizesPooled = false
   /// The id of `[PAD]`.
@@ -112,6 +120,8 @@ public struct ModelConfiguration: Equatable, Sendable {
     public static let positionCount = 3...(1 << 20)
     static let typeCount = 1...1024
     static let bucketCount = 1...4096
+    /// That has a row of its own.
+    static let distance = 1 << 15
     static let window = 1...(1 << 21)
     /// Positions by columns of a head.
     static let rotaryTable = 1 << 26

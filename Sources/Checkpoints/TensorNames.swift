@@ -9,12 +9,18 @@ public struct TensorNames {
   public static let projection = "embeddings_project"
   /// [buckets, A]
   public static let relativeBias = "encoder.relative_attention_bias.weight"
+  /// [rows, H], of distances, and the norm of them.
+  public static let relativeTable = "encoder.relative_embeddings"
+  public static let relativeNorm = "encoder.relative.LayerNorm"
   /// After the last block of a pre-norm encoder.
   public static let finalNorm = "encoder.LayerNorm"
 
   /// Names within a block.
   public enum Block {
     public static let queryKeyValue = ["query", "key", "value"].map { "attention.self.\($0)" }
+    /// Of distances, in place of those of keys and queries.
+    public static let relativeKey = "attention.self.relative_key"
+    public static let relativeQuery = "attention.self.relative_query"
     public static let attentionOutput = "attention.output.dense"
     public static let gate = "intermediate.gate"
     public static let intermediate = "intermediate.dense"
@@ -60,8 +66,16 @@ public struct TensorNames {
       required.append(.init(Self.tables[1], [configuration.positionRowCount, embedding]))
     }
     required.append(.init(Self.tables[2], [configuration.typeCount, embedding]))
-    if configuration.hasEmbeddingNorm { required += norm("embeddings.LayerNorm", embedding) }
-    if configuration.projectedSize != nil { required += linear(Self.projection, hidden, embedding) }
+    let normSize = configuration.projectsFirst ? hidden : embedding
+    if configuration.hasEmbeddingNorm { required += norm("embeddings.LayerNorm", normSize) }
+    if configuration.projectedSize != nil {
+      let weight = linear(Self.projection, hidden, embedding)
+      required += configuration.projectsFirst ? [weight[0]] : weight
+    }
+    if let disentangled = configuration.disentangled {
+      required.append(.init("\(Self.relativeTable).weight", [disentangled.rowCount, hidden]))
+      if disentangled.hasNorm { required += norm(Self.relativeNorm, hidden) }
+    }
     if let bias = configuration.relativeBias {
       required.append(.init(Self.relativeBias, [bias.bucketCount, configuration.headCount]))
     }
@@ -69,6 +83,12 @@ public struct TensorNames {
       let block = Self.block(index)
       for (name, outputs) in zip(Block.queryKeyValue, [hidden, keys, keys]) {
         required += linear(block + name, outputs, hidden, .queryKeyValue)
+      }
+      if let disentangled = configuration.disentangled, !disentangled.sharesLayers {
+        if disentangled.hasKeys { required += linear(block + Block.relativeKey, hidden, hidden) }
+        if disentangled.hasQueries {
+          required += linear(block + Block.relativeQuery, hidden, hidden)
+        }
       }
       required += linear(block + Block.attentionOutput, hidden, hidden, .attentionOutput)
       let norms = configuration.blockNorms(index)

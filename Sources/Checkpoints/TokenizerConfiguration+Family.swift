@@ -15,6 +15,8 @@ extension TokenizerConfiguration {
     case camembert
     /// The same with ALBERT's normalizers, whose options `tokenizer_config.json` has.
     case albert
+    /// Unigram after DeBERTa's own steps, whose options `tokenizer_config.json` has.
+    case deberta
     /// What `tokenizer.json` says.
     case other
 
@@ -59,6 +61,7 @@ extension TokenizerConfiguration {
       case "xlm-roberta" where canRead(.xlmRoberta): return .xlmRoberta
       case "camembert" where canRead(.camembert): return .camembert
       case "albert" where canRead(.albert): return .albert
+      case "deberta-v2" where canRead(.deberta): return .deberta
       case _ where hasTokenizer: return .other
       case let type:
         throw .unsupported(
@@ -84,7 +87,7 @@ extension TokenizerConfiguration {
     }
     let classes: [String: Family] = [
       "XLMRobertaTokenizer": .xlmRoberta, "CamembertTokenizer": .camembert,
-      "AlbertTokenizer": .albert,
+      "AlbertTokenizer": .albert, "DebertaV2Tokenizer": .deberta,
     ]
     if let family = classes[name], canRead(family) { return family }
     guard hasTokenizer else {

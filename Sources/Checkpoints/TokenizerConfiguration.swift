@@ -12,6 +12,8 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   /// Whether ALBERT's class leaves compatibility characters and accents alone; nil where the file does
   /// not say.
   public var keepsAccents: Bool?
+  /// Whether DeBERTa's class cuts at punctuation; nil where the file does not say.
+  public var splitsPunctuation: Bool?
   /// Tokens, special ones included; nil where the file says nothing or "no limit" (1e30).
   public var maximumLength: Int?
   /// Names of special tokens; nil where no file has them.
@@ -99,6 +101,7 @@ extension TokenizerConfiguration {
     if let file {
       try file.check(.tokenizer)
       keepsAccents = try file.boolean("keep_accents")
+      splitsPunctuation = try file.boolean("split_by_punct")
       if case .array(let names) = file["model_input_names"] {
         omitsTypes = omitsTypes && !names.contains(.string("token_type_ids"))
       }

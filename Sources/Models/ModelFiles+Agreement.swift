@@ -54,24 +54,36 @@ extension ModelFiles {
         tokenizer.frames(
           with: files.classToken ?? "[CLS]", files.separatorToken ?? "[SEP]", asRoBERTa: false)
       else { throw otherSteps(path, "AlbertTokenizer") }
+    case .deberta:
+      guard
+        case .deberta(let lowercases, let splits, let addsPrefixSpace, _)? = tokenizer.standardSteps,
+        lowercases == files.lowercases ?? false, splits == files.splitsPunctuation ?? false,
+        addsPrefixSpace == files.addsPrefixSpace ?? true,
+        tokenizer.frames(
+          with: files.classToken ?? "[CLS]", files.separatorToken ?? "[SEP]", asRoBERTa: false)
+      else { throw otherSteps(path, "DebertaV2Tokenizer") }
     case .other: break
     }
   }
 
-  /// XLM-R's and ALBERT's converters have written other steps for white space over the years. `tokenizers` and
-  /// transformers up to 4 take the file's, as is done here; transformers 5 takes its class's.
+  /// XLM-R's and ALBERT's converters have written other steps for white space over the years, DeBERTa's
+  /// also for compatibility characters. `tokenizers` and transformers up to 4 take the file's, as is done
+  /// here; transformers 5 takes its class's.
   private func stepsNote(_ tokenizer: Tokenizer) -> String? {
     switch (tokenizerFiles.family, tokenizer.standardSteps) {
     case (.xlmRoberta, .xlmRoberta(_, isCurrent: false)?),
       (.camembert, .xlmRoberta(_, isCurrent: false)?):
       break
-    case (.albert, .albert(_, _, _, isCurrent: false)?): break
+    case (.albert, .albert(_, _, _, isCurrent: false)?),
+      (.deberta, .deberta(_, _, _, isCurrent: false)?):
+      break
     default: return nil
     }
     guard tokenizerRules == .huggingFace else { return nil }
+    let isDeBERTas = tokenizerFiles.family == .deberta
     return "tokenizer.json is used as it is, as by tokenizers, text-embeddings-inference and "
       + "transformers 4; transformers 5 replaces its steps for white space with its class's, which "
-      + "differ for repeated spaces. \"tokenizer_class\": \"PreTrainedTokenizerFast\" in "
+      + "differ for repeated spaces\(isDeBERTas ? " and compatibility characters" : ""). \"tokenizer_class\": \"PreTrainedTokenizerFast\" in "
       + "tokenizer_config.json makes it use the file too"
   }
 

@@ -96,7 +96,7 @@ extension ModelFiles {
     if let token = tokenizerFiles.maskToken { return token }
     switch tokenizerFiles.family {
     case .roberta, .xlmRoberta, .camembert, .mpnet: return "<mask>"
-    case .bert, .albert, .other: return "[MASK]"
+    case .bert, .albert, .deberta, .other: return "[MASK]"
     }
   }
 

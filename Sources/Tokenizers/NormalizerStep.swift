@@ -24,6 +24,8 @@ enum NormalizerStep: Sendable {
     case spaces
     /// `\s+`.
     case whiteSpace
+    /// `\s{2,}|[\n\r\t]`: two or more of white space, or one that is not a space.
+    case repeatedOrLine
   }
 
   func apply(to text: inout AlignedText, _ part: TextPart) {
@@ -196,6 +198,9 @@ extension NormalizerStep.Pattern {
       return count > 1 ? count : 0
     case .whiteSpace:
       return run { CharacterClasses.shared.whiteSpace.contains($0) }
+    case .repeatedOrLine:
+      let count = run { CharacterClasses.shared.whiteSpace.contains($0) }
+      return count == 1 && ![0x09, 0x0a, 0x0d].contains(scalars[index]) ? 0 : count
     }
   }
 }

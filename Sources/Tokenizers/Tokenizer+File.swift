@@ -124,6 +124,13 @@ extension Tokenizer {
     where preTokenizers.count == 1 && normalizers.isEmpty:
       return .roberta(addsPrefixSpace: addsPrefixSpace)
     case (.unigram(let model), let first?):
+      if let deberta = DeBERTaSteps(normalizers, preTokenizers),
+        parts.vocabulary.id(of: "[UNK]") == model.unknown
+      {
+        return .deberta(
+          lowercases: deberta.lowercases, splitsPunctuation: deberta.splitsPunctuation,
+          addsPrefixSpace: deberta.addsPrefixSpace, isCurrent: deberta.isCurrent)
+      }
       let isSplit = if case .whitespaceSplit = first { true } else { false }
       guard preTokenizers.count == (isSplit ? 2 : 1),
         case .metaspace(let metaspace)? = preTokenizers.last, metaspace.splits,

@@ -24,6 +24,8 @@ public struct Tokenizer: Sendable {
     case xlmRoberta(addsPrefixSpace: Bool, isCurrent: Bool)
     /// `AlbertTokenizer`, with the same history.
     case albert(keepsAccents: Bool, lowercases: Bool, addsPrefixSpace: Bool, isCurrent: Bool)
+    /// `DebertaV2Tokenizer`, whose normalizers were others before transformers 5.
+    case deberta(lowercases: Bool, splitsPunctuation: Bool, addsPrefixSpace: Bool, isCurrent: Bool)
   }
 
   public let vocabulary: Vocabulary

@@ -54,6 +54,9 @@ struct InspectCommand: ParsableCommand {
         line(
           "attention bias", "by head and distance, \(bias.bucketCount) buckets, one for all blocks")
       }
+      if let disentangled = configuration.disentangled {
+        line("attention scores", Self.summary(disentangled))
+      }
       line(
         "feed-forward size",
         "\(configuration.intermediateSize)\(configuration.isGated ? ", gated" : "")")
@@ -146,6 +149,15 @@ struct InspectCommand: ParsableCommand {
       parts.append("\(input.scored.skipped.count) tokens of the vocabulary do not count")
     }
     return parts.joined(separator: ", ")
+  }
+
+  private static func summary(_ disentangled: DisentangledAttention) -> String {
+    let kinds = [
+      (disentangled.hasKeys, "of queries"), (disentangled.hasQueries, "of keys"),
+    ].filter(\.0).map(\.1)
+    return "also \(kinds.joined(separator: " and ")) with distances, \(disentangled.rowCount) rows"
+      + (disentangled.longest.map { " by logarithm up to \($0)" } ?? "")
+      + (disentangled.sharesLayers ? "" : ", with layers of their own")
   }
 
   private static func names(_ biases: ModelConfiguration.Biases) -> String {

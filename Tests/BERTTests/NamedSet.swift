@@ -169,11 +169,21 @@ struct NamedSet: CustomTestStringConvertible, @unchecked Sendable {  // constant
 
   // MARK: Attention
 
+  /// What queries and keys have to do with their distances.
+  struct Relative {
+    /// [count, heads, headSize] each.
+    var keys: [Float]?
+    var queries: [Float]?
+    var count: Int
+    /// The row of each distance, from that of the first key and the last query on.
+    var rows: [Int32]
+  }
+
   /// - Parameter bias: [heads, earlier + keys]: those of `earlier` keys before the last query's, and of
   ///   it and those after it. Nil: none.
   func attend(
     _ q: [Float], _ k: [Float], _ v: [Float], queries: Int, keys: Int, heads: Int, headSize: Int,
-    bias: [Float]? = nil, window: Int = 0
+    bias: [Float]? = nil, relative: Relative? = nil, window: Int = 0
   ) -> [Float] {
     // Neither the gap of the last row nor unattended rows may be read. The distance of rows is a
     // multiple of 4 bytes.
@@ -186,14 +196,22 @@ struct NamedSet: CustomTestStringConvertible, @unchecked Sendable {  // constant
     let (q, k, v) = (guarded(q, queries), guarded(k, keys), guarded(v, keys))
     let count = queries * heads * headSize * size
     let y = Guarded([UInt8](repeating: 0xff, count: count), guarded: .after)
-    let scratchCount = unsafe set.attentionScratch(keys, headSize)
+    let scratchCount = unsafe set.attentionScratch(keys, headSize, relative?.count ?? 0)
     let scratch = GuardedFloats(Array(repeating: .nan, count: scratchCount), guarded: .after)
     let ld = (heads * headSize + gap) * size
     let bias = bias.map { GuardedFloats($0, guarded: .after) }
     let ldBias = (bias?.values.count ?? 0) / heads
+    let relativeKeys = relative?.keys.map { guarded($0, relative!.count) }
+    let relativeQueries = relative?.queries.map { guarded($0, relative!.count) }
+    let rows = relative.map { Guarded($0.rows, guarded: .after) }
+    let distances = unsafe RelativeInput(
+      keys: relativeKeys.map { unsafe UnsafeRawPointer($0.pointer) },
+      queries: relativeQueries.map { unsafe UnsafeRawPointer($0.pointer) }, ld: ld,
+      rows: rows.map { unsafe UnsafePointer($0.pointer + (queries - 1)) })
     var input = unsafe AttentionInput(
       queries: q.pointer, keys: k.pointer, values: v.pointer, ldQueries: ld, ldKeys: ld,
       queryCount: queries, keyCount: keys, headCount: heads, headSize: headSize,
+      scale: 1 / Float(headSize * (relative == nil ? 1 : 3)).squareRoot(), relative: distances,
       bias: bias.map { unsafe UnsafePointer($0.pointer + (ldBias - keys)) }, ldBias: ldBias,
       window: window)
     unsafe set.attention(&input, y.pointer, heads * headSize * size, scratch.pointer)

@@ -35,8 +35,12 @@ struct Reference {
       }
       x.append(sum)
     }
+    let isAround = configuration.attendsAroundPadding
     if configuration.hasEmbeddingNorm { x = norm(x, "embeddings") }
     if configuration.projectedSize != nil { x = linear(x, "embeddings_project") }
+    for index in sequence.attendedCount..<sequence.count where isAround {
+      x[index] = x[index].map { _ in 0 }
+    }
     return (0..<configuration.blockCount).map { index in
       x = block(x, index, sequence.attendedCount)
       guard configuration.isPreNorm, index == configuration.blockCount - 1 else { return x }
@@ -105,15 +109,37 @@ struct Reference {
     let headSize = configuration.headSize
     let sharing = configuration.headCount / configuration.keyValueHeadCount
     let bias = weights["encoder.relative_attention_bias.weight"]
+    let relative = configuration.disentangled.map { disentangled in
+      let size = configuration.hiddenSize
+      let table = weights["encoder.relative_embeddings.weight"]!
+      let rows = norm(
+        (0..<disentangled.rowCount).map { Array(table[$0 * size..<($0 + 1) * size]) },
+        "encoder.relative")
+      return (
+        row: disentangled.row, keys: linear(rows, "\(name).attention.self.key"),
+        queries: linear(rows, "\(name).attention.self.query")
+      )
+    }
+    func dot(_ x: [Double], _ first: Int, _ y: [Double], _ second: Int) -> Double {
+      (0..<headSize).reduce(0) { $0 + x[first + $1] * y[second + $1] }
+    }
     return q.enumerated().map { place, query in
-      (0..<configuration.headCount).flatMap { head -> [Double] in
+      if configuration.attendsAroundPadding, place >= attended {
+        return v[0].indices.map { column in v.reduce(0) { $0 + $1[column] } / Double(v.count) }
+      }
+      return (0..<configuration.headCount).flatMap { head -> [Double] in
         let own = head * headSize
         let shared = head / sharing * headSize
         let scores = k[..<attended].enumerated().map { index, key in
           if let window = kind.window, abs(index - place) >= window { return -Double.infinity }
-          let score = (0..<headSize).reduce(0.0) { $0 + query[own + $1] * key[shared + $1] }
+          var score = dot(query, own, key, shared)
+          if let relative {
+            let row = relative.row(index - place)
+            score += dot(query, own, relative.keys[row], own)
+            score += dot(key, own, relative.queries[row], own)
+          }
           let bucket = RelativeBias.bucket(distance: index - place)
-          return score / Double(headSize).squareRoot()
+          return score / Double(headSize * configuration.scoreTerms).squareRoot()
             + (bias?[bucket * configuration.headCount + head] ?? 0)
         }
         let largest = scores.max()!

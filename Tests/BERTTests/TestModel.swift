@@ -37,9 +37,15 @@ enum ModelKind: String, CaseIterable, Sendable {
   case eurobert
   /// Norms last, rotary positions, gates.
   case gte
+  /// Distances, with rows for them of the layers of queries and keys; no pooler.
+  case deberta = "deberta-v2"
 
   /// Whether the tokens of its folders have no types.
   var lacksTypes: Bool { [.mpnet, .modernbert, .eurobert].contains(self) }
+  /// The vectors that they give.
+  var vectors: [OutputKey] {
+    self == .deberta ? [.sentenceEmbedding] : [.pooledOutput, .sentenceEmbedding]
+  }
 }
 
 /// A small random model in a temporary folder, and its weights for the reference.
@@ -47,6 +53,7 @@ final class TestModel {
   var configuration: ModelConfiguration
   let checkpoint: Checkpoint
   let weights: [String: [Float]]
+  let kind: ModelKind
   private let folder: URL
 
   init(
@@ -62,6 +69,8 @@ final class TestModel {
       intermediateSize: intermediateSize)
     configuration.positionCount = positionCount
     configuration.activation = activation
+    self.kind = kind
+    let hasPooler = hasPooler && kind.vectors.contains(.pooledOutput)
     var members = ""
     switch kind {
     case .bert: break
@@ -74,6 +83,16 @@ final class TestModel {
       configuration.projectedSize = size
       members = "\"embedding_size\": \(size),"
     case .modernbert, .eurobert, .gte: break
+    case .deberta:
+      configuration.disentangled = DisentangledAttention(reach: 12, longest: 40)
+      configuration.scoreTerms = 3
+      configuration.attendsAroundPadding = true
+      configuration.hasPositionTable = false
+      members = """
+        "relative_attention": true, "pos_att_type": "p2c|c2p", "position_buckets": 12,
+        "max_relative_positions": 40, "norm_rel_ebd": "layer_norm", "share_att_key": true,
+        "position_biased_input": false,
+        """
     case .albert:
       configuration.projectedSize = 17
       configuration.blockSetCount = blockCount % 2 == 0 ? 2 : 1

@@ -127,6 +127,16 @@ struct FamilyTests {
     ("distilbert", "transformer.layer.11", "transformer.layer.11"),
     ("distilbert", "transformer.layer", "transformer.layer"),
     ("roberta", "embeddings.position_ids", nil), ("roberta", "", ""), ("mpnet", "...", "..."),
+    (
+      "deberta-v2", "encoder.layer.3.attention.self.query_proj.weight",
+      "encoder.layer.3.attention.self.query.weight"
+    ),
+    (
+      "deberta-v2", "encoder.layer.3.attention.self.pos_key_proj.bias",
+      "encoder.layer.3.attention.self.relative_key.bias"
+    ),
+    ("deberta-v2", "encoder.rel_embeddings.weight", "encoder.relative_embeddings.weight"),
+    ("deberta-v2", "encoder.LayerNorm.bias", "encoder.relative.LayerNorm.bias"),
     ("modernbert", "embeddings.tok_embeddings.weight", "embeddings.word_embeddings.weight"),
     ("modernbert", "layers.21.mlp_norm.weight", "encoder.layer.21.intermediate.LayerNorm.weight"),
     ("modernbert", "final_norm.weight", "encoder.LayerNorm.weight"),

@@ -57,8 +57,8 @@ struct ModelConfigurationTests {
   /// What is not plain BERT is refused by its name.
   @Test(arguments: [
     (
-      "\"model_type\": \"deberta-v2\"",
-      "model_type \"deberta-v2\" is not supported (its attention depends"
+      "\"model_type\": \"deberta\"",
+      "model_type \"deberta\" is not supported (its attention is not that of deberta-v2)"
     ),
     ("\"hidden_act\": \"mish\"", "hidden_act \"mish\""),
     ("\"hidden_act\": \"gelu_10\"", "hidden_act \"gelu_10\""),

@@ -9,6 +9,7 @@ import json
 import numpy as np
 from safetensors.numpy import save_file
 
+import deberta_families
 import reference
 import rotary_families
 from server import MODEL, ROOT
@@ -71,7 +72,7 @@ CONFIGURATIONS = {
         "embedding_size": 120, "num_hidden_groups": 2, "hidden_act": "gelu", "max_position_embeddings": 64,
     },
 }  # fmt: skip
-CONFIGURATIONS |= rotary_families.CONFIGURATIONS
+CONFIGURATIONS |= rotary_families.CONFIGURATIONS | deberta_families.CONFIGURATIONS
 PREFIXES = {"mpnet-parts": "mpnet.", "electra-small": "electra.", "albert-groups": "albert."}
 HEADS = {
     "mpnet-parts": {"lm_head.dense.weight": (120, 120), "lm_head.bias": (30527,)},
@@ -111,6 +112,8 @@ def shapes(name):
     """Every tensor of the encoder by BERT's name for it."""
     if name in rotary_families.CONFIGURATIONS:
         return rotary_families.shapes(name)
+    if name in deberta_families.CONFIGURATIONS:
+        return deberta_families.shapes(name)
     configuration = CONFIGURATIONS[name]
     hidden, wide = configuration["hidden_size"], configuration["intermediate_size"]
     embedding = configuration.get("embedding_size", hidden)
@@ -194,6 +197,10 @@ def make(folder, name):
         save_file(rotary_families.stored(name, tensors), folder / "model.safetensors", {"format": "pt"})
         write_rotary(folder, name)
         return rotary_families.RotaryReference(name, tensors)
+    if name in deberta_families.CONFIGURATIONS:
+        save_file(deberta_families.stored(name, tensors), folder / "model.safetensors", {"format": "pt"})
+        write_deberta(folder, name)
+        return deberta_families.DebertaReference(name, tensors)
     stored = {own_name(name, tensor): values for tensor, values in tensors.items()}
     stored |= {tensor: np.ones(shape, np.float32) for tensor, shape in HEADS.get(name, {}).items()}
     save_file(stored, folder / "model.safetensors", {"format": "pt"})
@@ -209,16 +216,19 @@ def vocabulary():
     return [line for line in (MODEL / "vocab.txt").read_text().split("\n") if line]
 
 
+def added_tokens(ids, names):
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    return [
+        {"id": ids[token], "content": token, **flags, "lstrip": token == "<mask>"} for token in sorted(names, key=ids.get)
+    ]
+
+
 def word_piece(tokens, added, post_processor, lowercase):
     """`tokenizer.json` as transformers writes it for WordPiece."""
     ids = {token: index for index, token in enumerate(tokens)}
-    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-    added = sorted(added, key=ids.get)
     return {
         "version": "1.0", "truncation": None, "padding": None,
-        "added_tokens": [
-            {"id": ids[token], "content": token, **flags, "lstrip": token == "<mask>"} for token in added
-        ],
+        "added_tokens": added_tokens(ids, added),
         "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
                        "strip_accents": None, "lowercase": lowercase},
         "pre_tokenizer": {"type": "BertPreTokenizer"},
@@ -314,6 +324,18 @@ def write_albert(folder, name):
     inputs = {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}
     options = {"do_lower_case": False, "keep_accents": True, "tokenizer_class": "AlbertTokenizer"} if keeps else {}
     write(folder / "tokenizer_config.json", {**inputs, **options})
+
+
+def write_deberta(folder, name):
+    if name == "deberta":
+        deberta_families.write_tokenizer(folder, bert_processing, added_tokens, write)
+        return write_modules(folder)
+    write(folder / "tokenizer.json", word_piece(vocabulary(), BERT, bert_processing, True))
+    write(folder / "tokenizer_config.json", {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"], "unk_token": "[UNK]",
+        "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]",
+    })  # fmt: skip
 
 
 def write_rotary(folder, name):

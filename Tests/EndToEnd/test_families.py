@@ -7,7 +7,9 @@ import shutil
 
 import numpy as np
 import pytest
+import tokenizers
 
+import deberta_families
 import families
 import reference
 import rotary_families
@@ -124,25 +126,50 @@ def test_batches_and_threads_change_no_bit(made, precision, log):
                     assert alone.setdefault(text, rows) == rows, (text, threads)
 
 
-@pytest.mark.parametrize("made", rotary_families.MASKED, indirect=True)
+@pytest.mark.parametrize("made", [*rotary_families.MASKED, *deberta_families.MASKED], indirect=True)
 def test_masked_language_models(made, log):
     name, folder, exact, answers = made
+    module = deberta_families if name in deberta_families.MASKED else rotary_families
     with Server(model=folder, log=log) as server:
         for text in ["empty", "sentence_3", "language_0"]:
             found = server.tensors([CHOSEN[text]], output_key="mlm_logits")["mlm_logits"][0]
-            expected = rotary_families.mlm_logits(exact, name, answers[text]["sequence_output"])
+            expected = module.mlm_logits(exact, name, answers[text]["sequence_output"])
             assert reference.difference(found, expected) < 4e-6 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("made", ["modernbert"], indirect=True)
-def test_classification_after_a_mean(made, log):
+@pytest.mark.parametrize("made", ["modernbert", "deberta"], indirect=True)
+def test_classification(made, log):
+    """After a mean of tokens, and of the first one."""
     name, folder, exact, answers = made
+    module = deberta_families if name == "deberta" else rotary_families
     with Server(model=folder, log=log) as server:
         for text in ["empty", "sentence_3", "words_19"]:
             found = server.tensors([CHOSEN[text]], max_tokens=exact.positions, output_key="logits")["logits"][0]
-            expected = rotary_families.logits(exact, answers[text]["sequence_output"])
+            expected = module.logits(exact, answers[text]["sequence_output"])
             assert reference.difference(found, expected) < 1e-5
         assert server.post({"inputs": "a fish"}, path="/predict").json()[0]["label"] in ("cat", "dog", "fish")
+
+
+@pytest.mark.parametrize("made", ["deberta"], indirect=True)
+def test_deberta_of_other_classes(made, log, tmp_path):
+    """A head for tokens; and the steps of a tokenizer of transformers 4, which are the file's."""
+    name, folder, exact, answers = made
+    shutil.copytree(folder, tmp_path / "model")
+    folder = tmp_path / "model"
+    change(folder, "config.json", architectures=["DebertaV2ForTokenClassification"])
+    spaces = {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}
+    strip = {"type": "Strip", "strip_left": True, "strip_right": True}
+    change(folder, "tokenizer.json", normalizer={"type": "Sequence", "normalizers": [strip, spaces]})
+    assert "compatibility characters" in run("inspect", folder).stdout
+    head = {tensor: values.astype(np.float64) for tensor, values in deberta_families.head(name).items()}
+    with Server(model=folder, log=log) as server:
+        for text in ["empty", "sentence_3"]:
+            found = server.tensors([CHOSEN[text]], output_key="token_logits")["token_logits"][0]
+            expected = answers[text]["sequence_output"] @ head["classifier.weight"].T + head["classifier.bias"]
+            assert reference.difference(found, expected) < 1e-5
+        tokens = server.encode(["  a\tb"], output_key="token_logits", tokens="true")["tokens"][0]
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    assert [token["id"] for token in tokens] == tokenizer.encode("  a\tb").ids
 
 
 def test_inspect_explains_the_architecture(made):
@@ -163,10 +190,13 @@ def test_inspect_explains_the_architecture(made):
         "gte": ["rotary, base 160000.0", "gated"],
         "gte-own": ["rotary, base 500.0", "relu"],
         "eurobert": ["pre-norm", "root mean square", "6 of 32, sharing 2 of keys and values"],
+        "deberta": ["of queries and of keys with distances, 512 rows by logarithm up to 512", "Unigram", "3 labels"],
+        "deberta-own": ["of queries with distances, 40 rows, with layers of their own", "72, then a layer to 120"],
+        "deberta-lm": ["32 rows by logarithm up to 130, with layers", "30522 tokens, with the word embeddings'"],
         "eurobert-biased": ["root mean square", "5 of 24\n"],
     }[name]
     assert [words for words in wanted if words not in shown.stdout] == []
-    has_projection = name == "electra-small" or exact.set_count < exact.block_count
+    has_projection = name in ("electra-small", "deberta-own") or exact.set_count < exact.block_count
     assert ("then a layer to" in shown.stdout) == has_projection
 
 
@@ -191,6 +221,13 @@ def change(folder, file, **members):
         ("albert", "config.json", {"embedding_size": 64}, "embeddings_project.weight is [192, 128]"),
         ("albert", "tokenizer_config.json", {"keep_accents": True}, "AlbertTokenizer"),
         ("albert", "tokenizer_config.json", {"do_lower_case": False}, "AlbertTokenizer"),
+        ("deberta", "config.json", {"conv_kernel_size": 3}, "conv_kernel_size"),
+        ("deberta", "config.json", {"norm_rel_ebd": "none"}, "encoder.relative.LayerNorm"),
+        ("deberta", "config.json", {"position_buckets": 128}, "relative_embeddings.weight is [512, 192]"),
+        ("deberta", "config.json", {"share_att_key": False}, "relative_key"),
+        ("deberta", "config.json", {"pooler_hidden_act": "gelu_new"}, "pooler_hidden_act"),
+        ("deberta", "tokenizer_config.json", {"do_lower_case": True}, "DebertaV2Tokenizer"),
+        ("deberta", "tokenizer_config.json", {"split_by_punct": True}, "DebertaV2Tokenizer"),
         ("electra-base", "tokenizer_config.json", {"model_input_names": ["input_ids"]}, "token_type_ids"),
     ],
 )

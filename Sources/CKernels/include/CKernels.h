@@ -91,6 +91,20 @@ typedef struct LinearLayer {
   bool givesValues;
 } LinearLayer;
 
+/// What a query and a key have to do with the distance between them (disentangled attention): rows of
+/// distances as of queries and keys, in the order of heads and columns of these.
+///
+/// Source: He et al., DeBERTa.
+typedef struct RelativeInput {
+  /// First of the head's columns: what queries are multiplied with, [rows, D …], and what keys are;
+  /// values. Null for nothing.
+  const void *_Nullable keys, *_Nullable queries;
+  /// The distance of rows, as of `AttentionInput`.
+  size_t ld;
+  /// The row for query i and key k is rows[k - i], and never grows with k - i. Null without any.
+  const int32_t *_Nullable rows;
+} RelativeInput;
+
 /// The rows of all heads of one sequence that attend to each other.
 typedef struct AttentionInput {
   /// First of the head's columns: [queryCount, D …], [keyCount, D …] and the same; values. The
@@ -101,6 +115,10 @@ typedef struct AttentionInput {
   size_t queryCount, keyCount;
   /// Heads lie side by side, D columns each.
   size_t headCount, headSize;
+  /// Of scores, before a bias: mostly 1 / √D.
+  float scale;
+  /// Added to scores before they are scaled.
+  RelativeInput relative;
   /// What is added to scores, by head and by distance from the query to the key: that of query i and
   /// key k of head h is bias[h · ldBias + k - i]. Null for nothing.
   const float *_Nullable bias;
@@ -184,13 +202,14 @@ typedef struct KernelSet {
   void (*_Nonnull makeFloatOperands)(size_t rows, size_t columns, const float *_Nonnull x,
                                      size_t ldx, void *_Nonnull operands, size_t ldOperands);
 
-  /// softmax(Q · Kᵀ / √D + bias) · V for every head.
+  /// softmax((Q · Kᵀ + relative) · scale + bias) · V for every head.
   ///
   /// - y: [queryCount, headCount · D], values
   /// - scratch: `attentionScratch` floats.
   void (*_Nonnull attention)(const AttentionInput *_Nonnull input, void *_Nonnull y, size_t ldy,
                              float *_Nonnull scratch);
-  size_t (*_Nonnull attentionScratch)(size_t keyCount, size_t headSize);
+  /// - relativeCount: most rows of `relative` that the distances in one input have.
+  size_t (*_Nonnull attentionScratch)(size_t keyCount, size_t headSize, size_t relativeCount);
 
   /// Rotates the heads of x, [R, headCount · D], values, in place. The rows' positions are 0, 1, ….
   void (*_Nonnull applyRotary)(const RotaryPositions *_Nonnull positions, size_t rows,

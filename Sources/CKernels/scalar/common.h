@@ -31,15 +31,40 @@ static inline void storeResult(const LinearLayer *layer, const float *residual, 
   }
 }
 
-static size_t attentionScratch(size_t keyCount, size_t headSize) {
+static size_t attentionScratch(size_t keyCount, size_t headSize, size_t relativeCount) {
   (void)headSize;
+  (void)relativeCount;
   return keyCount;
+}
+
+static float dotValues(size_t size, const Value *x, const Value *y) {
+  float sum = 0;
+  for (size_t d = 0; d < size; d++) sum += widened(x[d]) * widened(y[d]);
+  return sum;
+}
+
+// What a query and a key of a head have to do with their distance.
+static float relativeScore(const AttentionInput *input, size_t head, ptrdiff_t distance,
+                           const Value *query, const Value *key) {
+  const RelativeInput *relative = &input->relative;
+  if (!relative->rows) return 0;
+  const size_t size = input->headSize;
+  const size_t offset = (size_t)relative->rows[distance] * relative->ld;
+  float score = 0;
+  if (relative->keys) {
+    const uint8_t *row = (const uint8_t *)relative->keys + offset;
+    score += dotValues(size, query, (const Value *)row + head * size);
+  }
+  if (relative->queries) {
+    const uint8_t *row = (const uint8_t *)relative->queries + offset;
+    score += dotValues(size, key, (const Value *)row + head * size);
+  }
+  return score;
 }
 
 static void attention(const AttentionInput *input, void *y, size_t ldy, float *scratch) {
   const uint8_t *queries = input->queries, *keys = input->keys, *values = input->values;
   const size_t size = input->headSize;
-  const float scale = 1 / sqrtf((float)size);
   for (size_t i = 0; i < input->queryCount; i++) {
     for (size_t head = 0; head < input->headCount; head++) {
       const Value *query = (const Value *)(queries + i * input->ldQueries) + head * size;
@@ -51,11 +76,12 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
       }
       for (size_t k = firstKey; k < endKey; k++) {
         const Value *key = (const Value *)(keys + k * input->ldKeys) + head * size;
-        float score = 0;
-        for (size_t d = 0; d < size; d++) score += widened(query[d]) * widened(key[d]);
-        scratch[k] = score * scale;
+        const ptrdiff_t distance = (ptrdiff_t)k - (ptrdiff_t)i;
+        const float score =
+            dotValues(size, query, key) + relativeScore(input, head, distance, query, key);
+        scratch[k] = score * input->scale;
         if (input->bias) {
-          scratch[k] += input->bias[(ptrdiff_t)(head * input->ldBias + k) - (ptrdiff_t)i];
+          scratch[k] += input->bias[(ptrdiff_t)(head * input->ldBias) + distance];
         }
         if (!(scratch[k] <= largest)) largest = scratch[k];
       }

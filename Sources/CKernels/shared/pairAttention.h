@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include "softmax.h"
+#include "relative.h"
 #include "values.h"
 #ifdef WIDENS
 #include "widenedPairs.h"
@@ -17,7 +17,7 @@ INLINE size_t pairCount(size_t count) { return (count + 1) / 2; }
 enum { PairWords = 1 };
 #endif
 
-// Groups of the three parts of the scratch memory.
+// Groups of parts of the scratch memory.
 INLINE size_t packedKeysCount(size_t keyCount, size_t headSize) {
   return panelCount(keyCount) * PanelColumns * pairCount(headSize) * PairWords;
 }
@@ -51,9 +51,11 @@ INLINE void clearNumerators(float *row, size_t first, size_t end) {
 }
 #endif
 
-static size_t attentionScratch(size_t keyCount, size_t headSize) {
+static size_t attentionScratch(size_t keyCount, size_t headSize, size_t relativeCount) {
   const size_t count = packedKeysCount(keyCount, headSize) +
-                       packedValuesCount(keyCount, headSize) + TILE_ROWS * scoresStride(keyCount);
+                       packedValuesCount(keyCount, headSize) + TILE_ROWS * scoresStride(keyCount) +
+                       packedKeysCount(relativeCount, headSize) +
+                       relativeProductsCount(keyCount, relativeCount);
 #ifdef WIDENS
   return count + TILE_ROWS * queryStride(headSize);
 #else
@@ -100,6 +102,41 @@ static void packValues(size_t keyCount, size_t headSize, const uint8_t *values, 
 
 #endif
 
+INLINE size_t keyPanelCount(size_t headSize) {
+  return PanelColumns * pairCount(headSize) * PairWords;
+}
+
+static void packHeadKeys(size_t count, size_t headSize, const uint8_t *keys, size_t ld,
+                         uint32_t *packed) {
+  for (size_t p = 0; p < panelCount(count); p++) {
+    packKeys(least(PanelColumns, count - p * PanelColumns), headSize, keys + p * PanelColumns * ld,
+             ld, packed + p * keyPanelCount(headSize));
+  }
+}
+
+// Rows times packed keys: [rows, keyCount], whole panels.
+//
+// - widened: room for a tile's rows, where pairs are widened.
+static void multiplyKeys(size_t rows, size_t headSize, const uint8_t *x, size_t ldx,
+                         const uint32_t *keys, size_t keyCount, float *widened, float *scores,
+                         size_t ld) {
+#ifdef WIDENS
+  widenQueries(rows, headSize, x, ldx, widened);
+#else
+  (void)widened;
+#endif
+  for (size_t p = 0; p < panelCount(keyCount); p++) {
+    const uint32_t *panel = keys + p * keyPanelCount(headSize);
+    uint32_t *panelScores = (uint32_t *)scores + p * PanelColumns;
+#ifdef WIDENS
+    multiplyPairs(rows, headSize, widened, queryStride(headSize), panel, panelScores, ld);
+#else
+    tilesPairs[rows](headSize * ValueSize, x, ldx, panel, (Ahead){.from = (const uint8_t *)panel},
+                     panelScores, ld);
+#endif
+  }
+}
+
 static void attention(const AttentionInput *input, void *y, size_t ldy, float *scratch) {
   const size_t keyCount = input->keyCount, headSize = input->headSize;
   const size_t headBytes = headSize * ValueSize;
@@ -107,16 +144,28 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
   uint32_t *values = keys + packedKeysCount(keyCount, headSize);
   float *scores = (float *)(values + packedValuesCount(keyCount, headSize));
   const size_t ldScores = scoresStride(keyCount), count = tileCount(input->queryCount);
-  const float scale = 1 / __builtin_elementwise_sqrt((float)headSize);
   const float *bias = input->bias;
+  const RelativeInput *relative = &input->relative;
+  const RelativeRows distances = relativeRows(input);
+  uint32_t *relativeKeys = (uint32_t *)(scores + TILE_ROWS * ldScores);
+  float *ofQueries = (float *)(relativeKeys + packedKeysCount(distances.count, headSize));
+  float *ofKeys = ofQueries + TILE_ROWS * scoresStride(distances.count);
+  // Only where pairs are widened.
+  float *widened = distances.count > 0 ? ofKeys + distances.count * ldScores : (float *)relativeKeys;
   _Alignas(64) uint32_t sums[TILE_ROWS * PanelColumns];
   for (size_t head = 0; head < input->headCount; head++) {
     const size_t column = head * headBytes;
     const uint8_t *headKeys = (const uint8_t *)input->keys + column;
-    const size_t keyPanel = PanelColumns * pairCount(headSize) * PairWords;
-    for (size_t p = 0; p < panelCount(keyCount); p++) {
-      packKeys(least(PanelColumns, keyCount - p * PanelColumns), headSize,
-               headKeys + p * PanelColumns * input->ldKeys, input->ldKeys, keys + p * keyPanel);
+    packHeadKeys(keyCount, headSize, headKeys, input->ldKeys, keys);
+    const size_t firstDistance = distances.first * relative->ld + column;
+    if (distances.count > 0 && relative->keys) {
+      packHeadKeys(distances.count, headSize, (const uint8_t *)relative->keys + firstDistance,
+                   relative->ld, relativeKeys);
+    }
+    for (size_t r = 0; relative->queries && r < distances.count; r += TILE_ROWS) {
+      multiplyKeys(least(TILE_ROWS, distances.count - r), headSize,
+                   (const uint8_t *)relative->queries + firstDistance + r * relative->ld,
+                   relative->ld, keys, keyCount, widened, ofKeys + r * ldScores, ldScores);
     }
     packValues(keyCount, headSize, (const uint8_t *)input->values + column, input->ldKeys, values);
     for (size_t t = 0; t < count; t++) {
@@ -124,32 +173,26 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
       const size_t height = input->queryCount * (t + 1) / count - start;
       const uint8_t *queries =
           (const uint8_t *)input->queries + start * input->ldQueries + column;
-#ifdef WIDENS
-      float *widened = scores + TILE_ROWS * ldScores;
-      widenQueries(height, headSize, queries, input->ldQueries, widened);
-#endif
       const KeyRange attended = keysOfTile(input, start);
       const size_t attendedCount = attended.end - attended.first;
-      const size_t firstPanel = attended.first / PanelColumns;
-      for (size_t p = firstPanel; p < panelCount(attended.end); p++) {
-        const uint32_t *panel = keys + p * keyPanel;
-        uint32_t *panelScores = (uint32_t *)scores + (p - firstPanel) * PanelColumns;
-#ifdef WIDENS
-        multiplyPairs(height, headSize, widened, queryStride(headSize), panel,
-                      panelScores, ldScores);
-#else
-        tilesPairs[height](headBytes, queries, input->ldQueries, panel,
-                           (Ahead){.from = (const uint8_t *)panel},
-                           panelScores, ldScores);
-#endif
+      multiplyKeys(height, headSize, queries, input->ldQueries,
+                   keys + attended.first / PanelColumns * keyPanelCount(headSize), attendedCount,
+                   widened, scores, ldScores);
+      if (distances.count > 0) {
+        if (relative->keys) {
+          multiplyKeys(height, headSize, queries, input->ldQueries, relativeKeys, distances.count,
+                       widened, ofQueries, scoresStride(distances.count));
+        }
+        addRelative(input, distances, start, height, attended, relative->keys ? ofQueries : NULL,
+                    relative->queries ? ofKeys : NULL, scores, ldScores);
       }
       float factors[TILE_ROWS];
       if (bias) {
-        biasScores(height, attendedCount, scale,
+        biasScores(height, attendedCount, input->scale,
                    bias + head * input->ldBias + attended.first - start, scores, ldScores);
       }
       if (input->window) maskScores(input, attended, start, height, scores, ldScores);
-      softmax(height, attendedCount, bias ? 1 : scale, scores, ldScores, factors);
+      softmax(height, attendedCount, bias ? 1 : input->scale, scores, ldScores, factors);
       if (input->window) maskNumerators(input, attended, start, height, scores, ldScores);
 #ifdef WIDENS
       endPairs(height, attendedCount, scores, ldScores);

@@ -1,0 +1,124 @@
+import JSON
+
+extension HuggingFaceFamily {
+  /// BERT whose attention reads distances in place of positions (disentangled attention).
+  ///
+  /// Source: transformers `models/deberta_v2`.
+  static let deBERTa = HuggingFaceFamily(
+    modelTypes: ["deberta-v2"], prefixes: ["deberta."],
+    blockLayers: [
+      "attention.self.query_proj": TensorNames.Block.queryKeyValue[0],
+      "attention.self.key_proj": TensorNames.Block.queryKeyValue[1],
+      "attention.self.value_proj": TensorNames.Block.queryKeyValue[2],
+      "attention.self.pos_key_proj": TensorNames.Block.relativeKey,
+      "attention.self.pos_query_proj": TensorNames.Block.relativeQuery,
+    ],
+    layers: [
+      "embeddings.embed_proj": TensorNames.projection,
+      "encoder.rel_embeddings": TensorNames.relativeTable,
+      "encoder.LayerNorm": TensorNames.relativeNorm,
+      // The head's own.
+      "pooler.dense": "context_pooler",
+    ],
+    hasTypes: false, leavesOutPositions: true,
+    ownKeys: [
+      "conv_kernel_size": .only(
+        [0], toDo: "a convolution beside the first block is not supported, only 0 is"),
+      "norm_rel_ebd": .only(
+        [.string("layer_norm"), .string("none")],
+        toDo: "only \"layer_norm\" and \"none\" are supported"),
+    ],
+    textHead: HeadLayout(
+      input: .firstToken,
+      layers: [.init(name: "pooler.dense", activation: .gelu), .init(name: "classifier")],
+      activationKey: "pooler_hidden_act"),
+    maskedLM: bert.maskedLM,
+    newMaskedLM: MaskedLMLayout(
+      dense: "lm_predictions.lm_head.dense", norm: "lm_predictions.lm_head.LayerNorm",
+      decoder: nil, sharedBias: "lm_predictions.lm_head.bias")
+  ) { configuration, file throws(CheckpointError) in
+    configuration.attendsAroundPadding = true
+    if file["layer_norm_eps"] == .null { configuration.layerNormEpsilon = 1e-7 }
+    configuration.hasPositionTable = try file.boolean("position_biased_input") ?? true
+    let types = try file.integer("type_vocab_size", in: 0...1024) ?? 0
+    // Without a table types change nothing.
+    configuration.typeCount = types > 0 ? types : 2
+    configuration.hasTypeTable = types > 0
+    let hidden = configuration.hiddenSize
+    let size =
+      try file.integer("embedding_size", in: ModelConfiguration.Limits.hiddenSize) ?? hidden
+    if size != hidden { (configuration.projectedSize, configuration.projectsFirst) = (size, true) }
+    for (key, value) in [
+      ("attention_head_size", configuration.headSize), ("pooler_hidden_size", hidden),
+    ] {
+      guard try file.integer(key, in: 1...(1 << 20)) ?? value == value else {
+        throw file.invalid(key, "must be \(value), as the other sizes have it")
+      }
+    }
+    let kinds = try file.positionKinds()
+    // Whether there are such scores or not.
+    configuration.scoreTerms = 1 + kinds.count
+    guard try file.boolean("relative_attention") ?? false else { return }
+    configuration.disentangled = try file.disentangled(configuration, kinds)
+  }
+}
+
+extension JSONFile {
+  /// `pos_att_type`: a list, or names with bars between them.
+  fileprivate func positionKinds() throws(CheckpointError) -> Set<String> {
+    var names: [String] = []
+    switch self["pos_att_type"] {
+    case .null: break
+    case .string(let text):
+      names = text.lowercased().split(separator: "|").map {
+        String($0.drop { $0 == " " }.prefix { $0 != " " })
+      }
+    case .array(let values):
+      for value in values {
+        guard case .string(let name) = value else {
+          throw invalid("pos_att_type", "must be a list of names")
+        }
+        names.append(name)
+      }
+    default: throw invalid("pos_att_type", "must be a list of names")
+    }
+    guard names.allSatisfy(["c2p", "p2c"].contains) else {
+      throw invalid("pos_att_type", "must have no others than \"c2p\" and \"p2c\"")
+    }
+    return Set(names)
+  }
+
+  fileprivate func disentangled(
+    _ configuration: ModelConfiguration, _ kinds: Set<String>
+  ) throws(CheckpointError) -> DisentangledAttention {
+    guard !kinds.isEmpty else {
+      throw invalid(
+        "pos_att_type", "must have \"c2p\" or \"p2c\" with relative_attention, or set that to false"
+      )
+    }
+    // -1 stands for no number of its own.
+    let distances = -1...ModelConfiguration.Limits.distance
+    var longest = try integer("max_relative_positions", in: distances) ?? -1
+    if longest < 1 { longest = configuration.positionCount }
+    let buckets = try integer("position_buckets", in: distances) ?? -1
+    let reach = buckets > 0 ? buckets : longest
+    guard reach <= ModelConfiguration.Limits.distance else {
+      throw invalid(
+        "max_relative_positions", "must be \(ModelConfiguration.Limits.distance) or less")
+    }
+    var result = DisentangledAttention(
+      hasKeys: kinds.contains("c2p"), hasQueries: kinds.contains("p2c"), reach: reach,
+      hasNorm: try string("norm_rel_ebd") == "layer_norm",
+      sharesLayers: try boolean("share_att_key") ?? false)
+    guard buckets > 0 else { return result }
+    // Farther ones are logarithms between them.
+    guard buckets > 1, longest - 1 > buckets / 2 || configuration.positionCount - 1 <= buckets / 2
+    else {
+      throw invalid(
+        "position_buckets",
+        "must be 2 or more, and less than twice max_relative_positions, \(longest), less 2")
+    }
+    result.longest = longest
+    return result
+  }
+}
