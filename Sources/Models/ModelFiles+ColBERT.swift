@@ -50,11 +50,11 @@ extension ModelFiles {
     var inputs: [InputType: ColBERTInput] = [:]
     for type in InputType.allCases {
       let isQuery = type == .query
-      let prompts = isQuery ? ["query"] : ["document", "passage", "corpus"]
       var limit = vectors.maxTokens[type] ?? self.maxTokens
       if isQuery, let expansion, vectors.expansion?.isFixed == true { limit = expansion.length }
       inputs[type] = ColBERTInput(
-        prompt: prompts.lazy.compactMap { sentence.prompts[$0] }.first ?? "",
+        // The library has both, empty, before the folder names its own.
+        prompt: sentence.prompts[type.rawValue] ?? "",
         maxTokens: min(limit, positions, maxTokens ?? positions),
         expansion: isQuery ? expansion : nil,
         scored: ScoredTokens(

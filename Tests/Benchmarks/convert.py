@@ -38,26 +38,27 @@ def make_model(folder, default, blocks, hidden, heads):
         shutil.copy(default / name, folder)
 
 
-def to_onnx(folder):
-    """The plain graph, the graph with ONNX Runtime's fused nodes, and its dynamic int8."""
+def to_onnx(folder, model=None, output="last_hidden_state"):
+    """Of a model, or the folder's encoder: the plain graph, the graph with ONNX Runtime's fused nodes, and its dynamic int8."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.transformers.fusion_options import FusionOptions
     from onnxruntime.transformers.optimizer import optimize_model
 
     target = folder / "onnx"
     target.mkdir()
-    model = BertModel.from_pretrained(
+    model = model or BertModel.from_pretrained(
         folder, add_pooling_layer=False, attn_implementation="eager", dtype=torch.float32
     ).eval()
     ids = torch.randint(1000, 2000, (2, 16))
-    axes = {name: {0: "batch", 1: "length"} for name in [*INPUTS, "last_hidden_state"]}
+    axes = {name: {0: "batch", 1: "length"} for name in INPUTS}
+    axes[output] = {0: "batch", 1: "length"} if output == "last_hidden_state" else {0: "batch"}
     with torch.no_grad():
         torch.onnx.export(
             model,
             (ids, torch.ones_like(ids), torch.zeros_like(ids)),
             target / "plain.onnx",
             input_names=INPUTS,
-            output_names=["last_hidden_state"],
+            output_names=[output],
             dynamic_axes=axes,
             opset_version=17,
             dynamo=False,

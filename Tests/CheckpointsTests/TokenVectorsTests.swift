@@ -16,7 +16,7 @@ struct TokenVectorsTests {
     #expect(vectors.size(hiddenSize: 16) == nil && !modules.fit(hiddenSize: 16))
     #expect(vectors.layers.last == .normalize && vectors.layers.count == 3)
     #expect(vectors.skippedWords.count == 4 && vectors.skippedIn == [.query, .document])
-    #expect(vectors.maxTokens == [.query: 24] && modules.maximumSequenceLength == 20)
+    #expect(vectors.maxTokens == [.query: 24])
     #expect(
       vectors.expansion
         == TokenVectors.Expansion(token: nil, length: 12, isFixed: false, isAttended: true))
@@ -60,6 +60,7 @@ struct TokenVectorsTests {
     let some = ScoredTokens(skipped: [7], kept: [5, 7], expansion: 5, skipsFirst: true)
     #expect(!some.contains(5, at: 0, isAttended: true) && some.contains(5, at: 1, isAttended: true))
     #expect(some.contains(5, at: 1, isAttended: false))
-    #expect(!some.contains(7, at: 1, isAttended: true) && !some.contains(6, at: 1, isAttended: true))
+    #expect(
+      !some.contains(7, at: 1, isAttended: true) && !some.contains(6, at: 1, isAttended: true))
   }
 }

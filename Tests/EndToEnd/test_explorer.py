@@ -362,6 +362,15 @@ def test_a_head(chromium, log):
             labels = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
             assert page.locator("#tokens .label").all_inner_texts() == [labels[np.argmax(row)] for row in rows]
             expect(page.locator("#labels-section")).to_be_hidden()
+        with Visit(chromium, server) as page:
+            page.locator("summary").click()
+            page.locator("#name").select_option("reranker")
+            texts = ["what is a fish?", "a bicycle", "a goldfish is a fish", "fitness"]
+            encode(page, "\n".join(texts), kind="several")
+            ranks = server.post({"query": texts[0], "texts": texts[1:]}, path="/rerank", model="reranker").json()
+            expected = [f"{texts[each['index'] + 1]} {each['score']:.4f}" for each in ranks]
+            assert [" ".join(each.split()) for each in page.locator("#ranks li").all_inner_texts()] == expected
+            assert Axe().run(page).violations_count == 0
 
 
 def test_words(chromium, log):

@@ -197,6 +197,7 @@ function draw() {
   drawWhich(answer);
   drawTokens(answer);
   drawLabels(answer);
+  drawRanks(answer);
   drawWords(answer);
   drawMap(answer);
   showStale();

@@ -36,22 +36,34 @@ function labelOf({ info, tokenLogits }, row) {
   return info.labels[own.indexOf(Math.max(...own))];
 }
 
+// A line with a number, and a bar for it beside the largest there may be.
+function lineOf(name, value, most) {
+  const item = node("li", "");
+  item.append(node("b", name), " ", node("span", formatted(value, 4)));
+  if (!most) return item;
+  const bar = node("meter", "");
+  bar.max = most;
+  bar.value = value;
+  bar.setAttribute("aria-label", name || "?");
+  item.append(bar);
+  return item;
+}
+
 // A bar a label for its probability; without probabilities the numbers alone.
 function drawLabels({ info, vectors, shown }) {
   const key = SCORES.findLast((each) => vectors[each]);
   find("labels-section").hidden = !key;
   if (!key) return;
   const values = vectors[key][shown], order = [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, MOST_LABELS);
-  find("labels").replaceChildren(...order.map((index) => {
-    const item = node("li", ""), bar = node("meter", "");
-    item.append(node("b", info.labels[index]), " ", node("span", formatted(values[index], 4)));
-    if (key === "probabilities") {
-      bar.value = values[index];
-      bar.setAttribute("aria-label", info.labels[index]);
-      item.append(bar);
-    }
-    return item;
-  }));
+  find("labels").replaceChildren(...order.map((index) => lineOf(info.labels[index], values[index], key === "probabilities" ? 1 : 0)));
+}
+
+// The texts after the first, by their relevance for that.
+function drawRanks({ request: { texts }, ranks }) {
+  find("ranks-section").hidden = !ranks.length;
+  if (!ranks.length) return;
+  find("ranks-query").textContent = shorten(nameOf(texts[0]), 80);
+  find("ranks").replaceChildren(...ranks.slice(0, MOST_LABELS).map(({ index, score }) => lineOf(shorten(nameOf(texts[index + 1]), 60), score, 1)));
 }
 
 // The likeliest words for each mask with their logits, and a bar a word of a sparse vector.
@@ -65,14 +77,7 @@ function drawWords({ masks, sparse }) {
   find("sparse-section").hidden = !sparse;
   if (!sparse) return;
   find("sparse-count").textContent = say().weights(sparse.words.length, sparse.count);
-  find("sparse").replaceChildren(...sparse.words.map(({ word, value }) => {
-    const item = node("li", ""), bar = node("meter", "");
-    bar.max = sparse.words[0].value;
-    bar.value = value;
-    bar.setAttribute("aria-label", word || "?");
-    item.append(node("b", word), " ", node("span", formatted(value, 4)), bar);
-    return item;
-  }));
+  find("sparse").replaceChildren(...sparse.words.map(({ word, value }) => lineOf(word, value, sparse.words[0].value)));
 }
 
 function drawTokens(answer) {

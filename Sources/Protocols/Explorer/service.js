@@ -1,5 +1,5 @@
 // Requests to the service. What one asks for is fixed when it is made, and its answer stays with it.
-const PER_TOKEN = ["sequence_output", "encoder_outputs", "token_logits", "mlm_logits"], SCORES = ["logits", "probabilities"];
+const PER_TOKEN = ["sequence_output", "encoder_outputs", "token_logits", "mlm_logits", "colbert"], SCORES = ["logits", "probabilities"];
 // As many numbers as the vocabulary has tokens: asked for of the text that is shown alone.
 const OF_VOCABULARY = ["mlm_logits", "sparse_embedding"], MOST_WORDS = 10, MOST_WEIGHTS = 50, MASK = /^(\[MASK\]|<mask>)$/;
 
@@ -119,7 +119,10 @@ async function answerTo(request, info, shown, signal, progress) {
     method: "POST", headers: { "Content-Type": "application/x-ndjson" }, body: texts.map((text) => JSON.stringify(text) + "\n").join(""),
   }, signal);
   if (answer.tokens.length !== texts.length) throw new Error(say().mismatch);
-  return withBlocks(answer, Math.min(shown, texts.length - 1), signal);
+  // With one label a text is scored with another: the first is the query.
+  const isReranker = info.labels.length === 1 && info.output_keys.includes("logits");
+  const ranks = isReranker && request.kind === "several" && texts.length > 1 ? await ranksOf(request, texts[0], texts.slice(1), signal) : [];
+  return withBlocks({ ...answer, ranks }, Math.min(shown, texts.length - 1), signal);
 }
 
 // The answer with the blocks of another of its texts: blocks[b] is (rows × width).
@@ -131,6 +134,13 @@ async function withBlocks(answer, shown, signal) {
   const blocks = Array.from({ length: count }, (_, block) => values.subarray(block * rows * width, (block + 1) * rows * width));
   const words = await wordsOf(answer, shown, signal);
   return { ...answer, shown, blocks, rows, width, tokenLogits: tensors.token_logits?.values, ...words };
+}
+
+// The documents by their relevance for a query: [{index, score}, …].
+function ranksOf({ model }, query, texts, signal) {
+  return ask(`/rerank${model ? `?model=${encodeURIComponent(model)}` : ""}`, asJSON, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ query, texts }),
+  }, signal);
 }
 
 // For each mask of a text its likeliest words, and the words of a sparse vector: [{word, value}, …].

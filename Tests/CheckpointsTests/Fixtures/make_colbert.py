@@ -59,7 +59,7 @@ def native(folder):
     base = folder.parent / "base"
     bert(base, words())
     transformer = Transformer(
-        str(base), max_seq_length=20, query_length=24, query_expansion={"strategy": "min", "attend": True, "length": 12}
+        str(base), query_length=24, query_expansion={"strategy": "min", "attend": True, "length": 12}
     )
     shutil.rmtree(base)
     dense = Dense(24, 16, bias=True, activation_function=torch.nn.Tanh(), module_input_name="token_embeddings")
