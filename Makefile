@@ -18,7 +18,7 @@ EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-
 .PHONY: help run test build install model format lint test-sanitize test-races test-bounds test-neon fuzz \
   accuracy compare-exports compare-folders compare-framing compare-tokens compare-http soak bench-peers \
   bench-curves \
-  bench-servers bench-tokenizers \
+  bench-servers bench-tokenizers bench-rerank \
   bench-overload docs screenshots image image-test fleet-test capacity capacity-test clean \
   system system-clients system-servers system-texts system-fonts system-image system-fleet
 
@@ -98,6 +98,10 @@ bench-curves: build .benchmarks/models/.converted ## times lengths never seen be
 bench-tokenizers: build model .benchmarks/venv/installed system-texts ## times other tokenizers beside ours
 	$(PEERS_PYTHON) Tests/Benchmarks/bench_tokenizers.py --server $(SERVER) --model $(MODEL) \
 	  --texts /usr/share/games/fortunes
+
+bench-rerank: build model .benchmarks/venv/installed system-texts ## reranks 1,000 documents beside ONNX Runtime and OpenVINO
+	$(PEERS_PYTHON) Tests/Benchmarks/bench_rerank.py --server $(SERVER) --model $(MODEL) \
+	  --work .benchmarks --texts /usr/share/games/fortunes
 
 bench-servers: build .benchmarks/models/.converted system-servers ## loads our server and others with wrk
 	swift build --configuration release --package-path Tests/Benchmarks/HelloServer \

@@ -88,8 +88,7 @@ def encoded(tokenizer, pairs):
 
 
 def peer(name, precision, folder):
-    _, run = getattr(time_engine, name)(precision, folder, 2)
-    kinds = np.int32 if name == "onnxruntime" and precision == "float32" else np.int64
+    prepare, run = getattr(time_engine, name)(precision, folder, 2)
 
     def scores(tokenizer, query, documents, batch):
         rows = tokenizer.encode_batch([[query, document] for document in documents])
@@ -97,12 +96,7 @@ def peer(name, precision, folder):
         found = np.zeros(len(rows), np.float32)
         for start in range(0, len(order), batch):
             part = order[start : start + batch]
-            longest = max(len(rows[index].ids) for index in part)
-            table = np.zeros((3, len(part), longest), kinds)
-            for place, index in enumerate(part):
-                row = rows[index]
-                table[:, place, : len(row.ids)] = row.ids, row.attention_mask, row.type_ids
-            result = run(dict(zip(convert.INPUTS, table)))
+            result = run(prepare([rows[index].ids for index in part], [rows[index].type_ids for index in part]))
             found[part] = (result[0] if name == "onnxruntime" else next(iter(result.values()))).reshape(-1)
         return found
 

@@ -28,6 +28,13 @@ def padded(sequences):
     return ids, mask
 
 
+def named_inputs(sequences, segments=None):
+    """As the graphs call them; segments as the sequences are, or all 0."""
+    ids, mask = padded(sequences)
+    types = padded(segments)[0] if segments else np.zeros_like(ids)
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+
+
 def onnxruntime(precision, folder, threads):
     import onnxruntime as ort
 
@@ -43,9 +50,8 @@ def onnxruntime(precision, folder, threads):
         for entry in session.get_inputs()
     }
 
-    def prepare(sequences):
-        ids, mask = padded(sequences)
-        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    def prepare(sequences, segments=None):
+        inputs = named_inputs(sequences, segments)
         return {name: inputs[name].astype(types[name]) for name in types}
 
     return prepare, lambda inputs: session.run(None, inputs)
@@ -65,11 +71,7 @@ def openvino(precision, folder, threads):
     model = ov.Core().compile_model(folder / "openvino" / file, "CPU", settings)
     request = model.create_infer_request()
 
-    def prepare(sequences):
-        ids, mask = padded(sequences)
-        return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-
-    return prepare, lambda inputs: request.infer(inputs, share_inputs=True, share_outputs=True)
+    return named_inputs, lambda inputs: request.infer(inputs, share_inputs=True, share_outputs=True)
 
 
 def ctranslate2(precision, folder, threads):
