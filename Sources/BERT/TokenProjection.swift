@@ -8,7 +8,8 @@ import EncoderContract
 /// `@unchecked Sendable`: nothing changes after `init`.
 @safe
 final class TokenProjection: @unchecked Sendable {
-  /// D
+  /// H and D.
+  private let inputs: Int
   let outputs: Int
 
   private let layers: [SentenceModules.Layer]
@@ -23,6 +24,7 @@ final class TokenProjection: @unchecked Sendable {
   /// - Parameter set: the one that encodes.
   init(_ vectors: TokenVectors, hiddenSize: Int, set: Kernels) throws(BERTError) {
     layers = vectors.layers
+    inputs = hiddenSize
     outputs = vectors.size(hiddenSize: hiddenSize) ?? 0
     kernels = try set.float32()
     activations = Activations([ActivationNone], kernels)
@@ -61,12 +63,10 @@ final class TokenProjection: @unchecked Sendable {
   ///   - source: [rows, H], `stride` floats from row to row.
   /// - Returns: [rows, D]
   func vectors(rows: Int, of source: UnsafePointer<Float>, _ stride: Int) -> [Float] {
-    var columns = outputs
-    for case .dense(let dense)? in [layers.first] { columns = dense.inputs }
     var values: [Float] = []
-    values.reserveCapacity(rows * columns)
+    values.reserveCapacity(rows * inputs)
     for row in 0..<rows {
-      unsafe values += UnsafeBufferPointer(start: source + row * stride, count: columns)
+      unsafe values += UnsafeBufferPointer(start: source + row * stride, count: inputs)
     }
     for (index, layer) in layers.enumerated() {
       switch layer {
@@ -86,6 +86,7 @@ final class TokenProjection: @unchecked Sendable {
     _ rows: Int, _ values: [Float], _ dense: DenseLayer, _ index: Int
   ) -> [Float] {
     guard var product = unsafe products[index] else { return values }
+    precondition(values.count == rows * dense.inputs, "layers fit one another")
     let size = MemoryLayout<Float>.size
     var results = unsafe [Float](unsafeUninitializedCapacity: rows * dense.outputs) {
       results, count in

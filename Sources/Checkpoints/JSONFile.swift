@@ -128,7 +128,6 @@ package struct JSONFile {
     let values: [JSONValue]
     switch self[key] {
     case .null: return nil
-    case .string: values = [self[key]]
     case .array(let items) where items.count <= 1 << 16: values = items
     default: throw invalid(key, "must be a list of strings")
     }

@@ -95,6 +95,13 @@ extension SentenceModules {
         modules, settings: JSONFile(path: Folder.path(settingsName, in: folder)),
         transformer: transformerFile(encoderFolder))
     else { return nil }
+    if try TokenVectors.isStanford(encoderFolder) {
+      throw .unsupported(
+        path: Folder.path("config.json", in: encoderFolder),
+        reason:
+          "names HF_ColBERT in architectures, and there is a modules.json, which reads such a "
+          + "folder otherwise: take one of them out")
+    }
     var result = SentenceModules(tokenVectors: vectors)
     try result.readSettings(folder, encoderFolder: encoderFolder)
     return result

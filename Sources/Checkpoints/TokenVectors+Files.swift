@@ -47,7 +47,19 @@ extension TokenVectors {
       }
     }
     if let transformer { try vectors.readLengths(transformer) }
-    if isPyLate, let settings { try vectors.readPyLate(settings) }
+    if let settings {
+      if isPyLate { try vectors.readPyLate(settings, transformer) }
+      // Of a MultiVectorEncoder they are half read: its own say the same in other files.
+      for key in markerKeys where !isPyLate && settings[key] != .null {
+        throw settings.invalid(key, "is of PyLate's folders, whose model_type is ColBERT or none")
+      }
+    }
+    if let length = vectors.maxTokens[.query], let least = vectors.expansion?.length, length < least
+    {
+      throw .invalidValue(
+        path: transformer?.path ?? settings?.path ?? "", key: "query_length",
+        reason: "must be at least query_expansion's length, \(least), is \(length)")
+    }
     return vectors
   }
 
@@ -55,10 +67,14 @@ extension TokenVectors {
   private mutating func readMask(_ file: JSONFile) throws(CheckpointError) {
     try file.check(.multiVectorMask)
     skippedWords = try file.strings("skiplist_words") ?? []
-    if let names = try file.strings("skiplist_tasks") {
-      // Other tasks are none that a text is read for here.
-      skippedIn = Set(names.compactMap(InputType.init(rawValue:)))
+    var tasks: [String]?
+    if case .string(let name) = file["skiplist_tasks"] {
+      tasks = [name]
+    } else {
+      tasks = try file.strings("skiplist_tasks")
     }
+    // Other tasks are none that a text is read for here.
+    if let tasks { skippedIn = Set(tasks.compactMap(InputType.init(rawValue:))) }
     guard case .array(let ids) = file["keep_only_token_ids"], !ids.isEmpty else { return }
     var kept: [Int32] = []
     for id in ids {
@@ -87,18 +103,32 @@ extension TokenVectors {
   }
 
   /// What PyLate keeps in `config_sentence_transformers.json`.
-  private mutating func readPyLate(_ file: JSONFile) throws(CheckpointError) {
+  ///
+  /// - Parameter transformer: what it says goes before it.
+  private mutating func readPyLate(
+    _ file: JSONFile, _ transformer: JSONFile?
+  ) throws(CheckpointError) {
+    guard layers.contains(where: { if case .dense = $0 { true } else { false } }) else {
+      throw .unsupported(
+        path: file.path,
+        reason: "is of a folder without a Dense module, which would be trained anew")
+    }
+    let own = Set(transformer?.keys ?? [])
     skippedWords = try file.strings("skiplist_words") ?? Self.punctuation
     layers.append(.normalize)
-    maxTokens[.document] = try file.integer("document_length", in: Self.lengths)
-    if try file.boolean("do_query_expansion") ?? true {
+    if !own.contains("document_length") {
+      maxTokens[.document] = try file.integer("document_length", in: Self.lengths)
+    }
+    if own.contains("query_expansion") {
+      // As it is there.
+    } else if try file.boolean("do_query_expansion") ?? true {
       let isAttended = try file.boolean("attend_to_expansion_tokens")
       let isMaskAttended = try file.boolean("attend_to_mask_tokens")
       expansion = Expansion(
         token: nil, length: try file.integer("query_length", in: Self.lengths) ?? 32,
         isFixed: true,
         isAttended: isAttended ?? isMaskAttended ?? false)
-    } else {
+    } else if !own.contains("query_length") {
       maxTokens[.query] = try file.integer("query_length", in: Self.lengths)
     }
     for key in ["query_prefix", "document_prefix"] {
@@ -106,13 +136,19 @@ extension TokenVectors {
     }
   }
 
+  /// Whether ColBERT's own code has written a folder.
+  static func isStanford(_ folder: String) throws(CheckpointError) -> Bool {
+    guard Folder.hasFile("config.json", in: folder) else { return false }
+    let configuration = try JSONFile(path: Folder.path("config.json", in: folder))
+    if case .array(let names) = configuration["architectures"] {
+      return names.contains(.string("HF_ColBERT"))
+    }
+    return false
+  }
+
   /// Of a folder that ColBERT's own code has written: the projection is among the encoder's weights.
   static func readStanford(folder: String) throws(CheckpointError) -> SentenceModules? {
-    guard Folder.hasFile("config.json", in: folder) else { return nil }
-    let configuration = try JSONFile(path: Folder.path("config.json", in: folder))
-    guard case .array(let names) = configuration["architectures"],
-      names.contains(.string("HF_ColBERT"))
-    else { return nil }
+    guard try isStanford(folder) else { return nil }
     var vectors = TokenVectors(layers: [
       .dense(try DenseLayer(projection: "linear.weight", folder: folder)),
       .normalize,
@@ -130,11 +166,17 @@ extension TokenVectors {
     vectors.expansion = Expansion(
       token: nil, length: try file?.integer("query_maxlen", in: lengths) ?? 32, isFixed: true,
       isAttended: try file?.boolean("attend_to_mask_tokens") ?? false)
-    if try file?.boolean("mask_punctuation") ?? true { vectors.skippedWords = punctuation }
+    // null is none of both there.
+    let isUnstated = file.map { !$0.keys.contains("mask_punctuation") } ?? true
+    if try file?.boolean("mask_punctuation") ?? isUnstated { vectors.skippedWords = punctuation }
+    func marker(_ key: String, _ usual: String) throws(CheckpointError) -> String {
+      let name = try file?.string(key) ?? ""
+      return (name.isEmpty ? usual : name) + " "
+    }
     var result = SentenceModules(tokenVectors: vectors)
     result.prompts = [
-      "query": (try file?.string("query_token_id") ?? "[unused0]") + " ",
-      "document": (try file?.string("doc_token_id") ?? "[unused1]") + " ",
+      "query": try marker("query_token_id", "[unused0]"),
+      "document": try marker("doc_token_id", "[unused1]"),
     ]
     result.tokenVectors?.markers = Array(result.prompts.values)
     return result

@@ -210,8 +210,8 @@ extension MapRequest {
     case .text(let text):
       guard let text = text.prompted(prompt) else {
         throw .unprocessable(
-          "\(place()): the folder's default prompt, which a sentence_embedding is made with, is "
-            + "for single texts and no pairs")
+          "\(place()): the folder's prompt, which is put before a text for what is asked for, is for "
+            + "single texts and no pairs")
       }
       let isPair = if case .pair = text { true } else { first != nil }
       let expansion = colbert?.expansion

@@ -47,7 +47,6 @@ extension MapRequest {
         "input_type", ["query": InputType.query, "document": .document], default: .document)
       inputType = type
       typePrompt = try model.prompt(forInput: RawText(type.rawValue))
-      if let colbert { maxTokens = colbert.maxTokens }
     }
     if let text = try given.single("max_tokens") {
       maxTokens = try given.integer("max_tokens", text, in: 2...info.positionCount)

@@ -15,8 +15,13 @@ package struct MapRequest: Sendable {
   /// Indices of the blocks in the `encoder_outputs` entry, in the order asked for.
   package var layers: [Int]
   var padding = Padding.none
-  /// Special tokens included.
-  package var maxTokens: Int
+  /// The most tokens of a text, special ones included: the request's limit, or the model's for what is
+  /// asked for.
+  package var maxTokens: Int {
+    get { givenMaxTokens ?? colbert?.maxTokens ?? model.defaultMaxTokens }
+    set { givenMaxTokens = newValue }
+  }
+  private var givenMaxTokens: Int?
   package var truncation = Truncation.right
   /// Whether the answer tells where each token comes from.
   package var wantsTokens = false
@@ -39,8 +44,6 @@ package struct MapRequest: Sendable {
     self.model = model
     self.keys = keys
     layers = Array(0..<model.info.blockCount)
-    maxTokens = model.defaultMaxTokens
-    if let colbert { maxTokens = colbert.maxTokens }
   }
 
   /// How texts are read for `colbert`; nil if it is not asked for.

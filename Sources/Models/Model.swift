@@ -174,7 +174,7 @@ public final class Model: Sendable {
     _ length: Int?, _ expansion: QueryExpansion?
   ) -> Result<Tokenization, InputError> {
     guard let input = input.prompted(prompt == "" ? nil : prompt) else {
-      return .failure(InputError("the folder's default prompt is for single texts and no pairs"))
+      return .failure(InputError("the folder's prompt is for single texts and no pairs"))
     }
     if case .pair = input,
       tokenizer.highestType(ofPairs: true) >= encoder.configuration.typeCount

@@ -10,10 +10,15 @@ extension Tokenizer {
   func marker(_ prompt: String) -> String? {
     let words = prompt.split(whereSeparator: \.isWhitespace)
     guard let first = words.first else { return nil }
-    let name = [prompt, String(first)].first { vocabulary.id(of: $0) != nil }
-    guard let name, let id = vocabulary.id(of: name) else { return nil }
-    let tokens = try? tokenize(.single(name), maxTokens: 16, withSources: true)
-    guard let tokens else { return nil }
+    let name = [prompt, String(first)].first { name in
+      addedFlags[name] != nil || vocabulary.id(of: name) != nil
+    }
+    guard let name else { return nil }
+    // One that is sought in normalised text is found in other spellings too.
+    if lowercases, addedFlags[name]?.isNormalized == true, name.lowercased() != name { return name }
+    guard let id = vocabulary.id(of: name),
+      let tokens = try? tokenize(.single(name), maxTokens: 16, withSources: true)
+    else { return nil }
     let own = zip(tokens.sequence.ids, tokens.sources).filter { $1 != nil }.map(\.0)
     return own == [id] ? nil : name
   }

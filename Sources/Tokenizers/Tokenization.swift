@@ -60,10 +60,12 @@ public struct Tokenization: Equatable, Sendable {
   }
 
   /// Adds a query's expansion, and then padding.
+  ///
+  /// - Parameter length: of the text in the end, which the expansion does not go beyond; nil for any.
   public mutating func expand(
     _ expansion: QueryExpansion, padTo length: Int?, with padding: Int32
   ) {
-    fill(to: expansion.length, with: expansion.token)
+    fill(to: min(expansion.length, length ?? .max), with: expansion.token)
     if expansion.isAttended { sequence.attendedCount = sequence.count }
     fill(to: length ?? 0, with: padding)
   }

@@ -20,7 +20,8 @@ extension Tokenizer {
     var tokens = try file.addedTokens(&vocabulary)
     for marker in markers {
       let spelling = Array(marker.utf8)
-      guard let id = vocabulary.id(of: marker) else { throw .missing(token: marker) }
+      let added = tokens.first { $0.spelling == spelling }?.id
+      guard let id = added ?? vocabulary.id(of: marker) else { throw .missing(token: marker) }
       tokens.removeAll { $0.spelling == spelling }
       tokens.append(AddedTokens.Token(id: id, spelling: spelling))
     }

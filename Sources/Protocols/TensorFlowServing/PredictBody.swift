@@ -13,6 +13,8 @@ struct PredictBody {
   /// Whether the answer is in row form, as the request is.
   var isRows: Bool
   var inputs: [MapInput]
+  /// Members that are passed over.
+  var ignored = MemberNames()
 
   init(
     _ bytes: [UInt8], limits: BodyLimits, model: ServedModel, given: GivenParameters
@@ -21,6 +23,7 @@ struct PredictBody {
       throw .invalid("JSON Parse error: The document is empty")
     }
     let body = try BodyObject(bytes, limits: limits.json)
+    ignored.add(body, besides: ["signature_name", "instances", "inputs"])
     switch body.members["signature_name"] {
     case nil: break
     case .string(let name): signature = name.isEmpty ? Self.defaultSignature : RawText(name)

@@ -80,6 +80,7 @@ extension TensorFlowServingRoutes {
       let given = try exchange.givenParameters()
       if let timeout = try MapRequest.timeout(given) { exchange.setTimeout(timeout) }
       let body = try PredictBody(bytes, limits: exchange.bodyLimits, model: model, given: given)
+      exchange.note { [ignored = body.ignored] in $0.ignored = ignored }
       let hasMask = body.signature == "all"
       var request = try MapRequest(
         given, keys: try Self.keys(of: body.signature, model), for: model)

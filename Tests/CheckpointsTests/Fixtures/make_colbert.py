@@ -30,7 +30,7 @@ TEXTS = [
     "Improve the physical fitness of your goldfish, by getting him a bicycle!",
     "what is a goldfish?",
     "",
-    "Café naïve ™ 中文 -- [MASK] . [unused0] [Q] x",
+    "Café naïve ™ 中文 -- [MASK] . [unused0] [Q] x [q] y [d] ",
     "bicycle, " * 30,
 ]
 
