@@ -27,7 +27,9 @@ extension Tokenizer {
 extension ModelFiles {
   /// Tokens that FlagEmbedding gives no weight in a `sparse_embedding` of BGE-M3.
   ///
-  /// - Parameter sentence: the modules that are used.
+  /// - Parameters:
+  ///   - tokenizer: the folder's.
+  ///   - sentence: the modules that are used.
   public func unweightedTokens(
     _ tokenizer: Tokenizer, _ sentence: SentenceModules?
   ) -> Set<Int32> {
@@ -42,6 +44,7 @@ extension ModelFiles {
   /// How queries and documents are read for `colbert`; empty if there is none.
   ///
   /// - Parameters:
+  ///   - tokenizer: the folder's.
   ///   - sentence: the modules that are used.
   ///   - maxTokens: of a text, if less than the folder says.
   /// - Throws: `LoadingError` if the tokenizer has not what the folder asks for.

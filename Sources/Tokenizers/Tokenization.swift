@@ -61,7 +61,10 @@ public struct Tokenization: Equatable, Sendable {
 
   /// Adds a query's expansion, and then padding.
   ///
-  /// - Parameter length: of the text in the end, which the expansion does not go beyond; nil for any.
+  /// - Parameters:
+  ///   - expansion: what fills the query up.
+  ///   - length: of the text in the end, which the expansion does not go beyond; nil for any.
+  ///   - padding: the id that fills it up to that.
   public mutating func expand(
     _ expansion: QueryExpansion, padTo length: Int?, with padding: Int32
   ) {
