@@ -70,14 +70,15 @@ public final class Encoder: BatchEncoder {
           maskedLMSize: checkpoint.maskedLM.head?.size))
     }
     self.workspaces = workspaces
-    let workspaceBytes = workspaces.reduce(0) { $0 + $1.byteCount }
     let maskedLM = checkpoint.maskedLM.head.map { ($0, MaskedLMWeights.Layout($0, kernels)) }
-    let projection = try sentence?.tokenVectors.map { vectors throws(BERTError) in
-      try TokenProjection(vectors, hiddenSize: configuration.hiddenSize, set: kernels)
+    let vectors = try sentence?.tokenVectors.map { vectors throws(BERTError) in
+      (vectors, try TokenProjection.Layout(vectors, hiddenSize: configuration.hiddenSize, kernels))
     }
+    let workspaceBytes =
+      workspaces.reduce(0) { $0 + $1.byteCount } + threads.count * (vectors?.1.scratchBytes ?? 0)
     let headBytes =
       (checkpoint.head.head?.byteCount ?? 0) + (maskedLM.map { $0.1.byteCount } ?? 0)
-      + (projection?.byteCount ?? 0)
+      + (vectors?.1.byteCount ?? 0) + (sentence?.byteCount ?? 0)
     let weights = try ModelWeights(
       checkpoint, kernels: kernels, threads: threads,
       besides: workspaceBytes + headBytes + (maskedLM?.1.scratchBytes ?? 0), limit: memoryLimit)
@@ -96,6 +97,9 @@ public final class Encoder: BatchEncoder {
       try unsafe MaskedLMWeights(
         head, layout, words: weights.wordTable, epsilon: configuration.layerNormEpsilon,
         kernels: kernels, threads: threads)
+    }
+    let projection = try vectors.map { (vectors, layout) throws(BERTError) in
+      try TokenProjection(vectors, hiddenSize: configuration.hiddenSize, layout)
     }
     info = unsafe ModelInfo(checkpoint, sentence, hasPooler: weights.pooler != nil)
     shape = ModelShape(

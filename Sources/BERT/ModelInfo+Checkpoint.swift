@@ -50,6 +50,7 @@ extension ModelInfo {
         : "the folder has no SpladePooling module; the setting pooling=splade makes one without")
     set(
       .colbert, width: sentence?.tokenVectors?.size(hiddenSize: hidden),
-      because: "the folder has no modules of a MultiVectorEncoder, of PyLate or of ColBERT")
+      because: "the folder has neither modules of a MultiVectorEncoder, PyLate or ColBERT nor "
+        + "colbert_linear.pt")
   }
 }

@@ -85,7 +85,7 @@ final class ModelWeights: @unchecked Sendable {
     let finalPlace = configuration.isPreNorm ? plan.norm(TensorNames.finalNorm) : nil
     let biasPlace = plan.scoreBias()
     let rotaryPlaces = plan.rotaryTables()
-    let distancePlace = plan.relativePlaces()
+    let rowsOfDistances = plan.rowsOfDistances()
     let (layout, jobs) = (plan.layout, plan.jobs)
     let arena = try FloatArena(count: layout.count)
     byteCount = arena.size
@@ -112,14 +112,15 @@ final class ModelWeights: @unchecked Sendable {
       func rows(_ offset: Int?) -> UnsafeRawPointer? {
         unsafe offset.map { unsafe UnsafeRawPointer(arena.floats(at: $0)) }
       }
-      let places = unsafe distancePlace.map { place in
+      let rowOfDistance = unsafe rowsOfDistances.map { place in
         // From that of distance 0.
         unsafe UnsafeRawPointer(arena.floats(at: place + configuration.positionCount - 1))
           .assumingMemoryBound(to: Int32.self)
       }
       return unsafe RelativeInput(
         keys: rows(place.relativeKeys), queries: rows(place.relativeQueries),
-        ld: RelativeRows.stride(hiddenSize: configuration.hiddenSize, kernels), rows: places)
+        ld: RelativeProjection.stride(hiddenSize: configuration.hiddenSize, kernels),
+        rowOfDistance: rowOfDistance)
     }
     unsafe blocks = (0..<configuration.blockCount).map { index in
       let place = setPlaces[configuration.blockSet(of: index)]

@@ -13,14 +13,14 @@ enum PackingJob: Sendable {
   /// Computes the angles of rotary positions: [positions, size].
   case rotaryTable(RotaryEmbedding, ModelConfiguration, Int)
   /// Makes a block's rows of distances.
-  case relativeRows(RelativeRows)
+  case relativeRows(RelativeProjection)
   /// The row of every distance: [2 · positions - 1] integers.
-  case relativePlaces(DisentangledAttention, positionCount: Int, Int)
+  case rowsOfDistances(DisentangledAttention, positionCount: Int, Int)
 
   /// Floats that a thread needs to read the matrices before it packs them.
   var scratchCount: Int {
     switch self {
-    case .copy, .rotaryTable, .relativePlaces: 0
+    case .copy, .rotaryTable, .rowsOfDistances: 0
     case .relativeRows(let rows): rows.scratchCount
     case .pack(_, let place): place.outputs * place.inputs
     case .spread(let table, _, _): table.count
@@ -81,12 +81,16 @@ enum PackingJob: Sendable {
           }
         }
       case .relativeRows(let rows): try rows.run(scratch: scratch, into: arena)
-      case .relativePlaces(let disentangled, let positionCount, let offset):
-        let places = unsafe UnsafeMutableRawPointer(arena.floats(at: offset))
+      case .rowsOfDistances(let disentangled, let positionCount, let offset):
+        let rows = unsafe UnsafeMutableRawPointer(arena.floats(at: offset))
+        var last = Int32.max
         for distance in 1 - positionCount..<positionCount {
           let row = Int32(disentangled.row(distance: distance))
+          // The kernels read between the first and the last of a text's.
+          precondition(row <= last, "rows of distances do not increase")
+          last = row
           let index = distance + positionCount - 1
-          unsafe places.storeBytes(of: row, toByteOffset: 4 * index, as: Int32.self)
+          unsafe rows.storeBytes(of: row, toByteOffset: 4 * index, as: Int32.self)
         }
       case .rotaryTable(let rotary, let configuration, let offset):
         let size = configuration.headSize

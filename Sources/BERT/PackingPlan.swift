@@ -8,8 +8,8 @@ struct PackingPlan {
   private let kernels: Kernels
   private(set) var layout = ArenaLayout()
   private(set) var jobs: [PackingJob] = []
-  /// Of float32.
-  private let floatKernels: Kernels
+  /// Of float32; nil where only `kernels` pack.
+  private let floatKernels: Kernels?
 
   init(
     _ configuration: ModelConfiguration, _ tensors: [String: Tensor], _ kernels: Kernels
@@ -17,7 +17,7 @@ struct PackingPlan {
     self.configuration = configuration
     self.tensors = tensors
     self.kernels = kernels
-    floatKernels = try kernels.float32()
+    floatKernels = configuration.disentangled == nil ? nil : try kernels.float32()
   }
 
   /// A tensor as it is.
@@ -96,20 +96,20 @@ struct PackingPlan {
   /// A block's rows of distances; nil without such.
   private mutating func relativeRows(_ block: String, isOfKeys: Bool) -> Int? {
     typealias Names = TensorNames.Block
-    guard let disentangled = configuration.disentangled,
+    guard let disentangled = configuration.disentangled, let floatKernels,
       isOfKeys ? disentangled.hasKeys : disentangled.hasQueries
     else { return nil }
     let shared = Names.queryKeyValue[isOfKeys ? 1 : 0]
     let own = isOfKeys ? Names.relativeKey : Names.relativeQuery
     let name = block + (disentangled.sharesLayers ? shared : own)
     let size = configuration.hiddenSize
-    let stride = RelativeRows.stride(hiddenSize: size, kernels)
+    let stride = RelativeProjection.stride(hiddenSize: size, kernels)
     let offset = layout.add(disentangled.rowCount * stride / MemoryLayout<Float>.size)
     func tensor(_ name: String) -> Tensor { tensors[name]! }
     let norm = TensorNames.relativeNorm
     jobs.append(
       .relativeRows(
-        RelativeRows(
+        RelativeProjection(
           table: tensor("\(TensorNames.relativeTable).weight"),
           norm: disentangled.hasNorm ? (tensor("\(norm).weight"), tensor("\(norm).bias")) : nil,
           layer: (tensor("\(name).weight"), tensor("\(name).bias")),
@@ -119,11 +119,11 @@ struct PackingPlan {
   }
 
   /// The rows of all distances; nil without such.
-  mutating func relativePlaces() -> Int? {
+  mutating func rowsOfDistances() -> Int? {
     guard let disentangled = configuration.disentangled else { return nil }
     let count = configuration.positionCount
     let offset = layout.add(2 * count - 1)
-    jobs.append(.relativePlaces(disentangled, positionCount: count, offset))
+    jobs.append(.rowsOfDistances(disentangled, positionCount: count, offset))
     return offset
   }
 

@@ -107,7 +107,7 @@ extension Pass {
     let first = unsafe projected.row(entry.rows.lowerBound) + column * size
     // What is left is padding.
     let queryCount =
-      shape.configuration.attendsAroundPadding ? entry.attendedCount : entry.rows.count
+      shape.configuration.paddingAttendsUniformly ? entry.attendedCount : entry.rows.count
     var relative = unsafe weights.blocks[block].relative
     unsafe relative.keys = relative.keys.map { unsafe $0 + column * size }
     unsafe relative.queries = relative.queries.map { unsafe $0 + column * size }
@@ -155,7 +155,8 @@ extension Pass {
 
   /// Attention of padding, whose scores are all the same: the mean of all values, padding's too.
   ///
-  /// Summed in float64: it is small beside the values, and a norm makes it, with its error, large.
+  /// Summed in float64: the mean is much smaller than the values, and the layer norm would magnify its
+  /// rounding error.
   ///
   /// - Parameters:
   ///   - projected: Q, K and V of the sequence's rows.
@@ -164,13 +165,21 @@ extension Pass {
     _ projected: Rows, _ columns: Range<Int>, _ count: Int, to context: Rows, _ padding: Range<Int>
   ) {
     let first = 2 * shape.configuration.hiddenSize
-    for column in columns {
-      var sum = 0.0
-      for row in 0..<count {
-        sum += unsafe Double(kernels.value(projected.row(row), first + column))
+    var sums = [Double](repeating: 0, count: columns.count)
+    for row in 0..<count {
+      let values = unsafe projected.row(row)
+      for (place, column) in columns.enumerated() {
+        sums[place] += unsafe Double(kernels.value(values, first + column))
       }
-      let mean = Float(sum / Double(count))
-      for row in padding { unsafe kernels.setValue(context.row(row), column, mean) }
+    }
+    let size = kernels.valueSize
+    let mean = unsafe context.row(padding.lowerBound)
+    for (place, column) in columns.enumerated() {
+      unsafe kernels.setValue(mean, column, Float(sums[place] / Double(count)))
+    }
+    for row in padding.dropFirst() {
+      unsafe (context.row(row) + columns.lowerBound * size).copyMemory(
+        from: mean + columns.lowerBound * size, byteCount: columns.count * size)
     }
   }
 

@@ -154,9 +154,10 @@ extension Pass {
     var isFinite = true
     for (row, id) in plan.ids[entry.rows].prefix(entry.attendedCount).enumerated()
     where !entry.selection.unweighted.contains(id) {
-      let values = unsafe UnsafeBufferPointer(
-        start: hidden.row(entry.resultRow + row), count: columns)
-      let weight = unsafe weights.layer.apply(to: Array(values))[0]
+      var weight: Float = 0
+      unsafe denseVector(
+        columns, 1, weights.layer.weights, weights.layer.bias, hidden.row(entry.resultRow + row),
+        &weight)
       isFinite = isFinite && weight.isFinite
       sparse[Int(id)] = max(sparse[Int(id)], weight)
     }

@@ -18,7 +18,8 @@ struct ThreadState {
 
 /// How the work of a step is shared out.
 extension Pass {
-  /// Whose matrices of a few rows a product of the block writes: everybody's where columns are shared.
+  /// The workspace whose [few rows, …] matrices a block's products write: the lead's where threads share
+  /// columns, else the thread's own.
   func shared(_ thread: ThreadState) -> Workspace { isSharedByColumns ? thread.lead : thread.own }
 
   /// Where a thread finds the hidden states before a block.

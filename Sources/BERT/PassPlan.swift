@@ -92,7 +92,7 @@ struct PassPlan {
       let source = entries[index].rows
       entries[index].rows = ids.count..<(ids.count + source.count)
       entries[index].resultRow = ids.count
-      if configuration.attendsAroundPadding, entries[index].attendedCount < source.count {
+      if configuration.paddingAttendsUniformly, entries[index].attendedCount < source.count {
         blankRows.append(
           entries[index].rows.lowerBound
             + entries[index].attendedCount..<entries[index].rows.upperBound)

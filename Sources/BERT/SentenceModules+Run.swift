@@ -40,11 +40,11 @@ extension DenseLayer {
 
   /// What is added to the function's values.
   func residual(of vector: [Float]) -> [Float] {
-    let none = [Float](repeating: 0, count: outputs)
-    return switch residual {
-    case .none: none
+    switch residual {
+    case .none: Array(repeating: 0, count: outputs)
     case .input: vector
-    case .projected(let matrix): product(matrix, none, vector)
+    case .projected(let matrix):
+      product(matrix, Array(repeating: 0, count: outputs), vector)
     }
   }
 

@@ -47,7 +47,7 @@ final class TokenList: @unchecked Sendable {
   /// - Returns: whether all that are looked at are finite.
   func take(_ logits: UnsafePointer<Float>, _ columns: Int, from first: Int, _ part: Int) -> Bool {
     var isFinite = true
-    // Before the others have to wait.
+    // Outside the lock: it takes longest.
     let share = hasProbabilities ? unsafe Self.share(logits, columns) : nil
     monitor.change {
       if let share { shares[part] = share }
@@ -82,7 +82,7 @@ final class TokenList: @unchecked Sendable {
     return (Double(largest), sum)
   }
 
-  /// The first of `count` ascending places that has been reached.
+  /// The first index for which the condition holds, or `count`; it holds for all after that one.
   private static func firstPlace(_ count: Int, where isReached: (Int) -> Bool) -> Int {
     var (low, high) = (0, count)
     while low < high {

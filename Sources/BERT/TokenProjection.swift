@@ -8,54 +8,110 @@ import EncoderContract
 /// `@unchecked Sendable`: nothing changes after `init`.
 @safe
 final class TokenProjection: @unchecked Sendable {
+  /// What is done to all rows, one after the other.
+  @unsafe private enum Step {
+    case product(LinearLayer, DenseLayer.Activation, Residual)
+    case normalize
+  }
+
+  /// What is added to a product.
+  @unsafe private enum Residual {
+    case none
+    case input
+    case projected(LinearLayer)
+  }
+
+  /// Where everything goes, and how much memory it takes.
+  struct Layout {
+    /// Bytes of packed weights.
+    let byteCount: Int
+    /// Bytes that a thread takes between the layers.
+    let scratchBytes: Int
+    fileprivate let kernels: Kernels
+    fileprivate let floatCount: Int
+    /// By layer: a product, and that of its residual.
+    fileprivate let places: [(product: LayerPlace, residual: LayerPlace?)?]
+
+    /// - Parameter set: the kernels that encode.
+    init(_ vectors: TokenVectors, hiddenSize: Int, _ set: Kernels) throws(BERTError) {
+      let kernels = try set.float32()
+      self.kernels = kernels
+      var layout = ArenaLayout()
+      var widest = hiddenSize
+      var places: [(product: LayerPlace, residual: LayerPlace?)?] = []
+      for layer in vectors.layers {
+        guard case .dense(let dense) = layer else {
+          places.append(nil)
+          continue
+        }
+        widest = max(widest, dense.outputs)
+        func place() -> LayerPlace {
+          LayerPlace(inputs: dense.inputs, outputs: dense.outputs, in: &layout, kernels)
+        }
+        let product = place()
+        let isProjected = if case .projected = dense.residual { true } else { false }
+        places.append((product, isProjected ? place() : nil))
+      }
+      self.places = places
+      floatCount = layout.count
+      byteCount = layout.count * MemoryLayout<Float>.size
+      // What a layer reads, what it writes, and a projected residual.
+      scratchBytes = 3 * TokenProjection.rowsOfBlock * widest * MemoryLayout<Float>.size
+    }
+  }
+
+  /// Rows that go through all layers together: what lies between the layers stays small.
+  fileprivate static let rowsOfBlock = 64
+
   /// H and D.
   private let inputs: Int
   let outputs: Int
 
-  private let layers: [SentenceModules.Layer]
   private let kernels: Kernels
   private let arena: FloatArena
   private let activations: Activations
-  /// By layer; nil for one without a product.
-  @unsafe private let products: [LinearLayer?]
-  /// Bytes of packed weights.
-  let byteCount: Int
+  @unsafe private let steps: [Step]
 
-  /// - Parameter set: the one that encodes.
-  init(_ vectors: TokenVectors, hiddenSize: Int, set: Kernels) throws(BERTError) {
-    layers = vectors.layers
+  /// - Parameter vectors: whose layers fit a model of this hidden size, and are dense or normalise.
+  init(_ vectors: TokenVectors, hiddenSize: Int, _ layout: Layout) throws(BERTError) {
+    guard let outputs = vectors.size(hiddenSize: hiddenSize) else {
+      preconditionFailure("layers fit the model: ModelFiles checks it")
+    }
     inputs = hiddenSize
-    outputs = vectors.size(hiddenSize: hiddenSize) ?? 0
-    kernels = try set.float32()
-    activations = Activations([ActivationNone], kernels)
-    var layout = ArenaLayout()
-    var places: [LayerPlace?] = []
-    for layer in layers {
-      guard case .dense(let dense) = layer else {
-        places.append(nil)
-        continue
-      }
-      places.append(
-        LayerPlace(inputs: dense.inputs, outputs: dense.outputs, in: &layout, kernels))
-    }
-    byteCount = layout.count * MemoryLayout<Float>.size
-    let arena = try FloatArena(count: layout.count)
+    self.outputs = outputs
+    let kernels = layout.kernels
+    self.kernels = kernels
+    let activations = Activations([ActivationNone], kernels)
+    self.activations = activations
+    let arena = try FloatArena(count: layout.floatCount)
     self.arena = arena
-    var products: [LinearLayer?] = unsafe []
-    for (layer, place) in zip(layers, places) {
+    func packed(_ weights: [Float], _ bias: [Float]?, _ place: LayerPlace) -> LinearLayer {
+      unsafe kernels.set.pack(
+        weights, place.outputs, place.inputs, 0, kernels.panelCount(outputs: place.outputs),
+        arena.floats(at: place.weights))
+      for column in 0..<place.outputs {
+        unsafe arena.floats(at: place.bias)[column] = bias?[column] ?? 0
+      }
+      return unsafe place.layer(in: arena, activations[0])
+    }
+    var steps: [Step] = unsafe []
+    for (layer, place) in zip(vectors.layers, layout.places) {
       guard case .dense(let dense) = layer, let place else {
-        unsafe products.append(nil)
+        precondition(layer == .normalize, "token vectors have dense layers and norms of length")
+        unsafe steps.append(.normalize)
         continue
       }
-      unsafe kernels.set.pack(
-        dense.weights, dense.outputs, dense.inputs, 0,
-        kernels.panelCount(outputs: dense.outputs), arena.floats(at: place.weights))
-      for (index, value) in dense.bias.enumerated() {
-        unsafe arena.floats(at: place.bias)[index] = value
+      var residual: Residual = unsafe .none
+      switch (dense.residual, place.residual) {
+      case (.projected(let matrix), let place?):
+        unsafe residual = .projected(packed(matrix, nil, place))
+      case (.input, _): unsafe residual = .input
+      default: break
       }
-      unsafe products.append(place.layer(in: arena, activations[0]))
+      let product = unsafe packed(dense.weights, dense.bias, place.product)
+      unsafe steps.append(.product(product, dense.activation, residual))
     }
-    unsafe self.products = products
+    unsafe self.steps = steps
   }
 
   /// - Parameters:
@@ -63,48 +119,73 @@ final class TokenProjection: @unchecked Sendable {
   ///   - source: [rows, H], `stride` floats from row to row.
   /// - Returns: [rows, D]
   func vectors(rows: Int, of source: UnsafePointer<Float>, _ stride: Int) -> [Float] {
-    var values: [Float] = []
-    values.reserveCapacity(rows * inputs)
-    for row in 0..<rows {
-      unsafe values += UnsafeBufferPointer(start: source + row * stride, count: inputs)
-    }
-    for (index, layer) in layers.enumerated() {
-      switch layer {
-      case .dense(let dense): values = multiply(rows, values, dense, index)
-      case .layerNorm, .normalize:
-        let size = values.count / max(rows, 1)
-        values = (0..<rows).flatMap { row in
-          layer.apply(to: Array(values[row * size..<(row + 1) * size]))
+    var vectors: [Float] = []
+    vectors.reserveCapacity(rows * outputs)
+    for first in Swift.stride(from: 0, to: rows, by: Self.rowsOfBlock) {
+      let count = min(Self.rowsOfBlock, rows - first)
+      var values: [Float] = []
+      values.reserveCapacity(count * inputs)
+      for row in first..<first + count {
+        unsafe values += UnsafeBufferPointer(start: source + row * stride, count: inputs)
+      }
+      for unsafestep in unsafe steps {
+        switch unsafe step {
+        case .product(let layer, let activation, let residual):
+          unsafe values = apply(layer, activation, residual, to: values, rows: count)
+        case .normalize:
+          let size = values.count / count
+          unsafe values.withUnsafeMutableBufferPointer { values in
+            for row in 0..<count {
+              unsafe normalizeLength(size, values.baseAddress! + row * size)
+            }
+          }
         }
       }
+      vectors += values
     }
-    return values
+    return vectors
   }
 
-  /// - Returns: [rows, outputs of the layer]
-  private func multiply(
-    _ rows: Int, _ values: [Float], _ dense: DenseLayer, _ index: Int
+  private func apply(
+    _ layer: LinearLayer, _ activation: DenseLayer.Activation, _ residual: Residual,
+    to values: [Float], rows: Int
   ) -> [Float] {
-    guard var product = unsafe products[index] else { return values }
-    precondition(values.count == rows * dense.inputs, "layers fit one another")
-    let size = MemoryLayout<Float>.size
-    var results = unsafe [Float](unsafeUninitializedCapacity: rows * dense.outputs) {
-      results, count in
-      unsafe kernels.set.product(
-        &product, 0, kernels.panelCount(outputs: dense.outputs), rows, values, dense.inputs * size,
-        nil, 0, results.baseAddress!, dense.outputs * size)
-      count = rows * dense.outputs
-    }
-    if dense.activation != .identity {
+    var results = unsafe multiply(layer, values, rows: rows, residual: nil)
+    if activation != .identity {
       for place in results.indices {
-        results[place] = Float(dense.activation.value(Double(results[place])))
+        results[place] = Float(activation.value(Double(results[place])))
       }
     }
-    guard dense.residual != .none else { return results }
-    for row in 0..<rows {
-      let own = dense.residual(of: Array(values[row * dense.inputs..<(row + 1) * dense.inputs]))
-      for (column, value) in own.enumerated() { results[row * dense.outputs + column] += value }
+    switch unsafe residual {
+    case .none: return results
+    case .input:
+      for place in results.indices { results[place] += values[place] }
+      return results
+    case .projected(let matrix):
+      return unsafe multiply(matrix, values, rows: rows, residual: results)
     }
-    return results
+  }
+
+  /// - Parameter residual: added; [rows, outputs].
+  private func multiply(
+    _ layer: LinearLayer, _ values: [Float], rows: Int, residual: [Float]?
+  ) -> [Float] {
+    var layer = unsafe layer
+    let (inputs, outputs) = unsafe (layer.inputs, layer.outputs)
+    precondition(values.count == rows * inputs, "layers fit one another")
+    let size = MemoryLayout<Float>.size
+    return unsafe [Float](unsafeUninitializedCapacity: rows * outputs) { results, count in
+      func run(_ residual: UnsafePointer<Float>?) {
+        unsafe kernels.set.product(
+          &layer, 0, kernels.panelCount(outputs: outputs), rows, values, inputs * size, residual,
+          outputs, results.baseAddress!, outputs * size)
+      }
+      if let residual {
+        unsafe residual.withUnsafeBufferPointer { unsafe run($0.baseAddress) }
+      } else {
+        run(nil)
+      }
+      count = rows * outputs
+    }
   }
 }

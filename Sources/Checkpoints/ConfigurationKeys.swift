@@ -54,8 +54,8 @@ struct ConfigurationKeys: Sendable {
     honoured: ["in_features", "out_features", "bias", "activation_function", "use_residual"],
     only: ["module_input_name": sentence, "module_output_name": sentence])
 
-  /// The same over the vectors of tokens. Without names it reads those there, and PyLate's keys are
-  /// passed over by sentence-transformers too.
+  /// The same over the vectors of tokens. The input and output names may be missing. Other keys, which
+  /// PyLate writes, are ignored, as by sentence-transformers.
   static let tokenDense = ConfigurationKeys(
     honoured: ["in_features", "out_features", "bias", "activation_function", "use_residual"],
     only: ["module_input_name": tokens, "module_output_name": tokens], isComplete: false)
@@ -81,18 +81,18 @@ struct ConfigurationKeys: Sendable {
 
   /// `sentence_bert_config.json` and its like.
   static let transformer = transformer(
-    task: "feature-extraction", output: "last_hidden_state", isSupported: "is supported")
+    task: "feature-extraction", output: "last_hidden_state", supportNote: "is supported")
   /// The same of a `SparseEncoder`.
   static let maskedLMTransformer = transformer(
-    task: "fill-mask", output: "logits", isSupported: "is supported before SpladePooling")
+    task: "fill-mask", output: "logits", supportNote: "is supported before SpladePooling")
 
   /// The same of a `MultiVectorEncoder`.
   static let multiVectorTransformer = transformer(
-    task: "feature-extraction", output: "last_hidden_state", isSupported: "is supported",
+    task: "feature-extraction", output: "last_hidden_state", supportNote: "is supported",
     expandsQueries: true)
 
   private static func transformer(
-    task: String, output: String, isSupported: String, expandsQueries: Bool = false
+    task: String, output: String, supportNote: String, expandsQueries: Bool = false
   ) -> ConfigurationKeys {
     let expansion = ["query_expansion", "query_length", "document_length"]
     let forward = JSONValue.object([
@@ -103,7 +103,7 @@ struct ConfigurationKeys: Sendable {
       honoured: ["max_seq_length", "do_lower_case"] + (expandsQueries ? expansion : []),
       withoutEffect: ["unpad_inputs"],
       only: [
-        "transformer_task": .only([.string(task)], toDo: "only \"\(task)\" \(isSupported)"),
+        "transformer_task": .only([.string(task)], toDo: "only \"\(task)\" \(supportNote)"),
         "module_output_name": .only(
           [.string("token_embeddings")], toDo: "only \"token_embeddings\" is supported"),
         "modality_config": .only(

@@ -42,4 +42,11 @@ public struct DenseLayer: Equatable, Sendable {
   public var bias: [Float]
   public var activation: Activation
   public var residual = Residual.none
+
+  /// Bytes of the weights.
+  var byteCount: Int {
+    var count = weights.count + bias.count
+    if case .projected(let matrix) = residual { count += matrix.count }
+    return count * MemoryLayout<Float>.size
+  }
 }

@@ -16,27 +16,34 @@ struct HeadTensors {
   /// The first of some names that there is, if its shape is right.
   ///
   /// - Parameter isOptional: whether zeros take the place of a missing one.
-  mutating func take(_ names: String..., shape: [Int], isOptional: Bool = false) -> Tensor? {
-    let found = names.first { tensors[$0] != nil }.flatMap { tensors[$0] }
+  mutating func take(_ name: String, shape: [Int], isOptional: Bool = false) -> Tensor? {
+    take([name], shape: shape, isOptional: isOptional)
+  }
+
+  mutating func take(_ names: [String], shape: [Int], isOptional: Bool = false) -> Tensor? {
+    let found = names.compactMap { tensors[$0] }.first
     if found == nil, isOptional {
       // A head's sizes are those of the configuration, which are bounded.
       let count = shape.reduce(1, *)
       return Tensor(name: names[0], shape: shape, floats: Array(repeating: 0, count: count))
     }
     if let found, found.shape == shape, found.elementType.isFloat { return found }
-    missing.append("\(names[0]) \(shape)" + (found.map { ", but \($0.shape)" } ?? ""))
+    missing.append(
+      "\(names[0]) \(shape)" + (found.map { ", but \($0.elementType.rawValue) \($0.shape)" } ?? ""))
     return nil
   }
 }
 
 extension JSONFile {
+  /// The classes that `architectures` names.
+  var architectures: [String] {
+    guard case .array(let names) = self["architectures"] else { return [] }
+    return names.compactMap { if case .string(let name) = $0 { name } else { nil } }
+  }
+
   /// The class that `architectures` names first; nil if it names none.
   var architecture: String? {
-    if case .array(let names) = self["architectures"], case .string(let name)? = names.first {
-      name
-    } else {
-      nil
-    }
+    architectures.first
   }
 }
 

@@ -20,7 +20,7 @@ extension HuggingFaceFamily {
       // The head's own.
       "pooler.dense": "context_pooler",
     ],
-    hasTypes: false, leavesOutPositions: true,
+    hasTypes: false, dropsUnusedPositions: true,
     ownKeys: [
       "conv_kernel_size": .only(
         [0], toDo: "a convolution beside the first block is not supported, only 0 is"),
@@ -33,11 +33,11 @@ extension HuggingFaceFamily {
       layers: [.init(name: "pooler.dense", activation: .gelu), .init(name: "classifier")],
       activationKey: "pooler_hidden_act"),
     maskedLM: bert.maskedLM,
-    newMaskedLM: MaskedLMLayout(
+    nonLegacyMaskedLM: MaskedLMLayout(
       dense: "lm_predictions.lm_head.dense", norm: "lm_predictions.lm_head.LayerNorm",
       decoder: nil, sharedBias: "lm_predictions.lm_head.bias")
   ) { configuration, file throws(CheckpointError) in
-    configuration.attendsAroundPadding = true
+    configuration.paddingAttendsUniformly = true
     if file["layer_norm_eps"] == .null { configuration.layerNormEpsilon = 1e-7 }
     configuration.hasPositionTable = try file.boolean("position_biased_input") ?? true
     let types = try file.integer("type_vocab_size", in: 0...1024) ?? 0
@@ -56,7 +56,7 @@ extension HuggingFaceFamily {
       }
     }
     let kinds = try file.positionKinds()
-    // Whether there are such scores or not.
+    // transformers counts pos_att_type even where relative_attention is false.
     configuration.scoreTerms = 1 + kinds.count
     guard try file.boolean("relative_attention") ?? false else { return }
     configuration.disentangled = try file.disentangled(configuration, kinds)
@@ -68,19 +68,13 @@ extension JSONFile {
   fileprivate func positionKinds() throws(CheckpointError) -> Set<String> {
     var names: [String] = []
     switch self["pos_att_type"] {
-    case .null: break
     case .string(let text):
-      names = text.lowercased().split(separator: "|").map {
-        String($0.drop { $0 == " " }.prefix { $0 != " " })
+      names = text.lowercased().split(separator: "|").map { name in
+        var name = name.drop(while: \.isWhitespace)
+        while name.last?.isWhitespace == true { name.removeLast() }
+        return String(name)
       }
-    case .array(let values):
-      for value in values {
-        guard case .string(let name) = value else {
-          throw invalid("pos_att_type", "must be a list of names")
-        }
-        names.append(name)
-      }
-    default: throw invalid("pos_att_type", "must be a list of names")
+    default: names = try strings("pos_att_type") ?? []
     }
     guard names.allSatisfy(["c2p", "p2c"].contains) else {
       throw invalid("pos_att_type", "must have no others than \"c2p\" and \"p2c\"")
@@ -96,29 +90,33 @@ extension JSONFile {
         "pos_att_type", "must have \"c2p\" or \"p2c\" with relative_attention, or set that to false"
       )
     }
-    // -1 stands for no number of its own.
+    // -1 means not set.
     let distances = -1...ModelConfiguration.Limits.distance
-    var longest = try integer("max_relative_positions", in: distances) ?? -1
-    if longest < 1 { longest = configuration.positionCount }
+    var maxDistance = try integer("max_relative_positions", in: distances) ?? -1
+    if maxDistance < 1 { maxDistance = configuration.positionCount }
     let buckets = try integer("position_buckets", in: distances) ?? -1
-    let reach = buckets > 0 ? buckets : longest
-    guard reach <= ModelConfiguration.Limits.distance else {
+    let bucketCount = buckets > 0 ? buckets : maxDistance
+    guard bucketCount <= ModelConfiguration.Limits.distance else {
       throw invalid(
-        "max_relative_positions", "must be \(ModelConfiguration.Limits.distance) or less")
+        "max_relative_positions",
+        "must be 1 to \(ModelConfiguration.Limits.distance): without it the table has a row for each of "
+          + "max_position_embeddings, \(maxDistance)")
     }
     var result = DisentangledAttention(
-      hasKeys: kinds.contains("c2p"), hasQueries: kinds.contains("p2c"), reach: reach,
+      hasKeys: kinds.contains("c2p"), hasQueries: kinds.contains("p2c"), bucketCount: bucketCount,
       hasNorm: try string("norm_rel_ebd") == "layer_norm",
       sharesLayers: try boolean("share_att_key") ?? false)
     guard buckets > 0 else { return result }
     // Farther ones are logarithms between them.
-    guard buckets > 1, longest - 1 > buckets / 2 || configuration.positionCount - 1 <= buckets / 2
+    guard buckets > 1,
+      maxDistance - 1 > buckets / 2 || configuration.positionCount - 1 <= buckets / 2
     else {
       throw invalid(
         "position_buckets",
-        "must be 2 or more, and less than twice max_relative_positions, \(longest), less 2")
+        "must be 2 to \(max(2, 2 * maxDistance - 3)) where max_relative_positions, or else "
+          + "max_position_embeddings, is \(maxDistance)")
     }
-    result.longest = longest
+    if configuration.positionCount - 1 > buckets / 2 { result.maxDistance = maxDistance }
     return result
   }
 }

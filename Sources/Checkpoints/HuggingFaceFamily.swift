@@ -19,8 +19,8 @@ struct HuggingFaceFamily: Sendable {
   var layers: [String: String] = [:]
   /// Whether `type_vocab_size` says how many types tokens have; else `configure` does, or none have any.
   var hasTypes = true
-  /// Whether a table of positions that the configuration does not ask for is nobody's.
-  var leavesOutPositions = false
+  /// Whether a stored table of positions is ignored where the configuration uses none.
+  var dropsUnusedPositions = false
   /// What keys of `config.json` may say, where that differs from `ConfigurationKeys.model`.
   var ownKeys: [String: ConfigurationKeys.Rule] = [:]
   /// Whether folders bring code of their own (`auto_map`) that computes the same as transformers.
@@ -31,7 +31,7 @@ struct HuggingFaceFamily: Sendable {
   /// The head of the class for masked language models; nil if it is not supported.
   var maskedLM: MaskedLMLayout?
   /// The same where `legacy` is false; nil where the key says nothing.
-  var newMaskedLM: MaskedLMLayout?
+  var nonLegacyMaskedLM: MaskedLMLayout?
   /// Fills in what BERT's keys do not tell.
   var configure: @Sendable (inout ModelConfiguration, JSONFile) throws(CheckpointError) -> Void = {
     _, _ in
@@ -72,7 +72,7 @@ struct HuggingFaceFamily: Sendable {
   }
 
   private static let reasons = [
-    "deberta": "its attention is not that of deberta-v2"
+    "deberta": "DeBERTa v1's attention differs; only deberta-v2 is computed"
   ]
 
   /// The key in `config.json` for one of BERT's.
@@ -116,7 +116,7 @@ struct HuggingFaceFamily: Sendable {
     {
       tensors[positions] = rows
     }
-    if leavesOutPositions, !configuration.hasPositionTable { tensors[positions] = nil }
+    if dropsUnusedPositions, !configuration.hasPositionTable { tensors[positions] = nil }
     let types = TensorNames.tables[2]
     if !configuration.hasTypeTable, tensors[types] == nil {
       let shape = [configuration.typeCount, configuration.embeddingSize]

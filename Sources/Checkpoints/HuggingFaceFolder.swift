@@ -65,7 +65,9 @@ struct HuggingFaceFolder {
     family.adapt(&tensors, configuration)
     // Heads that share keys and values get copies of rows.
     if configuration.keyValueHeadCount < configuration.headCount {
-      for tensor in tensors.values where tensor.isTransposed {
+      let shared = TensorNames.Block.queryKeyValue.dropFirst()
+      for (name, tensor) in tensors.sorted(by: { $0.key < $1.key })
+      where tensor.isTransposed && shared.contains(where: { name.contains($0) }) {
         throw Self.storedByColumns(tensor.name, path)
       }
     }

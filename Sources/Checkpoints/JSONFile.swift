@@ -125,16 +125,14 @@ package struct JSONFile {
 
   /// A list of strings; nil if missing or null.
   func strings(_ key: String) throws(CheckpointError) -> [String]? {
-    let values: [JSONValue]
-    switch self[key] {
-    case .null: return nil
-    case .array(let items) where items.count <= 1 << 16: values = items
-    default: throw invalid(key, "must be a list of strings")
-    }
+    let limit = 1 << 16
+    if self[key] == .null { return nil }
     var strings: [String] = []
-    for case .string(let text) in values { strings.append(text) }
-    guard strings.count == values.count else { throw invalid(key, "must hold strings") }
-    return strings
+    if case .array(let items) = self[key], items.count <= limit {
+      for case .string(let text) in items { strings.append(text) }
+      if strings.count == items.count { return strings }
+    }
+    throw invalid(key, "must be a list of at most \(limit) strings")
   }
 
   /// An object within the file, read as one of its own; nil if missing or null.

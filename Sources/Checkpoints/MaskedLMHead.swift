@@ -59,10 +59,9 @@ extension MaskedLMHead {
       return .none(because: "config.json names \(name.prefix(64)), which has no masked-LM head")
     }
     var found = family.maskedLM
-    if let new = family.newMaskedLM, try file.boolean("legacy") == false { found = new }
+    if let new = family.nonLegacyMaskedLM, try file.boolean("legacy") == false { found = new }
     guard let layout = found else { return .unsupported(name) }
-    let ties = try file.boolean("tie_word_embeddings") ?? true
-    let isTied = ties || layout.decoder == nil
+    let isTied = try file.boolean("tie_word_embeddings") ?? true || layout.decoder == nil
     let (hidden, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
     let size = configuration.embeddingSize
     var tensors = HeadTensors(tensors)
@@ -70,19 +69,20 @@ extension MaskedLMHead {
     let weights = tensors.take("\(layout.dense).weight", shape: [size, hidden])
     let bias = tensors.take("\(layout.dense).bias", shape: [size], isOptional: isOptional)
     // The second are the spellings of the first conversions from TensorFlow.
-    let scale = tensors.take("\(layout.norm).weight", "\(layout.norm).gamma", shape: [size])
+    let scale = tensors.take(
+      ["\(layout.norm).weight", "\(layout.norm).gamma"], shape: [size])
     let shift = tensors.take(
-      "\(layout.norm).bias", "\(layout.norm).beta", shape: [size], isOptional: isOptional)
+      ["\(layout.norm).bias", "\(layout.norm).beta"], shape: [size], isOptional: isOptional)
     // transformers ties what is not stored; a decoder of its own counts where it is.
-    let decoderName = layout.decoder.map { "\($0).weight" }
-    let isOwn = decoderName.map { !isTied || tensors.has($0) } ?? false
-    let decoder = isOwn ? tensors.take(decoderName ?? "", shape: [vocabulary, size]) : nil
+    var decoder: Tensor?
+    if let name = layout.decoder, !isTied || tensors.has("\(name).weight") {
+      decoder = tensors.take("\(name).weight", shape: [vocabulary, size])
+    }
     let hasBias = try file.boolean("decoder_bias") ?? true
     let biasNames = [layout.decoder.map { "\($0).bias" }, isTied ? layout.sharedBias : nil]
       .compactMap(\.self)
     let decoderBias = tensors.take(
-      biasNames[0], biasNames[biasNames.count - 1], shape: [vocabulary],
-      isOptional: isOptional && !hasBias)
+      biasNames, shape: [vocabulary], isOptional: isOptional && !hasBias)
     guard tensors.missing.isEmpty, let weights, let bias, let scale, let shift, let decoderBias
     else {
       return .none(

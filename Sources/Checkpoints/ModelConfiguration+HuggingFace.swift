@@ -48,7 +48,7 @@ extension ModelConfiguration {
     return configuration
   }
 
-  /// Columns turn in pairs, and the table of angles takes memory that no file has.
+  /// Columns are rotated in pairs. The table of angles is computed, so no file's size bounds it.
   private func checkRotary(
     _ file: JSONFile, _ family: HuggingFaceFamily
   ) throws(CheckpointError) {

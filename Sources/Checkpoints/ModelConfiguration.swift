@@ -56,12 +56,12 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var activation = Activation.geluErf
   /// What attention's scores get by distance; nil: nothing.
   public var relativeBias: RelativeBias?
-  /// What queries and keys have to do with distances; nil: nothing.
+  /// Terms of attention's scores by relative position; nil: none.
   public var disentangled: DisentangledAttention?
-  /// Scores are divided by the root of so many times a head's values.
+  /// Scores are divided by √(scoreTerms · headSize).
   public var scoreTerms = 1
-  /// Whether embeddings of padding are 0, and padding attends to all tokens alike.
-  public var attendsAroundPadding = false
+  /// Whether embeddings of padding are 0, and padding attends to all tokens uniformly.
+  public var paddingAttendsUniformly = false
   /// Whether the pooler's result is divided by its Euclidean length, as in LaBSE's export.
   public var normalizesPooled = false
   /// The id of `[PAD]`.
@@ -120,13 +120,15 @@ public struct ModelConfiguration: Equatable, Sendable {
     public static let positionCount = 3...(1 << 20)
     static let typeCount = 1...1024
     static let bucketCount = 1...4096
-    /// That has a row of its own.
+    /// Largest distance between tokens that has its own row of relative embeddings.
     static let distance = 1 << 15
     static let window = 1...(1 << 21)
     /// Positions by columns of a head.
     static let rotaryTable = 1 << 26
     /// Of a sentence's vector, concatenated poolings included.
     public static let vectorSize = 1...(1 << 18)
+    /// Inputs by outputs of a dense layer of sentence-transformers.
+    static let denseWeights = 1 << 28
   }
 
   /// E, values of a row of the embedding tables.

@@ -210,7 +210,7 @@ struct SavedModelProbe {
         + "divided by its length), which is supported")
   }
 
-  private static let names = ModelConfiguration.Activation.allCases.map(\.rawValue)
+  private static let activationNames = ModelConfiguration.Activation.allCases.map(\.rawValue)
     .joined(separator: ", ")
 
   /// Why a sequence output is not what it should be.
@@ -226,8 +226,8 @@ struct SavedModelProbe {
         + "not supported: BERT normalises after them"
     }
     return "its sequence_output is not what BERT's encoder computes from these variables: blocks "
-      + "that normalise after attention and feed-forward, with "
-      + Self.names + ", are supported"
+      + "that normalise after attention and feed-forward, with one of the activations "
+      + Self.activationNames + ", are supported"
   }
 
   private static func isSame(_ array: GraphArray, _ rows: ProbeReference.Rows) -> Bool {

@@ -214,7 +214,7 @@ extension SentenceModules {
       }
     default: throw file.invalid("prompts", "must be an object of texts")
     }
-    // PyLate's stand before what prompts say.
+    // PyLate's prefix comes before the prompt.
     for (key, name) in [("query_prefix", "query"), ("document_prefix", "document")]
     where tokenVectors != nil {
       guard let prefix = try file.string(key) else { continue }
@@ -295,6 +295,13 @@ extension DenseLayer {
     let sizes = ModelConfiguration.Limits.vectorSize
     inputs = try file.requiredInteger("in_features", in: sizes)
     outputs = try file.requiredInteger("out_features", in: sizes)
+    // Neither is above its limit: no overflow.
+    guard inputs * outputs <= ModelConfiguration.Limits.denseWeights else {
+      throw file.invalid(
+        "out_features",
+        "must be \(ModelConfiguration.Limits.denseWeights / inputs) or less with \(inputs) in_features"
+      )
+    }
     // "torch.nn.modules.activation.Tanh", and Tanh if it is not said.
     let function = try file.string("activation_function") ?? "torch.nn.Tanh"
     guard function.hasPrefix("torch.nn."),
@@ -353,7 +360,8 @@ private struct ModuleTensors {
   func matrixSizes(_ name: String) throws(CheckpointError) -> (Int, Int) {
     let sizes = ModelConfiguration.Limits.vectorSize
     guard let shape = stored.first(where: { $0.name == name })?.shape, shape.count == 2,
-      shape.allSatisfy(sizes.contains)
+      shape.allSatisfy(sizes.contains),
+      shape[0] * shape[1] <= ModelConfiguration.Limits.denseWeights
     else {
       throw .tensors(
         path: path, missing: ["\(name) [outputs, inputs]"], unusable: [], unexpected: [])

@@ -91,10 +91,28 @@ public struct SentenceModules: Equatable, Sendable {
   }
 
   /// Whether the modules fit one another and a model of this hidden size.
-  public func fit(hiddenSize: Int) -> Bool {
+  public func fits(hiddenSize: Int) -> Bool {
     (poolings.isEmpty || embeddingSize(hiddenSize: hiddenSize) != nil)
       && tokenVectors.map { $0.size(hiddenSize: hiddenSize) != nil } ?? true
       && tokenWeights.map { $0.layer.inputs == hiddenSize } ?? true
+  }
+
+  /// Bytes of the layers' weights.
+  public var byteCount: Int {
+    let dense = (layers + (tokenVectors?.layers ?? [])).reduce(0) { sum, layer in
+      switch layer {
+      case .dense(let dense): sum + dense.byteCount
+      case .layerNorm(let norm): sum + 2 * norm.weights.count * MemoryLayout<Float>.size
+      case .normalize: sum
+      }
+    }
+    return dense + (tokenWeights?.layer.byteCount ?? 0)
+  }
+
+  /// How tokens become the folder's vectors, in one word.
+  public var poolingName: String {
+    if sparse != nil { return "splade" }
+    return poolings.isEmpty ? "colbert" : poolings.map(\.rawValue).joined(separator: "+")
   }
 
   /// "mean, dense 384 to 128, normalised": the modules for people.

@@ -49,9 +49,13 @@ extension TokenVectors {
     if let transformer { try vectors.readLengths(transformer) }
     if let settings {
       if isPyLate { try vectors.readPyLate(settings, transformer) }
-      // Of a MultiVectorEncoder they are half read: its own say the same in other files.
+      // sentence-transformers reads only some of these keys here; a MultiVectorEncoder keeps the settings in
+      // other files.
       for key in markerKeys where !isPyLate && settings[key] != .null {
-        throw settings.invalid(key, "is of PyLate's folders, whose model_type is ColBERT or none")
+        throw settings.invalid(
+          key,
+          "is a key of PyLate, and model_type is MultiVectorEncoder: take the key out, or set "
+            + "model_type to \"ColBERT\"")
       }
     }
     if let length = vectors.maxTokens[.query], let least = vectors.expansion?.length, length < least
@@ -75,11 +79,17 @@ extension TokenVectors {
     }
     // Other tasks are none that a text is read for here.
     if let tasks { skippedIn = Set(tasks.compactMap(InputType.init(rawValue:))) }
-    guard case .array(let ids) = file["keep_only_token_ids"], !ids.isEmpty else { return }
+    let ids: [JSONValue]
+    switch file["keep_only_token_ids"] {
+    case .null: return
+    case .array(let items): ids = items
+    default: throw file.invalid("keep_only_token_ids", "must be a list of token ids")
+    }
+    if ids.isEmpty { return }
     var kept: [Int32] = []
     for id in ids {
       guard let token = id.integer(in: 0...ModelConfiguration.Limits.vocabularySize.upperBound)
-      else { throw file.invalid("keep_only_token_ids", "must hold ids of tokens") }
+      else { throw file.invalid("keep_only_token_ids", "must be a list of token ids") }
       kept.append(Int32(token))
     }
     keptTokens = kept
@@ -111,7 +121,8 @@ extension TokenVectors {
     guard layers.contains(where: { if case .dense = $0 { true } else { false } }) else {
       throw .unsupported(
         path: file.path,
-        reason: "is of a folder without a Dense module, which would be trained anew")
+        reason: "is one of PyLate, and modules.json has no Dense module: PyLate would add one with "
+          + "random weights. Save the folder with PyLate, its Dense module included")
     }
     let own = Set(transformer?.keys ?? [])
     skippedWords = try file.strings("skiplist_words") ?? Self.punctuation
@@ -119,31 +130,35 @@ extension TokenVectors {
     if !own.contains("document_length") {
       maxTokens[.document] = try file.integer("document_length", in: Self.lengths)
     }
-    if own.contains("query_expansion") {
-      // As it is there.
-    } else if try file.boolean("do_query_expansion") ?? true {
-      let isAttended = try file.boolean("attend_to_expansion_tokens")
-      let isMaskAttended = try file.boolean("attend_to_mask_tokens")
-      expansion = Expansion(
-        token: nil, length: try file.integer("query_length", in: Self.lengths) ?? 32,
-        isFixed: true,
-        isAttended: isAttended ?? isMaskAttended ?? false)
-    } else if !own.contains("query_length") {
-      maxTokens[.query] = try file.integer("query_length", in: Self.lengths)
-    }
+    if !own.contains("query_expansion") { try readExpansion(file, own) }
     for key in ["query_prefix", "document_prefix"] {
       if let prefix = try file.string(key) { markers.append(prefix) }
     }
   }
 
+  /// PyLate's keys for what became `query_expansion`.
+  ///
+  /// - Parameter own: keys of `sentence_bert_config.json`, which go before these.
+  private mutating func readExpansion(
+    _ file: JSONFile, _ own: Set<String>
+  ) throws(CheckpointError) {
+    let length = try file.integer("query_length", in: Self.lengths)
+    guard try file.boolean("do_query_expansion") ?? true else {
+      if !own.contains("query_length") { maxTokens[.query] = length }
+      return
+    }
+    let isAttended = try file.boolean("attend_to_expansion_tokens")
+    let isMaskAttended = try file.boolean("attend_to_mask_tokens")
+    expansion = Expansion(
+      token: nil, length: length ?? 32, isFixed: true,
+      isAttended: isAttended ?? isMaskAttended ?? false)
+  }
+
   /// Whether ColBERT's own code has written a folder.
   static func isStanford(_ folder: String) throws(CheckpointError) -> Bool {
     guard Folder.hasFile("config.json", in: folder) else { return false }
-    let configuration = try JSONFile(path: Folder.path("config.json", in: folder))
-    if case .array(let names) = configuration["architectures"] {
-      return names.contains(.string("HF_ColBERT"))
-    }
-    return false
+    return try JSONFile(path: Folder.path("config.json", in: folder)).architectures
+      .contains("HF_ColBERT")
   }
 
   /// Of a folder that ColBERT's own code has written: the projection is among the encoder's weights.
@@ -166,19 +181,19 @@ extension TokenVectors {
     vectors.expansion = Expansion(
       token: nil, length: try file?.integer("query_maxlen", in: lengths) ?? 32, isFixed: true,
       isAttended: try file?.boolean("attend_to_mask_tokens") ?? false)
-    // null is none of both there.
+    // A null mask_punctuation is false; a missing one is true.
     let isUnstated = file.map { !$0.keys.contains("mask_punctuation") } ?? true
     if try file?.boolean("mask_punctuation") ?? isUnstated { vectors.skippedWords = punctuation }
     func marker(_ key: String, _ usual: String) throws(CheckpointError) -> String {
       let name = try file?.string(key) ?? ""
       return (name.isEmpty ? usual : name) + " "
     }
+    let (query, document) = (
+      try marker("query_token_id", "[unused0]"), try marker("doc_token_id", "[unused1]")
+    )
+    vectors.markers = [query, document]
     var result = SentenceModules(tokenVectors: vectors)
-    result.prompts = [
-      "query": try marker("query_token_id", "[unused0]"),
-      "document": try marker("doc_token_id", "[unused1]"),
-    ]
-    result.tokenVectors?.markers = Array(result.prompts.values)
+    result.prompts = ["query": query, "document": document]
     return result
   }
 

@@ -1,15 +1,15 @@
 /// What a text is in a search.
 public enum InputType: String, CaseIterable, Sendable { case query, document }
 
-/// Tokens that are added to a query: their vectors are scored as its own are.
+/// Tokens that are added to a query, and whose vectors are scored like those of its own.
 ///
 /// Source: ColBERT (Khattab and Zaharia, 2020), and sentence-transformers' `query_expansion`.
 public struct QueryExpansion: Hashable, Sendable {
-  /// `[MASK]`, usually.
+  /// `[MASK]`, usually; not the padding token.
   public var token: Int32
-  /// Tokens of a query, special ones included, that it is filled up to.
+  /// Tokens of the expanded query, special ones included.
   public var length: Int
-  /// Whether other tokens attend to those that are added.
+  /// Whether the encoder attends to the added tokens.
   public var isAttended: Bool
 
   public init(token: Int32, length: Int, isAttended: Bool) {
@@ -21,15 +21,15 @@ public struct QueryExpansion: Hashable, Sendable {
 
 /// How a text of one type is read where `colbert` is asked for.
 public struct ColBERTInput: Hashable, Sendable {
-  /// Put before the text; may be empty.
-  public var prompt: String
+  /// Put before the text, and may be empty; nil: what other keys of the folder have.
+  public var prompt: String?
   /// The most tokens of the text, special ones included, where the request names no limit.
   public var maxTokens: Int
   public var expansion: QueryExpansion?
   public var scored: ScoredTokens
 
   public init(
-    prompt: String, maxTokens: Int, expansion: QueryExpansion?, scored: ScoredTokens
+    prompt: String?, maxTokens: Int, expansion: QueryExpansion?, scored: ScoredTokens
   ) {
     self.prompt = prompt
     self.maxTokens = maxTokens
@@ -38,15 +38,15 @@ public struct ColBERTInput: Hashable, Sendable {
   }
 }
 
-/// The tokens whose vectors `colbert` has. Those of others, and of padding, are zeros.
+/// The tokens that are scored: `colbert` has their vectors, and zeros for others and for padding.
 public struct ScoredTokens: Hashable, Sendable {
-  /// Left out: punctuation of documents, usually.
+  /// Not scored: punctuation of documents, usually.
   public var skipped: Set<Int32>
-  /// The only ones that count; nil: all.
+  /// The only ones that are scored; nil: all.
   public var kept: Set<Int32>?
-  /// Counts although nothing attends to it.
+  /// Scored although it is not attended to.
   public var expansion: Int32?
-  /// Whether the first token is left out.
+  /// Whether the first token is not scored.
   public var skipsFirst: Bool
 
   public init(

@@ -36,8 +36,9 @@ package struct AnswerSize {
       switch key {
       // The logits of a text whose result is being made.
       case .mlmLogits where request.predictions == nil: sum + longest * request.width(of: key) * 4
-      // The sums of every text, in double precision.
-      case .sparseEmbedding: sum + texts * request.width(of: key) * 8
+      // SPLADE's sums of every text, in double precision.
+      case .sparseEmbedding where request.model.unweightedTokens == nil:
+        sum + texts * request.width(of: key) * 8
       default: sum
       }
     }

@@ -161,15 +161,16 @@ extension MapRequest {
     check: (Int) throws(ServiceError) -> Void = { _ in },
     hold: (Int) throws(ServiceError) -> Void = { _ in }
   ) throws(ServiceError) -> [Tokenization] {
-    var padTo: Int?
-    if case .to(let length) = padding {
-      padTo = length
-      try check(inputs.count * length)
+    let form = TextForm(prompt: try prompt(), maxTokens: maxTokens, expansion: colbert?.expansion)
+    var length: Int?
+    if case .to(let count) = padding {
+      length = count
+      try check(inputs.count * count)
     }
     let first = try firstText.map { text throws(ServiceError) in
       try read(reading()) { mayRead throws(TokenizerError) in
         try model.tokenizer.firstText(
-          text, maxTokens: maxTokens, truncation: truncation, withSources: wantsTokens,
+          text, maxTokens: form.maxTokens, truncation: truncation, withSources: wantsTokens,
           mayRead: mayRead)
       }
     }
@@ -178,7 +179,7 @@ extension MapRequest {
     var unheldBytes = 0
     for index in inputs.indices {
       tokenized.append(
-        try tokenize(inputs[index], place(index), padTo: padTo, reading(), after: first))
+        try tokenize(inputs[index], place(index), form, padTo: length, reading(), after: first))
       unheldBytes += AnswerSize.memory(of: tokenized[index])
       if unheldBytes < Self.tokenBytesBetweenChecks { continue }
       try hold(unheldBytes)
@@ -190,9 +191,10 @@ extension MapRequest {
       let bytesOfToken = 8 + (wantsTokens ? MemoryLayout<TokenSource?>.stride : 0)
       try hold(tokenized.count * longest * bytesOfToken)
       for index in tokenized.indices where tokenized[index].sequence.count < longest {
+        // Ids of a client are encoded as they stand.
+        if case .tokens = inputs[index] { continue }
         if index % 64 == 0 { try hold(0) }
-        tokenized[index] = try tokenize(
-          inputs[index], place(index), padTo: longest, reading(), after: first)
+        tokenized[index].pad(to: longest, with: model.tokenizer.padding)
       }
     }
     return tokenized
@@ -200,36 +202,42 @@ extension MapRequest {
 
   private static let tokenBytesBetweenChecks = 65_536
 
+  /// How the texts of a request become tokens.
+  private struct TextForm {
+    var prompt: String?
+    var maxTokens: Int
+    var expansion: QueryExpansion?
+  }
+
+  /// - Parameter length: that the text is padded to; nil for none.
   private func tokenize(
-    _ input: MapInput, _ place: @autoclosure () -> String, padTo: Int?, _ reading: TextReading?,
-    after first: Tokenizer.FirstText?
+    _ input: MapInput, _ place: @autoclosure () -> String, _ form: TextForm, padTo length: Int?,
+    _ reading: TextReading?, after first: Tokenizer.FirstText?
   ) throws(ServiceError) -> Tokenization {
     switch input {
     case .tokens(let sequence, let truncated):
       return Tokenization(sequence: sequence, truncated: truncated)
     case .text(let text):
-      guard let text = text.prompted(prompt) else {
+      guard let text = text.prompted(form.prompt) else {
         throw .unprocessable(
-          "\(place()): the folder's prompt, which is put before a text for what is asked for, is for "
-            + "single texts and no pairs")
+          "\(place()) is a pair or a list of words, and the folder's prompt is put before single texts "
+            + "alone: send a single text, or ask for keys without a prompt")
       }
       let isPair = if case .pair = text { true } else { first != nil }
-      let expansion = colbert?.expansion
       if isPair, model.tokenizer.highestType(ofPairs: true) >= model.info.typeCount {
         throw .unprocessable("this model has one segment type, so it takes no pairs")
       }
       var tokens = try read(reading, of: place()) { mayRead throws(TokenizerError) in
         if let first, case .single(let second) = text {
-          return try model.tokenizer.tokenize(second, after: first, padTo: padTo, mayRead: mayRead)
+          return try model.tokenizer.tokenize(second, after: first, mayRead: mayRead)
         }
         return try model.tokenizer.tokenize(
-          text, maxTokens: maxTokens, truncation: truncation,
-          padTo: expansion == nil ? padTo : nil, withSources: wantsTokens, mayRead: mayRead)
+          text, maxTokens: form.maxTokens, truncation: truncation, withSources: wantsTokens,
+          mayRead: mayRead)
       }
-      if let expansion {
-        tokens.expand(expansion, padTo: padTo, with: model.tokenizer.padding)
-      }
-      if let prompt { tokens.dropSources(before: prompt.utf8.count) }
+      if let expansion = form.expansion { tokens.expand(expansion, upTo: length) }
+      if let length { tokens.pad(to: length, with: model.tokenizer.padding) }
+      if let prompt = form.prompt { tokens.dropSources(before: prompt.utf8.count) }
       return tokens
     }
   }

@@ -19,8 +19,10 @@ extension MapRequest {
       schema: ["enum": ["right", "left", "error"], "default": "right"]),
     .init(
       name: "input_type",
-      meaning: "What the texts are in a search: the folder's prompt for it is put before them. For "
-        + "colbert it is document unless said, and decides what else a text gets.",
+      meaning:
+        "What the texts are. Puts the folder's prompt for that type before them. For colbert "
+        + "(default: document) it also chooses the token limit, the query expansion and which "
+        + "tokens are zeroed.",
       schema: ["enum": ["query", "document"]]),
     .init(
       name: "timeout_ms", meaning: "After that long 504, and the work is dropped.",
@@ -43,10 +45,8 @@ extension MapRequest {
       }
     }
     if given["input_type"] != nil {
-      let type = try given.choice(
+      inputType = try given.choice(
         "input_type", ["query": InputType.query, "document": .document], default: .document)
-      inputType = type
-      typePrompt = try model.prompt(forInput: RawText(type.rawValue))
     }
     if let text = try given.single("max_tokens") {
       maxTokens = try given.integer("max_tokens", text, in: 2...info.positionCount)
@@ -67,6 +67,18 @@ extension MapRequest {
       "truncate", ["right": .right, "left": .left, "error": .error], default: .right)
     wantsTokens = try given.choice("tokens", ["true": true, "false": false], default: false)
     timeout = try Self.timeout(given)
+  }
+
+  /// Put before every text: the prompt for the input type of a `colbert`, and the default prompt, or that
+  /// for the input type, of a `sentence_embedding` and a `sparse_embedding`. Nil for none.
+  ///
+  /// - Throws: `unprocessable` if the folder has a prompt that is not supported.
+  func prompt() throws(ServiceError) -> String? {
+    guard usesDefaultPrompt else { return nil }
+    if let prompt = colbert?.prompt { return prompt.isEmpty ? nil : prompt }
+    guard keys.contains(.sentenceEmbedding) || keys.contains(.sparseEmbedding) else { return nil }
+    guard let inputType else { return model.sentence?.defaultPrompt }
+    return try model.prompt(forInput: RawText(inputType.rawValue))
   }
 
   /// Known before the body is read, whose reading it limits too.

@@ -27,12 +27,10 @@ package struct MapRequest: Sendable {
   package var wantsTokens = false
   /// Whether a Normalize module of the folder is applied to `sentence_embedding`.
   package var normalizesSentence = true
-  /// Whether the folder's default prompt is put before texts.
+  /// Whether the folder's prompts are put before texts.
   package var usesDefaultPrompt = true
   /// What the texts are; nil if the request does not say.
   var inputType: InputType?
-  /// The folder's prompt for that.
-  var typePrompt: String?
   /// The likeliest tokens, which are given in place of all of `mlm_logits`.
   package var predictions: TokenPredictions?
   package var timeout: Duration?
@@ -49,15 +47,6 @@ package struct MapRequest: Sendable {
   /// How texts are read for `colbert`; nil if it is not asked for.
   var colbert: ColBERTInput? {
     keys.contains(.colbert) ? model.colbertInputs[inputType ?? .document] : nil
-  }
-
-  /// Put before every text: sentence-transformers' default prompt is part of what a
-  /// `sentence_embedding` and a `sparse_embedding` are, and the prompt of its type of a `colbert`.
-  package var prompt: String? {
-    guard usesDefaultPrompt else { return nil }
-    if let colbert { return colbert.prompt.isEmpty ? nil : colbert.prompt }
-    guard keys.contains(.sentenceEmbedding) || keys.contains(.sparseEmbedding) else { return nil }
-    return typePrompt ?? model.sentence?.defaultPrompt
   }
 
   /// Rows of tokens are to be a rectangle, whatever the texts.
@@ -78,7 +67,7 @@ package struct MapRequest: Sendable {
     }
     selection.normalizesSentence = normalizesSentence
     selection.predictions = predictions
-    selection.unweighted = model.unweightedTokens
+    selection.unweighted = model.unweightedTokens ?? []
     if let colbert { selection.scored = colbert.scored }
     return selection
   }

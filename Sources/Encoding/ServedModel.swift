@@ -42,7 +42,7 @@ public struct ServedModel: Sendable {
   /// Whether it answers to a name that is no model's.
   public var takesAnyName = false
   public var info: ModelInfo
-  /// Nil if there is neither a `sentence_embedding` nor a `sparse_embedding`.
+  /// Nil if there is no `sentence_embedding`, `sparse_embedding` or `colbert`.
   public var sentence: Sentence?
   /// The most tokens of a text where the request names no limit.
   public var defaultMaxTokens: Int
@@ -52,8 +52,9 @@ public struct ServedModel: Sendable {
   public var tokenizer: Tokenizer
   /// How queries and documents are read for `colbert`; empty if there is none.
   public var colbertInputs: [InputType: ColBERTInput] = [:]
-  /// Tokens that get no weight in a `sparse_embedding`.
-  public var unweightedTokens: Set<Int32> = []
+  /// Tokens that get no weight in a `sparse_embedding` made of weights of the text's own tokens; nil
+  /// where it is made otherwise.
+  public var unweightedTokens: Set<Int32>?
   /// The token that a masked language model fills in; nil if the vocabulary has none.
   public var maskID: Int32?
   /// Shared by all models.

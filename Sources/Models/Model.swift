@@ -45,7 +45,7 @@ public final class Model: Sendable {
     tokenizer = try files.tokenizer()
     defaultPrompt = sentence?.defaultPrompt
     colbertInputs = try files.colbertInputs(tokenizer, sentence)
-    unweighted = files.unweightedTokens(tokenizer, sentence)
+    unweighted = files.unweightedTokens(tokenizer, sentence) ?? []
     encoder = try Encoder(
       files.checkpoint, sentence: sentence,
       threads: ComputeThreads(count: ThreadCount(setting: threads).count), precision: precision,
@@ -90,7 +90,7 @@ public final class Model: Sendable {
   ) throws(EncodeError) -> [Result<EncodedText, InputError>] {
     var selection = selection
     selection.unweighted = unweighted
-    let colbert = selection.contains(.colbert) ? colbertInputs[type] : nil
+    let colbert = selection.contains(.colbert) ? colbertInput(type) : nil
     if let colbert { selection.scored = colbert.scored }
     let limit = maxTokens ?? colbert?.maxTokens ?? files.maxTokens
     let prompt = colbert?.prompt ?? prompt(for: selection)
@@ -100,8 +100,8 @@ public final class Model: Sendable {
       }, for: selection)
   }
 
-  /// The most tokens of a text, where `colbert` is asked for; nil if there is none.
-  public func colbertMaxTokens(_ type: InputType) -> Int? { colbertInputs[type]?.maxTokens }
+  /// How texts of a type are read for `colbert`; nil if the folder has none.
+  public func colbertInput(_ type: InputType) -> ColBERTInput? { colbertInputs[type] }
 
   func prompt(for selection: OutputSelection) -> String? {
     selection.contains(.sentenceEmbedding) || selection.contains(.sparseEmbedding)
@@ -174,7 +174,10 @@ public final class Model: Sendable {
     _ length: Int?, _ expansion: QueryExpansion?
   ) -> Result<Tokenization, InputError> {
     guard let input = input.prompted(prompt == "" ? nil : prompt) else {
-      return .failure(InputError("the folder's prompt is for single texts and no pairs"))
+      return .failure(
+        InputError(
+          "it is a pair or a list of words, and the folder's prompt is put before single texts alone"
+        ))
     }
     if case .pair = input,
       tokenizer.highestType(ofPairs: true) >= encoder.configuration.typeCount
@@ -183,9 +186,9 @@ public final class Model: Sendable {
     }
     do {
       var text = try tokenizer.tokenize(
-        input, maxTokens: maxTokens, truncation: truncation,
-        padTo: expansion == nil ? length : nil)
-      if let expansion { text.expand(expansion, padTo: length, with: tokenizer.padding) }
+        input, maxTokens: maxTokens, truncation: truncation)
+      if let expansion { text.expand(expansion, upTo: length) }
+      if let length { text.pad(to: length, with: tokenizer.padding) }
       return .success(text)
     } catch {
       return .failure(InputError(error.description))

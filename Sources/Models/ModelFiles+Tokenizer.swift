@@ -14,8 +14,15 @@ extension ModelFiles {
   public func tokenizer(_ rules: TokenizerRules? = nil) throws -> Tokenizer {
     let tokenizer = try tokenizer(rules ?? tokenizerRules, markers: [])
     let markers = (sentenceModules?.tokenVectors?.markers ?? []).compactMap(tokenizer.marker)
-    return markers.isEmpty
-      ? tokenizer : try self.tokenizer(rules ?? tokenizerRules, markers: markers)
+    if markers.isEmpty { return tokenizer }
+    let marked = try self.tokenizer(rules ?? tokenizerRules, markers: markers)
+    guard markers.allSatisfy({ marked.marker($0) == nil }) else {
+      throw LoadingError(
+        "\(path): the tokenizer cuts a marker of ColBERT (\(markers.joined(separator: ", "))) into several "
+          + "tokens; it is registered as a special token only with a tokenizer.json or a vocab.txt, "
+          + "and Hugging Face's rules")
+    }
+    return marked
   }
 
   /// - Parameter markers: tokens of the vocabulary that are sought as special ones.

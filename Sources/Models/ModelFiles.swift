@@ -22,7 +22,7 @@ public struct ModelFiles: Sendable {
     checkpoint = try Checkpoint(folder: folder)
     sentenceModules = try SentenceModules.read(folder: path)
     let size = checkpoint.configuration.hiddenSize
-    if let modules = sentenceModules, !modules.fit(hiddenSize: size) {
+    if let modules = sentenceModules, !modules.fits(hiddenSize: size) {
       throw LoadingError(
         "\(path)/modules.json: the modules (\(modules.summary)) do not fit one another and a hidden "
           + "size of \(size): the sizes and the pooling_mode in their config.json must be of one model"

@@ -63,8 +63,8 @@ extension EncodeSource {
       if !layers.isEmpty { query += "&layers=" + layers.map(String.init).joined(separator: ",") }
       return RemoteRecordEncoder(
         client: client, concurrency: concurrency, query: query, columns: columns,
-        rowCounts: isColBERT
-          ? 1...positionCount : options.padTo.map { $0...$0 } ?? 1...(limit ?? positionCount))
+        rowCounts: options.padTo.map { $0...$0 }
+          ?? 1...(isColBERT ? positionCount : limit ?? positionCount))
     }
   }
 }

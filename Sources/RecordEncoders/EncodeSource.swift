@@ -57,7 +57,7 @@ extension EncodeSource {
         ("letter_case", choices.letterCase),
       ]
     ) { columns, limit in
-      let own = model.colbertMaxTokens(options.inputType)
+      let own = model.colbertInput(options.inputType)?.maxTokens
       return LocalRecordEncoder(
         model, maxTokens: limit ?? own ?? files.maxTokens, options, columns: columns)
     }

@@ -23,12 +23,14 @@ struct LocalRecordEncoder: RecordEncoder {
     self.options = options
     var selection = OutputSelection()
     var numbers = 0
+    let mostRows = max(
+      maxTokens, model.colbertInput(options.inputType)?.expansion?.length ?? 0)
     for column in columns {
       switch column.source {
       case .entry: selection.insert(column.key)
       case .block(let block): selection.blocks.insert(block)
       }
-      numbers += column.hasRowPerToken ? maxTokens * column.width : column.width
+      numbers += column.hasRowPerToken ? mostRows * column.width : column.width
     }
     self.selection = selection
     let rows = Self.resultBytes / (4 * max(1, numbers))

@@ -204,9 +204,10 @@ struct RemoteRecordEncoder: RecordEncoder {
     guard index < items.count, case .string(let text) = items[index],
       let bytes = try? Base64.decode(Array(text.utf8).span), bytes.count % 4 == 0
     else { throw strange }
-    return (0..<bytes.count / 4).map { place in
-      Float(
-        bitPattern: (0..<4).reduce(0) { $0 | UInt32(bytes[4 * place + $1]) << (8 * UInt32($1)) })
+    return stride(from: 0, to: bytes.count, by: 4).map { start in
+      var bits: UInt32 = 0
+      for byte in bytes[start..<start + 4].reversed() { bits = bits << 8 | UInt32(byte) }
+      return Float(bitPattern: bits)
     }
   }
 }

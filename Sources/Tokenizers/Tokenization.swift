@@ -59,21 +59,22 @@ public struct Tokenization: Equatable, Sendable {
     self.truncated = truncated
   }
 
-  /// Adds a query's expansion, and then padding.
+  /// Adds a query's expansion.
   ///
   /// - Parameters:
-  ///   - expansion: what fills the query up.
-  ///   - length: of the text in the end, which the expansion does not go beyond; nil for any.
-  ///   - padding: the id that fills it up to that.
-  public mutating func expand(
-    _ expansion: QueryExpansion, padTo length: Int?, with padding: Int32
-  ) {
-    fill(to: min(expansion.length, length ?? .max), with: expansion.token)
+  ///   - expansion: the tokens to add.
+  ///   - length: most tokens of the result; nil: no limit.
+  public mutating func expand(_ expansion: QueryExpansion, upTo length: Int?) {
+    pad(to: min(expansion.length, length ?? .max), with: expansion.token)
     if expansion.isAttended { sequence.attendedCount = sequence.count }
-    fill(to: length ?? 0, with: padding)
   }
 
-  private mutating func fill(to length: Int, with token: Int32) {
+  /// Adds tokens of type 0 that are not attended to; a text that is as long already stays as it is.
+  ///
+  /// - Parameters:
+  ///   - length: tokens of the result.
+  ///   - token: the id of each that is added.
+  public mutating func pad(to length: Int, with token: Int32) {
     let count = max(0, length - sequence.count)
     sequence.ids += repeatElement(token, count: count)
     sequence.typeIDs += repeatElement(0, count: count)

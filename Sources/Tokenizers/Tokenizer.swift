@@ -227,14 +227,10 @@ public struct Tokenizer: Sendable {
         sources += texts[index].sources
       }
     }
-    let count = ids.count
-    let paddingCount = max(0, (length ?? 0) - count)
-    ids += repeatElement(padding, count: paddingCount)
-    types += repeatElement(0, count: paddingCount)
-    if hasSources { sources += repeatElement(nil, count: paddingCount) }
-    return Tokenization(
-      sequence: TokenSequence(ids: ids, typeIDs: types, attendedCount: count),
-      sources: sources, truncated: truncated)
+    var result = Tokenization(
+      sequence: TokenSequence(ids: ids, typeIDs: types), sources: sources, truncated: truncated)
+    if let length { result.pad(to: length, with: padding) }
+    return result
   }
 }
 

@@ -77,7 +77,8 @@ struct EncodeCommand: ParsableCommand {
   var pooling = PoolingChoice.folder
 
   @Option(
-    help: "Input type, for colbert, which decides the prompt and more: document, query.",
+    help:
+      "What the texts are, for colbert: document, query. Chooses prompt, token limit and expansion.",
     transform: chosen)
   var inputType = InputType.document
 
@@ -252,17 +253,26 @@ struct EncodeCommand: ParsableCommand {
     let digest = try Digest()
     for file in files { try file.identify(to: digest) }
     let names = files.map(\.path)
-    return [
-      ("program", "bert-server \(version)"),
-      ("inputs", names.count > 1 ? "\(names[0]) and \(names.count - 1) more" : names[0]),
-      ("input_sha256", try digest.hexadecimal()), ("limit", limit.map(String.init) ?? ""),
+    let input = names.count > 1 ? "\(names[0]) and \(names.count - 1) more" : names[0]
+    var values: [(name: String, value: String)] = [
+      ("program", "bert-server \(version)"), ("inputs", input),
+      ("input_sha256", try digest.hexadecimal()), ("limit", Self.text(limit)),
       ("field", field ?? ""), ("second_field", secondField ?? ""), ("id_field", idField ?? ""),
       ("columns", columns.map(\.name).joined(separator: ",")), ("format", format.rawValue),
-      ("dtype", dtype.rawValue), ("max_tokens", maxTokens.map(String.init) ?? ""),
-      ("seq_length", seqLength.map(String.init) ?? ""), ("truncate", "\(truncate)"),
-      ("input_type", inputType.rawValue),
-      ("chunk_overlap", chunkOverlap.map(String.init) ?? ""), ("part_size", String(partSize)),
+      ("dtype", dtype.rawValue), ("max_tokens", Self.text(maxTokens)),
+      ("seq_length", Self.text(seqLength)), ("truncate", "\(truncate)"),
+      ("chunk_overlap", Self.text(chunkOverlap)), ("part_size", String(partSize)),
     ]
+    if columns.contains(where: { $0.key == .colbert }) {
+      values.append(("input_type", inputType.rawValue))
+    }
+    return values
+  }
+
+  /// A number in decimal, or nothing.
+  private static func text(_ number: Int?) -> String {
+    guard let number else { return "" }
+    return String(number)
   }
 
   /// The digest of an encoder's numbers for the first of these texts that it does not refuse as too

@@ -81,10 +81,9 @@ struct InspectCommand: ParsableCommand {
           + (model.tokenizerRules == .tensorFlow ? "TensorFlow Text's" : "Hugging Face's")
           + " rules, "
           + (tokenizer.lowercases ? "uncased" : "cased"))
-      for (type, input) in try model.colbertInputs(tokenizer, model.sentenceModules).sorted(
-        by: { $0.key.rawValue < $1.key.rawValue })
-      {
-        line("colbert \(type.rawValue)", Self.summary(of: input))
+      let inputs = try model.colbertInputs(tokenizer, model.sentenceModules)
+      for type in InputType.allCases {
+        if let input = inputs[type] { line("colbert \(type.rawValue)", Self.summary(of: input)) }
       }
       for note in model.notes(tokenizer) { line(note.name, note.value) }
       line("tokens of a text", "at most \(model.maxTokens)")
@@ -136,28 +135,29 @@ struct InspectCommand: ParsableCommand {
     return rows
   }
 
-  /// "at most 32 tokens, filled up to 32 with token 103, after the prompt "[Q] "".
+  /// "at most 32 tokens, expanded to 32 with token 103, not attended to, prompt "[Q] "".
   private static func summary(of input: ColBERTInput) -> String {
     var parts = ["at most \(input.maxTokens) tokens"]
     if let expansion = input.expansion {
       parts.append(
-        "filled up to \(expansion.length) with token \(expansion.token)"
-          + (expansion.isAttended ? "" : ", which none attends to"))
+        "expanded to \(expansion.length) with token \(expansion.token)"
+          + (expansion.isAttended ? "" : ", not attended to"))
     }
-    if !input.prompt.isEmpty { parts.append("prompt \"\(input.prompt)\"") }
+    if let prompt = input.prompt, !prompt.isEmpty { parts.append("prompt \"\(prompt)\"") }
     if !input.scored.skipped.isEmpty {
-      parts.append("\(input.scored.skipped.count) tokens of the vocabulary do not count")
+      parts.append("\(input.scored.skipped.count) skipped tokens")
     }
     return parts.joined(separator: ", ")
   }
 
   private static func summary(_ disentangled: DisentangledAttention) -> String {
-    let kinds = [
-      (disentangled.hasKeys, "of queries"), (disentangled.hasQueries, "of keys"),
+    let terms = [
+      (disentangled.hasKeys, "content to position"),
+      (disentangled.hasQueries, "position to content"),
     ].filter(\.0).map(\.1)
-    return "also \(kinds.joined(separator: " and ")) with distances, \(disentangled.rowCount) rows"
-      + (disentangled.longest.map { " by logarithm up to \($0)" } ?? "")
-      + (disentangled.sharesLayers ? "" : ", with layers of their own")
+    return "disentangled: \(terms.joined(separator: " and ")), \(disentangled.rowCount) rows"
+      + (disentangled.maxDistance.map { ", logarithmic buckets up to distance \($0)" } ?? "")
+      + (disentangled.sharesLayers ? "" : ", projections of their own")
   }
 
   private static func names(_ biases: ModelConfiguration.Biases) -> String {

@@ -84,24 +84,21 @@ enum ModelLoader {
           + "positions")
     }
     let tokenizer = try files.tokenizer(TokenizerRules(settings.tokenizerRules))
+    let maxTokens = settings.maxTokens > 0 ? settings.maxTokens : nil
     var model = ServedModel(
       name: name, info: encoder.info,
       sentence: sentence.map {
         ServedModel.Sentence(
-          pooling: $0.sparse != nil
-            ? "splade"
-            : $0.poolings.isEmpty
-              ? "colbert" : $0.poolings.map(\.rawValue).joined(separator: "+"),
+          pooling: $0.poolingName,
           normalizes: $0.normalizes, prompts: $0.prompts, poolsPrompt: $0.poolsPrompt,
           defaultPrompt: $0.defaultPrompt)
       },
-      defaultMaxTokens: settings.maxTokens > 0 ? settings.maxTokens : files.maxTokens,
+      defaultMaxTokens: maxTokens ?? files.maxTokens,
       tokenizer: tokenizer, queue: queue,
       encoder: index,
       facts: facts + (files.checkpoint.part.map { [("part_of_model", $0)] } ?? []))
     model.padsRows = files.padsRows
-    model.colbertInputs = try files.colbertInputs(
-      tokenizer, sentence, maxTokens: settings.maxTokens > 0 ? settings.maxTokens : nil)
+    model.colbertInputs = try files.colbertInputs(tokenizer, sentence, maxTokens: maxTokens)
     model.unweightedTokens = files.unweightedTokens(tokenizer, sentence)
     model.maskID = tokenizer.vocabulary.addedID(of: files.maskToken)
     model.notes = files.notes(tokenizer)

@@ -207,7 +207,7 @@ struct NamedSet: CustomTestStringConvertible, @unchecked Sendable {  // constant
     let distances = unsafe RelativeInput(
       keys: relativeKeys.map { unsafe UnsafeRawPointer($0.pointer) },
       queries: relativeQueries.map { unsafe UnsafeRawPointer($0.pointer) }, ld: ld,
-      rows: rows.map { unsafe UnsafePointer($0.pointer + (queries - 1)) })
+      rowOfDistance: rows.map { unsafe UnsafePointer($0.pointer + (queries - 1)) })
     var input = unsafe AttentionInput(
       queries: q.pointer, keys: k.pointer, values: v.pointer, ldQueries: ld, ldKeys: ld,
       queryCount: queries, keyCount: keys, headCount: heads, headSize: headSize,

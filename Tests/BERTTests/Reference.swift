@@ -35,10 +35,10 @@ struct Reference {
       }
       x.append(sum)
     }
-    let isAround = configuration.attendsAroundPadding
+    let isUniform = configuration.paddingAttendsUniformly
     if configuration.hasEmbeddingNorm { x = norm(x, "embeddings") }
     if configuration.projectedSize != nil { x = linear(x, "embeddings_project") }
-    for index in sequence.attendedCount..<sequence.count where isAround {
+    for index in sequence.attendedCount..<sequence.count where isUniform {
       x[index] = x[index].map { _ in 0 }
     }
     return (0..<configuration.blockCount).map { index in
@@ -124,7 +124,7 @@ struct Reference {
       (0..<headSize).reduce(0) { $0 + x[first + $1] * y[second + $1] }
     }
     return q.enumerated().map { place, query in
-      if configuration.attendsAroundPadding, place >= attended {
+      if configuration.paddingAttendsUniformly, place >= attended {
         return v[0].indices.map { column in v.reduce(0) { $0 + $1[column] } / Double(v.count) }
       }
       return (0..<configuration.headCount).flatMap { head -> [Double] in

@@ -84,9 +84,9 @@ final class TestModel {
       members = "\"embedding_size\": \(size),"
     case .modernbert, .eurobert, .gte: break
     case .deberta:
-      configuration.disentangled = DisentangledAttention(reach: 12, longest: 40)
+      configuration.disentangled = DisentangledAttention(bucketCount: 12, maxDistance: 40)
       configuration.scoreTerms = 3
-      configuration.attendsAroundPadding = true
+      configuration.paddingAttendsUniformly = true
       configuration.hasPositionTable = false
       members = """
         "relative_attention": true, "pos_att_type": "p2c|c2p", "position_buckets": 12,

@@ -21,8 +21,9 @@ struct DeBERTaTests {
 
   @Test func asPublished() throws {
     let found = try read(Self.published)
-    #expect(found.disentangled == DisentangledAttention(reach: 256, longest: 512))
-    #expect(found.scoreTerms == 3 && found.attendsAroundPadding && found.layerNormEpsilon == 1e-7)
+    #expect(found.disentangled == DisentangledAttention(bucketCount: 256, maxDistance: 512))
+    #expect(
+      found.scoreTerms == 3 && found.paddingAttendsUniformly && found.layerNormEpsilon == 1e-7)
     #expect(!found.hasPositionTable && !found.hasTypeTable && found.typeCount == 2)
     let names = TensorNames(found).required
     for (name, shape) in [
@@ -44,7 +45,7 @@ struct DeBERTaTests {
     #expect(
       own.disentangled
         == DisentangledAttention(
-          hasKeys: false, reach: 20, hasNorm: false, sharesLayers: false))
+          hasKeys: false, bucketCount: 20, hasNorm: false, sharesLayers: false))
     #expect(own.scoreTerms == 2 && own.projectsFirst && own.embeddingSize == 5)
     let names = TensorNames(own).required
     for (name, shape) in [
@@ -65,9 +66,17 @@ struct DeBERTaTests {
     (#""pos_att_type": """#, "\"pos_att_type\" must have \"c2p\" or \"p2c\""),
     (#""attention_head_size": 8"#, "\"attention_head_size\" must be 4"),
     (#""pooler_hidden_size": 4"#, "\"pooler_hidden_size\" must be 8"),
-    (#""position_buckets": 1"#, "\"position_buckets\" must be 2 or more"),
+    (#""position_buckets": 1"#, "\"position_buckets\" must be 2 to 1021"),
     (#""max_relative_positions": 100"#, "\"position_buckets\" must be"),
     (#""position_buckets": 40000"#, "\"position_buckets\" must be"),
+    (#""position_buckets": -2"#, "\"position_buckets\" must be"),
+    (#""max_relative_positions": 32769"#, "\"max_relative_positions\" must be"),
+    (#""max_relative_positions": -2"#, "\"max_relative_positions\" must be"),
+    (#""max_relative_positions": 9223372036854775807"#, "\"max_relative_positions\" must be"),
+    (#""pos_att_type": 5"#, "\"pos_att_type\" must be"),
+    (#""pos_att_type": [5]"#, "\"pos_att_type\" must be"),
+    (#""embedding_size": 0"#, "\"embedding_size\" must be"),
+    (#""type_vocab_size": -1"#, "\"type_vocab_size\" must be"),
     (#""relative_attention": "yes""#, "\"relative_attention\" must be"),
   ])
   func refusals(_ member: String, _ reason: String) throws {
@@ -83,8 +92,8 @@ struct DeBERTaTests {
     (256, 512, 512, 27_457_213), (16, 130, 130, 118_853), (48, 500, 500, 5_449_587),
     (320, 512, 512, 33_044_582), (2, 10, 40, 780), (7, 30, 30, 2_120),
   ])
-  func bucketsArePyTorchs(_ count: Int, _ longest: Int, _ length: Int, _ sum: Int) {
-    let attention = DisentangledAttention(reach: count, longest: longest)
+  func bucketsArePyTorchs(_ count: Int, _ maxDistance: Int, _ length: Int, _ sum: Int) {
+    let attention = DisentangledAttention(bucketCount: count, maxDistance: maxDistance)
     func bucket(_ distance: Int) -> Int { count - attention.row(distance: distance) }
     #expect((0..<length).reduce(0) { $0 - $1 * bucket(-$1) } == sum)
     for distance in 1..<length {

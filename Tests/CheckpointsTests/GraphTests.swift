@@ -86,7 +86,9 @@ struct GraphTests {
   @Test func anotherActivationIsRefused() throws {
     // The feed-forward's tanh comes before the pooler's.
     let text = try message { try replace("\u{12}\u{4}Tanh", "\u{12}\u{4}Sqrt", in: &$0) }
-    #expect(text.contains("with gelu_erf, gelu_tanh, relu, silu, are supported"), "\(text)")
+    #expect(
+      text.contains("with one of the activations gelu_erf, gelu_tanh, relu, silu, are supported"),
+      "\(text)")
   }
 
   /// A field of a protobuf message that holds bytes.

@@ -75,9 +75,11 @@ struct HostileNameTests {
       number < 0x80 ? [UInt8(number)] : [UInt8(number & 0x7f) | 0x80] + varint(number >> 7)
     }
     func block(_ entries: [(key: [UInt8], value: [UInt8])]) -> [UInt8] {
-      entries.flatMap { key, value in
-        [0] + varint(key.count) + varint(value.count) + key + value
-      } + littleEndianBytes(UInt32(0)) + littleEndianBytes(UInt32(1))
+      var bytes: [UInt8] = []
+      for (key, value) in entries {
+        bytes += [[0], varint(key.count), varint(value.count), key, value].joined()
+      }
+      return bytes + littleEndianBytes(UInt32(0)) + littleEndianBytes(UInt32(1))
     }
     let data = block(entries.map { (Array($0.key.utf8), $0.value) })
     let trailer = [UInt8](repeating: 0, count: 5)

@@ -58,7 +58,7 @@ struct ModelConfigurationTests {
   @Test(arguments: [
     (
       "\"model_type\": \"deberta\"",
-      "model_type \"deberta\" is not supported (its attention is not that of deberta-v2)"
+      "\"deberta\" is not supported (DeBERTa v1's attention differs; only deberta-v2 is computed)"
     ),
     ("\"hidden_act\": \"mish\"", "hidden_act \"mish\""),
     ("\"hidden_act\": \"gelu_10\"", "hidden_act \"gelu_10\""),

@@ -12,8 +12,8 @@ struct TokenVectorsTests {
   @Test func ofSentenceTransformers() throws {
     let modules = try read("native")
     let vectors = try #require(modules.tokenVectors)
-    #expect(vectors.size(hiddenSize: 24) == 16 && modules.fit(hiddenSize: 24))
-    #expect(vectors.size(hiddenSize: 16) == nil && !modules.fit(hiddenSize: 16))
+    #expect(vectors.size(hiddenSize: 24) == 16 && modules.fits(hiddenSize: 24))
+    #expect(vectors.size(hiddenSize: 16) == nil && !modules.fits(hiddenSize: 16))
     #expect(vectors.layers.last == .normalize && vectors.layers.count == 3)
     #expect(vectors.skippedWords.count == 4 && vectors.skippedIn == [.query, .document])
     #expect(vectors.maxTokens == [.query: 24])
@@ -47,7 +47,7 @@ struct TokenVectorsTests {
   @Test func ofM3() throws {
     let modules = try read("m3")
     #expect(modules.poolings == [.cls] && modules.tokenVectors?.skipsFirst == true)
-    #expect(modules.tokenWeights?.layer.outputs == 1 && modules.fit(hiddenSize: 24))
+    #expect(modules.tokenWeights?.layer.outputs == 1 && modules.fits(hiddenSize: 24))
     // A pooling of one's own leaves the vectors of tokens; sparse vectors take the place of all.
     #expect(SentenceModules(modules, pooling: .mean)?.tokenVectors != nil)
     let sparse = SentenceModules(modules, pooling: nil, sparse: SparsePooling())

@@ -116,7 +116,7 @@ class Options:
         if self.output_range:
             return "output_range"
         if self.activation == "swish":
-            return "with gelu_erf, gelu_tanh, relu, silu"
+            return "with one of the activations gelu_erf, gelu_tanh, relu, silu"
         if self.norm_first:
             return "norm_first"
         if self.wrapper == "none" and self.keys != "sequence_output":

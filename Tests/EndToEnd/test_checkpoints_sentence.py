@@ -166,7 +166,7 @@ def test_default_prompt(tmp_path, log):
             answer = server.post(body, path="/embed", model="prompted").json()
             assert answer[0] == encode("plain", text)
         pair = server.post([["a", "b"]], model="prompted", output_key="sentence_embedding")
-        assert pair.status_code == 422 and "the folder's prompt" in pair.text
+        assert pair.status_code == 422 and "the folder's prompt is put before single texts" in pair.text
         answer = server.encode(["of gold"], model="prompted", output_key="sentence_embedding", tokens="true")
         places = [(token["start"], token["stop"]) for token in answer["tokens"][0]]
         assert places[-2][1] == len("of gold") and places[1] == (None, None)

@@ -190,6 +190,8 @@ def test_refused_by_name(tmp_path, file, key, value, message):
         ("pylate", "sentence_bert_config.json", {"document_length": 11}, "document", "bicycle " * 90, 11),
         ("pylate", "sentence_bert_config.json", {"query_expansion": {"strategy": "fixed", "length": 8, "token": "[UNK]"}}, "query", "a", 8),
         ("pylate", "sentence_bert_config.json", {"query_expansion": None}, "query", "a", 4),
+        # A token that is added to the model's, as [MASK] is in ModernBERT and DeBERTa.
+        ("pylate", "sentence_bert_config.json", {"query_expansion": {"strategy": "fixed", "length": 9, "token": "[D] "}}, "query", "a", 9),
     ],
 )  # fmt: skip
 def test_keys_that_are_honoured(tmp_path, log, name, file, changes, kind, text, count):

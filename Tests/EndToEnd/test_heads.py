@@ -349,7 +349,7 @@ def test_a_head_that_does_not_fit(tmp_path, log):
     configuration = json.loads(path.read_text())
     path.write_text(json.dumps(configuration | {"id2label": {"0": "a", "1": "\x1b[31mb\nlabels: fake"}}))
     shown = run("inspect", folder).stdout
-    assert "no classifier.weight [2, 24], but [3, 24], classifier.bias [2], but [3]" in shown
+    assert "no classifier.weight [2, 24], but F32 [3, 24], classifier.bias [2], but F32 [3]" in shown
     with Server(model=folder, log=log) as server:
         assert "classifier.weight" in server.get("/info").json()["head"]
         assert server.post({"inputs": "a"}, output_key="logits").status_code == 400

@@ -244,7 +244,7 @@ def test_a_head_that_is_not_there(tmp_path, log):
         assert np.array_equal(np.float32(found), np.tile(bias, (3, 1)))
     tensors["cls.predictions.decoder.weight"] = np.zeros((3, 24), np.float32)
     safetensors.numpy.save_file(tensors, folder / "model.safetensors")
-    assert "decoder.weight [224, 24], but [3, 24]" in run("inspect", folder).stdout
+    assert "decoder.weight [224, 24], but F32 [3, 24]" in run("inspect", folder).stdout
 
 
 def test_broken_weights(tmp_path, log):

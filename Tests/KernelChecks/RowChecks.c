@@ -5,26 +5,29 @@
 #include "Checks.h"
 #include "Memory.h"
 
-enum { Heads = 3, Gap = 5, RelativeRows = 20 };
+enum { Heads = 3, Gap = 5, RelativeCount = 20 };
+
+// The terms of `RelativeInput` that scores have.
+typedef enum Terms { NoTerms = 0, ToKeys = 1, ToQueries = 2, BothTerms = 3 } Terms;
 
 static void attend(const KernelSet *set, const AttentionInput *input, float *y) {
   float *scratch =
       guardedFloats(set->attentionScratch(input->keyCount, input->headSize,
-                                          input->relative.rows ? RelativeRows : 0),
+                                          input->relative.rowOfDistance ? RelativeCount : 0),
                     NAN, After);
   set->attention(input, y, input->headCount * input->headSize * sizeof *y, scratch);
 }
 
 static void compareAttention(const KernelSet *set, size_t queries, size_t keys, size_t headSize,
-                             bool hasBias, bool isRelative, size_t window) {
+                             bool hasBias, Terms terms, size_t window) {
   // From the key that is farthest before the last query to the one farthest behind the first.
   const size_t distances = queries - 1 + keys;
   const float *bias = hasBias ? randomFloats(Heads * distances, -4, 4, After) : NULL;
   const size_t columns = Heads * headSize, ld = columns + Gap, count = queries * columns;
-  const size_t relativeCount = (RelativeRows - 1) * ld + columns;
+  const size_t relativeCount = (RelativeCount - 1) * ld + columns;
   int32_t *rows = (int32_t *)guardedFloats(distances, 0, After);
   for (size_t i = 0; i < distances; i++) {
-    rows[i] = (int32_t)((RelativeRows - 1) * (distances - 1 - i) / distances);
+    rows[i] = (int32_t)((RelativeCount - 1) * (distances - 1 - i) / distances);
   }
   AttentionInput input = {
       // Neither the last row's gap nor a row that is not attended to may be read.
@@ -37,17 +40,17 @@ static void compareAttention(const KernelSet *set, size_t queries, size_t keys, 
       .keyCount = keys,
       .headCount = Heads,
       .headSize = headSize,
-      .scale = 1 / sqrtf((float)(isRelative ? 3 * headSize : headSize)),
+      .scale = 1 / sqrtf((float)(terms ? 3 * headSize : headSize)),
       .bias = hasBias ? bias + queries - 1 : NULL,
       .ldBias = distances,
       .window = window,
   };
-  if (isRelative) {
+  if (terms) {
     input.relative = (RelativeInput){
-        .keys = randomFloats(relativeCount, -3, 3, After),
-        .queries = randomFloats(relativeCount, -3, 3, After),
+        .keys = terms & ToKeys ? randomFloats(relativeCount, -3, 3, After) : NULL,
+        .queries = terms & ToQueries ? randomFloats(relativeCount, -3, 3, After) : NULL,
         .ld = ld * sizeof(float),
-        .rows = rows + queries - 1,
+        .rowOfDistance = rows + queries - 1,
     };
   }
   float *y = guardedFloats(count, NAN, After), *expected = guardedFloats(count, NAN, After);
@@ -55,8 +58,9 @@ static void compareAttention(const KernelSet *set, size_t queries, size_t keys, 
   attend(set, &input, y);
   attend(oracle, &input, expected);
   char what[96];
-  snprintf(what, sizeof what, "attention of %zu to %zu, heads of %zu, window %zu%s%s", queries, keys,
-           headSize, window, hasBias ? ", with a bias" : "", isRelative ? ", by distance" : "");
+  snprintf(what, sizeof what, "attention of %zu to %zu, heads of %zu, window %zu%s%s%s", queries, keys,
+           headSize, window, hasBias ? ", with a bias" : "", terms & ToKeys ? ", c2p" : "",
+           terms & ToQueries ? ", p2c" : "");
   // Scores up to 9 · √80 lose 1e-5 in float32, whoever adds them up.
   expectNear(what, count, y, expected, 4e-5f);
   if (window) {
@@ -66,7 +70,7 @@ static void compareAttention(const KernelSet *set, size_t queries, size_t keys, 
   input.queries = (const float *)input.queries + (queries - 1) * ld;
   input.queryCount = 1;
   input.bias = bias;
-  if (isRelative) input.relative.rows = rows;
+  if (terms) input.relative.rowOfDistance = rows;
   attend(set, &input, last);
   expectSame("the last query alone", columns, last, y + count - columns);
   releaseFloats();
@@ -104,18 +108,21 @@ void checkAttention(const KernelSet *set) {
   for (size_t i = 0; i < sizeof headSizes / sizeof *headSizes; i++) {
     for (int bias = 0; bias < 2; bias++) {
       for (size_t queries = 1; queries <= set->tileRows + 1; queries += 3) {
-        compareAttention(set, queries, 2 * set->panelColumns + 2 - queries, headSizes[i], bias, false, 0);
+        compareAttention(set, queries, 2 * set->panelColumns + 2 - queries, headSizes[i], bias,
+                         NoTerms, 0);
       }
-      compareAttention(set, 1, 1, headSizes[i], bias, false, 0);
-      compareAttention(set, 40, 65, headSizes[i], bias, false, 0);
-      compareAttention(set, 40, 65, headSizes[i], bias, true, 0);
+      compareAttention(set, 1, 1, headSizes[i], bias, NoTerms, 0);
+      compareAttention(set, 40, 65, headSizes[i], bias, NoTerms, 0);
+      for (Terms terms = ToKeys; terms <= BothTerms; terms++) {
+        compareAttention(set, 40, 65, headSizes[i], bias, terms, 0);
+      }
     }
   }
   for (size_t keys = 1; keys <= 2 * set->panelColumns + 1; keys++) {
-    compareAttention(set, 2, keys, 8, false, false, 0);
-    compareAttention(set, 2, keys, 8, false, true, 0);
-    compareAttention(set, 2, keys, 8, true, false, 0);
-    compareAttention(set, keys, keys, 8, true, false, 3);
+    compareAttention(set, 2, keys, 8, false, NoTerms, 0);
+    compareAttention(set, 2, keys, 8, false, BothTerms, 0);
+    compareAttention(set, 2, keys, 8, true, NoTerms, 0);
+    compareAttention(set, keys, keys, 8, true, NoTerms, 3);
   }
 }
 
@@ -131,7 +138,7 @@ void checkElements(const KernelSet *set) {
     memcpy(expected, x, count * sizeof *x);
     set->applyRotary(&positions, Rows, Heads, size, y, ld * sizeof *y);
     oracle->applyRotary(&positions, Rows, Heads, size, expected, ld * sizeof *expected);
-    char what[96];
+    char what[80];
     snprintf(what, sizeof what, "rotary positions of %zu columns", size);
     // A product and a sum are rounded once or twice.
     expectNear(what, count, y, expected, 2e-6f);
@@ -160,7 +167,7 @@ void checkLayerNorm(const KernelSet *set) {
     float *y = guardedFloats(count, 5, After), *expected = guardedFloats(count, 5, After);
     set->layerNorm(&norm, Rows, x, ld, y, ld, y, ld * sizeof *y);
     oracle->layerNorm(&norm, Rows, x, ld, expected, ld, expected, ld * sizeof *expected);
-    char what[96];
+    char what[80];
     snprintf(what, sizeof what, "layer norm of %zu columns", columns);
     // The mean near 100 is rounded to 8e-6 / 2, and the deviations are about 0.6.
     expectNear(what, count, y, expected, 6e-5f);
@@ -188,7 +195,7 @@ void checkEmbed(const KernelSet *set) {
     set->embed(&input, &norm, columns, Rows, y, columns, y, columns * sizeof *y);
     oracle->embed(&input, &norm, columns, Rows, expected, columns, expected,
                   columns * sizeof *expected);
-    char what[96];
+    char what[80];
     snprintf(what, sizeof what, "embedding of %zu columns", columns);
     expectNear(what, count, y, expected, 1e-5f);
     releaseFloats();

@@ -91,18 +91,19 @@ typedef struct LinearLayer {
   bool givesValues;
 } LinearLayer;
 
-/// What a query and a key have to do with the distance between them (disentangled attention): rows of
-/// distances as of queries and keys, in the order of heads and columns of these.
+/// Disentangled attention: scores also depend on the relative position of key and query.
 ///
 /// Source: He et al., DeBERTa.
 typedef struct RelativeInput {
-  /// First of the head's columns: what queries are multiplied with, [rows, D …], and what keys are;
-  /// values. Null for nothing.
+  /// First of the head's columns, [rows, D …], values: relative embeddings projected as keys, which queries
+  /// are multiplied with (c2p), and projected as queries, which keys are multiplied with (p2c). Null
+  /// leaves the term out.
   const void *_Nullable keys, *_Nullable queries;
-  /// The distance of rows, as of `AttentionInput`.
+  /// Bytes from row to row.
   size_t ld;
-  /// The row for query i and key k is rows[k - i], and never grows with k - i. Null without any.
-  const int32_t *_Nullable rows;
+  /// rowOfDistance[k - i] is the row for query i and key k; it does not increase with k - i. Null without
+  /// either term.
+  const int32_t *_Nullable rowOfDistance;
 } RelativeInput;
 
 /// The rows of all heads of one sequence that attend to each other.

@@ -43,13 +43,13 @@ static float dotValues(size_t size, const Value *x, const Value *y) {
   return sum;
 }
 
-// What a query and a key of a head have to do with their distance.
+// The terms of disentangled attention for one query and key of a head.
 static float relativeScore(const AttentionInput *input, size_t head, ptrdiff_t distance,
                            const Value *query, const Value *key) {
   const RelativeInput *relative = &input->relative;
-  if (!relative->rows) return 0;
+  if (!relative->rowOfDistance) return 0;
   const size_t size = input->headSize;
-  const size_t offset = (size_t)relative->rows[distance] * relative->ld;
+  const size_t offset = (size_t)relative->rowOfDistance[distance] * relative->ld;
   float score = 0;
   if (relative->keys) {
     const uint8_t *row = (const uint8_t *)relative->keys + offset;

@@ -73,7 +73,7 @@ static void attention(const AttentionInput *input, void *results, size_t bytesY,
   float *scores = values + packedValuesCount(keyCount, headSize);
   const size_t ldScores = scoresStride(keyCount), count = tileCount(input->queryCount);
   const RelativeInput *relative = &input->relative;
-  const RelativeRows distances = relativeRows(input);
+  const RelativeRange distances = relativeRange(input);
   const size_t ldr = relative->ld / sizeof(float);
   float *relativeKeys = scores + TILE_ROWS * ldScores;
   float *ofQueries = relativeKeys + packedKeysCount(distances.count, headSize);

@@ -53,7 +53,7 @@ INLINE vec hyperbolicTangent(vec x) {
   return vcopysign(vselectless(size, vset(0.65f), inner, outer), x);
 }
 
-// x / (1 + e^-x). Of e^-|x| there is no overflow, and from -88 on the result is as good as 0.
+// x / (1 + e^-x). e^-|x| cannot overflow. x is clamped at -88, where the result is about -5e-37.
 INLINE vec sigmoidLinear(vec x) {
   const vec size = vmin(vset(88), vmax(x, vset(0) - x));
   const vec e = powerOf2(size * vset((float)-log2OfE));

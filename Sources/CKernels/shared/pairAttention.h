@@ -146,7 +146,7 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
   const size_t ldScores = scoresStride(keyCount), count = tileCount(input->queryCount);
   const float *bias = input->bias;
   const RelativeInput *relative = &input->relative;
-  const RelativeRows distances = relativeRows(input);
+  const RelativeRange distances = relativeRange(input);
   uint32_t *relativeKeys = (uint32_t *)(scores + TILE_ROWS * ldScores);
   float *ofQueries = (float *)(relativeKeys + packedKeysCount(distances.count, headSize));
   float *ofKeys = ofQueries + TILE_ROWS * scoresStride(distances.count);

@@ -121,7 +121,8 @@ async function answerTo(request, info, shown, signal, progress) {
   if (answer.tokens.length !== texts.length) throw new Error(say().mismatch);
   // With one label a text is scored with another: the first is the query.
   const isReranker = info.labels.length === 1 && info.output_keys.includes("logits");
-  const ranks = isReranker && request.kind === "several" && texts.length > 1 ? await ranksOf(request, texts[0], texts.slice(1), signal) : [];
+  // The route has no limit of tokens of one's own.
+  const ranks = isReranker && request.kind === "several" && texts.length > 1 && !request.maxTokens ? await ranksOf(request, texts[0], texts.slice(1), signal) : [];
   return withBlocks({ ...answer, ranks }, Math.min(shown, texts.length - 1), signal);
 }
 
@@ -136,11 +137,14 @@ async function withBlocks(answer, shown, signal) {
   return { ...answer, shown, blocks, rows, width, tokenLogits: tensors.token_logits?.values, ...words };
 }
 
-// The documents by their relevance for a query: [{index, score}, …].
+// The documents by their relevance for a query: [{index, score}, …]; none if the service refuses.
 function ranksOf({ model }, query, texts, signal) {
   return ask(`/rerank${model ? `?model=${encodeURIComponent(model)}` : ""}`, asJSON, {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ query, texts }),
-  }, signal);
+  }, signal).catch(() => {
+    signal.throwIfAborted();
+    return [];
+  });
 }
 
 // For each mask of a text its likeliest words, and the words of a sparse vector: [{word, value}, …].

@@ -90,12 +90,12 @@ extension TEIRoutes {
       })
   }
 
-  private typealias Task = (
+  private typealias RootTask = (
     members: [RawText],
     answer: (BodyObject, ServedModel, Exchange) throws(ServiceError) -> Void
   )
 
-  private func task(of model: ServedModel) -> Task {
+  private func task(of model: ServedModel) -> RootTask {
     if model.isClassifier { return (Self.predictMembers, classify) }
     if model.fillsMasks { return (Self.fillMaskMembers, fillMask) }
     if model.info.has(.sparseEmbedding), !model.info.has(.sentenceEmbedding) {

@@ -52,13 +52,13 @@ extension TEIRoutes {
         throw .unprocessable("text \(index) has no \(token) among its \(ids.count) tokens")
       }
       let text = model.tokenizer.decode(ids, skipSpecialTokens: false)
-      return masks * count * (text.utf8.count + Self.bytesOfPrediction)
+      return masks * count * (text.utf8.count + Self.bytesOfFilledMask)
     }
     try exchange.encode(job)
   }
 
   /// Names of members, numbers, and a token twice.
-  private static let bytesOfPrediction = 160
+  private static let bytesOfFilledMask = 160
 
   private static func masked(
     _ value: JSONValue, _ limits: BodyLimits
@@ -118,6 +118,9 @@ extension TEIRoutes {
 
   // MARK: - Sparse vectors
 
+  /// An index, a number, and their names.
+  private static let bytesOfWeight = 48
+
   static let sparseMembers = TEIOptions.textMembers + ["inputs"]
 
   /// `POST /embed_sparse`: of a text the tokens of the vocabulary that have a weight.
@@ -149,8 +152,13 @@ extension TEIRoutes {
           })
         }, otherBytes: answer.numberCount)
     }
-    // An index and a number each; counted as if every token had a weight.
-    job.numbersOfText = 2 * model.info.width(of: .sparseEmbedding)
+    // An index and a number each; counted as if every token had a weight, of the vocabulary or the text.
+    let width = model.info.width(of: .sparseEmbedding)
+    let ofText = model.unweightedTokens != nil
+    job.numbersOfText = ofText ? 0 : 2 * width
+    job.bytesOfText = { (_, tokens) throws(ServiceError) in
+      ofText ? min(width, tokens.sequence.count) * Self.bytesOfWeight : 0
+    }
     try exchange.encode(job)
   }
 }

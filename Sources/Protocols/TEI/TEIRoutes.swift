@@ -139,7 +139,7 @@ extension TEIRoutes {
 
   /// Pieces as one JSON list.
   ///
-  /// - Parameter otherBytes: that the pieces write besides numbers, about.
+  /// - Parameter otherBytes: estimate of what `render` closures write.
   static func lists(_ pieces: [AnswerPiece], otherBytes: Int = 0) -> Response {
     var pieces = pieces
     for index in pieces.indices { pieces[index].prefix = [UInt8(ascii: index == 0 ? "[" : ",")] }

@@ -1,10 +1,9 @@
 import CKernels
 import Checkpoints
 
-/// A block's rows of distances, which attention multiplies with queries or with keys: the table of
-/// distances through a linear layer. They depend on no text, and are made once, in float32 at every
-/// precision.
-struct RelativeRows: Sendable {
+/// Relative embeddings through a block's key or query layer, which attention multiplies with queries or with
+/// keys. They depend on no text, and are computed once, in float32 at every precision.
+struct RelativeProjection: Sendable {
   /// [rows, H] and [H] each
   let table: Tensor
   let norm: (scale: Tensor, shift: Tensor)?
@@ -25,24 +24,27 @@ struct RelativeRows: Sendable {
   }
 
   /// Parts of the scratch memory.
-  private var layout:
-    (table: Int, weights: Int, packed: LayerPlace, norm: NormPlace, result: Int, count: Int)
-  {
-    var layout = ArenaLayout()
-    let size = hiddenSize
-    let parts = (
-      layout.add(table.count), layout.add(size * size),
-      LayerPlace(inputs: size, outputs: size, in: &layout, floatKernels),
-      NormPlace(scale: layout.add(size), shift: layout.add(size), columns: size),
-      layout.add(table.count)
-    )
-    return (parts.0, parts.1, parts.2, parts.3, parts.4, layout.count)
+  private struct Layout {
+    let table, weights, result, count: Int
+    let packed: LayerPlace
+    let norm: NormPlace
+
+    init(_ projection: RelativeProjection) {
+      var layout = ArenaLayout()
+      let size = projection.hiddenSize
+      table = layout.add(projection.table.count)
+      weights = layout.add(size * size)
+      packed = LayerPlace(inputs: size, outputs: size, in: &layout, projection.floatKernels)
+      norm = NormPlace(scale: layout.add(size), shift: layout.add(size), columns: size)
+      result = layout.add(projection.table.count)
+      count = layout.count
+    }
   }
 
-  var scratchCount: Int { layout.count }
+  var scratchCount: Int { Layout(self).count }
 
   func run(scratch: FloatArena, into arena: FloatArena) throws(CheckpointError) {
-    let place = layout
+    let place = Layout(self)
     let size = hiddenSize
     let bytes = size * MemoryLayout<Float>.size
     let rows = unsafe scratch.floats(at: place.table)
