@@ -192,9 +192,9 @@ def test_inspect_explains_the_architecture(made):
         "gte": ["rotary, base 160000.0", "gated"],
         "gte-own": ["rotary, base 500.0", "relu"],
         "eurobert": ["pre-norm", "root mean square", "6 of 32, sharing 2 of keys and values"],
-        "deberta": ["of queries and of keys with distances, 512 rows by logarithm up to 512", "Unigram", "3 labels"],
-        "deberta-own": ["of queries with distances, 40 rows, with layers of their own", "72, then a layer to 120"],
-        "deberta-lm": ["32 rows by logarithm up to 130, with layers", "30522 tokens, with the word embeddings'"],
+        "deberta": ["content to position and position to content, 512 rows, logarithmic buckets up to distance 512\n", "Unigram", "3 labels"],
+        "deberta-own": ["disentangled: position to content, 40 rows, projections of their own", "72, then a layer to 120"],
+        "deberta-lm": ["32 rows, logarithmic buckets up to distance 130, projections", "30522 tokens, with the word embeddings'"],
         "eurobert-biased": ["root mean square", "5 of 24\n"],
     }[name]
     assert [words for words in wanted if words not in shown.stdout] == []
