@@ -193,7 +193,7 @@ def test_inspect_explains_the_architecture(made):
         "gte-own": ["rotary, base 500.0", "relu"],
         "eurobert": ["pre-norm", "root mean square", "6 of 32, sharing 2 of keys and values"],
         "deberta": ["content to position and position to content, 512 rows, logarithmic buckets up to distance 512\n", "Unigram", "3 labels"],
-        "deberta-own": ["disentangled: position to content, 40 rows, projections of their own", "72, then a layer to 120"],
+        "deberta-own": ["disentangled: content to position, 40 rows, projections of their own", "72, then a layer to 120"],
         "deberta-lm": ["32 rows, logarithmic buckets up to distance 130, projections", "30522 tokens, with the word embeddings'"],
         "eurobert-biased": ["root mean square", "5 of 24\n"],
     }[name]
