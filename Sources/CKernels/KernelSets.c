@@ -15,6 +15,10 @@ static const KernelSet *const sets[] = {
     &avx2Int8Kernels,
 #elif defined(__aarch64__)
     &neonKernels,
+    &neonMatrixBfloat16Kernels,
+    &neonBfloat16Kernels,
+    &neonMatrixInt8Kernels,
+    &neonDotProductInt8Kernels,
 #endif
     &scalarKernels,
     &scalarBfloat16Kernels,

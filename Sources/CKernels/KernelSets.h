@@ -11,7 +11,8 @@ extern const KernelSet avx512Kernels, avx512Bfloat16Kernels, avx512Int8Kernels;
 extern const KernelSet avx512vnniInt8Kernels;
 extern const KernelSet avx512bf16Bfloat16Kernels, avx512bf16Int8Kernels;
 #elif defined(__aarch64__)
-extern const KernelSet neonKernels;
+extern const KernelSet neonKernels, neonBfloat16Kernels, neonDotProductInt8Kernels;
+extern const KernelSet neonMatrixBfloat16Kernels, neonMatrixInt8Kernels;
 #endif
 
 enum {

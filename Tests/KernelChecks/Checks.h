@@ -1,12 +1,13 @@
-/// Each check holds a float32 kernel set against `oracle` or against itself, and calls `fail`.
+/// Each check holds a kernel set against `oracle` or against itself, and calls `fail`.
 #ifndef CHECKS_H
 #define CHECKS_H
 
 #include "CKernels.h"
 
-/// The scalar set.
+/// The scalar set of the same precision.
 extern const KernelSet *_Nonnull oracle;
 
+/// Of float32 alone.
 void checkPack(const KernelSet *_Nonnull set);
 /// Every height and width around the tile.
 void checkProducts(const KernelSet *_Nonnull set);
@@ -17,6 +18,7 @@ void checkActivations(const KernelSet *_Nonnull set);
 void checkAttention(const KernelSet *_Nonnull set);
 /// Rotary positions and products of elements.
 void checkElements(const KernelSet *_Nonnull set);
+/// Results, and what a product reads of them.
 void checkLayerNorm(const KernelSet *_Nonnull set);
 void checkEmbed(const KernelSet *_Nonnull set);
 

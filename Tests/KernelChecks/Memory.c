@@ -19,14 +19,18 @@ static struct Region {
 } regions[64];
 static size_t regionCount;
 
-float *guardedFloats(size_t count, float filler, Side side) {
-  const size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = count * sizeof(float);
+void *guardedBytes(size_t bytes, int filler, Side side) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
   const size_t inside = (bytes + page - 1) / page * page, size = inside + 2 * page;
   if (regionCount == sizeof regions / sizeof *regions) abort();
   char *start = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (start == MAP_FAILED || mprotect(start + page, inside, PROT_READ | PROT_WRITE) != 0) abort();
   regions[regionCount++] = (struct Region){start, size};
-  float *floats = (float *)(void *)(start + page + (side == After ? inside - bytes : 0));
+  return memset(start + page + (side == After ? inside - bytes : 0), filler, bytes);
+}
+
+float *guardedFloats(size_t count, float filler, Side side) {
+  float *floats = guardedBytes(count * sizeof *floats, 0, side);
   for (size_t i = 0; i < count; i++) floats[i] = filler;
   return floats;
 }

@@ -1,4 +1,4 @@
-/// Floats between untouchable pages, and what is expected of them.
+/// Floats and values between untouchable pages, and what is expected of them.
 #ifndef MEMORY_H
 #define MEMORY_H
 
@@ -11,6 +11,8 @@ typedef enum Side { Before, After } Side;
 /// `count` copies of `filler` beside such a page, until `releaseFloats`: a read or write outside
 /// kills the program.
 float *_Nonnull guardedFloats(size_t count, float filler, Side side);
+/// The same of bytes.
+void *_Nonnull guardedBytes(size_t count, int filler, Side side);
 void releaseFloats(void);
 
 /// Random numbers in [low, high) that depend on nothing but the calls since `seedRandom`.

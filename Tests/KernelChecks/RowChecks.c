@@ -4,18 +4,30 @@
 
 #include "Checks.h"
 #include "Memory.h"
+#include "Values.h"
 
+// Rows of values are whole words apart.
 enum { Heads = 3, Gap = 5, RelativeCount = 20 };
+
+static size_t valuesApart(size_t columns) { return (columns + Gap + 1) / 2 * 2; }
 
 // The terms of `RelativeInput` that scores have.
 typedef enum Terms { NoTerms = 0, ToKeys = 1, ToQueries = 2, BothTerms = 3 } Terms;
 
-static void attend(const KernelSet *set, const AttentionInput *input, float *y) {
+// The floats of values that are attended to, [queries, columns].
+static const float *attend(const KernelSet *set, const AttentionInput *input) {
+  const size_t columns = input->headCount * input->headSize, count = input->queryCount * columns;
+  void *y = guardedBytes(count * set->valueSize, 0xff, After);
   float *scratch =
       guardedFloats(set->attentionScratch(input->keyCount, input->headSize,
                                           input->relative.rowOfDistance ? RelativeCount : 0),
                     NAN, After);
-  set->attention(input, y, input->headCount * input->headSize * sizeof *y, scratch);
+  set->attention(input, y, columns * set->valueSize, scratch);
+  return floatsOf(set, count, y);
+}
+
+static const void *randomValues(const KernelSet *set, size_t count, float size) {
+  return valuesOf(set, count, randomFloats(count, -size, size, After), After);
 }
 
 static void compareAttention(const KernelSet *set, size_t queries, size_t keys, size_t headSize,
@@ -23,7 +35,7 @@ static void compareAttention(const KernelSet *set, size_t queries, size_t keys, 
   // From the key that is farthest before the last query to the one farthest behind the first.
   const size_t distances = queries - 1 + keys;
   const float *bias = hasBias ? randomFloats(Heads * distances, -4, 4, After) : NULL;
-  const size_t columns = Heads * headSize, ld = columns + Gap, count = queries * columns;
+  const size_t columns = Heads * headSize, ld = valuesApart(columns), count = queries * columns;
   const size_t relativeCount = (RelativeCount - 1) * ld + columns;
   int32_t *rows = (int32_t *)guardedFloats(distances, 0, After);
   for (size_t i = 0; i < distances; i++) {
@@ -31,11 +43,11 @@ static void compareAttention(const KernelSet *set, size_t queries, size_t keys, 
   }
   AttentionInput input = {
       // Neither the last row's gap nor a row that is not attended to may be read.
-      .queries = randomFloats((queries - 1) * ld + columns, -3, 3, After),
-      .keys = randomFloats((keys - 1) * ld + columns, -3, 3, After),
-      .values = randomFloats((keys - 1) * ld + columns, -1, 1, After),
-      .ldQueries = ld * sizeof(float),
-      .ldKeys = ld * sizeof(float),
+      .queries = randomValues(set, (queries - 1) * ld + columns, 3),
+      .keys = randomValues(set, (keys - 1) * ld + columns, 3),
+      .values = randomValues(set, (keys - 1) * ld + columns, 1),
+      .ldQueries = ld * set->valueSize,
+      .ldKeys = ld * set->valueSize,
       .queryCount = queries,
       .keyCount = keys,
       .headCount = Heads,
@@ -47,32 +59,29 @@ static void compareAttention(const KernelSet *set, size_t queries, size_t keys, 
   };
   if (terms) {
     input.relative = (RelativeInput){
-        .keys = terms & ToKeys ? randomFloats(relativeCount, -3, 3, After) : NULL,
-        .queries = terms & ToQueries ? randomFloats(relativeCount, -3, 3, After) : NULL,
-        .ld = ld * sizeof(float),
+        .keys = terms & ToKeys ? randomValues(set, relativeCount, 3) : NULL,
+        .queries = terms & ToQueries ? randomValues(set, relativeCount, 3) : NULL,
+        .ld = ld * set->valueSize,
         .rowOfDistance = rows + queries - 1,
     };
   }
-  float *y = guardedFloats(count, NAN, After), *expected = guardedFloats(count, NAN, After);
-  float *last = guardedFloats(columns, NAN, After);
-  attend(set, &input, y);
-  attend(oracle, &input, expected);
+  const float *y = attend(set, &input), *expected = attend(oracle, &input);
   char what[96];
   snprintf(what, sizeof what, "attention of %zu to %zu, heads of %zu, window %zu%s%s%s", queries, keys,
            headSize, window, hasBias ? ", with a bias" : "", terms & ToKeys ? ", c2p" : "",
            terms & ToQueries ? ", p2c" : "");
-  // Scores up to 9 · √80 lose 1e-5 in float32, whoever adds them up.
-  expectNear(what, count, y, expected, 4e-5f);
+  // Scores up to 9 · √80 lose 1e-5 in float32, whoever adds them up. Numerators and results below 1 are
+  // rounded to bfloat16, 2^-8 apart there, and may be rounded the other way.
+  expectNear(what, count, y, expected, boundOf(set, 4e-5f, 0x1p-7f));
   if (window) {
     releaseFloats();
     return;
   }
-  input.queries = (const float *)input.queries + (queries - 1) * ld;
+  input.queries = (const uint8_t *)input.queries + (queries - 1) * input.ldQueries;
   input.queryCount = 1;
   input.bias = bias;
   if (terms) input.relative.rowOfDistance = rows;
-  attend(set, &input, last);
-  expectSame("the last query alone", columns, last, y + count - columns);
+  expectSame("the last query alone", columns, attend(set, &input), y + count - columns);
   releaseFloats();
 }
 
@@ -81,24 +90,24 @@ static void compareAttention(const KernelSet *set, size_t queries, size_t keys, 
 static void attendToOne(const KernelSet *set, size_t chosen) {
   enum { Keys = 17, Size = 16 };
   float *keys = guardedFloats(Keys * Size, 0, After);
+  const float *ten = guardedFloats(Size, 10, After);
   for (int i = 0; i < Keys * Size; i++) {
     keys[i] = -2.5f * fabsf((float)(i / Size) - (float)chosen);
   }
   const AttentionInput input = {
-      .queries = guardedFloats(Size, 10, After),
-      .keys = keys,
-      .values = randomFloats(Keys * Size, -1, 1, After),
-      .ldQueries = Size * sizeof(float),
-      .ldKeys = Size * sizeof(float),
+      .queries = valuesOf(set, Size, ten, After),
+      .keys = valuesOf(set, Keys * Size, keys, After),
+      .values = randomValues(set, Keys * Size, 1),
+      .ldQueries = Size * set->valueSize,
+      .ldKeys = Size * set->valueSize,
       .queryCount = 1,
       .keyCount = Keys,
       .headCount = 1,
       .headSize = Size,
       .scale = 0.25f,
   };
-  float *y = guardedFloats(Size, NAN, After);
-  attend(set, &input, y);
-  expectNear("attention to one key", Size, y, (const float *)input.values + chosen * Size, 1e-6f);
+  const float *values = floatsOf(set, Keys * Size, input.values);
+  expectNear("attention to one key", Size, attend(set, &input), values + chosen * Size, 1e-6f);
   releaseFloats();
 }
 
@@ -129,25 +138,43 @@ void checkAttention(const KernelSet *set) {
 void checkElements(const KernelSet *set) {
   enum { Rows = 3 };
   for (size_t size = 2; size <= 80; size += 2) {
-    const size_t columns = Heads * size, ld = columns + Gap, count = (Rows - 1) * ld + columns;
+    const size_t columns = Heads * size, ld = valuesApart(columns), count = (Rows - 1) * ld + columns;
     const RotaryPositions positions = {.table = randomFloats(Rows * size, -1, 1, After),
                                        .size = size};
-    const float *x = randomFloats(count, -3, 3, After), *by = randomFloats(count, -3, 3, After);
-    float *y = guardedFloats(count, 0, After), *expected = guardedFloats(count, 0, After);
-    memcpy(y, x, count * sizeof *x);
-    memcpy(expected, x, count * sizeof *x);
-    set->applyRotary(&positions, Rows, Heads, size, y, ld * sizeof *y);
-    oracle->applyRotary(&positions, Rows, Heads, size, expected, ld * sizeof *expected);
+    const size_t bytes = ld * set->valueSize;
+    const float *x = randomFloats(count, -3, 3, After);
+    const void *by = randomValues(set, count, 3);
+    void *y = valuesOf(set, count, x, After), *expected = valuesOf(set, count, x, Before);
+    set->applyRotary(&positions, Rows, Heads, size, y, bytes);
+    oracle->applyRotary(&positions, Rows, Heads, size, expected, bytes);
     char what[80];
     snprintf(what, sizeof what, "rotary positions of %zu columns", size);
-    // A product and a sum are rounded once or twice.
-    expectNear(what, count, y, expected, 2e-6f);
-    memcpy(expected, y, count * sizeof *x);
-    set->multiply(Rows, columns, y, ld * sizeof *y, by, ld * sizeof *by);
-    oracle->multiply(Rows, columns, expected, ld * sizeof *expected, by, ld * sizeof *by);
-    expectSame("products of elements", count, y, expected);
+    // A product and a sum are rounded once or twice, and values up to 6 to bfloat16.
+    expectNear(what, count, floatsOf(set, count, y), floatsOf(set, count, expected),
+               boundOf(set, 2e-6f, 0x1p-5f));
+    memcpy(expected, y, count * set->valueSize);
+    set->multiply(Rows, columns, y, bytes, by, bytes);
+    oracle->multiply(Rows, columns, expected, bytes, by, bytes);
+    expectSame("products of elements", count, floatsOf(set, count, y),
+               floatsOf(set, count, expected));
     releaseFloats();
   }
+}
+
+// Operands that were written beside floats are those that are made of the floats.
+static void expectOperands(const KernelSet *set, size_t rows, size_t columns, const float *y,
+                           size_t ldy, const void *operands) {
+  if (set->precision == PrecisionFloat32) return;
+  size_t ld;
+  const void *made = operandsOf(set, rows, columns, y, ldy, Before, &ld);
+  if (memcmp(made, operands, rows * ld) != 0) fail("operands of %zu columns", columns);
+}
+
+// Room for them; of float32 the floats themselves.
+static void *roomForOperands(const KernelSet *set, size_t rows, size_t columns, float *y, size_t ldy,
+                             size_t *ld) {
+  *ld = set->precision == PrecisionFloat32 ? ldy * sizeof *y : set->operandSize(columns);
+  return set->precision == PrecisionFloat32 ? y : guardedBytes(rows * *ld, 0xff, After);
 }
 
 void checkLayerNorm(const KernelSet *set) {
@@ -165,8 +192,12 @@ void checkLayerNorm(const KernelSet *set) {
     // A mean far from 0 shows a variance that cancels.
     const float *x = randomFloats(count, 99, 101, After);
     float *y = guardedFloats(count, 5, After), *expected = guardedFloats(count, 5, After);
-    set->layerNorm(&norm, Rows, x, ld, y, ld, y, ld * sizeof *y);
-    oracle->layerNorm(&norm, Rows, x, ld, expected, ld, expected, ld * sizeof *expected);
+    size_t ldOwn, ldOracle;
+    void *own = roomForOperands(set, Rows, columns, y, ld, &ldOwn);
+    void *oracles = roomForOperands(oracle, Rows, columns, expected, ld, &ldOracle);
+    set->layerNorm(&norm, Rows, x, ld, y, ld, own, ldOwn);
+    oracle->layerNorm(&norm, Rows, x, ld, expected, ld, oracles, ldOracle);
+    expectOperands(set, Rows, columns, y, ld, own);
     char what[80];
     snprintf(what, sizeof what, "layer norm of %zu columns", columns);
     // The mean near 100 is rounded to 8e-6 / 2, and the deviations are about 0.6.
@@ -192,9 +223,12 @@ void checkEmbed(const KernelSet *set) {
     };
     const size_t count = Rows * columns;
     float *y = guardedFloats(count, NAN, After), *expected = guardedFloats(count, NAN, After);
-    set->embed(&input, &norm, columns, Rows, y, columns, y, columns * sizeof *y);
-    oracle->embed(&input, &norm, columns, Rows, expected, columns, expected,
-                  columns * sizeof *expected);
+    size_t ldOwn, ldOracle;
+    void *own = roomForOperands(set, Rows, columns, y, columns, &ldOwn);
+    void *oracles = roomForOperands(oracle, Rows, columns, expected, columns, &ldOracle);
+    set->embed(&input, &norm, columns, Rows, y, columns, own, ldOwn);
+    oracle->embed(&input, &norm, columns, Rows, expected, columns, oracles, ldOracle);
+    expectOperands(set, Rows, columns, y, columns, own);
     char what[80];
     snprintf(what, sizeof what, "embedding of %zu columns", columns);
     expectNear(what, count, y, expected, 1e-5f);

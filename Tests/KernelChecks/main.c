@@ -1,9 +1,10 @@
-// Holds a kernel set against `scalar` where there is no Swift to do it: kernel-checks NAME. Every
-// check is first shown a set that is wrong in one place, and must see it.
+// Holds the kernel sets of a name, all precisions, against `scalar` where there is no Swift to do it:
+// kernel-checks NAME. Every check is first shown a set that is wrong in one place, and must see it.
 
 #define _GNU_SOURCE
 #include <math.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -18,6 +19,15 @@ static const KernelSet *honest;
 
 // Wrong in one place each, and called instead of the honest ones.
 
+static void spoilValue(void *row, size_t index) {
+  if (honest->valueSize == sizeof(float)) {
+    ((float *)row)[index] += 1e-4f;
+  } else {
+    // The sign of a bfloat16, and not that of 0.
+    ((uint16_t *)row)[index] = (uint16_t)((((uint16_t *)row)[index] | 0x3c00) ^ 0x8000);
+  }
+}
+
 static void spoiledPack(const float *weights, size_t outputs, size_t inputs, size_t firstPanel,
                         size_t endPanel, void *packed) {
   honest->pack(weights, outputs, inputs, firstPanel, endPanel, packed);
@@ -30,13 +40,13 @@ static void spoiledProduct(const LinearLayer *layer, size_t firstPanel, size_t e
   honest->product(layer, firstPanel, endPanel, rows, x, ldx, residual, ldResidual, y, ldy);
   float *last = (float *)((uint8_t *)y + (rows - 1) * ldy);
   // 7 units in the last place; and what no rounding explains, at one height.
-  last[0] *= 1 + 4e-7f;
+  last[0] *= honest->precision == PrecisionFloat32 ? 1 + 4e-7f : 1.01f;
   if (rows == honest->tileRows + 1) last[layer->outputs - 1] += 1e-4f;
 }
 
 static void spoiledAttention(const AttentionInput *input, void *y, size_t ldy, float *scratch) {
   honest->attention(input, y, ldy, scratch);
-  if (input->headSize == 5) ((float *)y)[4] += 1e-4f;
+  if (input->headSize == 5) spoilValue(y, 4);
 }
 
 static void spoiledLayerNorm(const LayerNorm *norm, size_t rows, const float *x, size_t ldx,
@@ -49,7 +59,7 @@ static void spoiledLayerNorm(const LayerNorm *norm, size_t rows, const float *x,
 static void spoiledRotary(const RotaryPositions *positions, size_t rows, size_t headCount,
                           size_t headSize, void *x, size_t ldx) {
   honest->applyRotary(positions, rows, headCount, headSize, x, ldx);
-  if (headSize == 6) ((float *)x)[5] += 1e-4f;
+  if (headSize == 6) spoilValue(x, 5);
 }
 
 static void spoiledEmbed(const EmbeddingInput *input, const LayerNorm *norm, size_t columns,
@@ -124,28 +134,40 @@ static bool pagesAreGuarded(void) {
          WEXITSTATUS(status) == Caught;
 }
 
-int main(int count, char **arguments) {
-  const char *name = count == 2 ? arguments[1] : "";
+// The set of a name and a precision, or null.
+static const KernelSet *find(const char *name, PrecisionKind precision) {
   for (size_t i = 0; kernelSet(i) != NULL; i++) {
     const KernelSet *set = kernelSet(i);
-    if (set->precision != PrecisionFloat32 || !set->isSupported()) continue;
-    if (strcmp(set->name, "scalar") == 0) oracle = set;
-    if (strcmp(set->name, name) == 0) honest = set;
+    if (set->precision == precision && strcmp(set->name, name) == 0 && set->isSupported()) return set;
   }
-  if (oracle == NULL || honest == NULL) {
-    printf("kernel-checks: there is no kernel set '%s' here\n", name);
-    return 2;
-  }
+  return NULL;
+}
+
+static size_t checkSet(const char *name) {
+  static const char *const precisions[] = {"float32", "bfloat16", "int8"};
   size_t bad = 0;
   if (!pagesAreGuarded()) bad++, printf("a read past the end goes unseen\n");
   for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+    if (checks[i].run == checkPack && honest->precision != PrecisionFloat32) continue;
     if (!canFail(checks[i].run)) bad++, printf("%s: cannot fail\n", checks[i].name);
     const size_t found = failures(checks[i].run, honest);
-    printf("%s: %s: %zu failures\n", name, checks[i].name, found);
+    printf("%s, %s: %s: %zu failures\n", name, precisions[honest->precision], checks[i].name, found);
     bad += found;
   }
   // Nothing to compare: they run.
   honest->peak(100);
   spinHint();
-  return bad == 0 ? 0 : 1;
+  return bad;
+}
+
+int main(int count, char **arguments) {
+  const char *name = count == 2 ? arguments[1] : "";
+  size_t sets = 0, bad = 0;
+  for (PrecisionKind precision = PrecisionFloat32; precision <= PrecisionInt8; precision++) {
+    oracle = find("scalar", precision);
+    honest = find(name, precision);
+    if (honest != NULL) sets++, bad += checkSet(name);
+  }
+  if (sets == 0) printf("kernel-checks: there is no kernel set '%s' here\n", name);
+  return sets == 0 ? 2 : bad == 0 ? 0 : 1;
 }

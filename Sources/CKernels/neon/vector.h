@@ -2,17 +2,14 @@
 
 #pragma once
 
-#include <arm_neon.h>
-#include <math.h>
-#include <string.h>
-
-#include "../KernelSets.h"
+#include "target.h"
 
 typedef float32x4_t vec;
 #define LANES 4
 #define TILE_ROWS 12
 #define GATE_PIECES 8
 #define FINE_GATE_DEGREE 11
+#define ROUGH_GATE_DEGREE 6
 #define GATE_WIDTH 1.625
 #define VECTOR static inline __attribute__((always_inline))
 

@@ -11,10 +11,12 @@
 #ifdef WIDENS
 #include "widenedOperands.h"
 #else
+#ifndef OWN_TILE
 INLINE bits dot(const Grouping grouping, bits sums, bits x, bits w) {
   (void)grouping;
   return dotPairs(sums, x, w);
 }
+#endif
 
 TILES(Pairs)
 #define productTiles tilesPairs
@@ -78,7 +80,7 @@ INLINE vec total(bits sums, RowTerms terms, const uint8_t *panel, size_t inputs,
 #include "elements.h"
 #include "normalization.h"
 
-#ifdef WIDENS
+#if defined(WIDENS) || defined(OWN_TILE)
 #define PEAK_DOT peakPairs
 #else
 #define PEAK_DOT dotPairs

@@ -6,7 +6,12 @@
 #include "bfloat16.h"
 #endif
 
-enum { PeakChains = 12, PeakOperations = 2 * GroupSize * LANES * PeakChains };
+#ifndef PEAK_GROUPS
+// Groups of x and of weights that an instruction multiplies, a lane.
+#define PEAK_GROUPS 1
+#endif
+
+enum { PeakChains = 12, PeakOperations = 2 * PEAK_GROUPS * GroupSize * LANES * PeakChains };
 
 static void peak(size_t steps) {
   bits sums[PeakChains];

@@ -10,7 +10,8 @@
 //                            even; NaN stays NaN
 //   dotPairs(sums, x, w)     float sums += the two products of bfloat16 pairs
 //
-// and, for int8, dotIntegers (see int8.h). A set without instructions for pairs of bfloat16 defines
+// and, for int8, dotIntegers (see int8.h). It may define OWN_TILE and, instead of these two, a `tile` of
+// its own. A set without instructions for pairs of bfloat16 defines
 // WIDENS, and what widened.h asks for, instead of dotPairs.
 
 #pragma once
@@ -33,6 +34,7 @@ typedef struct Ahead {
 } Ahead;
 
 #ifndef WIDENS
+#ifndef OWN_TILE
 INLINE bits dot(const Grouping grouping, bits sums, bits x, bits w);
 
 INLINE void tileStep(const Grouping grouping, const size_t rows, bits sums[TILE_ROWS][2],
@@ -70,6 +72,7 @@ INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const
     bstore(y + r * ldy + LANES, sums[r][1]);
   }
 }
+#endif
 
 typedef void Tile(size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *panel, Ahead ahead,
                   uint32_t *y, size_t ldy);
@@ -80,16 +83,23 @@ typedef void Tile(size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *pa
       uint32_t *y, size_t ldy) {                                                          \
     tile(GROUPING, ROWS, bytes, x, ldx, panel, ahead, y, ldy);                            \
   }
+#if TILE_ROWS > 12
+#define HIGHEST_TILES(GROUPING) TILE(GROUPING, 13) TILE(GROUPING, 14)
+#define HIGHEST_NAMES(GROUPING) , tile##GROUPING##13, tile##GROUPING##14
+#else
+#define HIGHEST_TILES(GROUPING)
+#define HIGHEST_NAMES(GROUPING)
+#endif
 #define TILES(GROUPING)                                                                   \
   TILE(GROUPING, 1) TILE(GROUPING, 2) TILE(GROUPING, 3) TILE(GROUPING, 4)                 \
   TILE(GROUPING, 5) TILE(GROUPING, 6) TILE(GROUPING, 7) TILE(GROUPING, 8)                 \
   TILE(GROUPING, 9) TILE(GROUPING, 10) TILE(GROUPING, 11) TILE(GROUPING, 12)              \
-  TILE(GROUPING, 13) TILE(GROUPING, 14)                                                   \
+  HIGHEST_TILES(GROUPING)                                                                 \
   static Tile *const tiles##GROUPING[] = {                                                \
       0,                  tile##GROUPING##1,  tile##GROUPING##2,  tile##GROUPING##3,      \
       tile##GROUPING##4,  tile##GROUPING##5,  tile##GROUPING##6,  tile##GROUPING##7,      \
       tile##GROUPING##8,  tile##GROUPING##9,  tile##GROUPING##10, tile##GROUPING##11,     \
-      tile##GROUPING##12, tile##GROUPING##13, tile##GROUPING##14};                        \
+      tile##GROUPING##12 HIGHEST_NAMES(GROUPING)};                                        \
   _Static_assert(sizeof tiles##GROUPING / sizeof *tiles##GROUPING == TILE_ROWS + 1,       \
                  "a tile for every height");
 #endif

@@ -21,9 +21,11 @@ enum { GroupSize = 4 / sizeof(Operand) };
 #ifdef WIDENS
 #include "widenedIntegers.h"
 #else
+#ifndef OWN_TILE
 INLINE bits dot(const Grouping grouping, bits sums, bits x, bits w) {
   return grouping == Pairs ? dotPairs(sums, x, w) : dotIntegers(sums, x, w);
 }
+#endif
 
 TILES(Pairs)
 TILES(Integers)
@@ -206,7 +208,7 @@ INLINE vec total(bits sums, RowTerms row, const uint8_t *panel, size_t inputs, s
 #include "elements.h"
 #include "normalization.h"
 
-#ifdef WIDENS
+#if defined(WIDENS) || defined(OWN_TILE)
 #define PEAK_DOT peakIntegers
 #else
 #define PEAK_DOT dotIntegers
