@@ -12,7 +12,7 @@ SIDE_BY_SIDE := --numprocesses 3 --dist loadfile
 PREFIX := /usr/local
 
 # Where Debian's cross libraries are not the host's own and can be had, `make test` runs them too.
-EMULATED := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v apt-get),test-neon))
+EMULATED := $(if $(filter x86_64,$(shell uname -m)),test-x86 $(if $(shell command -v apt-get),test-neon))
 
 .DEFAULT_GOAL := help
 .PHONY: help run test build install model format lint test-sanitize test-races test-bounds test-neon fuzz \
@@ -71,6 +71,20 @@ test-neon: system-aarch64 ## all C compiled for 64-bit ARM, its kernels against 
 	  $(wildcard Tests/KernelChecks/*.c) $(AARCH64_LIBRARIES)
 	for set in neon neondotprod neonbf16; do \
 	  $(AARCH64_RUN) .build/aarch64/kernel-checks $$set || exit 1; \
+	done
+
+# Encodings that have to be in the object files of sets that few CPUs run.
+INSTRUCTIONS := amx/bfloat16:tdpbf16ps amx/int8:tdpbusd avxvnni/int8:vpdpbusd
+.PHONY: test-x86
+test-x86: system ## the kernels of AMX and AVX-VNNI against scalar, with their instructions in software
+	@mkdir -p .build/x86
+	clang $(X86_FLAGS) -o .build/x86/kernel-checks \
+	  $(wildcard Sources/CPlatform/*.c Sources/CKernels/*.c Sources/CKernels/*/*.c) \
+	  $(wildcard Tests/KernelChecks/*.c) -lm
+	for set in emulated-tiles emulated-vnni; do .build/x86/kernel-checks $$set || exit 1; done
+	@set -e; for each in $(INSTRUCTIONS); do \
+	  clang $(X86_FLAGS) -S -o - Sources/CKernels/$${each%:*}.c | grep -q $${each#*:} || \
+	    { echo "Sources/CKernels/$${each%:*}.c has no $${each#*:}" >&2; exit 1; }; \
 	done
 
 # Swift's own report of a crash would come before the fuzzer writes the input that led to it.
@@ -266,8 +280,8 @@ endef
 
 # Package.swift's flags, and what takes the place of a whole cross toolchain: clang and lld come with
 # Swift, and nothing here needs more of the C library than crt1.o and itself.
-AARCH64_FLAGS := -std=c17 -O3 -Wall -Wextra -Werror \
-  $(addprefix -I,$(wildcard Sources/C*/include))
+X86_FLAGS := -std=c17 -O3 -Wall -Wextra -Werror $(addprefix -I,$(wildcard Sources/C*/include))
+AARCH64_FLAGS := $(X86_FLAGS)
 AARCH64_LIBRARIES := -lm
 ifneq ($(shell uname -m),aarch64)
 AARCH64_ROOT := /usr/aarch64-linux-gnu

@@ -6,11 +6,14 @@ static const KernelSet *const sets[] = {
 #if defined(__x86_64__)
     &avx512Kernels,
     &avx2Kernels,
+    &amxBfloat16Kernels,
     &avx512bf16Bfloat16Kernels,
     &avx512Bfloat16Kernels,
     &avx2Bfloat16Kernels,
+    &amxInt8Kernels,
     &avx512bf16Int8Kernels,
     &avx512vnniInt8Kernels,
+    &avxvnniInt8Kernels,
     &avx512Int8Kernels,
     &avx2Int8Kernels,
 #elif defined(__aarch64__)

@@ -6,9 +6,10 @@
 
 extern const KernelSet scalarKernels, scalarBfloat16Kernels, scalarInt8Kernels;
 #if defined(__x86_64__)
-extern const KernelSet avx2Kernels, avx2Bfloat16Kernels, avx2Int8Kernels;
+extern const KernelSet avx2Kernels, avx2Bfloat16Kernels, avx2Int8Kernels, avxvnniInt8Kernels;
 extern const KernelSet avx512Kernels, avx512Bfloat16Kernels, avx512Int8Kernels;
 extern const KernelSet avx512vnniInt8Kernels;
+extern const KernelSet amxBfloat16Kernels, amxInt8Kernels;
 extern const KernelSet avx512bf16Bfloat16Kernels, avx512bf16Int8Kernels;
 #elif defined(__aarch64__)
 extern const KernelSet neonKernels, neonBfloat16Kernels, neonDotProductInt8Kernels;

@@ -5,27 +5,30 @@
 
   /// What is chosen on CPUs and operating systems other than this machine's.
   struct X86FeaturesTests {
-    /// A Zen 4 under Linux: everything there, and saved.
+    /// A Sapphire Rapids under Linux: everything there, and saved.
     static let all = X86Words(
-      leaf1ECX: 0xfffa_3203, leaf7EBX: 0xf1bf_07ab, leaf7ECX: 0x0040_5fc6, leaf7Subleaf1EAX: 0x20,
-      xcr0: 0xe7)
+      leaf1ECX: 0xfffa_3203, leaf7EBX: 0xf1bf_07ab, leaf7ECX: 0x0040_5fc6, leaf7EDX: 0xffc1_4412,
+      leaf7Subleaf1EAX: 0x30, xcr0: 0x6_02e7)
 
     /// The largest group of instructions, by the name of its kernel set.
     static func chosen(_ words: X86Words) -> String {
       let groups = [
-        (X86AVX512BF16, "avx512bf16"), (X86AVX512VNNI, "avx512vnni"), (X86AVX512, "avx512"),
-        (X86AVX2, "avx2"),
+        (X86AMX, "amx"), (X86AVX512BF16, "avx512bf16"), (X86AVX512VNNI, "avx512vnni"),
+        (X86AVX512, "avx512"),
+        (X86AVXVNNI, "avxvnni"), (X86AVX2, "avx2"),
       ]
       return groups.first { x86Supports(words, $0.0) }?.1 ?? "scalar"
     }
 
-    @Test func everything() { #expect(Self.chosen(Self.all) == "avx512bf16") }
+    @Test func everything() { #expect(Self.chosen(Self.all) == "amx") }
 
     @Test func nothing() { #expect(Self.chosen(X86Words()) == "scalar") }
 
     /// One bit less than everything.
     @Test func withoutOne() {
       let cases: [(word: WritableKeyPath<X86Words, UInt32>, bit: Int, left: String)] = [
+        (\.leaf7EDX, 22, "avx512bf16"), (\.leaf7EDX, 24, "avx512bf16"),
+        (\.leaf7EDX, 25, "avx512bf16"), (\.xcr0, 17, "avx512bf16"), (\.xcr0, 18, "avx512bf16"),
         (\.leaf7EBX, 16, "avx2"), (\.leaf7EBX, 17, "avx2"), (\.leaf7EBX, 30, "avx2"),
         (\.leaf7EBX, 31, "avx2"), (\.leaf7ECX, 11, "avx512"), (\.leaf7Subleaf1EAX, 5, "avx512vnni"),
         // The operating system loses masks, or upper halves, or registers above 15.
@@ -45,9 +48,9 @@
     /// Bits that no set asks for change nothing.
     @Test func otherBits() {
       let needed = X86Words(
-        leaf1ECX: 0x3800_1000, leaf7EBX: 0xc003_0020, leaf7ECX: 0x800, leaf7Subleaf1EAX: 0x20,
-        xcr0: 0xe6)
-      #expect(Self.chosen(needed) == "avx512bf16")
+        leaf1ECX: 0x3800_1000, leaf7EBX: 0xc003_0020, leaf7ECX: 0x800, leaf7EDX: 0x340_0000,
+        leaf7Subleaf1EAX: 0x20, xcr0: 0x6_00e6)
+      #expect(Self.chosen(needed) == "amx")
     }
 
     /// This machine's words against what its kernel says.
@@ -59,6 +62,7 @@
         ("avx2", ["fma", "avx", "f16c", "avx2"]),
         ("avx512", ["avx512f", "avx512bw", "avx512vl", "avx512dq"]),
         ("avx512vnni", ["avx512_vnni"]), ("avx512bf16", ["avx512_bf16"]),
+        ("amx", ["amx_tile", "amx_bf16", "amx_int8"]),
       ]
       let present = groups.prefix { flags.isSuperset(of: $0.flags) }
       #expect(Self.chosen(x86Words()) == present.last?.name ?? "scalar")

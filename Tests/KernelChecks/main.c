@@ -134,8 +134,21 @@ static bool pagesAreGuarded(void) {
          WEXITSTATUS(status) == Caught;
 }
 
+// Sets that no CPU chooses: those of AMX and AVX-VNNI without their instructions.
+extern const KernelSet emulatedTilesBfloat16Kernels, emulatedTilesInt8Kernels, emulatedVNNIKernels;
+static const KernelSet *const emulated[] = {
+    &emulatedTilesBfloat16Kernels,
+    &emulatedTilesInt8Kernels,
+#if defined(__x86_64__)
+    &emulatedVNNIKernels,
+#endif
+};
+
 // The set of a name and a precision, or null.
 static const KernelSet *find(const char *name, PrecisionKind precision) {
+  for (size_t i = 0; i < sizeof emulated / sizeof *emulated; i++) {
+    if (emulated[i]->precision == precision && strcmp(emulated[i]->name, name) == 0) return emulated[i];
+  }
   for (size_t i = 0; kernelSet(i) != NULL; i++) {
     const KernelSet *set = kernelSet(i);
     if (set->precision == precision && strcmp(set->name, name) == 0 && set->isSupported()) return set;

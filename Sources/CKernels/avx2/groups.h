@@ -1,4 +1,5 @@
-// The groups of ../shared/groups.h. Included inside the target region, after vector.h.
+// The groups of ../shared/groups.h. Included inside the target region, after vector.h. The source file
+// says whether there is VPDPBUSD: HAS_VNNI, 0 or 1.
 
 #pragma once
 
@@ -44,6 +45,48 @@ VECTOR void vnarrown(void *p, vec v, size_t n) {
   memcpy(p, all, n * sizeof *all);
 }
 
+VECTOR bits bmax(bits a, bits b) { return _mm256_max_epi32(a, b); }
+VECTOR bits bandnot(bits a, bits b) { return _mm256_andnot_si256(a, b); }
+VECTOR bits bsub(bits a, bits b) { return _mm256_sub_epi32(a, b); }
+VECTOR vec asFloat32(bits v) { return _mm256_cvtepi32_ps(v); }
+
+#if HAS_VNNI
+
+// Widened in the loop: a tenth of the work is attention's.
+VECTOR bits dotPairs(bits sums, bits x, bits w) {
+  const bits high = bset((int32_t)0xffff0000);
+  const vec odd = vfma(asFloats(_mm256_and_si256(x, high)), asFloats(_mm256_and_si256(w, high)),
+                       asFloats(sums));
+  return asBits(vfma(asFloats(bhigh(x)), asFloats(bhigh(w)), odd));
+}
+
+// Quads of unsigned and signed bytes.
+typedef uint8_t Operand;
+enum { OperandZero = 128 };
+VECTOR bits dotIntegers(bits sums, bits x, bits w) {
+#ifdef EMULATED_VNNI
+  // VPDPBUSD for tests on CPUs without it: even and odd bytes as 16-bit integers, no sum of which
+  // overflows.
+  const bits evens = _mm256_madd_epi16(_mm256_and_si256(x, _mm256_set1_epi16(0xff)),
+                                       _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8));
+  const bits odds = _mm256_madd_epi16(_mm256_srli_epi16(x, 8), _mm256_srai_epi16(w, 8));
+  return _mm256_add_epi32(sums, _mm256_add_epi32(evens, odds));
+#else
+  return _mm256_dpbusd_avx_epi32(sums, x, w);
+#endif
+}
+VECTOR void bstoreOperandsn(void *p, bits v, size_t n) {
+  const bits low = _mm256_and_si256(v, bset(0xff));
+  const __m128i halves =
+      _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+  uint8_t all[16];
+  _mm_storeu_si128((__m128i *)all, _mm_packus_epi16(halves, halves));
+  memcpy(p, all, n);
+}
+VECTOR void bstoreOperands(void *p, bits v) { bstoreOperandsn(p, v, LANES); }
+
+#else
+
 // What ../shared/widened.h asks for.
 #define WIDENS
 VECTOR bits bevens(bits v) { return bhigh(v); }
@@ -62,11 +105,6 @@ VECTOR bits peakIntegers(bits sums, bits x, bits w) {
   return _mm256_madd_epi16(sums, x);
 }
 
-VECTOR bits bmax(bits a, bits b) { return _mm256_max_epi32(a, b); }
-VECTOR bits bandnot(bits a, bits b) { return _mm256_andnot_si256(a, b); }
-VECTOR bits bsub(bits a, bits b) { return _mm256_sub_epi32(a, b); }
-VECTOR vec asFloat32(bits v) { return _mm256_cvtepi32_ps(v); }
-
 // Pairs of 16-bit integers.
 typedef int16_t Operand;
 enum { OperandZero = 0 };
@@ -83,3 +121,5 @@ VECTOR void bstoreOperandsn(void *p, bits v, size_t n) {
   bstoreOperands(all, v);
   memcpy(p, all, n * sizeof *all);
 }
+
+#endif

@@ -9,6 +9,7 @@ static bool isSupported(void) { return x86Supports(x86Words(), X86AVX2); }
 
 #pragma clang attribute push(__attribute__((target(AVX2_TARGET))), apply_to = function)
 
+#define HAS_VNNI 0
 #include "vector.h"
 #include "groups.h"
 #include "../shared/int8.h"

@@ -86,5 +86,7 @@ INLINE vec total(bits sums, RowTerms terms, const uint8_t *panel, size_t inputs,
 #define PEAK_DOT dotPairs
 #endif
 enum { GroupSize = 2 };
+#ifndef OWN_PRODUCT
 #include "groupPeak.h"
+#endif
 #include "set.h"

@@ -5,7 +5,8 @@
 //   RowTerms, rowTerms(row, inputs)   what an operand row says of itself
 //   total(sums, terms, panel, inputs, j, bias)   a panel's columns from j on, as floats
 //
-// A set that widens panels has the loops of widenedProduct.h.
+// A set that widens panels has the loops of widenedProduct.h; one that defines OWN_PRODUCT has its own
+// `product` and `peak`.
 
 #pragma once
 
@@ -70,7 +71,7 @@ static void finish(const TileResult *to, const uint32_t *sums) {
 
 #ifdef WIDENS
 #include "widenedProduct.h"
-#else
+#elif !defined(OWN_PRODUCT)
 static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel, size_t rows,
                     const void *x, size_t ldx, const float *residual, size_t ldResidual, void *y,
                     size_t ldy) {

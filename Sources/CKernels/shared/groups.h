@@ -83,6 +83,17 @@ typedef void Tile(size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *pa
       uint32_t *y, size_t ldy) {                                                          \
     tile(GROUPING, ROWS, bytes, x, ldx, panel, ahead, y, ldy);                            \
   }
+#if TILE_ROWS > 6
+#define HIGH_TILES(GROUPING)                                                              \
+  TILE(GROUPING, 7) TILE(GROUPING, 8) TILE(GROUPING, 9)                                   \
+  TILE(GROUPING, 10) TILE(GROUPING, 11) TILE(GROUPING, 12)
+#define HIGH_NAMES(GROUPING)                                                              \
+  , tile##GROUPING##7, tile##GROUPING##8, tile##GROUPING##9, tile##GROUPING##10,          \
+      tile##GROUPING##11, tile##GROUPING##12
+#else
+#define HIGH_TILES(GROUPING)
+#define HIGH_NAMES(GROUPING)
+#endif
 #if TILE_ROWS > 12
 #define HIGHEST_TILES(GROUPING) TILE(GROUPING, 13) TILE(GROUPING, 14)
 #define HIGHEST_NAMES(GROUPING) , tile##GROUPING##13, tile##GROUPING##14
@@ -92,14 +103,11 @@ typedef void Tile(size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *pa
 #endif
 #define TILES(GROUPING)                                                                   \
   TILE(GROUPING, 1) TILE(GROUPING, 2) TILE(GROUPING, 3) TILE(GROUPING, 4)                 \
-  TILE(GROUPING, 5) TILE(GROUPING, 6) TILE(GROUPING, 7) TILE(GROUPING, 8)                 \
-  TILE(GROUPING, 9) TILE(GROUPING, 10) TILE(GROUPING, 11) TILE(GROUPING, 12)              \
-  HIGHEST_TILES(GROUPING)                                                                 \
+  TILE(GROUPING, 5) TILE(GROUPING, 6) HIGH_TILES(GROUPING) HIGHEST_TILES(GROUPING)        \
   static Tile *const tiles##GROUPING[] = {                                                \
-      0,                  tile##GROUPING##1,  tile##GROUPING##2,  tile##GROUPING##3,      \
-      tile##GROUPING##4,  tile##GROUPING##5,  tile##GROUPING##6,  tile##GROUPING##7,      \
-      tile##GROUPING##8,  tile##GROUPING##9,  tile##GROUPING##10, tile##GROUPING##11,     \
-      tile##GROUPING##12 HIGHEST_NAMES(GROUPING)};                                        \
+      0,                                                                                  \
+      tile##GROUPING##1, tile##GROUPING##2, tile##GROUPING##3, tile##GROUPING##4,         \
+      tile##GROUPING##5, tile##GROUPING##6 HIGH_NAMES(GROUPING) HIGHEST_NAMES(GROUPING)}; \
   _Static_assert(sizeof tiles##GROUPING / sizeof *tiles##GROUPING == TILE_ROWS + 1,       \
                  "a tile for every height");
 #endif

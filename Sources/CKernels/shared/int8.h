@@ -28,8 +28,10 @@ INLINE bits dot(const Grouping grouping, bits sums, bits x, bits w) {
 #endif
 
 TILES(Pairs)
+#ifndef OWN_PRODUCT
 TILES(Integers)
 #define productTiles tilesIntegers
+#endif
 
 // A weight is a number of an operand's size, and has no zero added.
 typedef Operand Weight;
@@ -213,5 +215,7 @@ INLINE vec total(bits sums, RowTerms row, const uint8_t *panel, size_t inputs, s
 #else
 #define PEAK_DOT dotIntegers
 #endif
+#ifndef OWN_PRODUCT
 #include "groupPeak.h"
+#endif
 #include "set.h"
