@@ -128,6 +128,7 @@ final class TokenProjection: @unchecked Sendable {
       for row in first..<first + count {
         unsafe values += UnsafeBufferPointer(start: source + row * stride, count: inputs)
       }
+      // swift-format joins the words of `for unsafe step in`.
       for index in unsafe steps.indices {
         switch unsafe steps[index] {
         case .product(let layer, let activation, let residual):

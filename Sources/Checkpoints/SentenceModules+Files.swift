@@ -271,6 +271,10 @@ extension SparsePooling {
 }
 
 extension DenseLayer {
+  static func weightsFile(in folder: String) -> String {
+    Folder.hasFile("model.safetensors", in: folder) ? "model.safetensors" : "pytorch_model.bin"
+  }
+
   /// A matrix among an encoder's weights, without a bias.
   init(projection name: String, folder: String) throws(CheckpointError) {
     let tensors = try ModuleTensors(folder: folder)
@@ -345,10 +349,10 @@ private struct ModuleTensors {
   private let stored: [Tensor]
 
   init(folder: String) throws(CheckpointError) {
-    let hasSafetensors = Folder.hasFile("model.safetensors", in: folder)
-    path = Folder.path(hasSafetensors ? "model.safetensors" : "pytorch_model.bin", in: folder)
+    path = Folder.path(DenseLayer.weightsFile(in: folder), in: folder)
     stored =
-      try hasSafetensors ? SafetensorsFile(path: path).tensors : PyTorchFile(path: path).tensors
+      try path.hasSuffix(".bin")
+      ? PyTorchFile(path: path).tensors : SafetensorsFile(path: path).tensors
   }
 
   /// - Parameter file: that `torch.save` has written.

@@ -90,11 +90,14 @@ public struct SentenceModules: Equatable, Sendable {
     return size
   }
 
-  /// Whether the modules fit one another and a model of this hidden size.
-  public func fits(hiddenSize: Int) -> Bool {
-    (poolings.isEmpty || embeddingSize(hiddenSize: hiddenSize) != nil)
-      && tokenVectors.map { $0.size(hiddenSize: hiddenSize) != nil } ?? true
-      && tokenWeights.map { $0.layer.inputs == hiddenSize } ?? true
+  /// The file of the modules that do not fit one another or a model of this hidden size; nil if all do.
+  public func misfit(hiddenSize: Int) -> String? {
+    if !poolings.isEmpty, embeddingSize(hiddenSize: hiddenSize) == nil { return "modules.json" }
+    if let tokenVectors, tokenVectors.size(hiddenSize: hiddenSize) == nil {
+      return tokenVectors.file
+    }
+    if let tokenWeights, tokenWeights.layer.inputs != hiddenSize { return TokenWeights.file }
+    return nil
   }
 
   /// Bytes of the layers' weights.

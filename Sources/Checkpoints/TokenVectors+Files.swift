@@ -168,6 +168,7 @@ extension TokenVectors {
       .dense(try DenseLayer(projection: "linear.weight", folder: folder)),
       .normalize,
     ])
+    vectors.file = DenseLayer.weightsFile(in: folder)
     var file: JSONFile?
     if Folder.hasFile("artifact.metadata", in: folder) {
       file = try JSONFile(path: Folder.path("artifact.metadata", in: folder))
@@ -204,11 +205,11 @@ extension TokenVectors {
 extension SentenceModules {
   /// What BGE-M3 has beside its modules: `colbert_linear.pt` and `sparse_linear.pt`.
   mutating func readM3(_ folder: String) throws(CheckpointError) {
-    let (vectors, weights) = ("colbert_linear.pt", "sparse_linear.pt")
+    let (vectors, weights) = ("colbert_linear.pt", TokenWeights.file)
     if Folder.hasFile(vectors, in: folder) {
       let layer = try DenseLayer(stateDictionary: vectors, folder: folder)
       var own = TokenVectors(layers: [.dense(layer), .normalize])
-      own.skipsFirst = true
+      (own.skipsFirst, own.file) = (true, vectors)
       tokenVectors = own
     }
     if Folder.hasFile(weights, in: folder) {

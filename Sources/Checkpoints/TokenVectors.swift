@@ -17,12 +17,14 @@ public struct TokenVectors: Equatable, Sendable {
   }
 
   public var layers: [SentenceModules.Layer]
-  /// Tokens whose vectors are left out of texts of `skippedIn`.
+  /// The folder's file that has the layers, or their names.
+  public var file = "modules.json"
+  /// Tokens that are not scored in texts of `skippedIn`.
   public var skippedWords: [String] = []
   public var skippedIn: Set<InputType> = [.document]
-  /// The only tokens whose vectors count in documents; nil: all.
+  /// The only tokens of documents that are scored; nil: all.
   public var keptTokens: [Int32]?
-  /// Whether the first token's vector is left out.
+  /// Whether the first token is not scored.
   public var skipsFirst = false
   /// The most tokens of a text; nil: as many as the folder allows.
   public var maxTokens: [InputType: Int] = [:]
@@ -43,6 +45,8 @@ public struct TokenVectors: Equatable, Sendable {
 ///
 /// Source: FlagEmbedding 1.3, `inference/embedder/encoder_only/m3.py`.
 public struct TokenWeights: Equatable, Sendable {
+  static let file = "sparse_linear.pt"
+
   /// [1, H]
   public var layer: DenseLayer
 }

@@ -1,7 +1,7 @@
 /// What a text is in a search.
 public enum InputType: String, CaseIterable, Sendable { case query, document }
 
-/// Tokens that are added to a query, and whose vectors are scored like those of its own.
+/// Tokens that a query is filled up with (an expansion); their vectors are scored as its own are.
 ///
 /// Source: ColBERT (Khattab and Zaharia, 2020), and sentence-transformers' `query_expansion`.
 public struct QueryExpansion: Hashable, Sendable {

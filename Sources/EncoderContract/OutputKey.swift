@@ -22,7 +22,8 @@ public enum OutputKey: String, CaseIterable, Sendable {
   case mlmLogits = "mlm_logits"
   /// [B, V], a weight for each token of the vocabulary, most of them 0 (SPLADE).
   case sparseEmbedding = "sparse_embedding"
-  /// [B, S, D], a vector a token for late interaction (ColBERT); zeros for tokens that do not count.
+  /// [B, S, D], a vector a token for late interaction (ColBERT); zeros for tokens that are not
+  /// scored.
   case colbert
 
   /// What has a row of numbers in an entry.

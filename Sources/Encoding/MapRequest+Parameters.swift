@@ -9,10 +9,14 @@ extension MapRequest {
   package static let tokenParameters: [Documentation.Parameter] = [
     .init(
       name: "seq_length",
-      meaning: "Pad and cut every text to that many positions, or pad to the longest.",
+      meaning:
+        "Pad and cut every text to that many positions, the expansion of a colbert query too, or pad "
+        + "to the longest.",
       schema: ["anyOf": [["type": "integer", "minimum": 3], ["enum": ["longest"]]]]),
     .init(
-      name: "max_tokens", meaning: "Most tokens of a text, special ones included.",
+      name: "max_tokens",
+      meaning:
+        "Most tokens of a text, special ones included. A colbert query is expanded after that.",
       schema: ["type": "integer", "minimum": 2]),
     .init(
       name: "truncate", meaning: "What happens to a text over the limit.",
@@ -20,9 +24,9 @@ extension MapRequest {
     .init(
       name: "input_type",
       meaning:
-        "What the texts are. Puts the folder's prompt for that type before them. For colbert "
-        + "(default: document) it also chooses the token limit, the query expansion and which "
-        + "tokens are zeroed.",
+        "What the texts are. With sentence_embedding, sparse_embedding or colbert the folder's prompt "
+        + "for that type goes before them. For colbert (default: document) it also chooses the token "
+        + "limit, the expansion of queries, and which tokens are scored: others have zeros.",
       schema: ["enum": ["query", "document"]]),
     .init(
       name: "timeout_ms", meaning: "After that long 504, and the work is dropped.",

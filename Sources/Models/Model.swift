@@ -79,9 +79,10 @@ public final class Model: Sendable {
   ///   - inputs: the folder's default prompt is put before each if a `sentence_embedding` is asked for,
   ///     and that of the type if `colbert` is.
   ///   - selection: the entries that are wanted.
-  ///   - maxTokens: of a text, special ones included; nil for the folder's limit.
+  ///   - maxTokens: of a text, special ones included; nil for the folder's limit. The expansion of a query
+  ///     for `colbert` comes after that.
   ///   - truncation: what becomes of a longer text.
-  ///   - length: fills texts up to so many tokens.
+  ///   - length: fills texts up to so many tokens, the most of an expansion too.
   ///   - type: what the texts are, which decides how they are read for `colbert`.
   /// - Returns: in the order of the inputs, a failure for each that cannot be encoded.
   public func encode(

@@ -80,10 +80,12 @@ extension ModelFiles {
     default: return nil
     }
     guard tokenizerRules == .huggingFace else { return nil }
-    let isDeBERTas = tokenizerFiles.family == .deberta
+    let differences =
+      tokenizerFiles.family == .deberta
+      ? "repeated spaces and compatibility characters" : "repeated spaces"
     return "tokenizer.json is used as it is, as by tokenizers, text-embeddings-inference and "
       + "transformers 4; transformers 5 replaces its steps for white space with its class's, which "
-      + "differ for repeated spaces\(isDeBERTas ? " and compatibility characters" : ""). \"tokenizer_class\": \"PreTrainedTokenizerFast\" in "
+      + "differ for \(differences). \"tokenizer_class\": \"PreTrainedTokenizerFast\" in "
       + "tokenizer_config.json makes it use the file too"
   }
 

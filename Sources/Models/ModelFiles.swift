@@ -22,11 +22,10 @@ public struct ModelFiles: Sendable {
     checkpoint = try Checkpoint(folder: folder)
     sentenceModules = try SentenceModules.read(folder: path)
     let size = checkpoint.configuration.hiddenSize
-    if let modules = sentenceModules, !modules.fits(hiddenSize: size) {
+    if let modules = sentenceModules, let file = modules.misfit(hiddenSize: size) {
       throw LoadingError(
-        "\(path)/modules.json: the modules (\(modules.summary)) do not fit one another and a hidden "
-          + "size of \(size): the sizes and the pooling_mode in their config.json must be of one model"
-      )
+        "\(path)/\(file): the modules (\(modules.summary)) do not fit one another and a hidden "
+          + "size of \(size): their sizes, and the pooling_mode of a Pooling, must be of one model")
     }
     var tokenizerFiles = try TokenizerConfiguration(folder: folder)
     if let path = checkpoint.vocabularyPath { tokenizerFiles.vocabularyPath = path }

@@ -9,23 +9,21 @@ struct AlbertNormalizers {
   /// Nil if the steps are others.
   init?(_ steps: [NormalizerStep]) {
     var rest = steps[...]
-    func takes(_ isWanted: (NormalizerStep) -> Bool) -> Bool {
-      guard let first = rest.first, isWanted(first) else { return false }
-      rest.removeFirst()
-      return true
-    }
     for mark: UInt32 in [0x60, 0x27] {
       guard
-        takes({ if case .replace(.text([mark, mark]), with: [0x22]) = $0 { true } else { false } })
+        rest.takeFirst(if: {
+          if case .replace(.text([mark, mark]), with: [0x22]) = $0 { true } else { false }
+        })
       else { return nil }
     }
-    keepsAccents = !takes { if case .nfkd = $0 { true } else { false } }
-    guard keepsAccents || takes({ if case .stripAccents = $0 { true } else { false } }) else {
+    keepsAccents = !rest.takeFirst { if case .nfkd = $0 { true } else { false } }
+    guard keepsAccents || rest.takeFirst(if: { if case .stripAccents = $0 { true } else { false } })
+    else {
       return nil
     }
-    lowercases = takes { if case .lowercase = $0 { true } else { false } }
-    _ = takes { if case .precompiled = $0 { true } else { false } }
-    isCurrent = !takes {
+    lowercases = rest.takeFirst { if case .lowercase = $0 { true } else { false } }
+    _ = rest.takeFirst { if case .precompiled = $0 { true } else { false } }
+    isCurrent = !rest.takeFirst {
       if case .replace(.spaces, with: [0x20]) = $0 { true } else { false }
     }
     guard rest.isEmpty else { return nil }

@@ -20,12 +20,13 @@ struct BytePairModel: Sendable {
   private let mergedIDs: [Int32]
   /// The token of each scalar of `ByteLevel`, by scalar.
   private let ids: [Int32]
-  /// By two scalars of `ByteLevel`: whether some merge joins two tokens between them.
+  /// Whether some merge joins a token that ends in one scalar of `ByteLevel` to one that begins with
+  /// another, by both.
   private let joins: [Bool]
 
   /// A word that is one of these tokens is not taken apart (`ignore_merges`); nil: all words are.
   private let whole: Vocabulary?
-  /// None of them has more scalars; 0 without any.
+  /// No token of `whole` has more scalars; 0 where that is nil.
   let longestWhole: Int
 
   /// A word is cut between scalars that no merge joins, once it has so many.
@@ -35,8 +36,9 @@ struct BytePairModel: Sendable {
 
   /// - Parameters:
   ///   - merges: the two tokens of each and the one that they make, in their order.
+  ///   - borders: of each merge the last scalar of the first token, and the first of the second.
   ///   - ids: tokens of all scalars of the byte-level alphabet.
-  ///   - whole: tokens that words are looked up in first, and scalars of the longest.
+  ///   - whole: the tokens that words are looked up in first, and a limit of their scalars.
   init(
     merges list: [(first: Int32, second: Int32, merged: Int32)],
     borders: [(last: UInt32, first: UInt32)], ids tokens: [UInt32: Int32],

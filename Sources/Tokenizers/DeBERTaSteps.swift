@@ -11,25 +11,25 @@ struct DeBERTaSteps {
   /// Nil if the steps are others.
   init?(_ normalizers: [NormalizerStep], _ preTokenizers: [PreTokenizerStep]) {
     var rest = normalizers[...]
-    func takes(_ isWanted: (NormalizerStep) -> Bool) -> Bool {
-      guard let first = rest.first, isWanted(first) else { return false }
-      rest.removeFirst()
-      return true
-    }
-    lowercases = takes { if case .lowercase = $0 { true } else { false } }
-    isCurrent = takes {
-      if case .replace(.repeatedOrLine, with: [0x20]) = $0 { true } else { false }
+    lowercases = rest.takeFirst { if case .lowercase = $0 { true } else { false } }
+    isCurrent = rest.takeFirst {
+      if case .replace(.repeatedSpacesOrLineBreak, with: [0x20]) = $0 { true } else { false }
     }
     if isCurrent {
-      guard takes({ if case .nfc = $0 { true } else { false } }),
-        takes({ if case .strip(left: false, right: true) = $0 { true } else { false } })
+      guard rest.takeFirst(if: { if case .nfc = $0 { true } else { false } }),
+        rest.takeFirst(if: { if case .strip(left: false, right: true) = $0 { true } else { false } }
+        )
       else { return nil }
     } else {
-      guard takes({ if case .strip(left: true, right: true) = $0 { true } else { false } }) else {
+      guard
+        rest.takeFirst(if: { if case .strip(left: true, right: true) = $0 { true } else { false } })
+      else {
         return nil
       }
-      _ = takes { if case .precompiled = $0 { true } else { false } }
-      guard takes({ if case .replace(.spaces, with: [0x20]) = $0 { true } else { false } }) else {
+      _ = rest.takeFirst { if case .precompiled = $0 { true } else { false } }
+      guard
+        rest.takeFirst(if: { if case .replace(.spaces, with: [0x20]) = $0 { true } else { false } })
+      else {
         return nil
       }
     }

@@ -1,4 +1,5 @@
-/// NFD, or NFKD, and what makes NFC of it, as Hugging Face's `tokenizers` knows it, and which scalars it strips afterwards.
+/// NFD or NFKD as Hugging Face's `tokenizers` has them, the marks that it strips afterwards, and the
+/// compositions that make NFC or NFKC.
 struct Decomposition: Sendable {
   /// NFD.
   static let canonical = Decomposition()
@@ -73,7 +74,8 @@ struct Decomposition: Sendable {
     }
   }
 
-  /// By both scalars: what the parts of a scalar before the last are together, and the last.
+  /// Composed scalars by the two that they are made of, 2^32 × first + second. The first is composed
+  /// itself where a scalar decomposes into more than two.
   private static let compositions: [UInt64: UInt32] = {
     let rows = DecompositionTables.compositionExclusions
     let excluded = Set(
@@ -83,7 +85,7 @@ struct Decomposition: Sendable {
     var result: [UInt64: UInt32] = [:]
     for (scalar, parts) in kept {
       guard let first = parts.count == 2 ? parts[0] : wholes[Array(parts.dropLast())] else {
-        continue
+        preconditionFailure("all parts but the last make one scalar: make_tables.py checks it")
       }
       result[UInt64(first) << 32 | UInt64(parts[parts.count - 1])] = scalar
     }

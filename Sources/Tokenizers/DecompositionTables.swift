@@ -2,7 +2,7 @@
 // They are of Unicode 9 (unicode-normalization-alignments 0.1.12).
 // swift-format-ignore-file
 
-/// NFD and NFKD as Hugging Face's `tokenizers` knows them, as flat rows of numbers.
+/// What makes NFD, NFKD and NFC in Hugging Face's `tokenizers`, as flat rows of numbers.
 enum DecompositionTables {
   /// Canonical combining classes over 0: [first, last, class].
   static let combiningClasses: [UInt32] = [
@@ -1545,7 +1545,7 @@ enum DecompositionTables {
     0x101F251, 0x53EF,
   ]
 
-  /// Of several parts, which NFC does not join: [first, last].
+  /// Left decomposed by NFC, although they have two parts or more: [first, last].
   static let compositionExclusions: [UInt32] = [
     0x344, 0x344, 0x958, 0x95F, 0x9DC, 0x9DD, 0x9DF, 0x9DF, 0xA33, 0xA33, 0xA36, 0xA36,
     0xA59, 0xA5B, 0xA5E, 0xA5E, 0xB5C, 0xB5D, 0xF43, 0xF43, 0xF4D, 0xF4D, 0xF52, 0xF52,

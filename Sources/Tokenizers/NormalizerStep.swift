@@ -24,8 +24,8 @@ enum NormalizerStep: Sendable {
     case spaces
     /// `\s+`.
     case whiteSpace
-    /// `\s{2,}|[\n\r\t]`: two or more of white space, or one that is not a space.
-    case repeatedOrLine
+    /// `\s{2,}|[\n\r\t]`: two or more white-space characters, or one LF, CR or tab.
+    case repeatedSpacesOrLineBreak
   }
 
   func apply(to text: inout AlignedText, _ part: TextPart) {
@@ -165,6 +165,17 @@ enum NormalizerStep: Sendable {
   }
 }
 
+extension ArraySlice<NormalizerStep> {
+  /// Takes the first step away if it is the wanted one.
+  ///
+  /// - Returns: whether it was.
+  mutating func takeFirst(if isWanted: (NormalizerStep) -> Bool) -> Bool {
+    guard let first, isWanted(first) else { return false }
+    removeFirst()
+    return true
+  }
+}
+
 extension NormalizerStep.Pattern {
   /// The replacement takes the place of the last scalar that it replaces.
   fileprivate func replace(with replacement: [UInt32], in text: inout AlignedText) {
@@ -198,9 +209,12 @@ extension NormalizerStep.Pattern {
       return count > 1 ? count : 0
     case .whiteSpace:
       return run { CharacterClasses.shared.whiteSpace.contains($0) }
-    case .repeatedOrLine:
+    case .repeatedSpacesOrLineBreak:
       let count = run { CharacterClasses.shared.whiteSpace.contains($0) }
-      return count == 1 && ![0x09, 0x0a, 0x0d].contains(scalars[index]) ? 0 : count
+      switch (count, scalars[index]) {
+      case (2..., _), (1, 0x09), (1, 0x0A), (1, 0x0D): return count
+      default: return 0
+      }
     }
   }
 }

@@ -33,7 +33,7 @@ struct TextPipeline: Sendable {
     fileprivate var pieces: NormalizedWord?
     fileprivate var unigram = UnigramWord()
     fileprivate var bytes = AlignedText()
-    /// Tokens of its beginning are in the run.
+    /// Whether the run has tokens of its beginning already.
     fileprivate var isBegun = false
   }
 
@@ -144,7 +144,7 @@ struct TextPipeline: Sendable {
     run.append(id, place)
   }
 
-  /// - Parameter isWhole: whether nothing of the word stands before or after this.
+  /// - Parameter isWhole: whether `word` is all of a word, and not a part of one.
   private func append(
     _ model: BytePairModel, _ text: AlignedText, _ word: Range<Int>, isWhole: Bool,
     _ source: borrowing Span<UInt8>, to run: inout TokenRun

@@ -69,7 +69,7 @@ extension TokenizerFile {
       switch try expression.string() {
       case " {2,}": return .spaces
       case #"\s+"#: return .whiteSpace
-      case #"\s{2,}|[\n\r\t]"#: return .repeatedOrLine
+      case #"\s{2,}|[\n\r\t]"#: return .repeatedSpacesOrLineBreak
       case let other: throw expression.unsupported("the regular expression \(other.prefix(64))")
       }
     }

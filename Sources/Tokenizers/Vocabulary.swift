@@ -60,7 +60,7 @@ public struct Vocabulary: Sendable {
   /// How many ids there are: the rows that the model's word embeddings should have.
   public var count: Int { places.count }
 
-  /// Bytes of the longest token of the model.
+  /// Bytes of the longest token, added ones included.
   var longestToken: Int { places.lazy.map(\.count).max() ?? 0 }
 
   /// The id of a token that the model knows.

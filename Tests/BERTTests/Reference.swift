@@ -36,8 +36,10 @@ struct Reference {
       x.append(sum)
     }
     let isUniform = configuration.paddingAttendsUniformly
+    let isProjected = configuration.projectedSize != nil
+    if isProjected, configuration.projectsFirst { x = linear(x, "embeddings_project") }
     if configuration.hasEmbeddingNorm { x = norm(x, "embeddings") }
-    if configuration.projectedSize != nil { x = linear(x, "embeddings_project") }
+    if isProjected, !configuration.projectsFirst { x = linear(x, "embeddings_project") }
     for index in sequence.attendedCount..<sequence.count where isUniform {
       x[index] = x[index].map { _ in 0 }
     }
@@ -112,12 +114,13 @@ struct Reference {
     let relative = configuration.disentangled.map { disentangled in
       let size = configuration.hiddenSize
       let table = weights["encoder.relative_embeddings.weight"]!
-      let rows = norm(
-        (0..<disentangled.rowCount).map { Array(table[$0 * size..<($0 + 1) * size]) },
-        "encoder.relative")
+      var rows = (0..<disentangled.rowCount).map { Array(table[$0 * size..<($0 + 1) * size]) }
+      if disentangled.hasNorm { rows = norm(rows, "encoder.relative") }
+      let layer = "\(name).attention.self.\(disentangled.sharesLayers ? "" : "relative_")"
       return (
-        row: disentangled.row, keys: linear(rows, "\(name).attention.self.key"),
-        queries: linear(rows, "\(name).attention.self.query")
+        row: disentangled.row,
+        keys: disentangled.hasKeys ? linear(rows, "\(layer)key") : nil,
+        queries: disentangled.hasQueries ? linear(rows, "\(layer)query") : nil
       )
     }
     func dot(_ x: [Double], _ first: Int, _ y: [Double], _ second: Int) -> Double {
@@ -135,8 +138,8 @@ struct Reference {
           var score = dot(query, own, key, shared)
           if let relative {
             let row = relative.row(index - place)
-            score += dot(query, own, relative.keys[row], own)
-            score += dot(key, own, relative.queries[row], own)
+            if let keys = relative.keys { score += dot(query, own, keys[row], own) }
+            if let queries = relative.queries { score += dot(key, own, queries[row], own) }
           }
           let bucket = RelativeBias.bucket(distance: index - place)
           return score / Double(headSize * configuration.scoreTerms).squareRoot()

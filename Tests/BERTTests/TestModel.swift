@@ -38,13 +38,24 @@ enum ModelKind: String, CaseIterable, Sendable {
   /// Norms last, rotary positions, gates.
   case gte
   /// Distances, with rows for them of the layers of queries and keys; no pooler.
-  case deberta = "deberta-v2"
+  case deberta
+  /// Distances of which each has a row, with layers of their own, that keys alone are multiplied with;
+  /// embeddings that come to the hidden size before their norm.
+  case debertaOwnLayers
 
+  var modelType: String {
+    switch self {
+    case .wideElectra: "electra"
+    case .deberta, .debertaOwnLayers: "deberta-v2"
+    default: rawValue
+    }
+  }
   /// Whether the tokens of its folders have no types.
   var lacksTypes: Bool { [.mpnet, .modernbert, .eurobert].contains(self) }
   /// The vectors that they give.
   var vectors: [OutputKey] {
-    self == .deberta ? [.sentenceEmbedding] : [.pooledOutput, .sentenceEmbedding]
+    let hasPooler = ![.deberta, .debertaOwnLayers].contains(self)
+    return hasPooler ? [.pooledOutput, .sentenceEmbedding] : [.sentenceEmbedding]
   }
 }
 
@@ -92,6 +103,16 @@ final class TestModel {
         "relative_attention": true, "pos_att_type": "p2c|c2p", "position_buckets": 12,
         "max_relative_positions": 40, "norm_rel_ebd": "layer_norm", "share_att_key": true,
         "position_biased_input": false,
+        """
+    case .debertaOwnLayers:
+      configuration.disentangled = DisentangledAttention(
+        hasKeys: false, bucketCount: 40, hasNorm: false, sharesLayers: false)
+      configuration.scoreTerms = 2
+      configuration.paddingAttendsUniformly = true
+      (configuration.projectedSize, configuration.projectsFirst) = (17, true)
+      members = """
+        "relative_attention": true, "pos_att_type": ["p2c"], "max_relative_positions": 40,
+        "embedding_size": 17,
         """
     case .albert:
       configuration.projectedSize = 17
@@ -164,7 +185,7 @@ final class TestModel {
       case .silu: "silu"
       }
     let config = """
-      {"model_type": "\(kind == .wideElectra ? "electra" : kind.rawValue)", \(members) "vocab_size": \(vocabularySize), "hidden_size": \(hiddenSize),
+      {"model_type": "\(kind.modelType)", \(members) "vocab_size": \(vocabularySize), "hidden_size": \(hiddenSize),
        "num_hidden_layers": \(blockCount), "num_attention_heads": \(headCount),
        "intermediate_size": \(intermediateSize), "max_position_embeddings": \(kind == .mpnet ? positionCount + 2 : positionCount),
        "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "\(activationName)", "hidden_activation": "\(activationName)"}

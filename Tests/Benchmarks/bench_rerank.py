@@ -52,12 +52,11 @@ def make(folder, default, tokenizer, pairs):
     rows += [(first, pairs[others[index]][1], 0.0) for index, (first, _) in enumerate(pairs)]
     features = []
     for start in range(0, len(rows), 32):
-        ids, types, mask = encoded(tokenizer, [row[:2] for row in rows[start : start + 32]])
+        part = tokenizer.encode_batch([list(row[:2]) for row in rows[start : start + 32]])
+        inputs = time_engine.named_inputs([row.ids for row in part], [row.type_ids for row in part])
         with torch.no_grad():
-            hidden = encoder(
-                input_ids=torch.tensor(ids), token_type_ids=torch.tensor(types), attention_mask=torch.tensor(mask)
-            ).last_hidden_state
-        features.append(hidden[:, 0])
+            hidden = encoder(**{name: torch.from_numpy(values) for name, values in inputs.items()})
+        features.append(hidden.last_hidden_state[:, 0])
     features, labels = torch.cat(features), torch.tensor([row[2] for row in rows])
     model = BertForSequenceClassification(BertConfig.from_pretrained(default, num_labels=1)).eval()
     model.bert.load_state_dict(encoder.state_dict())
@@ -74,17 +73,6 @@ def make(folder, default, tokenizer, pairs):
         shutil.copy(default / name, folder)
     convert.to_onnx(folder, model, "logits")
     convert.to_openvino(folder)
-
-
-def encoded(tokenizer, pairs):
-    """Ids, types and mask, [pairs, longest]."""
-    rows = tokenizer.encode_batch([list(pair) for pair in pairs])
-    longest = max(len(row.ids) for row in rows)
-    table = np.zeros((3, len(rows), longest), np.int64)
-    for index, row in enumerate(rows):
-        for part, values in enumerate([row.ids, row.type_ids, row.attention_mask]):
-            table[part, index, : len(values)] = values
-    return table
 
 
 def peer(name, precision, folder):
@@ -159,7 +147,11 @@ def main():
     training, tests = pairs[:-400], pairs[-400:]
     folder = arguments.work / "reranker"
     if not folder.exists():
-        make(folder, arguments.model, tokenizer, training[:PAIRS])
+        # So that it is whole or not there.
+        part = arguments.work / "reranker.part"
+        shutil.rmtree(part, ignore_errors=True)
+        make(part, arguments.model, tokenizer, training[:PAIRS])
+        part.rename(folder)
     query = tests[0][0]
     texts = documents(tokenizer, pairs)
     expected, speed = {}, []
@@ -170,7 +162,12 @@ def main():
             print(f"| {precision} | {tau:.4f} | {ten:.3f} | {first:.2f} |", flush=True)
             for name in peers:
                 scores = peer(name, precision, folder)
-                best = min(BATCHES, key=lambda size: timed(lambda: scores(tokenizer, query, texts[:256], size))[0])
+
+                def seconds(size):
+                    # The first time of a shape is slower.
+                    return min(timed(lambda: scores(tokenizer, query, texts[:256], size))[0] for _ in range(2))
+
+                best = min(BATCHES, key=seconds)
                 turns = []
                 for _ in range(TURNS):
                     own, found = timed(lambda: ours(server, query, texts))

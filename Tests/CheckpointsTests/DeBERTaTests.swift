@@ -73,6 +73,10 @@ struct DeBERTaTests {
     (#""max_relative_positions": 32769"#, "\"max_relative_positions\" must be"),
     (#""max_relative_positions": -2"#, "\"max_relative_positions\" must be"),
     (#""max_relative_positions": 9223372036854775807"#, "\"max_relative_positions\" must be"),
+    (
+      #""position_buckets": -1, "max_position_embeddings": 65536"#,
+      "\"max_relative_positions\" must be"
+    ),
     (#""pos_att_type": 5"#, "\"pos_att_type\" must be"),
     (#""pos_att_type": [5]"#, "\"pos_att_type\" must be"),
     (#""embedding_size": 0"#, "\"embedding_size\" must be"),

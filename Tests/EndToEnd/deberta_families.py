@@ -111,17 +111,6 @@ def head(name):
     return {tensor: random.random(shape, np.float32) - 0.5 for tensor, shape in shapes.items()}
 
 
-def mlm_logits(exact, name, hidden):
-    """What a masked-language-model head makes of a text's last hidden states, in float64."""
-    dense, norm, bias = MASKED[name]
-    layers = {tensor: values.astype(np.float64) for tensor, values in head(name).items()}
-    rows = exact.activation(hidden @ layers[f"{dense}.weight"].T + layers[f"{dense}.bias"])
-    centred = rows - rows.mean(axis=-1, keepdims=True)
-    rows = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + exact.epsilon)
-    rows = rows * layers[f"{norm}.weight"] + layers[f"{norm}.bias"]
-    return rows @ exact.weights["embeddings.word_embeddings.weight"].T + layers[bias]
-
-
 def logits(exact, hidden):
     """What the head of "deberta" makes of a text's last hidden states, in float64."""
     layers = {tensor: values.astype(np.float64) for tensor, values in head("deberta").items()}
@@ -175,7 +164,7 @@ class DebertaReference(reference.Reference):
 
     def __init__(self, name, tensors):
         self.configuration = configuration = CONFIGURATIONS[name]
-        self.activation = reference.ACTIVATIONS[configuration["hidden_act"]]
+        self.activation = self.head_activation = reference.ACTIVATIONS[configuration["hidden_act"]]
         self.block_count = self.set_count = configuration["num_hidden_layers"]
         self.head_count = configuration["num_attention_heads"]
         self.epsilon = configuration.get("layer_norm_eps", 1e-7)
@@ -247,7 +236,7 @@ class DebertaReference(reference.Reference):
             scores = scores + np.take_along_axis(products, places.swapaxes(1, 2), axis=-1).swapaxes(1, 2)
         scores = scores / np.sqrt(np.float32(size // self.head_count * (1 + len(self.kinds)))).astype(np.float64)
         scores[:, :, attended:] = -np.inf
-        # What is masked everywhere is all the same.
+        # All that a padding token could attend to is masked, and so weighs the same.
         scores[:, attended:] = 0
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 import transformers
 
+import deberta_families
 import families
 import reference
 import rotary_families
 
-# Folders whose tokenizer.json is that of their class.
-WRITTEN = [name for name in families.CONFIGURATIONS if name not in rotary_families.CONFIGURATIONS]
-WRITTEN = [name for name in WRITTEN if name not in ("deberta-own", "deberta-lm")]
+# Folders with the tokenizer of another family: transformers would not write it for theirs.
+BORROWED_TOKENIZERS = [*rotary_families.CONFIGURATIONS, *deberta_families.MASKED]
 HERE = pathlib.Path(__file__).parent
 transformers.logging.set_verbosity_error()
 
@@ -50,7 +50,7 @@ def answers(model, ids, types, attended):
 def measure(folder, name):
     exact = families.make(folder, name)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    if (folder / "tokenizer.json").exists() and name in WRITTEN:
+    if (folder / "tokenizer.json").exists() and name not in BORROWED_TOKENIZERS:
         tokenizer.save_pretrained(folder / "written")
         ours, theirs = (json.loads((path / "tokenizer.json").read_text()) for path in (folder, folder / "written"))
         assert ours == theirs, f"{name}: transformers writes another tokenizer.json"

@@ -113,6 +113,20 @@ class Reference:
         return scaled + self.weights[f"{name}.bias"]
 
 
+def mlm_logits(exact, hidden, head, layers):
+    """What a masked-language-model head makes of a text's last hidden states.
+
+    head: its tensors; layers: names of its dense layer, its norm and the decoder's bias.
+    """
+    dense, norm, bias = layers
+    head = {name: tensor.astype(np.float64) for name, tensor in head.items()}
+    rows = exact.head_activation(hidden @ head[f"{dense}.weight"].T + head.get(f"{dense}.bias", 0))
+    centred = rows - rows.mean(axis=-1, keepdims=True)
+    rows = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + exact.epsilon)
+    rows = rows * head[f"{norm}.weight"] + head[f"{norm}.bias"]
+    return rows @ exact.weights["embeddings.word_embeddings.weight"].T + head[bias]
+
+
 def worst_errors(results, reference):
     """Largest |difference| per key; each block of encoder_outputs is a key of its own."""
     errors = {}

@@ -173,7 +173,7 @@ def shapes(name):
     return result
 
 
-def masked_head(name):
+def head(name):
     """The tensors of a masked-language-model head, by the files' names; ModernBERT's dense layer has no bias."""
     dense, norm, bias = MASKED[name]
     hidden, count = CONFIGURATIONS[name]["hidden_size"], CONFIGURATIONS[name]["vocab_size"]
@@ -181,19 +181,6 @@ def masked_head(name):
     shapes |= {bias: (count,)} | ({} if dense == "head.dense" else {f"{dense}.bias": (hidden,)})
     random = np.random.default_rng(5)
     return {tensor: (random.random(shape, np.float32) - 0.5) for tensor, shape in shapes.items()}
-
-
-def mlm_logits(exact, name, hidden):
-    """What that head makes of a text's last hidden states, in float64."""
-    dense, norm, bias = MASKED[name]
-    head = {tensor: values.astype(np.float64) for tensor, values in masked_head(name).items()}
-    rows = hidden @ head[f"{dense}.weight"].T + head.get(f"{dense}.bias", 0)
-    is_own = CONFIGURATIONS[name]["model_type"] == "nomic_bert"
-    rows = (exact.activation if is_own else reference.gelu)(rows)
-    centred = rows - rows.mean(axis=-1, keepdims=True)
-    rows = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + exact.epsilon)
-    rows = rows * head[f"{norm}.weight"] + head[f"{norm}.bias"]
-    return rows @ exact.weights["embeddings.word_embeddings.weight"].T + head[bias]
 
 
 def classifier(hidden):
@@ -231,10 +218,10 @@ def stored(name, tensors):
             tensor = tensor.replace(f".{layer}.", f".{names[layer]}.")
         return prefix + tensor[1:]
 
-    head = masked_head(name) if name in MASKED else {}
+    own = head(name) if name in MASKED else {}
     if name == "modernbert":
-        head = classifier(CONFIGURATIONS[name]["hidden_size"])
-    return {own_name(tensor): values for tensor, values in result.items()} | head
+        own = classifier(CONFIGURATIONS[name]["hidden_size"])
+    return {own_name(tensor): values for tensor, values in result.items()} | own
 
 
 def write_bytes(folder, name, write):
@@ -256,6 +243,7 @@ class RotaryReference(reference.Reference):
         family = configuration["model_type"]
         activation = configuration.get("hidden_act") or configuration["hidden_activation"]
         self.activation = reference.ACTIVATIONS[activation]
+        self.head_activation = self.activation if family == "nomic_bert" else reference.gelu
         self.block_count = configuration["num_hidden_layers"]
         self.head_count = configuration["num_attention_heads"]
         epsilon = [configuration[key] for key in ("layer_norm_eps", "norm_eps", "rms_norm_eps") if key in configuration]

@@ -7,6 +7,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import tarfile
 
 import numpy as np
@@ -141,13 +142,33 @@ def test_case(name, replacement, case, is_guessed, tmp_path):
     assert ("\ncase:" in done.stdout) == is_guessed
 
 
-def test_a_sentencepiece_model_is_refused(tmp_path):
-    """ALBERT's on TF Hub have one among their assets."""
-    unpacked("tf2.15+network=albert", tmp_path, (b"vocab.txt", b"spm.model"))
-    (tmp_path / "assets" / "vocab.txt").rename(tmp_path / "assets" / "spm.model")
-    refused = run("inspect", tmp_path)
-    assert refused.returncode == 1
-    assert f"{tmp_path}/assets/spm.model: is a SentencePiece model" in refused.stderr
+# By the encoders that the README's table of the tutorial's models names: an export of one, and why it is refused.
+TUTORIAL = {
+    "BERT": ("tf2.4+with_mlm", ""),
+    "ELECTRA": ("tf2.15+embedding_width=4", ""),
+    "ALBERT": ("tf2.15+network=albert", "/assets/spm.model: is a SentencePiece model"),
+    "talking heads": ("tf2.15+network=talking-heads", "talking heads"),
+}
+
+
+def test_the_table_of_the_tutorials_models():
+    table = (ROOT / "README.md").read_text().partition("| name there |")[2].partition("\n\n")[0]
+    rows = re.findall(r"\| (\S+|talking heads) \| (served|refused)\b.*\|$", table, re.MULTILINE)
+    assert len(rows) == table.count("\n") - 1
+    assert set(rows) == {(encoder, "refused" if reason else "served") for encoder, (_, reason) in TUTORIAL.items()}
+
+
+@pytest.mark.parametrize("encoder", TUTORIAL)
+def test_the_tutorials_models(encoder, tmp_path):
+    name, reason = TUTORIAL[encoder]
+    if encoder == "ALBERT":
+        # TF Hub's have a SentencePiece model among their assets.
+        unpacked(name, tmp_path, (b"vocab.txt", b"spm.model"))
+        (tmp_path / "assets" / "vocab.txt").rename(tmp_path / "assets" / "spm.model")
+    else:
+        unpacked(name, tmp_path)
+    done = run("inspect", tmp_path)
+    assert done.returncode == (1 if reason else 0) and reason in done.stderr, done.stderr
 
 
 def test_the_case_of_a_vocabulary_with_capitals(tmp_path):

@@ -59,7 +59,8 @@ import Testing
     }
   }
 
-  /// The end of a long word is no word of its own, though it be a token that no merges make.
+  /// A word that is read in parts is not looked up by its last part alone, which may be a token that no
+  /// merges make.
   @Test func endsOfLongWords() throws {
     let row = try #require(TokenizerFileTests.rows.first { $0.name == "bytes, Llama's words" })
     var parts = try Tokenizer(json: Array(row.file.utf8))

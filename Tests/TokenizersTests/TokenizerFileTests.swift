@@ -26,7 +26,7 @@ import Testing
 
   static let rows: [Row] = (try? Support.fixture("tokenizers")) ?? []
 
-  @Test func kinds() { #expect(Self.rows.count == 22) }
+  @Test func kinds() { #expect(Self.rows.count == 24) }
 
   @Test(arguments: rows)
   func texts(_ row: Row) throws {

@@ -48,7 +48,7 @@ const WORDS = {
       token_logits: "A number for each label of every token, from the model's classification head.",
       mlm_logits: "For every token a number for each token of the vocabulary, from the model's masked-LM head.",
       sparse_embedding: "A weight for each token of the vocabulary, most of them 0: for search by words (SPLADE).",
-      colbert: "A vector for every token, made for comparing a query with documents token by token (ColBERT). Tokens that do not count have zeros.",
+      colbert: "A vector for every token, made for comparing a query with documents token by token (ColBERT). Tokens that are not scored have zeros.",
     },
     equal: "default and pooled_output are equal, bit for bit.", unequal: "default and pooled_output differ.",
     attention: "Attention weights are not in the map. The map has the output of each block (hidden states) and the vectors computed from the last block. The cosines below compare these vectors; they are not attention.",

@@ -10,8 +10,9 @@ extension EncodeParameters {
       .init(
         name: "output_key",
         meaning:
-          "Entries of the map: a key, several with commas, or all, which is every key but mlm_logits. With sentence_embedding among them, "
-          + "all are of the text with the folder's default prompt before it, if it has one.",
+          "Entries of the map: a key, several with commas, or all, which is every key but mlm_logits. "
+          + "With sentence_embedding, sparse_embedding or colbert among them all are of the text with "
+          + "the folder's prompt before it, if it has one.",
         schema: ["type": "string", "default": "default"]),
       .init(
         name: "layers", meaning: "Blocks of encoder_outputs, in that order: 0,3,-1 or 2..5.",

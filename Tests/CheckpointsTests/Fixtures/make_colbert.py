@@ -4,7 +4,8 @@
 
 native as sentence-transformers saves a MultiVectorEncoder, pylate as PyLate does, stanford as ColBERT's own code,
 and m3 as BGE-M3 is, with its sparse weights. The vocabularies are those of pytorch/ and relatives/, which come first.
-colbert.json has the vectors of queries and documents in float64, and how far PyTorch's float32 is from them.
+colbert.json has the vectors of queries and documents in float64, and how far PyTorch's float32 is from them; of m3
+also the weights.
 """
 
 import json
@@ -62,8 +63,9 @@ def native(folder):
         str(base), query_length=24, query_expansion={"strategy": "min", "attend": True, "length": 12}
     )
     shutil.rmtree(base)
-    dense = Dense(24, 16, bias=True, activation_function=torch.nn.Tanh(), module_input_name="token_embeddings")
-    narrow = Dense(16, 16, bias=False, activation_function=torch.nn.Identity(), module_input_name="token_embeddings", use_residual=True)
+    options = {"module_input_name": "token_embeddings", "use_residual": True}
+    dense = Dense(24, 16, bias=True, activation_function=torch.nn.Tanh(), **options)
+    narrow = Dense(16, 16, bias=False, activation_function=torch.nn.Identity(), **options)
     mask = MultiVectorMask(["goldfish", ",", "the", "no such word"], skiplist_tasks=["query", "document"])
     modules = [transformer, dense, narrow, mask, Normalize(module_input_name="token_embeddings")]
     model = sentence_transformers.MultiVectorEncoder(modules=modules, prompts={"query": "what: ", "passage": "a fish "}, device="cpu")
@@ -182,8 +184,8 @@ def answers_of_m3(model, engine, linear):
             if token not in unused and weight > weights.get(str(token), 0):
                 weights[str(token)] = weight
         rows.append({
-            "text": text, "type": "document", "vectors": compact(exact), "weights": weights,
-            "error": max((single - exact).abs().max().item(), (single_weights - exact_weights).abs().max().item()),
+            "text": text, "type": "document", "vectors": compact(exact), "error": (single - exact).abs().max().item(),
+            "weights": weights, "weights_error": (single_weights - exact_weights).abs().max().item(),
         })
     return rows
 

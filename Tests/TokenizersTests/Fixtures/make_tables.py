@@ -105,7 +105,7 @@ def check_assumptions(punctuation, white_space, marks, decompositions, classes):
 
 
 def compatibilities(decompositions):
-    """What NFKD makes of a scalar where NFD makes something else of it; the order of marks is the same."""
+    """What NFKD makes of scalars of which NFD makes something else; both order marks alike."""
     for mark in (0x334, 0x345, 0x5B0):
         assert decompose_further(f"x\u0345{chr(mark)}") == decompose(f"x\u0345{chr(mark)}")
     return {
@@ -210,7 +210,7 @@ def main():
             ),
             array(
                 "compositionExclusions",
-                "Of several parts, which NFC does not join: [first, last].",
+                "Left decomposed by NFC, although they have two parts or more: [first, last].",
                 ranges(composition_exclusions(decompositions)),
             ),
         ]
@@ -232,7 +232,7 @@ enum HuggingFaceClasses {{
 // They are of Unicode 9 (unicode-normalization-alignments 0.1.12).
 // swift-format-ignore-file
 
-/// NFD and NFKD as Hugging Face's `tokenizers` knows them, as flat rows of numbers.
+/// What makes NFD, NFKD and NFC in Hugging Face's `tokenizers`, as flat rows of numbers.
 enum DecompositionTables {{
 {decomposition}}}
 """

@@ -156,6 +156,12 @@ def engines():
         file = json.loads(engine.to_str())
         file["normalizer"] = json.loads(charsmap)
         yield name, Tokenizer.from_str(json.dumps(file))
+    # As DebertaV2Tokenizer's; lower-cased, and with punctuation apart (split_by_punct).
+    joined = n.Replace(tokenizers.Regex(r"\s{2,}|[\n\r\t]"), " ")
+    ends = [joined, n.NFC(), n.Strip(left=False, right=True)]
+    yield "DeBERTa's", unigram(p.Sequence([p.Metaspace()]), n.Sequence(ends))
+    yield "DeBERTa's, split", unigram(
+        p.Sequence([p.Punctuation("isolated"), p.Metaspace()]), n.Sequence([n.Lowercase(), *ends]))
     yield "bytes", byte_pair(False)
     yield "bytes, prefixed", byte_pair(True)
     yield "bytes, untrimmed", byte_pair(True, trim_offsets=False)
