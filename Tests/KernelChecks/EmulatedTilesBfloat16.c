@@ -4,6 +4,7 @@
 
 #define EMULATED_TILES
 #define OWN_PRODUCT
+#define PRODUCT_ROWS 32
 #define TILE_DOT tileDotPairs
 #include "../../Sources/CKernels/shared/bfloat16.h"
 #include "../../Sources/CKernels/amx/product.h"

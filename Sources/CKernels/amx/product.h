@@ -12,6 +12,7 @@
 #define HAS_BF16 1
 #define HAS_VNNI 1
 #define OWN_PRODUCT
+#define PRODUCT_ROWS 32
 #define TILE_DOT tileDotPairs
 #include "../avx512/vector.h"
 #include "../avx512/groups.h"
@@ -26,6 +27,7 @@ enum {
   PanelRowBytes = PanelColumns * 4,
 };
 _Static_assert(HalfBytes == TileBytes, "a tile for half a panel");
+_Static_assert(ProductRows == PRODUCT_ROWS, "two tiles of rows");
 
 // Of so many rows, at most ProductRows.
 INLINE void shapeTiles(size_t rows) {

@@ -3,12 +3,17 @@
 
 #pragma once
 
+#ifndef PRODUCT_ROWS
+// Rows of the product's tile, where they are not attention's.
+#define PRODUCT_ROWS TILE_ROWS
+#endif
+
 #define KERNEL_SET(NAME, PRECISION, MAKE_OPERANDS) \
   {                                                \
       .name = NAME,                                \
       .precision = PRECISION,                      \
       .isSupported = isSupported,                  \
-      .tileRows = TILE_ROWS,                       \
+      .tileRows = PRODUCT_ROWS,                    \
       .panelColumns = PanelColumns,                \
       .panelSize = panelSize,                      \
       .valueSize = ValueSize,                      \
