@@ -18,7 +18,7 @@ EMULATED := $(if $(filter x86_64,$(shell uname -m)),test-x86 $(if $(shell comman
 .PHONY: help run test build install model format lint test-sanitize test-races test-bounds test-neon fuzz \
   accuracy compare-exports compare-folders compare-framing compare-tokens compare-http soak bench-peers \
   bench-curves \
-  bench-servers bench-tokenizers bench-rerank \
+  bench-servers bench-tokenizers bench-rerank bench-families \
   bench-overload docs screenshots image image-test fleet-test capacity capacity-test clean \
   system system-clients system-servers system-texts system-fonts system-image system-fleet
 
@@ -108,6 +108,14 @@ bench-peers: build .benchmarks/models/.converted ## times other engines beside o
 	  --results .benchmarks/pairs.jsonl $(PEERS)
 	$(PEERS_PYTHON) Tests/Benchmarks/report.py .benchmarks/pairs.jsonl Tests/Benchmarks/results/figures.md \
 	  Tests/Benchmarks/results/peers.jsonl Tests/Benchmarks/results/peers.svg
+
+bench-families: build model .benchmarks/venv/installed ## times ModernBERT, MPNet and DeBERTa beside ONNX Runtime and OpenVINO
+	$(PEERS_PYTHON) Tests/Benchmarks/convert_families.py $(MODEL) .benchmarks/families
+	$(PEERS_PYTHON) Tests/Benchmarks/bench_peers.py --server $(SERVER) --models .benchmarks/families \
+	  --results .benchmarks/families.jsonl --peers onnxruntime,openvino --precisions float32,bfloat16 $(PEERS)
+	$(PEERS_PYTHON) Tests/Benchmarks/bench_peers.py --server $(SERVER) --models .benchmarks/families \
+	  --results .benchmarks/families.jsonl --peers onnxruntime --precisions int8 $(PEERS)
+	$(PEERS_PYTHON) Tests/Benchmarks/report.py .benchmarks/families.jsonl
 
 bench-curves: build .benchmarks/models/.converted ## times lengths never seen before, and 16 to 65,536 tokens
 	$(PEERS_PYTHON) Tests/Benchmarks/bench_curves.py --server $(SERVER) --models .benchmarks/models \

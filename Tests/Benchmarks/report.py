@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Pairs to a summary, a plot and a table: report.py RESULTS PAGE SUMMARY PLOT
+"""Pairs to a summary, a plot and a table: report.py RESULTS [PAGE SUMMARY PLOT]
 
-The page's part between two markers is replaced; nothing else there is touched.
+The page's part between two markers is replaced; nothing else there is touched. Without a page the table is printed.
 """
 
 import json
@@ -141,10 +141,12 @@ def draw(rows, path):
     figure.savefig(path, metadata={"Date": None})
 
 
-def main(results, page, summary, plot):
+def main(results, page=None, summary=None, plot=None):
     rows = summarize(json.loads(line) for line in results.read_text().splitlines())
     if not rows:
         raise SystemExit(f"report.py: no figure in {results} has {LEAST_PAIRS} clean pairs yet")
+    if page is None:
+        return print(*table(rows), sep="\n")
     rounded = [
         {key: round(value, 4) if isinstance(value, float) else value for key, value in each.items()}
         for each in rows

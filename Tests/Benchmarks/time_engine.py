@@ -70,8 +70,12 @@ def openvino(precision, folder, threads):
     }
     model = ov.Core().compile_model(folder / "openvino" / file, "CPU", settings)
     request = model.create_infer_request()
+    names = {name for entry in model.inputs for name in entry.names}
 
-    return named_inputs, lambda inputs: request.infer(inputs, share_inputs=True, share_outputs=True)
+    def prepare(sequences, segments=None):
+        return {name: ids for name, ids in named_inputs(sequences, segments).items() if name in names}
+
+    return prepare, lambda inputs: request.infer(inputs, share_inputs=True, share_outputs=True)
 
 
 def ctranslate2(precision, folder, threads):

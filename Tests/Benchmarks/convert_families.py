@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Makes folders of other families for bench_peers.py: convert_families.py DEFAULT_MODEL OUTPUT
+
+OUTPUT/NAME is a Hugging Face folder with random weights, of the base size's widths and six blocks; below it onnx/ and
+openvino/. What is there already is not made again.
+"""
+
+import pathlib
+import shutil
+import sys
+
+import torch
+from transformers import DebertaV2Config, DebertaV2Model, ModernBertConfig, ModernBertModel, MPNetConfig, MPNetModel
+
+import convert
+
+INPUTS = ["input_ids", "attention_mask"]
+BLOCKS = 6
+
+
+def models():
+    """Name → model. Token ids of all are below BERT's vocabulary, whose files serve them."""
+    yield "modernbert", ModernBertModel, ModernBertConfig(
+        num_hidden_layers=BLOCKS, vocab_size=30522, pad_token_id=0, bos_token_id=101, eos_token_id=102,
+        cls_token_id=101, sep_token_id=102, attn_implementation="eager", reference_compile=False,
+    )  # fmt: skip
+    yield "mpnet", MPNetModel, MPNetConfig(num_hidden_layers=BLOCKS, vocab_size=30522)
+    yield "deberta", DebertaV2Model, DebertaV2Config(
+        num_hidden_layers=BLOCKS, hidden_size=768, num_attention_heads=12, intermediate_size=3072, vocab_size=30522,
+        relative_attention=True, pos_att_type="p2c|c2p", position_buckets=256, norm_rel_ebd="layer_norm",
+        share_att_key=True, position_biased_input=False, type_vocab_size=0,
+    )  # fmt: skip
+
+
+def to_onnx(folder, model):
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    target = folder / "onnx"
+    target.mkdir()
+    ids = torch.randint(1000, 2000, (2, 16))
+    axes = {name: {0: "batch", 1: "length"} for name in [*INPUTS, "last_hidden_state"]}
+    with torch.no_grad():
+        torch.onnx.export(
+            model, (ids, torch.ones_like(ids)), target / "plain.onnx", input_names=INPUTS,
+            output_names=["last_hidden_state"], dynamic_axes=axes, opset_version=17, dynamo=False,
+        )  # fmt: skip
+    # There is no fusion for these families but what a session does itself.
+    (target / "fused.onnx").symlink_to("plain.onnx")
+    quantize_dynamic(
+        target / "plain.onnx", target / "int8.onnx", per_channel=True, weight_type=QuantType.QInt8,
+        op_types_to_quantize=["MatMul"], extra_options={"MatMulConstBOnly": True, "DefaultTensorType": 1},
+    )  # fmt: skip
+
+
+def to_openvino(folder):
+    import openvino
+
+    (folder / "openvino").mkdir()
+    model = openvino.convert_model(folder / "onnx" / "plain.onnx")
+    openvino.save_model(model, folder / "openvino" / "float32.xml", compress_to_fp16=False)
+
+
+def main(default, output):
+    output.mkdir(parents=True, exist_ok=True)
+    for name, kind, configuration in models():
+        folder, unfinished = output / name, output / f".{name}"
+        if folder.exists():
+            continue
+        shutil.rmtree(unfinished, ignore_errors=True)
+        torch.manual_seed(1)
+        model = kind(configuration).eval()
+        model.save_pretrained(unfinished)
+        for file in convert.FILES:
+            shutil.copy(default / file, unfinished)
+        to_onnx(unfinished, model)
+        to_openvino(unfinished)
+        unfinished.rename(folder)
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
