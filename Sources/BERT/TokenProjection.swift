@@ -128,8 +128,8 @@ final class TokenProjection: @unchecked Sendable {
       for row in first..<first + count {
         unsafe values += UnsafeBufferPointer(start: source + row * stride, count: inputs)
       }
-      for unsafestep in unsafe steps {
-        switch unsafe step {
+      for index in unsafe steps.indices {
+        switch unsafe steps[index] {
         case .product(let layer, let activation, let residual):
           unsafe values = apply(layer, activation, residual, to: values, rows: count)
         case .normalize:
