@@ -126,7 +126,8 @@ struct EncoderTests {
 
   /// What is asked for decides what is computed, never what comes out.
   @Test(
-    arguments: sets, [ModelKind.bert, .mpnet, .electra, .albert, .modernbert, .eurobert, .deberta])
+    arguments: sets,
+    [ModelKind.bert, .mpnet, .electra, .albert, .modernbert, .eurobert, .deberta, .jina])
   func selectionsChangeNoBit(_ choice: KernelChoice, _ kind: ModelKind) throws {
     let model = try TestModel(kind, blockCount: 4)
     var random = SeededGenerator(seed: 12)

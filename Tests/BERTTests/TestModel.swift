@@ -39,6 +39,17 @@ enum ModelKind: String, CaseIterable, Sendable {
   case gte
   /// Distances, with rows for them of the layers of queries and keys; no pooler.
   case deberta = "deberta-v2"
+  /// A bias that falls with the distance, norms of queries and keys, two norms after attention.
+  case jina
+
+  /// As `config.json` has it.
+  var modelType: String {
+    switch self {
+    case .wideElectra: ModelKind.electra.rawValue
+    case .jina: ModelKind.bert.rawValue
+    default: rawValue
+    }
+  }
 
   /// Whether the tokens of its folders have no types.
   var lacksTypes: Bool { [.mpnet, .modernbert, .eurobert].contains(self) }
@@ -92,6 +103,17 @@ final class TestModel {
         "relative_attention": true, "pos_att_type": "p2c|c2p", "position_buckets": 12,
         "max_relative_positions": 40, "norm_rel_ebd": "layer_norm", "share_att_key": true,
         "position_biased_input": false,
+        """
+    case .jina:
+      configuration.hasLinearBias = true
+      configuration.hasPositionTable = false
+      configuration.isGated = true
+      configuration.normsQueriesAndKeys = true
+      configuration.addsInputTwice = true
+      configuration.biases = [.attention, .output, .norms]
+      members = """
+        "architectures": ["JinaBertModel"], "position_embedding_type": "alibi",
+        "feed_forward_type": "geglu",
         """
     case .albert:
       configuration.projectedSize = 17
@@ -164,7 +186,7 @@ final class TestModel {
       case .silu: "silu"
       }
     let config = """
-      {"model_type": "\(kind == .wideElectra ? "electra" : kind.rawValue)", \(members) "vocab_size": \(vocabularySize), "hidden_size": \(hiddenSize),
+      {"model_type": "\(kind.modelType)", \(members) "vocab_size": \(vocabularySize), "hidden_size": \(hiddenSize),
        "num_hidden_layers": \(blockCount), "num_attention_heads": \(headCount),
        "intermediate_size": \(intermediateSize), "max_position_embeddings": \(kind == .mpnet ? positionCount + 2 : positionCount),
        "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "\(activationName)", "hidden_activation": "\(activationName)"}

@@ -15,7 +15,7 @@ void checkSplits(const KernelSet *_Nonnull set);
 /// Activations against double precision; NaN stays.
 void checkActivations(const KernelSet *_Nonnull set);
 void checkAttention(const KernelSet *_Nonnull set);
-/// Rotary positions and products of elements.
+/// Rotary positions, products of elements, norms in place.
 void checkElements(const KernelSet *_Nonnull set);
 void checkLayerNorm(const KernelSet *_Nonnull set);
 void checkEmbed(const KernelSet *_Nonnull set);

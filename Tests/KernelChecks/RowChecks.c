@@ -146,6 +146,16 @@ void checkElements(const KernelSet *set) {
     set->multiply(Rows, columns, y, ld * sizeof *y, by, ld * sizeof *by);
     oracle->multiply(Rows, columns, expected, ld * sizeof *expected, by, ld * sizeof *by);
     expectSame("products of elements", count, y, expected);
+    const LayerNorm norm = {.scale = randomFloats(columns, -1, 1, After),
+                            .shift = randomFloats(columns, -1, 1, After),
+                            .epsilon = 1e-3f,
+                            .columns = columns};
+    float *scratch = guardedFloats(columns, NAN, After);
+    memcpy(y, x, count * sizeof *x);
+    memcpy(expected, x, count * sizeof *x);
+    set->layerNorm(&norm, Rows, x, ld, expected, ld, expected, ld * sizeof *expected);
+    set->normalizeValues(&norm, Rows, y, ld * sizeof *y, scratch);
+    expectSame("norms in place", count, y, expected);
     releaseFloats();
   }
 }
