@@ -108,8 +108,22 @@ final class MaskedLMRows: @unchecked Sendable {
   ///
   /// - Parameter hidden: the last block's output, operands.
   func prepare(_ range: Range<Int>, from hidden: Rows) {
-    let (count, size) = unsafe (range.count, weights.norm.columns)
-    let inputs = unsafe kernels.operandSize(weights.dense.inputs)
+    guard let (dense: layer, norm: norm) = unsafe weights.transform else {
+      let bytes = kernels.operandSize(weights.size)
+      for index in range {
+        unsafe operands.row(index).copyMemory(
+          from: hidden.row(rows[index].source), byteCount: bytes)
+      }
+      return
+    }
+    unsafe prepare(range, from: hidden, layer, norm)
+  }
+
+  private func prepare(
+    _ range: Range<Int>, from hidden: Rows, _ layer: LinearLayer, _ norm: LayerNorm
+  ) {
+    let (count, size) = (range.count, weights.size)
+    let inputs = unsafe kernels.operandSize(layer.inputs)
     let gathered = UnsafeMutableRawPointer.allocate(
       byteCount: count * inputs, alignment: KernelAlignment)
     let dense = UnsafeMutablePointer<Float>.allocate(capacity: count * size)
@@ -121,11 +135,10 @@ final class MaskedLMRows: @unchecked Sendable {
       unsafe (gathered + place * inputs).copyMemory(
         from: hidden.row(row.source), byteCount: inputs)
     }
-    var layer = unsafe weights.dense
+    var (layer, norm) = unsafe (layer, norm)
     unsafe kernels.set.product(
       &layer, 0, kernels.panelCount(outputs: size), count, gathered, inputs, nil, 0, dense,
       size * MemoryLayout<Float>.size)
-    var norm = unsafe weights.norm
     let place = unsafe operands.row(range.lowerBound)
     if kernels.precision == .float32 {
       // These are the operands themselves.

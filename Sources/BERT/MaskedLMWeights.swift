@@ -6,9 +6,10 @@ import Checkpoints
 /// `@unchecked Sendable`: nothing changes after `init`, which ends when all threads have packed.
 @safe
 final class MaskedLMWeights: @unchecked Sendable {
-  /// H to E, with the activation after it.
-  @unsafe let dense: LinearLayer
-  @unsafe let norm: LayerNorm
+  /// H to E, with the activation after it, and the norm; nil where the decoder reads hidden states.
+  @unsafe let transform: (dense: LinearLayer, norm: LayerNorm)?
+  /// E
+  let size: Int
   /// E to V, in parts that a thread takes one by one: each of whole panels, so that their weights stay
   /// in the second-level cache while all rows are multiplied with them.
   @unsafe let parts: [LinearLayer]
@@ -24,8 +25,8 @@ final class MaskedLMWeights: @unchecked Sendable {
 
   /// Where everything goes.
   struct Layout {
-    fileprivate var dense, decoder: LayerPlace
-    fileprivate var norm: NormPlace
+    fileprivate var transform: (dense: LayerPlace, norm: NormPlace)?
+    fileprivate var decoder: LayerPlace
     fileprivate var floatCount: Int
     /// Floats that are needed besides while the head is packed: a decoder of its own.
     fileprivate var scratchCount: Int
@@ -33,12 +34,16 @@ final class MaskedLMWeights: @unchecked Sendable {
     init(_ head: MaskedLMHead, _ kernels: Kernels) {
       var layout = ArenaLayout()
       let size = head.size
-      dense = LayerPlace(
-        inputs: head.dense.weights.shape[1], outputs: size, in: &layout, kernels)
       decoder = LayerPlace(inputs: size, outputs: head.vocabularySize, in: &layout, kernels)
-      norm = NormPlace(scale: layout.add(size), shift: layout.add(size), columns: size)
+      if let inputs = head.transform?.dense.weights.shape[1] {
+        transform = (
+          LayerPlace(inputs: inputs, outputs: size, in: &layout, kernels),
+          NormPlace(scale: layout.add(size), shift: layout.add(size), columns: size)
+        )
+      }
       floatCount = layout.count
-      scratchCount = (head.decoder?.count ?? 0) + head.dense.weights.count
+      scratchCount =
+        (head.decoder?.count ?? 0) + (head.transform?.dense.weights.count ?? 0)
     }
 
     /// Bytes of memory of the head, and those that packing takes besides.
@@ -70,21 +75,31 @@ final class MaskedLMWeights: @unchecked Sendable {
         panelCount * (rank + 1) / threadCount, arena.floats(at: layout.decoder.weights))
     }
     withExtendedLifetime(own) {}
-    let dense = try FloatArena(count: head.dense.weights.count)
-    try Self.copy(head.dense.weights, to: dense, at: 0)
-    unsafe kernels.set.pack(
-      dense.floats(at: 0), layout.dense.outputs, layout.dense.inputs, 0,
-      kernels.panelCount(outputs: layout.dense.outputs), arena.floats(at: layout.dense.weights))
-    for (tensor, offset) in [
-      (head.dense.bias, layout.dense.bias), (head.norm.scale, layout.norm.scale),
-      (head.norm.shift, layout.norm.shift), (head.bias, layout.decoder.bias),
-    ] {
-      try Self.copy(tensor, to: arena, at: offset)
+    try Self.copy(head.bias, to: arena, at: layout.decoder.bias)
+    if let transform = head.transform, let (place, norm) = layout.transform {
+      let dense = try FloatArena(count: transform.dense.weights.count)
+      try Self.copy(transform.dense.weights, to: dense, at: 0)
+      unsafe kernels.set.pack(
+        dense.floats(at: 0), place.outputs, place.inputs, 0,
+        kernels.panelCount(outputs: place.outputs), arena.floats(at: place.weights))
+      for (tensor, offset) in [
+        (transform.dense.bias, place.bias), (transform.norm.scale, norm.scale),
+        (transform.norm.shift, norm.shift),
+      ] {
+        try Self.copy(tensor, to: arena, at: offset)
+      }
     }
 
-    activations = Activations([ActivationNone, head.activation.kind], kernels)
-    unsafe self.dense = layout.dense.layer(in: arena, activations[1])
-    unsafe norm = layout.norm.layerNorm(in: arena, epsilon: epsilon)
+    let activations = Activations(
+      [ActivationNone, head.transform?.activation.kind ?? ActivationNone], kernels)
+    self.activations = activations
+    size = inputs
+    unsafe transform = layout.transform.map { place in
+      unsafe (
+        place.dense.layer(in: arena, activations[1]),
+        place.norm.layerNorm(in: arena, epsilon: epsilon)
+      )
+    }
     let panelSize = unsafe kernels.set.panelSize(inputs)
     let panelsOfPart = max(1, Self.partBytes / panelSize)
     partSize = panelsOfPart * kernels.panelColumns

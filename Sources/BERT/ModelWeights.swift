@@ -6,9 +6,13 @@ import Checkpoints
 struct BlockWeights {
   /// Q, K and V side by side: [3H] outputs.
   let queryKeyValue: LinearLayer
+  /// Of queries and of keys; nil without.
+  let queryNorm, keyNorm: LayerNorm?
   let attentionOutput: LinearLayer
   /// Post-norm: of what attention gives and what went in. Pre-norm: of the feed-forward layer's input.
   let middleNorm: LayerNorm
+  /// Post-norm: of that norm's result and what went in, once more; nil in most.
+  let sumNorm: LayerNorm?
   /// Nil without gates.
   let gate: LinearLayer?
   let intermediate: LinearLayer
@@ -129,7 +133,10 @@ final class ModelWeights: @unchecked Sendable {
       // What a gate multiplies has no activation of its own.
       return unsafe BlockWeights(
         queryKeyValue: linear(place.queryKeyValue, givesValues: true),
+        queryNorm: place.queryNorm.map { unsafe norm($0) },
+        keyNorm: place.keyNorm.map { unsafe norm($0) },
         attentionOutput: linear(place.attentionOutput), middleNorm: norm(place.middleNorm),
+        sumNorm: place.sumNorm.map { unsafe norm($0) },
         gate: place.gate.map { unsafe linear($0, 1, givesValues: true) },
         intermediate: linear(place.intermediate, place.gate == nil ? 1 : 0, givesValues: true),
         output: linear(place.output), outputNorm: place.outputNorm.map { unsafe norm($0) },

@@ -10,6 +10,8 @@ enum PackingJob: Sendable {
   case pack([Tensor], LayerPlace)
   /// Spreads a table of buckets, [buckets, A], over all distances: [A, 2 · positions - 1].
   case spread(Tensor, ModelConfiguration, Int)
+  /// Computes the biases of all distances, in the same order.
+  case linearBias(ModelConfiguration, Int)
   /// Computes the angles of rotary positions: [positions, size].
   case rotaryTable(RotaryEmbedding, ModelConfiguration, Int)
   /// Makes a block's rows of distances.
@@ -20,7 +22,7 @@ enum PackingJob: Sendable {
   /// Floats that a thread needs to read the matrices before it packs them.
   var scratchCount: Int {
     switch self {
-    case .copy, .rotaryTable, .rowsOfDistances: 0
+    case .copy, .linearBias, .rotaryTable, .rowsOfDistances: 0
     case .relativeRows(let rows): rows.scratchCount
     case .pack(_, let place): place.outputs * place.inputs
     case .spread(let table, _, _): table.count
@@ -78,6 +80,16 @@ enum PackingJob: Sendable {
           for head in 0..<heads {
             let column = head * (2 * farthest + 1) + distance + farthest
             unsafe arena.floats(at: offset + column).pointee = row[head]
+          }
+        }
+      case .linearBias(let configuration, let offset):
+        let farthest = configuration.positionCount - 1
+        let slopes = LinearBias.slopes(headCount: configuration.headCount)
+        for (head, slope) in slopes.enumerated() {
+          let ofDistanceZero =
+            unsafe arena.floats(at: offset + head * (2 * farthest + 1) + farthest)
+          for distance in -farthest...farthest {
+            unsafe ofDistanceZero[distance] = LinearBias.value(slope: slope, distance: distance)
           }
         }
       case .relativeRows(let rows): try rows.run(scratch: scratch, into: arena)

@@ -61,15 +61,18 @@ struct PackingPlan {
     typealias Names = TensorNames.Block
     let block = TensorNames.block(index)
     let isPreNorm = configuration.isPreNorm
-    let hasInputNorm = tensors["\(block)\(Names.attentionNorm).weight"] != nil
+    func optionalNorm(_ name: String) -> NormPlace? {
+      tensors["\(block)\(name).weight"] == nil ? nil : norm(block + name)
+    }
     return BlockPlaces(
-      queryKeyValue: queryKeyValue(block),
+      queryKeyValue: queryKeyValue(block), queryNorm: optionalNorm(Names.queryNorm),
+      keyNorm: optionalNorm(Names.keyNorm),
       attentionOutput: layer([block + Names.attentionOutput]),
       middleNorm: norm(block + (isPreNorm ? Names.intermediateNorm : Names.attentionOutputNorm)),
       gate: configuration.isGated ? layer([block + Names.gate]) : nil,
       intermediate: layer([block + Names.intermediate]), output: layer([block + Names.output]),
       outputNorm: isPreNorm ? nil : norm(block + Names.outputNorm),
-      inputNorm: hasInputNorm ? norm(block + Names.attentionNorm) : nil,
+      inputNorm: optionalNorm(Names.attentionNorm), sumNorm: optionalNorm(Names.sumNorm),
       relativeKeys: relativeRows(block, isOfKeys: true),
       relativeQueries: relativeRows(block, isOfKeys: false))
   }
@@ -129,9 +132,11 @@ struct PackingPlan {
 
   /// [A, 2 · positions - 1]; nil if nothing is added to scores.
   mutating func scoreBias() -> Int? {
-    guard let table = tensors[TensorNames.relativeBias] else { return nil }
+    let table = tensors[TensorNames.relativeBias]
+    guard table != nil || configuration.hasLinearBias else { return nil }
     let offset = layout.add(configuration.headCount * (2 * configuration.positionCount - 1))
-    jobs.append(.spread(table, configuration, offset))
+    jobs.append(
+      table.map { .spread($0, configuration, offset) } ?? .linearBias(configuration, offset))
     return offset
   }
 
@@ -152,10 +157,12 @@ struct PackingPlan {
 
 /// Those of a set of block weights: see `BlockWeights`.
 struct BlockPlaces {
-  var queryKeyValue, attentionOutput: LayerPlace
+  var queryKeyValue: LayerPlace
+  var queryNorm, keyNorm: NormPlace?
+  var attentionOutput: LayerPlace
   var middleNorm: NormPlace
   var gate: LayerPlace?
   var intermediate, output: LayerPlace
-  var outputNorm, inputNorm: NormPlace?
+  var outputNorm, inputNorm, sumNorm: NormPlace?
   var relativeKeys, relativeQueries: Int?
 }

@@ -14,6 +14,11 @@ extension Pass {
       shareRows(plan.rowCount, thread, &step) { embed($0, thread) }
     }
     for (block, stage) in plan.stages.enumerated() {
+      if shape.configuration.normsQueriesAndKeys {
+        shareRows(stage.rowCount, thread, &step, alwaysByRows: true) {
+          normalizeQueriesKeys($0, block, thread)
+        }
+      }
       shareItems(stage.itemCount, thread, &step) { attend($0, block, thread) }
       shareRows(stage.outputRowCount, thread, &step) { transform($0, block, thread) }
     }
@@ -120,16 +125,18 @@ extension Pass {
       window: weights.blocks[block].window)
     var output = entry.rows.lowerBound
     if isFirstRowOnly(entry, block) {
-      // The row's query was not projected with the rest.
-      let panels =
-        column
-        / kernels.panelColumns..<kernels.panelCount(
-          outputs: item.heads.upperBound * headSize)
-      unsafe product(
-        \.queryKeyValue, block, panels, rows: 1,
-        x: Rows(base: operands(before: block, thread).row(entry.rows.lowerBound), stride: 0),
-        y: Rows(base: thread.own.firstQuery, stride: 0))
-      unsafe input.queries = unsafe UnsafeRawPointer(thread.own.firstQuery) + column * size
+      if !projectsAllQueries {
+        // The row's query was not projected with the rest.
+        let panels =
+          column
+          / kernels.panelColumns..<kernels.panelCount(
+            outputs: item.heads.upperBound * headSize)
+        unsafe product(
+          \.queryKeyValue, block, panels, rows: 1,
+          x: Rows(base: operands(before: block, thread).row(entry.rows.lowerBound), stride: 0),
+          y: Rows(base: thread.own.firstQuery, stride: 0))
+        unsafe input.queries = unsafe UnsafeRawPointer(thread.own.firstQuery) + column * size
+      }
       unsafe input.queryCount = 1
       output = entry.resultRow
     }
@@ -206,16 +213,24 @@ extension Pass {
     let isPreNorm = shape.configuration.isPreNorm
     // The sum itself goes on in pre-norm, and its norm in post-norm.
     let total = unsafe isPreNorm ? shared(thread).attended : sum
+    let input = unsafe residual(rows, block, thread)
     unsafe product(
       \.attentionOutput, block, panels(size, thread), rows: rows.count,
       x: operands(
         of: context.from(rows.lowerBound), rows.count, size, in: thread.own.contextOperands),
-      residual: residual(rows, block, thread), y: total.rows)
+      residual: input, y: total.rows)
     meet()
     let norm = unsafe weights.blocks[block].middleNorm
     let space = unsafe thread.own.attendedOperands
     guard isPreNorm else {
       unsafe layerNorm(norm, rows.count, sum, to: attended, space)
+      if let norm = unsafe weights.blocks[block].sumNorm {
+        for row in 0..<rows.count {
+          let (to, from) = unsafe (attended.row(row), input.row(row))
+          for column in 0..<size { unsafe to[column] += from[column] }
+        }
+        unsafe layerNorm(norm, rows.count, attended, to: attended, space)
+      }
       return unsafe (space, attended)
     }
     // `attended` is taken: what only products read has another place.

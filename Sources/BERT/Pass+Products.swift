@@ -3,11 +3,14 @@ import Checkpoints
 
 /// Products of a step, and what they read and add.
 extension Pass {
+  /// Whether the last block projects queries that nobody asks for: a norm is over all heads of one.
+  var projectsAllQueries: Bool { shape.configuration.normsQueriesAndKeys }
+
   /// Q, K and V of some rows for a block; only K and V of those of which the last block is asked
   /// for one row.
   func projectQueriesKeysValues(_ rows: Range<Int>, _ block: Int, _ thread: ThreadState) {
     let hiddenSize = shape.configuration.hiddenSize
-    let isLast = block == shape.configuration.blockCount - 1
+    let isLast = block == shape.configuration.blockCount - 1 && !projectsAllQueries
     let whole = isLast ? rows.clamped(to: 0..<plan.wholeRowCount) : rows
     let rest =
       whole.upperBound < rows.upperBound
@@ -23,6 +26,20 @@ extension Pass {
         rows: rows.count, x: operands.from(rows.lowerBound),
         y: y.from(rows.lowerBound))
     }
+  }
+
+  /// The norms of some rows' queries and keys.
+  func normalizeQueriesKeys(_ rows: Range<Int>, _ block: Int, _ thread: ThreadState) {
+    let projected = unsafe thread.lead.queryKeyValue
+    let first = unsafe projected.row(rows.lowerBound)
+    let keys = shape.configuration.hiddenSize * kernels.valueSize
+    func normalize(_ norm: LayerNorm?, _ values: UnsafeMutableRawPointer) {
+      guard var norm = unsafe norm else { return }
+      unsafe kernels.set.normalizeValues(
+        &norm, rows.count, values, projected.stride, thread.own.attended.base)
+    }
+    unsafe normalize(weights.blocks[block].queryNorm, first)
+    unsafe normalize(weights.blocks[block].keyNorm, first + keys)
   }
 
   /// What went into the block in some of the rows that come out of it.

@@ -51,11 +51,14 @@ extension Pass {
 
   /// A step whose work is rows, taken some at a time; or all by everybody, who then do some of
   /// their columns.
+  ///
+  /// - Parameter alwaysByRows: whether rows are shared out even where columns are elsewhere.
   func shareRows(
-    _ count: Int, _ thread: ThreadState, _ step: inout Int, _ body: (Range<Int>) -> Void
+    _ count: Int, _ thread: ThreadState, _ step: inout Int, alwaysByRows: Bool = false,
+    _ body: (Range<Int>) -> Void
   ) {
     let work = beginStep(thread, &step)
-    if isSharedByColumns {
+    if isSharedByColumns, !alwaysByRows {
       body(0..<count)
     } else {
       let parts = RowParts(

@@ -4,7 +4,8 @@ extension ConfigurationKeys {
   /// `config.json`: every key that `PreTrainedConfig`, `BertConfig`, `RobertaConfig`,
   /// `XLMRobertaConfig`, `CamembertConfig`, `DistilBertConfig`, `MPNetConfig`, `ElectraConfig`,
   /// `AlbertConfig`, `ModernBertConfig`, `NomicBertConfig`, `GteConfig`, `EuroBertConfig` and
-  /// `DebertaV2Config` of transformers have. Some families have rules of their own: see `HuggingFaceFamily.ownKeys`.
+  /// `DebertaV2Config` of transformers have, and `JinaBertConfig` and `NeoBERTConfig` of the models' own
+  /// code. Some families have rules of their own: see `HuggingFaceFamily.ownKeys`.
   ///
   /// A key that is not here is let pass: transformers keeps it as an attribute of the configuration
   /// that no line of these encoders reads, and folders are full of such keys.
@@ -30,6 +31,8 @@ extension ConfigurationKeys {
       "local_rope_theta", "rope_theta", "rope_scaling", "rms_norm_eps", "num_key_value_heads",
       "head_dim", "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "layer_norm_epsilon",
       "activation_function", "rotary_emb_base", "rotary_scaling_factor", "max_trained_positions",
+      // JinaBERT's, NeoBERT's.
+      "feed_forward_type", "max_length", "dim_head",
     ],
     withoutEffect: training + otherHeads + [
       "label2id",
@@ -44,6 +47,8 @@ extension ConfigurationKeys {
       // Which ids texts begin and end with is the tokenizer's matter.
       "bos_token_id", "eos_token_id", "sep_token_id", "decoder_start_token_id",
       "pooler_dropout", "cls_dropout", "conv_act", "conv_groups",
+      // NeoBERT's: the scale of nGPT's weights, which are refused, and what it keeps of other keys.
+      "base_scale", "flash_attention", "kwargs",
       // Initial positions, which the weights take the place of.
       "sinusoidal_pos_embds",
     ],
@@ -89,6 +94,7 @@ extension ConfigurationKeys {
   private static let training = [
     "hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout",
     "initializer_range", "gradient_checkpointing", "tie_weights_",
+    "embedding_init_range", "decoder_init_range", "classifier_init_range", "dropout_prob",
     "tie_encoder_decoder", "layerdrop",
   ]
 

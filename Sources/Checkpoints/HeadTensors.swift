@@ -41,6 +41,16 @@ extension JSONFile {
     return names.compactMap { if case .string(let name) = $0 { name } else { nil } }
   }
 
+  /// Whether a name of a class that is to be made of the folder begins so.
+  func namesClass(_ prefix: String) -> Bool {
+    if architectures.contains(where: { $0.hasPrefix(prefix) }) { return true }
+    guard case .object(let map) = self["auto_map"] else { return false }
+    return map.values.contains { value in
+      guard case .string(let path) = value else { return false }
+      return path.split(separator: ".").last?.hasPrefix(prefix) ?? false
+    }
+  }
+
   /// The class that `architectures` names first; nil if it names none.
   var architecture: String? {
     architectures.first

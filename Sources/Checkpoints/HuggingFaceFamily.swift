@@ -5,6 +5,8 @@ import JSON
 struct HuggingFaceFamily: Sendable {
   /// As `model_type` has them.
   var modelTypes: [String]
+  /// What the names of its classes begin with, where another family has the same `model_type`.
+  var classPrefix: String?
   /// What the encoder's tensors are called below, in a model with a head: one of these.
   var prefixes: [String]
   /// Keys of `config.json` for one of BERT's: the first that the file has counts.
@@ -15,10 +17,15 @@ struct HuggingFaceFamily: Sendable {
   var blockLayers: [String: String] = [:]
   /// Those of layers that are stored as one, from its first output on, in equal parts.
   var fusedBlockLayers: [String: [String]] = [:]
+  /// Whether a fused layer of queries, keys and values has those of a head side by side, and rotary
+  /// positions turn neighbouring rows of it as a pair.
+  var fusesHeads = false
   /// Canonical names of other layers, by the family's.
   var layers: [String: String] = [:]
   /// Whether `type_vocab_size` says how many types tokens have; else `configure` does, or none have any.
   var hasTypes = true
+  /// Whether `hidden_act` names the feed-forward layer's function; else `configure` says which it is.
+  var hasActivationKey = true
   /// Whether a stored table of positions is ignored where the configuration uses none.
   var dropsUnusedPositions = false
   /// What keys of `config.json` may say, where that differs from `ConfigurationKeys.model`.
@@ -37,9 +44,14 @@ struct HuggingFaceFamily: Sendable {
     _, _ in
   }
 
+  /// Fills in what no key tells, but the names of the encoder's tensors.
+  var complete: @Sendable (inout ModelConfiguration, _ hasTensor: (String) -> Bool) -> Void = {
+    _, _ in
+  }
+
   static let all: [HuggingFaceFamily] = [
     .bert, .distilBERT, .roberta, .mpnet, .electra, .albert, .modernBERT, .nomicBERT, .gte,
-    .euroBERT, .deBERTa,
+    .euroBERT, .deBERTa, .jinaBERT, .neoBERT,
   ]
 
   static let bert = HuggingFaceFamily(
@@ -53,9 +65,11 @@ struct HuggingFaceFamily: Sendable {
   /// Configurations older than transformers 2.9 do not say it: then it is BERT, unless the class is
   /// another's.
   static func named(in file: JSONFile) throws(CheckpointError) -> HuggingFaceFamily {
-    let known = all.flatMap(\.modelTypes).joined(separator: ", ")
+    let known = all.filter { $0.classPrefix == nil }.flatMap(\.modelTypes).joined(separator: ", ")
     if let type = try file.string("model_type") {
-      if let family = all.first(where: { $0.modelTypes.contains(type) }) { return family }
+      let families = all.filter { $0.modelTypes.contains(type) }
+      let byClass = families.first { $0.classPrefix.map(file.namesClass) ?? false }
+      if let family = byClass ?? families.first(where: { $0.classPrefix == nil }) { return family }
       let reason = reasons[type].map { " (\($0))" } ?? ""
       throw .unsupported(
         path: file.path,

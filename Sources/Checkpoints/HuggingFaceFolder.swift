@@ -23,7 +23,7 @@ struct HuggingFaceFolder {
   init(_ folder: String, verifiesChecksums: Bool = true) throws(CheckpointError) {
     let file = try JSONFile(path: Folder.path("config.json", in: folder))
     let family = try HuggingFaceFamily.named(in: file)
-    configuration = try .huggingFace(file)
+    var configuration = try ModelConfiguration.huggingFace(file)
     let weights = Self.weightFiles.first { Folder.hasFile($0, in: folder) } ?? Self.weightFiles[0]
     let path = Folder.path(weights, in: folder)
     let stored: [Tensor]
@@ -50,7 +50,15 @@ struct HuggingFaceFolder {
       for (index, name) in names.enumerated() {
         if tensors[name] != nil { twice.append(tensor.name) }
         let count = (tensor.shape.first ?? 0) / names.count
-        var part = names.count == 1 ? tensor : tensor.rows(index * count..<(index + 1) * count)
+        let isOfHeads =
+          family.fusesHeads && names.count == TensorNames.Block.queryKeyValue.count
+          && count == configuration.hiddenSize
+        var part: Tensor? = tensor
+        if isOfHeads {
+          part = tensor.rows(configuration.fusedRows(index))
+        } else if names.count > 1 {
+          part = tensor.rows(index * count..<(index + 1) * count)
+        }
         part?.name = name
         guard let part else {
           throw Self.storedByColumns(tensor.name, path)
@@ -62,6 +70,8 @@ struct HuggingFaceFolder {
       throw .unsupported(
         path: path, reason: "two tensors have one meaning: \(twice.joined(separator: ", "))")
     }
+    family.complete(&configuration) { tensors[$0] != nil }
+    self.configuration = configuration
     family.adapt(&tensors, configuration)
     // Heads that share keys and values get copies of rows.
     if configuration.keyValueHeadCount < configuration.headCount {

@@ -1,25 +1,31 @@
 import JSON
 
 /// The layers that turn the encoder's last output into a number for each token of the vocabulary:
-/// dense, a function, layer norm, and a product that mostly shares its weights with the word
-/// embeddings.
+/// dense, a function, layer norm, all three or none, and a product that mostly shares its weights with
+/// the word embeddings.
 ///
 /// Source: transformers' `BertForMaskedLM` and the same of BERT's relatives.
 public struct MaskedLMHead: Sendable {
-  public var activation: ModelConfiguration.Activation
-  /// [E, H] and [E]
-  public var dense: (weights: Tensor, bias: Tensor)
-  /// [E] each
-  public var norm: (scale: Tensor, shift: Tensor)
+  public var transform: Transform?
   /// [V, E]; nil: the word embeddings.
   public var decoder: Tensor?
   /// [V]
   public var bias: Tensor
 
+  /// E, values of a token that the decoder reads.
+  public var size: Int
+
+  /// What comes before the decoder.
+  public struct Transform: Sendable {
+    public var activation: ModelConfiguration.Activation
+    /// [E, H] and [E]
+    public var dense: (weights: Tensor, bias: Tensor)
+    /// [E] each
+    public var norm: (scale: Tensor, shift: Tensor)
+  }
+
   /// V
   public var vocabularySize: Int { bias.count }
-  /// E, values of a token between dense and decoder.
-  public var size: Int { dense.bias.count }
   /// "30522 tokens, with the word embeddings' weights": for people.
   public var summary: String {
     "\(vocabularySize) tokens, "
@@ -29,14 +35,20 @@ public struct MaskedLMHead: Sendable {
 
 /// Where a class of transformers has the layers of its masked-language-model head.
 struct MaskedLMLayout: Sendable {
-  var dense: String
-  var norm: String
+  /// What the class's name ends with.
+  var classSuffix = "ForMaskedLM"
+  /// Both, or neither.
+  var dense, norm: String?
   /// Nil: the word embeddings, whatever `tie_word_embeddings` says.
   var decoder: String?
+  /// Whether a decoder that is not stored has the word embeddings' weights.
+  var canTie = true
   /// A bias outside the decoder, which is the decoder's own.
   var sharedBias: String?
   /// Nil: the encoder's.
   var activation: ModelConfiguration.Activation?
+  /// The key of `config.json` that names it instead.
+  var activationKey: String?
   /// Whether dense and norm may have no bias.
   var hasOptionalBiases = false
 
@@ -55,44 +67,55 @@ extension MaskedLMHead {
     _ configuration: ModelConfiguration
   ) throws(CheckpointError) -> HeadFinding<MaskedLMHead> {
     guard let name = file.architecture else { return .noClass }
-    guard name.hasSuffix("ForMaskedLM") else {
-      return .none(because: "config.json names \(name.prefix(64)), which has no masked-LM head")
-    }
     var found = family.maskedLM
     if let new = family.nonLegacyMaskedLM, try file.boolean("legacy") == false { found = new }
-    guard let layout = found else { return .unsupported(name) }
+    guard name.hasSuffix("ForMaskedLM") || found.map({ name.hasSuffix($0.classSuffix) }) ?? false
+    else {
+      return .none(because: "config.json names \(name.prefix(64)), which has no masked-LM head")
+    }
+    guard let layout = found, name.hasSuffix(layout.classSuffix) else { return .unsupported(name) }
     let isTied = try file.boolean("tie_word_embeddings") ?? true || layout.decoder == nil
-    let (hidden, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
-    let size = configuration.embeddingSize
+    let vocabulary = configuration.vocabularySize
+    let size = layout.dense == nil ? configuration.hiddenSize : configuration.embeddingSize
     var tensors = HeadTensors(tensors)
-    let isOptional = layout.hasOptionalBiases
-    let weights = tensors.take("\(layout.dense).weight", shape: [size, hidden])
-    let bias = tensors.take("\(layout.dense).bias", shape: [size], isOptional: isOptional)
-    // The second are the spellings of the first conversions from TensorFlow.
-    let scale = tensors.take(
-      ["\(layout.norm).weight", "\(layout.norm).gamma"], shape: [size])
-    let shift = tensors.take(
-      ["\(layout.norm).bias", "\(layout.norm).beta"], shape: [size], isOptional: isOptional)
+    let transform = try transform(layout, file, &tensors, configuration)
     // transformers ties what is not stored; a decoder of its own counts where it is.
     var decoder: Tensor?
-    if let name = layout.decoder, !isTied || tensors.has("\(name).weight") {
+    if let name = layout.decoder, !isTied || !layout.canTie || tensors.has("\(name).weight") {
       decoder = tensors.take("\(name).weight", shape: [vocabulary, size])
     }
     let hasBias = try file.boolean("decoder_bias") ?? true
     let biasNames = [layout.decoder.map { "\($0).bias" }, isTied ? layout.sharedBias : nil]
       .compactMap(\.self)
     let decoderBias = tensors.take(
-      biasNames, shape: [vocabulary], isOptional: isOptional && !hasBias)
-    guard tensors.missing.isEmpty, let weights, let bias, let scale, let shift, let decoderBias
-    else {
+      biasNames, shape: [vocabulary], isOptional: layout.hasOptionalBiases && !hasBias)
+    guard tensors.missing.isEmpty, let decoderBias else {
       return .none(
         because: "config.json names \(name.prefix(64)), and the weights have no "
           + tensors.missing.joined(separator: ", "),
         isExpected: true)
     }
     return .head(
-      MaskedLMHead(
-        activation: layout.activation ?? configuration.activation, dense: (weights, bias),
-        norm: (scale, shift), decoder: decoder, bias: decoderBias))
+      MaskedLMHead(transform: transform, decoder: decoder, bias: decoderBias, size: size))
+  }
+
+  /// Nil if the class has none, or the weights lack a part of it.
+  private static func transform(
+    _ layout: MaskedLMLayout, _ file: JSONFile, _ tensors: inout HeadTensors,
+    _ configuration: ModelConfiguration
+  ) throws(CheckpointError) -> Transform? {
+    guard let dense = layout.dense, let norm = layout.norm else { return nil }
+    let (hidden, size) = (configuration.hiddenSize, configuration.embeddingSize)
+    let isOptional = layout.hasOptionalBiases
+    let weights = tensors.take("\(dense).weight", shape: [size, hidden])
+    let bias = tensors.take("\(dense).bias", shape: [size], isOptional: isOptional)
+    // The second are the spellings of the first conversions from TensorFlow.
+    let scale = tensors.take(["\(norm).weight", "\(norm).gamma"], shape: [size])
+    let shift = tensors.take(
+      ["\(norm).bias", "\(norm).beta"], shape: [size], isOptional: isOptional)
+    var activation = layout.activation ?? configuration.activation
+    if let key = layout.activationKey, let named = try file.activation(key) { activation = named }
+    guard let weights, let bias, let scale, let shift else { return nil }
+    return Transform(activation: activation, dense: (weights, bias), norm: (scale, shift))
   }
 }

@@ -39,3 +39,21 @@ extension ModelConfiguration.Activation {
     }
   }
 }
+
+extension JSONFile {
+  /// The function that a key names; nil if it names none.
+  func activation(
+    _ key: String
+  ) throws(CheckpointError) -> ModelConfiguration.Activation? {
+    typealias Activation = ModelConfiguration.Activation
+    guard let name = try string(key) else { return nil }
+    guard let activation = Activation.allCases.first(where: { $0.names.contains(name) }) else {
+      let known = Activation.allCases.map { $0.names[0] }
+      throw .unsupported(
+        path: path,
+        reason: "hidden_act \"\(name.prefix(64))\" is not supported; "
+          + known.dropLast().joined(separator: ", ") + " and \(known[known.count - 1]) are")
+    }
+    return activation
+  }
+}

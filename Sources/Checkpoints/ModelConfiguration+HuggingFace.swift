@@ -39,12 +39,13 @@ extension ModelConfiguration {
       configuration.layerNormEpsilon = epsilon
     default: throw file.invalid(epsilonKey, "must be a number between 0 and 1")
     }
-    if let name = try file.string(key("hidden_act")) {
-      configuration.activation = try activation(name, file)
+    if family.hasActivationKey, let activation = try file.activation(key("hidden_act")) {
+      configuration.activation = activation
     }
     if let type = try file.string("model_type") { configuration.modelType = type }
     try family.configure(&configuration, file)
     try configuration.checkRotary(file, family)
+    try configuration.checkLinearBias(file, family)
     return configuration
   }
 
@@ -66,6 +67,16 @@ extension ModelConfiguration {
     }
   }
 
+  /// Neither is the table of linear biases bounded by a file's size.
+  private func checkLinearBias(
+    _ file: JSONFile, _ family: HuggingFaceFamily
+  ) throws(CheckpointError) {
+    guard hasLinearBias, positionCount * headCount > Limits.linearBias else { return }
+    throw file.invalid(
+      family.key("max_position_embeddings", in: file),
+      "must be \(Limits.linearBias / headCount) or less with \(headCount) heads")
+  }
+
   /// Gives tokens of padding a position of their own, as RoBERTa does.
   mutating func countPositions(afterPadding id: Int, _ file: JSONFile) throws(CheckpointError) {
     padTokenID = id
@@ -76,19 +87,6 @@ extension ModelConfiguration {
         "max_position_embeddings",
         "must be \(Limits.positionCount.lowerBound) or more above the padding's id + 1, \(id + 1)")
     }
-  }
-
-  private static func activation(
-    _ name: String, _ file: JSONFile
-  ) throws(CheckpointError) -> Activation {
-    guard let activation = Activation.allCases.first(where: { $0.names.contains(name) }) else {
-      let known = Activation.allCases.map { $0.names[0] }
-      throw .unsupported(
-        path: file.path,
-        reason: "hidden_act \"\(name.prefix(64))\" is not supported; "
-          + known.dropLast().joined(separator: ", ") + " and \(known[known.count - 1]) are")
-    }
-    return activation
   }
 
   /// Refuses whatever changes the computation to something that is not plain BERT.

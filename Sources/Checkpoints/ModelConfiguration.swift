@@ -32,6 +32,11 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var hasFirstNorm = true
   /// Whether norms divide by the root of the mean square, and subtract no mean (RMSNorm).
   public var isRootMeanSquareNorm = false
+  /// Whether queries and keys go through norms, each over all heads, before their product.
+  public var normsQueriesAndKeys = false
+  /// Whether a post-norm block adds what went in to the result of attention's norm once more, and another
+  /// norm follows.
+  public var addsInputTwice = false
   /// Whether a norm follows the sum of embeddings.
   public var hasEmbeddingNorm = true
   /// The layers that add a bias.
@@ -56,6 +61,8 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var activation = Activation.geluErf
   /// What attention's scores get by distance; nil: nothing.
   public var relativeBias: RelativeBias?
+  /// Whether attention's scores fall with the distance of query and key, by a slope of each head (ALiBi).
+  public var hasLinearBias = false
   /// Terms of attention's scores by relative position; nil: none.
   public var disentangled: DisentangledAttention?
   /// Scores are divided by √(scoreTerms · headSize).
@@ -125,6 +132,8 @@ public struct ModelConfiguration: Equatable, Sendable {
     static let window = 1...(1 << 21)
     /// Positions by columns of a head.
     static let rotaryTable = 1 << 26
+    /// Positions by heads.
+    static let linearBias = 1 << 24
     /// Of a sentence's vector, concatenated poolings included.
     public static let vectorSize = 1...(1 << 18)
     /// Inputs by outputs of a dense layer of sentence-transformers.

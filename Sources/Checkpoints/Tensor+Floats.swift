@@ -21,6 +21,14 @@ extension Tensor {
     case .memory(let values):
       for index in values.indices { destination[index] = values[index] }
       return
+    case .rows(let base, let order):
+      for (place, row) in order.enumerated() {
+        guard let values = try base.rows(row..<row + 1)?.floats() else { break }
+        for (column, value) in values.enumerated() {
+          destination[place * values.count + column] = value
+        }
+      }
+      return
     case .file(let stored, let start): (file, offset) = (stored, start)
     }
     if elementType == .float32, !isTransposed, 1.littleEndian == 1 {

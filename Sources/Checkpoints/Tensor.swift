@@ -14,6 +14,8 @@ public struct Tensor: Sendable {
     /// From the offset on, `count * elementType.size` bytes.
     case file(ModelFile, offset: Int)
     case memory([Float])
+    /// Rows of another tensor, in an order of their own.
+    indirect case rows(Tensor, [Int])
   }
 
   /// A tensor of a file.
@@ -63,11 +65,34 @@ public struct Tensor: Sendable {
     case .memory(let floats):
       let places = range.lowerBound * rowCount..<range.upperBound * rowCount
       return Tensor(name: name, shape: part, floats: Array(floats[places]))
+    case .rows(let base, let order): return base.rows(Array(order[range]))
     }
+  }
+
+  /// Some rows in any order; nil if one is not there, or the tensor is stored by columns.
+  func rows(_ order: [Int]) -> Tensor? {
+    guard !isTransposed, let rows = shape.first, order.allSatisfy((0..<rows).contains) else {
+      return nil
+    }
+    return Tensor(rows: order, of: self)
+  }
+
+  /// - Precondition: the rows are there, and not stored by columns.
+  private init(rows order: [Int], of base: Tensor) {
+    name = base.name
+    elementType = base.elementType
+    shape = [order.count] + base.shape.dropFirst()
+    isTransposed = false
+    count = order.isEmpty ? 0 : base.count / base.shape[0] * order.count
+    storage = .rows(base, order)
   }
 
   /// The file that it lies in; "" for a tensor in memory.
   var path: String {
-    if case .file(let file, _) = storage { file.path } else { "" }
+    switch storage {
+    case .file(let file, _): file.path
+    case .memory: ""
+    case .rows(let base, _): base.path
+    }
   }
 }

@@ -18,6 +18,9 @@ public struct TensorNames {
   /// Names within a block.
   public enum Block {
     public static let queryKeyValue = ["query", "key", "value"].map { "attention.self.\($0)" }
+    /// Of what these layers give.
+    public static let queryNorm = "attention.self.query.LayerNorm"
+    public static let keyNorm = "attention.self.key.LayerNorm"
     /// Of distances, in place of those of keys and queries.
     public static let relativeKey = "attention.self.relative_key"
     public static let relativeQuery = "attention.self.relative_query"
@@ -31,6 +34,8 @@ public struct TensorNames {
     /// After them: post-norm's.
     public static let attentionOutputNorm = "attention.output.LayerNorm"
     public static let outputNorm = "output.LayerNorm"
+    /// After the sum of attention's norm and what went into the block.
+    public static let sumNorm = "attention.sum.LayerNorm"
   }
 
   /// What a block's tensors are called before their names within it.
@@ -84,6 +89,9 @@ public struct TensorNames {
       for (name, outputs) in zip(Block.queryKeyValue, [hidden, keys, keys]) {
         required += linear(block + name, outputs, hidden, .queryKeyValue)
       }
+      if configuration.normsQueriesAndKeys {
+        required += norm(block + Block.queryNorm, hidden) + norm(block + Block.keyNorm, keys)
+      }
       if let disentangled = configuration.disentangled, !disentangled.sharesLayers {
         if disentangled.hasKeys { required += linear(block + Block.relativeKey, hidden, hidden) }
         if disentangled.hasQueries {
@@ -110,7 +118,8 @@ extension ModelConfiguration {
   /// Names of the norms of a set of block weights.
   func blockNorms(_ index: Int) -> [String] {
     guard isPreNorm else {
-      return [TensorNames.Block.attentionOutputNorm, TensorNames.Block.outputNorm]
+      let sum = addsInputTwice ? [TensorNames.Block.sumNorm] : []
+      return [TensorNames.Block.attentionOutputNorm] + sum + [TensorNames.Block.outputNorm]
     }
     let first = index > 0 || hasFirstNorm ? [TensorNames.Block.attentionNorm] : []
     return first + [TensorNames.Block.intermediateNorm]

@@ -54,6 +54,11 @@ struct InspectCommand: ParsableCommand {
         line(
           "attention bias", "by head and distance, \(bias.bucketCount) buckets, one for all blocks")
       }
+      if configuration.hasLinearBias {
+        line(
+          "attention bias",
+          "minus the distance times a slope of each head (ALiBi), one for all blocks")
+      }
       if let disentangled = configuration.disentangled {
         line("attention scores", Self.summary(disentangled))
       }
@@ -64,7 +69,11 @@ struct InspectCommand: ParsableCommand {
       line(
         "norms",
         (configuration.isPreNorm ? "pre-norm" : "post-norm")
-          + (configuration.isRootMeanSquareNorm ? ", root mean square (RMSNorm)" : ""))
+          + (configuration.isRootMeanSquareNorm ? ", root mean square (RMSNorm)" : "")
+          + (configuration.addsInputTwice
+            ? ", two after attention, each with what went into the block" : "")
+          + (configuration.normsQueriesAndKeys
+            ? ", of queries and of keys over all heads" : ""))
       line("norm epsilon", "\(configuration.layerNormEpsilon)")
       if configuration.biases != .all {
         line("biases", Self.names(configuration.biases))

@@ -129,7 +129,7 @@ struct EncoderTests {
     arguments: sets,
     [
       ModelKind.bert, .mpnet, .electra, .albert, .modernbert, .eurobert, .deberta,
-      .debertaOwnLayers,
+      .debertaOwnLayers, .jina,
     ])
   func selectionsChangeNoBit(_ choice: KernelChoice, _ kind: ModelKind) throws {
     let model = try TestModel(kind, blockCount: 4)

@@ -113,6 +113,40 @@ struct PositionKernelTests {
     }
   }
 
+  /// Norms of values are those of the same floats, rounded.
+  @Test(arguments: sets, [false, true])
+  func norms(_ set: NamedSet, _ isRootMeanSquare: Bool) {
+    var random = SeededGenerator(seed: 19)
+    for columns in [1, 7, 16, 31, 80, 385] {
+      let rows = 3
+      let x = set.rounded(random.floats(rows * columns, in: 1...3))
+      let (scale, shift) = (
+        GuardedFloats(random.floats(columns), guarded: .after),
+        GuardedFloats(random.floats(columns), guarded: .after)
+      )
+      var norm = unsafe LayerNorm(
+        scale: scale.pointer, shift: shift.pointer, epsilon: 1e-3, columns: columns,
+        isRootMeanSquare: isRootMeanSquare)
+      func normalized(_ set: NamedSet) -> [Float] {
+        let scratch = GuardedFloats(Array(repeating: .nan, count: columns), guarded: .after)
+        return unsafe set.inPlace(x, rows: rows) { memory, stride in
+          unsafe set.set.normalizeValues(&norm, rows, memory, stride, scratch.pointer)
+        }
+      }
+      let y = normalized(set)
+      #expect(
+        largestDifference(y, normalized(set.oracle)) < (set.isFloat32 ? 1e-5 : 0x1p-6),
+        "\(columns)")
+      let input = GuardedFloats(x, guarded: .after)
+      let floats = GuardedFloats(Array(repeating: .nan, count: x.count), guarded: .after)
+      let size = unsafe set.set.operandSize(columns)
+      let operands = Guarded([UInt8](repeating: 0, count: rows * size), guarded: .after)
+      unsafe set.set.layerNorm(
+        &norm, rows, input.pointer, columns, floats.pointer, columns, operands.pointer, size)
+      #expect(isIdentical(y, set.rounded(floats.values)), "\(columns)")
+    }
+  }
+
   @Test(arguments: sets)
   func products(_ set: NamedSet) {
     var random = SeededGenerator(seed: 17)

@@ -81,8 +81,9 @@ struct Reference {
     let name = "encoder.layer.\(configuration.blockSet(of: index))"
     guard configuration.isPreNorm else {
       let context = attention(x, index, name, attended)
-      let middle = norm(
+      var middle = norm(
         add(linear(context, "\(name).attention.output.dense"), x), "\(name).attention.output")
+      if configuration.addsInputTwice { middle = norm(add(middle, x), "\(name).attention.sum") }
       return norm(add(feedForward(middle, name), middle), "\(name).output")
     }
     let hasNorm = index > 0 || configuration.hasFirstNorm
@@ -105,8 +106,8 @@ struct Reference {
 
   private func attention(_ x: Rows, _ block: Int, _ name: String, _ attended: Int) -> Rows {
     let kind = configuration.attention(of: block)
-    let q = turned(linear(x, "\(name).attention.self.query"), kind)
-    let k = turned(linear(x, "\(name).attention.self.key"), kind)
+    let q = projected(x, "\(name).attention.self.query", kind)
+    let k = projected(x, "\(name).attention.self.key", kind)
     let v = linear(x, "\(name).attention.self.value")
     let headSize = configuration.headSize
     let sharing = configuration.headCount / configuration.keyValueHeadCount
@@ -144,6 +145,7 @@ struct Reference {
           let bucket = RelativeBias.bucket(distance: index - place)
           return score / Double(headSize * configuration.scoreTerms).squareRoot()
             + (bias?[bucket * configuration.headCount + head] ?? 0)
+            - (configuration.hasLinearBias ? slope(head) * Double(abs(index - place)) : 0)
         }
         let largest = scores.max()!
         // Without any key the result is 0.
@@ -155,6 +157,22 @@ struct Reference {
         }
       }
     }
+  }
+
+  /// Queries or keys, as scores have them.
+  private func projected(
+    _ x: Rows, _ name: String, _ kind: ModelConfiguration.BlockAttention
+  ) -> Rows {
+    let rows = linear(x, name)
+    return turned(configuration.normsQueriesAndKeys ? norm(rows, name) : rows, kind)
+  }
+
+  /// ALiBi's: 2^-(8 / n) to the power of the head's number, for as many heads as a power of two has, and
+  /// between these for the rest.
+  private func slope(_ head: Int) -> Double {
+    let power = Int(exp2(floor(log2(Double(configuration.headCount)))))
+    let number = head < power ? Double(head + 1) : Double(head - power) + 0.5
+    return exp2(-8 * number / Double(power))
   }
 
   /// Rotary positions as the paper has them, in the order of columns of Hugging Face's models.

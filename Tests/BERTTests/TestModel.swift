@@ -42,10 +42,14 @@ enum ModelKind: String, CaseIterable, Sendable {
   /// Distances of which each has a row, with layers of their own, that keys alone are multiplied with;
   /// embeddings that come to the hidden size before their norm.
   case debertaOwnLayers
+  /// A bias that falls with the distance, norms of queries and keys, two norms after attention.
+  case jina
 
+  /// As `config.json` has it.
   var modelType: String {
     switch self {
-    case .wideElectra: "electra"
+    case .wideElectra: ModelKind.electra.rawValue
+    case .jina: ModelKind.bert.rawValue
     case .deberta, .debertaOwnLayers: "deberta-v2"
     default: rawValue
     }
@@ -113,6 +117,17 @@ final class TestModel {
       members = """
         "relative_attention": true, "pos_att_type": ["p2c"], "max_relative_positions": 40,
         "embedding_size": 17,
+        """
+    case .jina:
+      configuration.hasLinearBias = true
+      configuration.hasPositionTable = false
+      configuration.isGated = true
+      configuration.normsQueriesAndKeys = true
+      configuration.addsInputTwice = true
+      configuration.biases = [.attention, .output, .norms]
+      members = """
+        "architectures": ["JinaBertModel"], "position_embedding_type": "alibi",
+        "feed_forward_type": "geglu",
         """
     case .albert:
       configuration.projectedSize = 17

@@ -17,7 +17,7 @@ import Testing
     #expect(head.size == size)
     #expect(head.vocabularySize == vocabularySize ?? checkpoint.configuration.vocabularySize)
     #expect((head.decoder != nil) == isOwn)
-    #expect(head.dense.weights.shape == [size, 24])
+    #expect(head.transform?.dense.weights.shape == [size, 24])
     #expect(checkpoint.head.head == nil)
   }
 

@@ -2,7 +2,7 @@
 
 Needs, besides requirements.txt: torch and transformers (`.venv/folders` has them). Run by hand:
 
-    python family_errors.py
+    python family_errors.py [FOLDER ...]
 
 It first checks the float64 of families.py against the same PyTorch model in float64, and the tokenizer's files
 against those that transformers writes.
@@ -10,6 +10,7 @@ against those that transformers writes.
 
 import json
 import pathlib
+import sys
 import tempfile
 
 import numpy as np
@@ -18,11 +19,15 @@ import transformers
 
 import deberta_families
 import families
+import own_code_families
+import own_code_torch
 import reference
 import rotary_families
 
+# Their angles are float32 in PyTorch.
+ROTARY = rotary_families.CONFIGURATIONS | own_code_families.CONFIGURATIONS
 # Folders with the tokenizer of another family: transformers would not write it for theirs.
-BORROWED_TOKENIZERS = [*rotary_families.CONFIGURATIONS, *deberta_families.MASKED]
+BORROWED_TOKENIZERS = [*ROTARY, *deberta_families.MASKED]
 HERE = pathlib.Path(__file__).parent
 transformers.logging.set_verbosity_error()
 
@@ -47,18 +52,28 @@ def answers(model, ids, types, attended):
     }
 
 
-def measure(folder, name):
-    exact = families.make(folder, name)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    if (folder / "tokenizer.json").exists() and name not in BORROWED_TOKENIZERS:
-        tokenizer.save_pretrained(folder / "written")
-        ours, theirs = (json.loads((path / "tokenizer.json").read_text()) for path in (folder, folder / "written"))
-        assert ours == theirs, f"{name}: transformers writes another tokenizer.json"
+def transformers_model(folder, name, exact):
     model_type = families.CONFIGURATIONS[name]["model_type"]
     kind = transformers.MODEL_MAPPING[transformers.AutoConfig.from_pretrained(folder).__class__]
     is_plain = model_type in ("electra", "modernbert", "eurobert", "deberta-v2")
     options = {} if is_plain else {"add_pooling_layer": exact.has_pooler}
-    model = kind.from_pretrained(folder, dtype=torch.float32, **options).eval()
+    return kind.from_pretrained(folder, dtype=torch.float32, **options).eval()
+
+
+def measure(folder, name):
+    exact = families.make(folder, name)
+    if name in own_code_families.CONFIGURATIONS:
+        # AutoTokenizer would ask about the code that the folder names.
+        settings = json.loads((folder / "tokenizer_config.json").read_text())
+        tokenizer = getattr(transformers, settings["tokenizer_class"]).from_pretrained(folder)
+    else:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    if (folder / "tokenizer.json").exists() and name not in BORROWED_TOKENIZERS:
+        tokenizer.save_pretrained(folder / "written")
+        ours, theirs = (json.loads((path / "tokenizer.json").read_text()) for path in (folder, folder / "written"))
+        assert ours == theirs, f"{name}: transformers writes another tokenizer.json"
+    model = own_code_torch.load(name, families.weights(name)) if name in own_code_families.CONFIGURATIONS else None
+    model = model or transformers_model(folder, name, exact)
     padding = tokenizer.pad_token_id
     ids, single, double = {}, {}, 0
     for text, parts in families.CHOSEN.items():
@@ -77,7 +92,7 @@ def measure(folder, name):
             double = max(double, *reference.worst_errors(exactly, expected).values())
             model.float()
     # PyTorch's cosines of float32 angles are off by one place here and there.
-    limit = 1e-5 if name in rotary_families.CONFIGURATIONS else 1e-11
+    limit = 1e-5 if name in ROTARY else 1e-11
     assert double < limit, f"{name}: families.py is not PyTorch's float64: {double}"
     print(name, f"float64: {double:.2g}", {key: float(f"{error:.3g}") for key, error in single.items()})
     return {"ids": ids, "errors": single}
@@ -85,8 +100,10 @@ def measure(folder, name):
 
 def main():
     rows = {}
+    if len(sys.argv) > 1:
+        rows = json.loads((HERE / "families.json").read_text())["families"]
     with tempfile.TemporaryDirectory() as root:
-        for name in families.CONFIGURATIONS:
+        for name in sys.argv[1:] or families.CONFIGURATIONS:
             rows[name] = measure(pathlib.Path(root) / name, name)
     report = {
         "meaning": "token ids, and the largest |PyTorch float32 - float64| per key, a text at a time",

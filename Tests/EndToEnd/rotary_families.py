@@ -4,12 +4,9 @@ forward pass in float64.
 Angles are float32, as PyTorch computes them at every precision: they are part of what a model is.
 """
 
-import json
-
 import numpy as np
 
 import reference
-from server import ROOT
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 MODERNBERT = {
@@ -222,17 +219,6 @@ def stored(name, tensors):
     if name == "modernbert":
         own = classifier(CONFIGURATIONS[name]["hidden_size"])
     return {own_name(tensor): values for tensor, values in result.items()} | own
-
-
-def write_bytes(folder, name, write):
-    """A byte-level BPE of the tokenizers' tests, whose vocabulary is small."""
-    rows = json.loads((ROOT / "Tests" / "TokenizersTests" / "Fixtures" / "tokenizers.json").read_text())
-    write(folder / "tokenizer.json", next(row["file"] for row in rows if row["name"] == BYTES[name]))
-    write(folder / "tokenizer_config.json", {
-        "tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": ["input_ids", "attention_mask"],
-        "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>",
-        "cls_token": "<s>", "sep_token": "</s>", "model_max_length": 512,
-    })  # fmt: skip
 
 
 class RotaryReference(reference.Reference):

@@ -11,6 +11,7 @@ import tokenizers
 
 import deberta_families
 import families
+import own_code_families
 import reference
 import rotary_families
 from families import CHOSEN, CONFIGURATIONS
@@ -24,8 +25,9 @@ ROOM = 1.5
 GATED_ROOM = 1.1
 # What the two lower precisions keep of the direction of every row of tokens: least cosine, mean cosine.
 COSINES = {"bfloat16": (0.9999, 0.99999), "int8": (0.9995, 0.9998)}
+GATED = rotary_families.CONFIGURATIONS | own_code_families.CONFIGURATIONS
 # Gates and turned queries are rounded once more, and made-up weights of seven blocks multiply it.
-GATED_COSINES = {"bfloat16": (0.9997, 0.9999), "int8": (0.997, 0.999)}
+GATED_COSINES = {"bfloat16": (0.9996, 0.9999), "int8": (0.997, 0.999)}
 
 
 @pytest.fixture(scope="module", params=CONFIGURATIONS)
@@ -88,7 +90,7 @@ def test_no_further_from_float64_than_pytorch(made, kernels, log, capsys):
         print(f"\n{name}, {kernels}: largest error over {len(CHOSEN)} texts; PyTorch float32's in brackets")
         for key, error in worst.items():
             print(f"  {key:20} {error:.3g} ({errors[key]:.3g}), {error / errors[key]:.2f}")
-    least = GATED_ROOM if name in rotary_families.CONFIGURATIONS else 1
+    least = GATED_ROOM if name in GATED else 1
     room = {key: ROOM if kernels == "scalar" or key == "sentence_embedding" else least for key in worst}
     assert {key: error for key, error in worst.items() if error > room[key] * errors[key]} == {}
 
@@ -105,7 +107,7 @@ def test_lower_precisions(made, precision, log, capsys):
     least, mean = min(cosines), np.mean(cosines)
     with capsys.disabled():
         print(f"\n{name}, {precision}: cosine of {len(cosines)} tokens, mean {mean:.6f}, worst {least:.6f}")
-    limits = (GATED_COSINES if name in rotary_families.CONFIGURATIONS else COSINES)[precision]
+    limits = (GATED_COSINES if name in GATED else COSINES)[precision]
     assert least > limits[0] and mean > limits[1]
 
 
@@ -126,10 +128,18 @@ def test_batches_and_threads_change_no_bit(made, precision, log):
                     assert alone.setdefault(text, rows) == rows, (text, threads)
 
 
-@pytest.mark.parametrize("made", [*rotary_families.MASKED, *deberta_families.MASKED], indirect=True)
+def module_of(name):
+    modules = [deberta_families, rotary_families, own_code_families]
+    return next(module for module in modules if name in module.CONFIGURATIONS)
+
+
+MASKED = [*rotary_families.MASKED, *deberta_families.MASKED, *own_code_families.MASKED]
+
+
+@pytest.mark.parametrize("made", MASKED, indirect=True)
 def test_masked_language_models(made, log):
     name, folder, exact, answers = made
-    module = deberta_families if name in deberta_families.MASKED else rotary_families
+    module = module_of(name)
     with Server(model=folder, log=log) as server:
         for text in ["empty", "sentence_3", "language_0"]:
             found = server.tensors([CHOSEN[text]], output_key="mlm_logits")["mlm_logits"][0]
@@ -137,17 +147,19 @@ def test_masked_language_models(made, log):
             assert reference.difference(found, expected) < 4e-6 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("made", ["modernbert", "deberta"], indirect=True)
+@pytest.mark.parametrize("made", ["modernbert", "deberta", "jina-reranker", "neobert-small"], indirect=True)
 def test_classification(made, log):
-    """After a mean of tokens, and of the first one."""
+    """After a mean of tokens, of the first one, after the pooler, and as a reranker's one score."""
     name, folder, exact, answers = made
-    module = deberta_families if name == "deberta" else rotary_families
+    module = module_of(name)
     with Server(model=folder, log=log) as server:
         for text in ["empty", "sentence_3", "words_19"]:
             found = server.tensors([CHOSEN[text]], max_tokens=exact.positions, output_key="logits")["logits"][0]
-            expected = module.logits(exact, answers[text]["sequence_output"])
-            assert reference.difference(found, expected) < 1e-5
-        assert server.post({"inputs": "a fish"}, path="/predict").json()[0]["label"] in ("cat", "dog", "fish")
+            is_own = module == own_code_families
+            found_of = [exact, name, answers[text]] if is_own else [exact, answers[text]["sequence_output"]]
+            assert reference.difference(found, module.logits(*found_of)) < 1e-5
+        label = server.post({"inputs": "a fish"}, path="/predict").json()[0]["label"]
+        assert label in ("cat", "dog", "fish", "relevance")
 
 
 @pytest.mark.parametrize("made", ["deberta"], indirect=True)
@@ -195,6 +207,21 @@ def test_inspect_explains_the_architecture(made):
         "deberta": ["disentangled: content to position and position to content, 512 rows, logarithmic buckets up to distance 512", "Unigram", "3 labels"],
         "deberta-own": ["disentangled: content to position, 40 rows, projections of their own", "72, then a layer to 120"],
         "deberta-lm": ["32 rows, logarithmic buckets up to distance 130, projections", "30522 tokens, with the word embeddings'"],
+        "jina": [
+            "bert (JinaBert)", "minus the distance times a slope of each head (ALiBi), one for all blocks", "512, gated",
+            "biases only in queries", "30528 tokens, with the word embeddings'", "gelu_erf", "mean",
+        ],
+        "jina-reranker": ["ALiBi", "340, gated", "relu", "1 label of a text, sigmoid"],
+        "jina-code": [
+            "ALiBi", "post-norm, two after attention, each with what went into the block",
+            "of queries and of keys over all heads", "8 of 24",
+        ],
+        "jina-plain": ["ALiBi", "310\n", "gelu_tanh"],
+        "neobert": [
+            "neobert", "rotary, base 10000.0", "512, gated", "pre-norm, root mean square", "no biases", "silu",
+            "30522 tokens, with weights of its own",
+        ],
+        "neobert-small": ["rotary, base 10000.0", "232, gated", "3 labels", "130\n", "6 of 24\n"],
         "eurobert-biased": ["root mean square", "5 of 24\n"],
     }[name]
     assert [words for words in wanted if words not in shown.stdout] == []
@@ -231,6 +258,22 @@ def change(folder, file, **members):
         ("deberta", "tokenizer_config.json", {"do_lower_case": True}, "DebertaV2Tokenizer"),
         ("deberta", "tokenizer_config.json", {"split_by_punct": True}, "DebertaV2Tokenizer"),
         ("electra-base", "tokenizer_config.json", {"model_input_names": ["input_ids"]}, "token_type_ids"),
+        ("jina", "config.json", {"feed_forward_type": "swiglu"}, "feed_forward_type"),
+        ("jina", "config.json", {"feed_forward_type": None}, "feed_forward_type"),
+        ("jina", "config.json", {"feed_forward_type": "original"}, "intermediate.gate"),
+        ("jina", "config.json", {"position_embedding_type": "absolute"}, "position_embedding_type"),
+        ("jina", "config.json", {"emb_pooler": "cls"}, "emb_pooler"),
+        ("jina", "config.json", {"is_decoder": True}, "is_decoder"),
+        ("jina", "config.json", {"max_position_embeddings": 1 << 20, "num_attention_heads": 32}, "with 32 heads"),
+        ("jina", "config.json", {"auto_map": {}, "architectures": ["BertModel"]}, "position_embedding_type"),
+        ("neobert", "config.json", {"rope": False}, "rope"),
+        ("neobert", "config.json", {"ngpt": True}, "ngpt"),
+        ("neobert", "config.json", {"rms_norm": False}, "rms_norm"),
+        ("neobert", "config.json", {"hidden_act": "gelu"}, "hidden_act"),
+        ("neobert", "config.json", {"dim_head": 64}, "dim_head"),
+        ("neobert", "config.json", {"rope_theta": 500.0}, "rope_theta"),
+        ("neobert", "config.json", {"max_position_embeddings": 1024}, "max_position_embeddings"),
+        ("neobert", "config.json", {"intermediate_size": 1024}, "intermediate.gate.weight is [512, 192]"),
     ],
 )
 def test_refusals(name, file, members, reason, tmp_path):

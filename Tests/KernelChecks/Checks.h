@@ -16,7 +16,7 @@ void checkSplits(const KernelSet *_Nonnull set);
 /// Activations against double precision; NaN stays.
 void checkActivations(const KernelSet *_Nonnull set);
 void checkAttention(const KernelSet *_Nonnull set);
-/// Rotary positions and products of elements.
+/// Rotary positions, products of elements, norms in place.
 void checkElements(const KernelSet *_Nonnull set);
 /// Results, and what a product reads of them.
 void checkLayerNorm(const KernelSet *_Nonnull set);

@@ -157,6 +157,17 @@ void checkElements(const KernelSet *set) {
     oracle->multiply(Rows, columns, expected, bytes, by, bytes);
     expectSame("products of elements", count, floatsOf(set, count, y),
                floatsOf(set, count, expected));
+    const LayerNorm norm = {.scale = randomFloats(columns, -1, 1, After),
+                            .shift = randomFloats(columns, -1, 1, After),
+                            .epsilon = 1e-3f,
+                            .columns = columns};
+    float *scratch = guardedFloats(columns, NAN, After);
+    y = valuesOf(set, count, x, After);
+    expected = valuesOf(set, count, x, After);
+    set->normalizeValues(&norm, Rows, y, bytes, scratch);
+    oracle->normalizeValues(&norm, Rows, expected, bytes, scratch);
+    expectNear("norms in place", count, floatsOf(set, count, y), floatsOf(set, count, expected),
+               boundOf(set, 1e-5f, 0x1p-6f));
     releaseFloats();
   }
 }

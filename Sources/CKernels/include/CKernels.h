@@ -226,6 +226,12 @@ typedef struct KernelSet {
                              size_t ldx, float *_Nonnull y, size_t ldy, void *_Nonnull operands,
                              size_t ldOperands);
 
+  /// layerNorm of x, [R, columns], values, in place.
+  ///
+  /// - scratch: a row of floats.
+  void (*_Nonnull normalizeValues)(const LayerNorm *_Nonnull norm, size_t rows, void *_Nonnull x,
+                                   size_t ldx, float *_Nonnull scratch);
+
   /// layerNorm(word + type + position). y: [R, columns], operands as of `layerNorm`.
   ///
   /// - norm: null for the sum itself.

@@ -103,23 +103,36 @@ static void attention(const AttentionInput *input, void *y, size_t ldy, float *s
   }
 }
 
+static void normalizeRow(const LayerNorm *norm, const float *x, float *y) {
+  const size_t columns = norm->columns;
+  double mean = 0, variance = 0;
+  for (size_t j = 0; j < columns && !norm->isRootMeanSquare; j++) mean += (double)x[j];
+  mean /= (double)columns;
+  for (size_t j = 0; j < columns; j++) {
+    variance += ((double)x[j] - mean) * ((double)x[j] - mean);
+  }
+  const double factor = 1 / sqrt(variance / (double)columns + (double)norm->epsilon);
+  for (size_t j = 0; j < columns; j++) {
+    const float normalized = (float)(((double)x[j] - mean) * factor);
+    y[j] = normalized * norm->scale[j] + norm->shift[j];
+  }
+}
+
 static void layerNorm(const LayerNorm *norm, size_t rows, const float *x, size_t ldx, float *y,
                       size_t ldy, void *operands, size_t ldOperands) {
-  const size_t columns = norm->columns;
   for (size_t r = 0; r < rows; r++) {
-    const float *from = x + r * ldx;
-    double mean = 0, variance = 0;
-    for (size_t j = 0; j < columns && !norm->isRootMeanSquare; j++) mean += (double)from[j];
-    mean /= (double)columns;
-    for (size_t j = 0; j < columns; j++) {
-      variance += ((double)from[j] - mean) * ((double)from[j] - mean);
-    }
-    const double factor = 1 / sqrt(variance / (double)columns + (double)norm->epsilon);
-    for (size_t j = 0; j < columns; j++) {
-      const float normalized = (float)(((double)from[j] - mean) * factor);
-      y[r * ldy + j] = normalized * norm->scale[j] + norm->shift[j];
-    }
-    makeOperandRow(columns, y + r * ldy, (uint8_t *)operands + r * ldOperands);
+    normalizeRow(norm, x + r * ldx, y + r * ldy);
+    makeOperandRow(norm->columns, y + r * ldy, (uint8_t *)operands + r * ldOperands);
+  }
+}
+
+static void normalizeValues(const LayerNorm *norm, size_t rows, void *x, size_t ldx,
+                            float *scratch) {
+  for (size_t r = 0; r < rows; r++) {
+    Value *row = (Value *)((uint8_t *)x + r * ldx);
+    for (size_t j = 0; j < norm->columns; j++) scratch[j] = widened(row[j]);
+    normalizeRow(norm, scratch, scratch);
+    for (size_t j = 0; j < norm->columns; j++) row[j] = narrowed(scratch[j]);
   }
 }
 
@@ -208,6 +221,7 @@ static void peak(size_t steps) {
       .applyRotary = applyRotary,                   \
       .multiply = multiply,                         \
       .layerNorm = layerNorm,                       \
+      .normalizeValues = normalizeValues,           \
       .embed = embed,                               \
       .peak = peak,                                 \
       .peakOperations = 2 * PeakChains,             \

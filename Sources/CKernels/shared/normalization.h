@@ -1,9 +1,12 @@
 // Layer norm and embeddings. Two passes over a row that stays in the first-level cache, then
-// `makeOperandRow` of the precision, while the row is near.
+// `makeOperandRow` of the precision, while the row is near. Before it stand `Value`, `loadValues` and
+// `storeValues`.
 
 #pragma once
 
-#include "vector.h"
+#ifndef LANES  // read alone, by an editor
+#include "values.h"
+#endif
 
 INLINE void makeOperandRow(size_t columns, const float *row, uint8_t *operands);
 
@@ -76,6 +79,21 @@ static void layerNorm(const LayerNorm *norm, size_t rows, const float *x, size_t
   for (size_t r = 0; r < rows; r++) {
     normalizeRow(norm, x + r * ldx, y + r * ldy);
     makeOperandRow(norm->columns, y + r * ldy, (uint8_t *)operands + r * ldOperands);
+  }
+}
+
+static void normalizeValues(const LayerNorm *norm, size_t rows, void *x, size_t ldx,
+                            float *scratch) {
+  const size_t columns = norm->columns;
+  for (size_t r = 0; r < rows; r++) {
+    Value *row = (Value *)((uint8_t *)x + r * ldx);
+    for (size_t j = 0; j < columns; j += LANES) {
+      storeUpTo(scratch + j, loadValues(row + j, columns - j), columns - j);
+    }
+    normalizeRow(norm, scratch, scratch);
+    for (size_t j = 0; j < columns; j += LANES) {
+      storeValues(row + j, loadUpTo(scratch + j, columns - j), columns - j);
+    }
   }
 }
 

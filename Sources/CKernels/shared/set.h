@@ -28,6 +28,7 @@
       .applyRotary = applyRotary,                  \
       .multiply = multiply,                        \
       .layerNorm = layerNorm,                      \
+      .normalizeValues = normalizeValues,          \
       .embed = embed,                              \
       .peak = peak,                                \
       .peakOperations = PeakOperations,            \
