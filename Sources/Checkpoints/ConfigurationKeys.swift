@@ -133,8 +133,9 @@ struct ConfigurationKeys: Sendable {
       "word_tokenizer_type", "subword_tokenizer_type", "model_input_names",
     ],
     // The first is for decoding; places are trimmed as `tokenizer.json` says, which has the map too.
+    // transformers 5 runs no sampling of `sp_model_kwargs`.
     withoutEffect: [
-      "_spm_precompiled_charsmap",
+      "_spm_precompiled_charsmap", "sp_model_kwargs", "vocab_type",
       "clean_up_tokenization_spaces", "trim_offsets", "errors", "vocab", "merges", "vocab_file",
       "merges_file", "tokenizer_file", "special_tokens_map_file", "name_or_path", "backend",
       "processor_class", "chat_template", "verbose", "is_local", "local_files_only",

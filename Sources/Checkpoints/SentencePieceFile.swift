@@ -1,4 +1,4 @@
-/// A SentencePiece model: `spiece.model`, `sentencepiece.bpe.model`. Its pieces, and what its
+/// A SentencePiece model: `spiece.model`, `sentencepiece.bpe.model`, `spm.model`. Its pieces, and what its
 /// normaliser makes of characters.
 ///
 /// Source: sentencepiece, `sentencepiece_model.proto`.
@@ -9,6 +9,8 @@ public struct SentencePieceFile: Sendable {
       case unknown = 2
       case control = 3
       case userDefined = 4
+      case unused = 5
+      case byte = 6
     }
 
     public var text: String
@@ -22,30 +24,39 @@ public struct SentencePieceFile: Sendable {
   public private(set) var pieces: [Piece] = []
   /// `precompiled_charsmap`; empty if characters stay what they are.
   public private(set) var characterMap: [UInt8] = []
+  /// `unk_id`; nil if it is below 0 or beyond what a model can have.
+  public private(set) var unknownID: Int?
 
   /// The largest published ones have 5 MB and 250,000 pieces.
   private static let maximumSize = 64 << 20
   private static let maximumPieceCount = 1 << 20
 
-  public init(path: String) throws(CheckpointError) {
+  /// - Parameter countsOptions: whether options that transformers' classes leave out are refused; not
+  ///   where the class takes the pieces alone.
+  public init(path: String, countsOptions: Bool = true) throws(CheckpointError) {
     let file = try ModelFile(path: path)
     guard file.size <= Self.maximumSize else {
       throw .file(path: path, reason: "takes more than \(Self.maximumSize) bytes")
     }
-    try self.init(file.bytes())
+    try self.init(file.bytes(), countsOptions: countsOptions)
   }
 
-  init(_ file: FileBytes) throws(CheckpointError) {
+  init(_ file: FileBytes, countsOptions: Bool = true) throws(CheckpointError) {
     path = file.path
     // ModelProto.normalizer_spec, precompiled_charsmap
     try ProtobufMessage.forEach([3, 2], in: file, file.range) { characterMap = Array(file[$0]) }
-    for message in [2, 3] { try Self.checkOptions(of: message, file) }
+    for message in [2, 3] {
+      let numbers = try Self.numbers(of: message, file)
+      try Self.checkOptions(of: message, numbers, file, all: countsOptions)
+      // ModelProto.trainer_spec, unk_id
+      if message == 2 { unknownID = (numbers[40] ?? 0).count(upTo: Self.maximumPieceCount) }
+    }
     // ModelProto.pieces
     try ProtobufMessage.forEach([1], in: file, file.range) { (range) throws(CheckpointError) in
       guard pieces.count < Self.maximumPieceCount else {
         throw ByteReader(file, range).malformed("more than \(Self.maximumPieceCount) pieces")
       }
-      pieces.append(try Self.piece(file, range))
+      pieces.append(try Self.piece(file, range, ofAnyKind: !countsOptions))
     }
     guard pieces.count(where: { $0.kind == .unknown }) == 1 else {
       throw .unsupported(
@@ -54,7 +65,7 @@ public struct SentencePieceFile: Sendable {
   }
 
   private static func piece(
-    _ file: FileBytes, _ range: Range<Int>
+    _ file: FileBytes, _ range: Range<Int>, ofAnyKind: Bool
   ) throws(CheckpointError) -> Piece {
     var (text, score, kind): (String, Float, FileNumber) = ("", 0, 1)
     var message = ProtobufMessage(file, range)
@@ -75,7 +86,7 @@ public struct SentencePieceFile: Sendable {
       throw message.reader.malformed(
         "a piece must have a text and a finite score", at: range.lowerBound)
     }
-    guard let kind = kind.count(upTo: 4).flatMap(Piece.Kind.init) else {
+    guard let kind = kind.count(upTo: ofAnyKind ? 6 : 4).flatMap(Piece.Kind.init) else {
       throw .unsupported(
         path: file.path,
         reason: "the piece \"\(text.prefix(64))\" is one of bytes (byte_fallback) or unused, and "
@@ -98,10 +109,12 @@ public struct SentencePieceFile: Sendable {
     var value: FileNumber
   }
 
+  /// The numbers of a message by their fields.
+  ///
   /// - Parameter message: its number in `ModelProto`.
-  private static func checkOptions(
+  private static func numbers(
     of message: Int, _ file: FileBytes
-  ) throws(CheckpointError) {
+  ) throws(CheckpointError) -> [Int: FileNumber] {
     var numbers: [Int: FileNumber] = [:]
     try ProtobufMessage.forEach([message], in: file, file.range) {
       (range) throws(CheckpointError) in
@@ -110,8 +123,16 @@ public struct SentencePieceFile: Sendable {
         if case .number(let number) = field.value { numbers[field.number] = number }
       }
     }
+    return numbers
+  }
+
+  private static func checkOptions(
+    of message: Int, _ numbers: [Int: FileNumber], _ file: FileBytes, all: Bool
+  ) throws(CheckpointError) {
     for option in options where option.place.message == message {
-      guard let found = numbers[option.place.field], found != option.value else { continue }
+      guard all || option.name == "model_type", let found = numbers[option.place.field],
+        found != option.value
+      else { continue }
       guard option.name == "model_type" else {
         throw .unsupported(
           path: file.path,

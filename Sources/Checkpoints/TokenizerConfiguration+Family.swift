@@ -25,6 +25,7 @@ extension TokenizerConfiguration {
       switch self {
       case .albert: "spiece.model"
       case .xlmRoberta, .camembert: "sentencepiece.bpe.model"
+      case .deberta: "spm.model"
       default: nil
       }
     }

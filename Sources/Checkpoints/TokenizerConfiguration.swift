@@ -22,11 +22,15 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   public var padToken: String?
   public var classToken: String?
   public var maskToken: String?
+  /// `bos_token` and `eos_token`; the `additionalTokens` have them too.
+  public var beginToken: String?
+  public var endToken: String?
   /// More special tokens that text may name.
   public var additionalTokens: [String] = []
   /// Whether the folder has a list of them, be it empty.
   public var listsAdditionalTokens = false
-  /// All added tokens as `tokenizer_config.json` has them, by name; nil if it does not.
+  /// All added tokens as `tokenizer_config.json` has them, by name; nil if it does not. Beside DeBERTa's
+  /// SentencePiece model, else those of `added_tokens.json`.
   public var addedTokens: [String: AddedToken]?
   /// Those of `added_tokens.json`, where it counts beside a `tokenizer.json`.
   public var oldAddedTokens: [String] = []
@@ -46,7 +50,7 @@ public struct TokenizerConfiguration: Equatable, Sendable {
   public var vocabularyPath: String?
   /// `tokenizer.json`; nil if the folder has none.
   public var tokenizerPath: String?
-  /// `spiece.model` or `sentencepiece.bpe.model`; nil if there is none that the class reads, or a
+  /// `spiece.model`, `sentencepiece.bpe.model` or `spm.model`; nil if there is none that the class reads, or a
   /// `tokenizer.json`.
   public var sentencePiecePath: String?
   /// `vocab.json` and `merges.txt`; nil unless the folder has both.
@@ -58,6 +62,8 @@ public struct TokenizerConfiguration: Equatable, Sendable {
     public var stripsRight: Bool
     public var singleWord: Bool
     public var isNormalized: Bool
+    /// Nil where the file gives none that is a number.
+    public var id: Int?
   }
 
   public struct BytePairPaths: Equatable, Sendable {
@@ -116,7 +122,11 @@ extension TokenizerConfiguration {
       // All tokens of RoBERTa's have type 0.
       if family != .roberta { try Self.checkInputs(file, model) }
     }
-    if let file = try Self.file("added_tokens.json", in: folder) {
+    let added = try Self.file("added_tokens.json", in: folder)
+    if family == .deberta, sentencePiecePath != nil {
+      let map = try Self.file("special_tokens_map.json", in: folder)
+      try readDeBERTasTokens(file, map: map, added: added)
+    } else if let file = added {
       if tokenizerPath == nil {
         try refuseAddedTokens(file)
       } else if addedTokens == nil {
@@ -148,7 +158,7 @@ extension TokenizerConfiguration {
     for (path, key) in names where self[keyPath: path] == nil {
       if file[key] != .null { self[keyPath: path] = try token(key, file[key], file) }
     }
-    let isFirst = additionalTokens.isEmpty
+    let isFirst = !listsAdditionalTokens
     for key in ["additional_special_tokens", "extra_special_tokens"] {
       if file[key] != .null { listsAdditionalTokens = true }
       switch file[key] {
@@ -169,7 +179,15 @@ extension TokenizerConfiguration {
       guard !names.contains(where: { $0.key == key }) else { continue }
       switch file[key] {
       case .string(""): break
-      case .string, .object: additionalTokens.append(try token(key, file[key], file))
+      case .string, .object:
+        let name = try token(key, file[key], file)
+        switch key {
+        case "bos_token" where beginToken == nil: beginToken = name
+        case "eos_token" where endToken == nil: endToken = name
+        case "bos_token", "eos_token": continue
+        default: break
+        }
+        additionalTokens.append(name)
       default: break
       }
     }
@@ -224,11 +242,12 @@ extension TokenizerConfiguration {
           "added_tokens_decoder", "must have an object with \"content\" for \(id)")
       }
       result[content] = addedToken(members)
+      result[content]?.id = Int(id.string)
     }
     return result
   }
 
-  private static func addedToken(_ members: [RawText: JSONValue]) -> AddedToken {
+  static func addedToken(_ members: [RawText: JSONValue]) -> AddedToken {
     func flag(_ key: String, or fallback: Bool = false) -> Bool {
       members[RawText(key)].map { $0 == .boolean(true) } ?? fallback
     }

@@ -70,6 +70,11 @@ extension ModelFiles {
   /// also for compatibility characters. `tokenizers` and transformers up to 4 take the file's, as is done
   /// here; transformers 5 takes its class's.
   private func stepsNote(_ tokenizer: Tokenizer) -> String? {
+    if tokenizerFiles.family == .deberta, tokenizerFiles.sentencePiecePath != nil {
+      return "spm.model is used as by transformers 5, which takes its pieces alone: not what its "
+        + "normalizer makes of characters (full-width letters, ligatures), nor byte_fallback. "
+        + "transformers 4 normalizes; a tokenizer.json that it writes is used as it is"
+    }
     switch (tokenizerFiles.family, tokenizer.standardSteps) {
     case (.xlmRoberta, .xlmRoberta(_, isCurrent: false)?),
       (.camembert, .xlmRoberta(_, isCurrent: false)?):

@@ -11,9 +11,17 @@ extension ModelFiles {
         .albert(
           keepsAccents: files.keepsAccents ?? false, lowercases: files.lowercases ?? true)
       case .camembert: .camembert
+      case .deberta:
+        .deberta(
+          lowercases: files.lowercases ?? false, splitsPunctuation: files.splitsPunctuation ?? false
+        )
       default: .xlmRoberta
       }
-    let special = kind.specialTokens
+    var special = kind.specialTokens
+    if kind.takesPiecesAlone {
+      special = specialTokens(special)
+      special.others = [files.beginToken ?? "[CLS]", files.endToken ?? "[SEP]"]
+    }
     for (name, own) in [
       (files.unknownToken, special.unknown), (files.separatorToken, special.separator),
       (files.padToken, special.padding), (files.classToken, special.classification),
@@ -25,15 +33,18 @@ extension ModelFiles {
           + "special_tokens_map.json names for \"\(own)\", is supported only with a tokenizer.json: "
           + TokenizerConfiguration.toConvert)
     }
-    let file = try SentencePieceFile(path: path)
+    let file = try SentencePieceFile(path: path, countsOptions: !kind.takesPiecesAlone)
     return try Tokenizer(
       pieces: file.pieces.map {
         SentencePiece(
           text: $0.text, score: $0.score, isUnknown: $0.kind == .unknown,
           isControl: $0.kind == .control, isUserDefined: $0.kind == .userDefined)
       },
-      characterMap: file.characterMap, as: kind, addsPrefixSpace: files.addsPrefixSpace ?? true,
-      listed: (files.addedTokens ?? [:]).mapValues(AddedTokenFlags.init),
+      characterMap: file.characterMap, as: kind, specialTokens: special, unknown: file.unknownID,
+      addsPrefixSpace: files.addsPrefixSpace ?? true,
+      listed: (files.addedTokens ?? [:]).map {
+        ListedToken(name: $0.key, flags: AddedTokenFlags($0.value), id: $0.value.id)
+      }.sorted { ($0.id ?? .max, $0.name) < ($1.id ?? .max, $1.name) },
       named: Dictionary(
         files.additionalTokens.map { ($0, nil) }, uniquingKeysWith: { first, _ in first }
       ).merging(

@@ -85,7 +85,7 @@ extension ModelFiles {
   }
 
   /// Those that the folder names, else the defaults of its class of tokenizer.
-  private func specialTokens(_ defaults: SpecialTokens) -> SpecialTokens {
+  func specialTokens(_ defaults: SpecialTokens) -> SpecialTokens {
     var tokens = defaults
     tokens.unknown = tokenizerFiles.unknownToken ?? tokens.unknown
     tokens.separator = tokenizerFiles.separatorToken ?? tokens.separator

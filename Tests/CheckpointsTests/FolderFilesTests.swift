@@ -321,6 +321,7 @@ struct TokenizerConfigurationTests {
     expected.separatorToken = "[S]"
     expected.classToken = "<s>"
     expected.maskToken = "<m>"
+    expected.beginToken = "<o>"
     expected.additionalTokens = ["<a>", "<b>", "<o>"]
     expected.listsAdditionalTokens = true
     #expect(try TokenizerConfiguration(folder: folder.path) == expected)
@@ -361,7 +362,7 @@ struct TokenizerConfigurationTests {
     #expect(
       try TokenizerConfiguration(folder: folder.path).addedTokens == [
         "<x>": TokenizerConfiguration.AddedToken(
-          stripsLeft: true, stripsRight: false, singleWord: false, isNormalized: true)
+          stripsLeft: true, stripsRight: false, singleWord: false, isNormalized: true, id: 7)
       ])
   }
 

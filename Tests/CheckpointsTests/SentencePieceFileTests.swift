@@ -13,8 +13,11 @@ struct SentencePieceFileTests {
     return [UInt8](try Data(contentsOf: file))
   }
 
-  private func read(_ bytes: [UInt8]) throws(CheckpointError) -> SentencePieceFile {
-    try SentencePieceFile(FileBytes(path: "x.model", start: 0, bytes: bytes))
+  private func read(
+    _ bytes: [UInt8], countsOptions: Bool = true
+  ) throws(CheckpointError) -> SentencePieceFile {
+    try SentencePieceFile(
+      FileBytes(path: "x.model", start: 0, bytes: bytes), countsOptions: countsOptions)
   }
 
   @Test func pieces() throws {
@@ -40,6 +43,83 @@ struct SentencePieceFileTests {
     let bytes = try Self.bytes.get() + added
     let error = try #require(throws: CheckpointError.self) { try read(bytes) }
     #expect(error.message.hasPrefix("x.model") && error.message.contains(reason))
+  }
+
+  /// DeBERTa's class takes the pieces alone; only what is no Unigram model is refused.
+  @Test func optionsThatDoNotCount() throws {
+    let options: [UInt8] = [0x12, 3, 0x98, 2, 1, 0x12, 3, 0xC0, 2, 5, 0x1a, 2, 0x20, 0]
+    let piece: [UInt8] = [0x0a, 5, 0x0a, 1, 0x62, 0x18, 6]
+    let bytes = try Self.bytes.get()
+    let file = try read(bytes + options + piece, countsOptions: false)
+    #expect(file.pieces.last == .init(text: "b", score: 0, kind: .byte))
+    #expect(file.unknownID == 5)
+    #expect(try read(bytes, countsOptions: false).unknownID == 0)
+    let below: [UInt8] = [0x12, 12, 0xC0, 2] + Array(repeating: 0xFF, count: 9) + [1]
+    #expect(try read(bytes + below, countsOptions: false).unknownID == nil)
+    for bad: [UInt8] in [[0x12, 2, 0x18, 2], [0x0a, 5, 0x0a, 1, 0x62, 0x18, 7]] {
+      #expect(throws: CheckpointError.self) { try read(bytes + bad, countsOptions: false) }
+    }
+  }
+
+  private static let decoder = #""added_tokens_decoder": {"9": {"content": "<x>"}}"#
+
+  /// What of DeBERTa's files counts, and what leaves the tokens open.
+  @Test(
+    arguments: [
+      ("{}", "{}", #"{"<x>": 9}"#, nil),
+      ("{\(decoder)}", #"{"mask_token": null}"#, #"{"<x>": "?"}"#, nil),
+      (#"{"bos_token": "<b>"}"#, #"{"bos_token": "<c>"}"#, "{}", nil),
+      (#"{"mask_token": null}"#, "{}", "{}", #""mask_token" must be a token"#),
+      ("{}", #"{"extra_special_tokens": ["<x>"]}"#, "{}", "only with a tokenizer.json"),
+      (
+        #"{"additional_special_tokens": [], "extra_special_tokens": []}"#, "{}", "{}",
+        "take one of them out"
+      ),
+      (
+        #"{"added_tokens_decoder": {"8": {"content": "<x>"}, "9": {"content": "<x>"}}}"#, "{}",
+        "{}",
+        "must not have a token twice"
+      ),
+      ("{}", "{}", #"{"<x>": "9"}"#, #""<x>" must be an id from 0"#),
+      ("{}", "{}", #"{"<x>": -1}"#, #""<x>" must be an id from 0"#),
+      (
+        #"{"sep_token": {"content": "[SEP]", "lstrip": true}}"#, "{}", "{}",
+        #"the token "[SEP]" has two names"#
+      ),
+    ] as [(String, String, String, String?)])
+  func debertasTokens(_ main: String, _ map: String, _ added: String, _ reason: String?) throws {
+    let folder = try TemporaryFolder()
+    try folder.write("x", to: "spm.model")
+    try folder.write(#"{"model_type": "deberta-v2"}"#, to: "config.json")
+    try folder.write(main, to: "tokenizer_config.json")
+    try folder.write(map, to: "special_tokens_map.json")
+    try folder.write(added, to: "added_tokens.json")
+    do {
+      let tokens = try TokenizerConfiguration(folder: folder.path)
+      #expect(reason == nil && tokens.sentencePiecePath == folder.path + "/spm.model")
+      if main.contains("bos") {
+        #expect(tokens.beginToken == "<c>" && tokens.additionalTokens == ["<c>"])
+      } else {
+        #expect(tokens.addedTokens?["<x>"]?.id == 9)
+      }
+    } catch {
+      #expect(error.message.contains(reason ?? "nothing"), "\(error.message)")
+    }
+  }
+
+  /// A list in the folder's files keeps pieces from being sought, tokens with names of their own do not.
+  @Test(
+    arguments: [
+      ("{}", false), (#"{"extra_special_tokens": []}"#, true),
+      (#"{"additional_special_tokens": null}"#, true),
+      (#"{"extra_special_tokens": {"x_token": "<x>"}}"#, false),
+    ])
+  func lists(_ main: String, _ listed: Bool) throws {
+    let folder = try TemporaryFolder()
+    try folder.write("x", to: "spm.model")
+    try folder.write(#"{"model_type": "deberta-v2"}"#, to: "config.json")
+    try folder.write(main, to: "tokenizer_config.json")
+    #expect(try TokenizerConfiguration(folder: folder.path).listsAdditionalTokens == listed)
   }
 
   /// The class says which file it reads; a `tokenizer.json` goes before.

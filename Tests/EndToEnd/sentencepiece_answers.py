@@ -20,15 +20,23 @@ import tempfile
 import sentencepiece
 import transformers
 
-from sentencepiece_folders import CHOSEN, FEW, FOLDERS, MODELS, write
+from sentencepiece_folders import CHOSEN, FEW, FOLDERS, MODELS, UNSEEN, write
 
 HERE = pathlib.Path(__file__).parent
 ALBERT = {"pad_id": 0, "unk_id": 1, "bos_id": -1, "eos_id": -1, "control_symbols": ["[CLS]", "[SEP]", "[MASK]"]}
+DEBERTA = {"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3, "pad_piece": "[PAD]", "bos_piece": "[CLS]",
+           "eos_piece": "[SEP]", "unk_piece": "[UNK]"}  # fmt: skip
 # Name, normaliser, further options of the trainer.
 TRAINED = {
     "albert": ("nmt_nfkc", ALBERT),
     "xlm-roberta": ("nmt_nfkc_cf", {"control_symbols": ["<ctl>"], "user_defined_symbols": ["<ent>", "é"]}),
     "camembert": ("identity", {}),
+    "deberta": ("nmt_nfkc", {**DEBERTA, "byte_fallback": True}),
+    "deberta-small": (
+        "identity", {**DEBERTA, "vocab_size": 600, "control_symbols": ["<ctl>", "[MASK]"],
+                     "user_defined_symbols": ["<ent>", "é"]},
+    ),
+    "deberta-default": ("nmt_nfkc_cf", {"vocab_size": 400, "remove_extra_whitespaces": False}),
     "bpe": ("identity", {"model_type": "bpe"}),
     "byte-fallback": ("identity", {"byte_fallback": True}),
     "suffix": ("identity", {"treat_whitespace_as_suffix": True}),
@@ -37,10 +45,11 @@ TRAINED = {
 }
 
 
-def texts_of_training():
-    texts = [part for text in CHOSEN.values() for part in ([text] if isinstance(text, str) else text)]
+def texts_of_training(is_latin=False):
+    chosen = [text for name, text in CHOSEN.items() if name not in UNSEEN]
+    texts = [part for text in chosen for part in ([text] if isinstance(text, str) else text)]
     lines = [line for text in texts for line in text.replace("\0", " ").splitlines() if line.strip()]
-    return [line[:4000] for line in lines]
+    return [line[:4000] for line in lines if not is_latin or max(line) < "\u0250"]
 
 
 def train():
@@ -48,9 +57,9 @@ def train():
     for name, (rule, options) in TRAINED.items():
         model = io.BytesIO()
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(texts_of_training()), model_writer=model, vocab_size=2000, num_threads=1,
-            normalization_rule_name=rule, hard_vocab_limit=False, minloglevel=2, character_coverage=0.98,
-            **options,
+            sentence_iterator=iter(texts_of_training(is_latin=options.get("vocab_size") is not None)),
+            model_writer=model, num_threads=1, normalization_rule_name=rule, hard_vocab_limit=False, minloglevel=2,
+            character_coverage=0.98, **{"vocab_size": 2000, **options},
         )  # fmt: skip
         models[name] = model.getvalue()
     return models
@@ -58,11 +67,12 @@ def train():
 
 def pieces(model, parts):
     """sentencepiece's own, by their text: unknown ones in a row are one."""
+    unknown = model.id_to_piece(model.unk_id())
     found = []
     for part in parts:
         for id in model.encode(part):
-            piece = "<unk>" if model.is_unknown(id) else model.id_to_piece(id)
-            if piece != "<unk>" or found[-1:] != ["<unk>"]:
+            piece = model.id_to_piece(id)
+            if piece != unknown or found[-1:] != [unknown]:
                 found.append(piece)
     return found
 

@@ -64,7 +64,33 @@ FOLDERS = {
         },
         None,
     ),
+    # As published: [MASK] comes after the pieces.
+    "deberta": ("deberta", {"do_lower_case": False, "vocab_type": "spm"}, None),
+    "deberta-4": (
+        "deberta",
+        {
+            "added_tokens_decoder": {**listed(_0="[PAD]", _1="[CLS]", _2="[SEP]", _1811="[MASK]", _1812="[new]"),
+                                     "3": {**OBJECT, "content": "[UNK]", "lstrip": False}},
+            "bos_token": "[CLS]", "cls_token": "[CLS]", "do_lower_case": True, "eos_token": "[SEP]",
+            "mask_token": "[MASK]", "pad_token": "[PAD]", "sep_token": "[SEP]", "sp_model_kwargs": {},
+            "split_by_punct": True, "tokenizer_class": "DebertaV2Tokenizer", "unk_token": "[UNK]",
+            "vocab_type": "spm",
+        },
+        None,
+    ),
+    "deberta-3": (
+        "deberta", {"tokenizer_class": "DebertaV2TokenizerFast"},
+        {"mask_token": "[MASK]", "unk_token": {**OBJECT, "content": "[UNK]"}}, {"[MASK]": 1811, "fish": 1812},
+    ),
+    "deberta-names": (
+        "deberta-small", {"add_prefix_space": False, "cls_token": "<ent>", "pad_token": "[pad]", "do_lower_case": True},
+        {"mask_token": {**OBJECT, "content": "<mask>"}},
+    ),
+    "deberta-unnamed": ("deberta-default", None, None),
 }  # fmt: skip
+# Of each model the file and model_type of its folders, where they are not its own name's.
+KINDS = {name: ("spm.model", "deberta-v2") for name in ("deberta", "deberta-small", "deberta-default")}
+KINDS["albert"] = ("spiece.model", "albert")
 MORE = {
     "named_0": "x <mask>  y [MASK] z</s>[SEP]  [CLS]a<pad><unk>",
     "named_1": "  <mask><s>NOTUSED the</s>NOTUSED<ent>é e\u0301 <ctl>x",
@@ -76,9 +102,17 @@ MORE = {
     "pair_empty": ("", "b"),
     "pair_words": ("a goldfish", "rides <mask> a bicycle"),
 }
+# The models are not trained on these.
+UNSEEN = {
+    "named_2": " [new] fish [MASK]  [UNK] Fish\u3000[mask] [PAD]<pad>[pad]   <mask>  ",
+    "bytes": "<0x41> <0xE2><0x82>\u20b5\U0001f99c <0xGG>",
+    "white_2": "\n\na\t\tb \r\n  c\u00a0\u00a0d\u3000 e\x0b\x0cf\x85g\n",
+    "white_3": "   ",
+    "wide": "Ｆｕｌｌ ｗｉｄｔｈ，ﬁﬂ ①② ㎏ ½ ª e\u0301\u0323 \u1e9b\u0323",
+}
 # transformers takes an empty second text for none.
-CHOSEN = {name: text for name, text in {**TEXTS, **MORE}.items() if isinstance(text, str) or text[1]}
-FEW = [name for name in CHOSEN if name in MORE or name.startswith(("special", "sentence"))]
+CHOSEN = {name: text for name, text in {**TEXTS, **MORE, **UNSEEN}.items() if isinstance(text, str) or text[1]}
+FEW = [name for name in CHOSEN if name in MORE or name in UNSEEN or name.startswith(("special", "sentence"))]
 
 
 def read():
@@ -89,26 +123,29 @@ def read():
 
 def write(folder, name, models):
     """A folder's files but for the weights."""
-    model, config, names = FOLDERS[name]
+    model, *members = FOLDERS[name]
     folder.mkdir(exist_ok=True)
-    (folder / ("spiece.model" if model == "albert" else "sentencepiece.bpe.model")).write_bytes(models[model])
-    (folder / "config.json").write_text(json.dumps({"model_type": model}))
-    for file, members in (("tokenizer_config.json", config), ("special_tokens_map.json", names)):
+    file, kind = KINDS.get(model, ("sentencepiece.bpe.model", model))
+    (folder / file).write_bytes(models[model])
+    (folder / "config.json").write_text(json.dumps({"model_type": kind}))
+    for file, members in zip(("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"), members):
         if members is not None:
             (folder / file).write_text(json.dumps(members))
 
 
 def write_weights(folder, name, tokens):
     """The smallest encoder of so many tokens."""
-    kind = FOLDERS[name][0]
-    config = {"model_type": kind, "vocab_size": tokens, "type_vocab_size": 2 if kind == "albert" else 1, **SIZES}
+    kind = json.loads((folder / "config.json").read_text())["model_type"]
+    types = {"albert": 2, "deberta-v2": 0}.get(kind, 1)
+    config = {"model_type": kind, "vocab_size": tokens, "type_vocab_size": types, **SIZES}
     if kind == "albert":
         config["embedding_size"] = 2
     (folder / "config.json").write_text(json.dumps(config))
     shapes = {
         "embeddings.word_embeddings.weight": (tokens, 2), "embeddings.position_embeddings.weight": (4100, 2),
-        "embeddings.token_type_embeddings.weight": (config["type_vocab_size"], 2),
     }  # fmt: skip
+    if types:
+        shapes["embeddings.token_type_embeddings.weight"] = (types, 2)
     block = "encoder.layer.0"
     linear = [f"{block}.attention.self.{part}" for part in ("query", "key", "value")]
     linear += [f"{block}.{part}" for part in ("attention.output.dense", "intermediate.dense", "output.dense")]
@@ -118,6 +155,7 @@ def write_weights(folder, name, tokens):
         shapes |= {f"{layer}.weight": (2, 2), f"{layer}.bias": (2,)}
     for layer in ("embeddings", f"{block}.attention.output", f"{block}.output"):
         shapes |= {f"{layer}.LayerNorm.weight": (2,), f"{layer}.LayerNorm.bias": (2,)}
-    tensors = {families.own_name(kind, tensor) if kind == "albert" else tensor: np.ones(shape, np.float32)
-               for tensor, shape in shapes.items()}  # fmt: skip
+    tensors = {tensor: np.ones(shape, np.float32) for tensor, shape in shapes.items()}
+    if name := {"albert": "albert", "deberta-v2": "deberta"}.get(kind):
+        tensors = {families.own_name(name, tensor): values for tensor, values in tensors.items()}
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})

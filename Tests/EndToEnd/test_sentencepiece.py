@@ -67,6 +67,33 @@ def test_other_tokens_are_refused(members, reason, tmp_path):
     assert refused.returncode == 1 and reason in refused.stderr, refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("file", "members", "reason"),
+    [
+        ("added_tokens.json", {"[MASK]": 1812}, 'the added token "[MASK]" must have the id 1811'),
+        ("added_tokens.json", {"[MASK]": "x"}, '"[MASK]" must be an id'),
+        ("tokenizer_config.json", {"mask_token": None}, '"mask_token" must be a token'),
+        ("tokenizer_config.json", {"extra_special_tokens": ["a b", "c d"]}, "more than one without an id"),
+        ("special_tokens_map.json", {"additional_special_tokens": ["x"]}, "only with a tokenizer.json"),
+        ("tokenizer_config.json", {"vocab_type": "spm", "sp_model_kwargs": {"alpha": 1}}, None),
+    ],
+)
+def test_debertas_other_tokens(file, members, reason, tmp_path):
+    make(tmp_path, "deberta")
+    (tmp_path / file).write_text(json.dumps(members))
+    shown = run("inspect", tmp_path)
+    if reason is None:
+        assert shown.returncode == 0 and "byte_fallback" in shown.stdout, shown
+    else:
+        assert shown.returncode == 1 and reason in shown.stderr, shown.stderr
+
+
+def test_a_model_of_bpe_is_refused_for_deberta_too(tmp_path):
+    make(tmp_path, "deberta", {"deberta": MODELS["bpe"]})
+    refused = run("inspect", tmp_path)
+    assert refused.returncode == 1 and f"{tmp_path}/spm.model: is a model of BPE" in refused.stderr, refused.stderr
+
+
 def test_a_file_that_is_cut_or_changed_is_refused_by_name(tmp_path):
     model = MODELS["camembert"]
     make(tmp_path, "camembert")
