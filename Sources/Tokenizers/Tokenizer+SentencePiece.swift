@@ -94,7 +94,7 @@ public enum SentencePieceClass: Equatable, Sendable {
   fileprivate var normalizers: [NormalizerStep] {
     if case .deberta(let lowercases, _) = self {
       let steps: [NormalizerStep] = [
-        .replace(.repeatedOrLine, with: [0x20]), .nfc, .strip(left: false, right: true),
+        .replace(.repeatedSpacesOrLineBreak, with: [0x20]), .nfc, .strip(left: false, right: true),
       ]
       return lowercases ? [.lowercase] + steps : steps
     }
