@@ -55,7 +55,9 @@ extension ConfigurationKeys {
     only: [
       "is_decoder": encoder, "add_cross_attention": encoder, "is_causal": encoder,
       "position_embedding_type": .only(
-        [.string("absolute")], toDo: "only \"absolute\" is supported"),
+        [.string("absolute")],
+        toDo: "only \"absolute\" is supported, and \"alibi\" with \"architectures\": "
+          + "[\"JinaBertModel\"]"),
       "pruned_heads": .only(
         [.object([:])], toDo: "pruned models are not supported; give the model before pruning"),
       "quantization_config": .only(

@@ -22,7 +22,11 @@ extension HuggingFaceFamily {
       "ffn.w12": [TensorNames.Block.gate, TensorNames.Block.intermediate],
     ],
     fusesHeads: true,
-    layers: ["encoder": "embeddings.word_embeddings", "layer_norm": TensorNames.finalNorm],
+    layers: [
+      "encoder": "embeddings.word_embeddings", "layer_norm": TensorNames.finalNorm,
+      // Of a model without rotary positions.
+      "positional_embedding": "embeddings.position_embeddings",
+    ],
     hasTypes: false, hasActivationKey: false,
     ownKeys: [
       "hidden_act": .only(
@@ -50,6 +54,9 @@ extension HuggingFaceFamily {
     configuration.biases = []
     if file["norm_eps"] == .null { configuration.layerNormEpsilon = 1e-6 }
     // As many weights as without a gate: two thirds of it, up to a multiple of 8.
+    guard configuration.intermediateSize > 1 else {
+      throw file.invalid("intermediate_size", "must be 2 or more: the layers have two thirds of it")
+    }
     configuration.intermediateSize = (2 * configuration.intermediateSize / 3 + 7) / 8 * 8
     let positions = ModelConfiguration.Limits.positionCount
     let length = try file.integer("max_length", in: positions) ?? 1024

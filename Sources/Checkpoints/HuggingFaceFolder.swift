@@ -38,17 +38,23 @@ struct HuggingFaceFolder {
     let found = family.prefixes.first { prefix in stored.contains { $0.name.hasPrefix(prefix) } }
     let (prefix, hasPrefix) = (found ?? "", found != nil)
     var tensors: [String: Tensor] = [:]
+    var origins: [String: String] = [:]
     var twice: [String] = []
+    var unexpected: [String] = []
     for tensor in stored where tensor.name.hasPrefix(prefix) {
-      let names = family.canonicalNames(String(tensor.name.dropFirst(prefix.count)))
-        .filter(Self.isEncoders)
+      let ownName = String(tensor.name.dropFirst(prefix.count))
+      let names = family.canonicalNames(ownName).filter(Self.isEncoders)
+      if names.isEmpty, family.blockPrefixes.contains(where: { ownName.hasPrefix($0.0) }) {
+        unexpected.append(tensor.name)
+      }
       guard names.count < 2 || tensor.shape.first.map({ $0 % names.count == 0 }) ?? false else {
         throw .unsupported(
           path: path,
           reason: "\(tensor.name) \(tensor.shape) must hold \(names.count) layers of one size")
       }
       for (index, name) in names.enumerated() {
-        if tensors[name] != nil { twice.append(tensor.name) }
+        if let other = origins[name] { twice.append("\(other) and \(tensor.name)") }
+        origins[name] = tensor.name
         let count = (tensor.shape.first ?? 0) / names.count
         let isOfHeads =
           family.fusesHeads && names.count == TensorNames.Block.queryKeyValue.count
@@ -69,6 +75,12 @@ struct HuggingFaceFolder {
     guard twice.isEmpty else {
       throw .unsupported(
         path: path, reason: "two tensors have one meaning: \(twice.joined(separator: ", "))")
+    }
+    if !configuration.hasTypeTable, let name = origins[TensorNames.tables[2]] {
+      unexpected.append(name)
+    }
+    guard unexpected.isEmpty else {
+      throw .tensors(path: path, missing: [], unusable: [], unexpected: unexpected.sorted())
     }
     family.complete(&configuration) { tensors[$0] != nil }
     self.configuration = configuration

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import tokenizers
 
 import deberta_families
@@ -274,6 +275,8 @@ def change(folder, file, **members):
         ("neobert", "config.json", {"rope_theta": 500.0}, "rope_theta"),
         ("neobert", "config.json", {"max_position_embeddings": 1024}, "max_position_embeddings"),
         ("neobert", "config.json", {"intermediate_size": 1024}, "intermediate.gate.weight is [512, 192]"),
+        ("neobert", "config.json", {"intermediate_size": 1}, '"intermediate_size" must be 2 or more'),
+        ("jina", "config.json", {"architectures": None, "auto_map": {}}, '"alibi" with "architectures": ["JinaBertModel"]'),
     ],
 )
 def test_refusals(name, file, members, reason, tmp_path):
@@ -283,3 +286,27 @@ def test_refusals(name, file, members, reason, tmp_path):
     done = run("inspect", folder)
     assert done.returncode == 1 and reason in done.stderr, done.stderr
     shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    "name, stray",
+    [
+        ("neobert", "embeddings.token_type_embeddings.weight"), ("neobert", "positional_embedding.weight"),
+        ("neobert", "transformer_encoder.0.sqk"), ("neobert", "model.transformer_encoder.0.attn_alpha"),
+        ("mpnet", "embeddings.token_type_embeddings.weight"),
+    ],
+)  # fmt: skip
+def test_tensors_of_another_architecture_are_refused(name, stray, tmp_path):
+    folder = tmp_path / "model"
+    families.make(folder, name)
+    tensors = safetensors.numpy.load_file(folder / "model.safetensors")
+    prefix = next((each.split(".")[0] + "." for each in tensors if each.startswith(("model.", "mpnet."))), "")
+    stray = stray if stray.startswith(prefix) else prefix + stray
+    hidden = families.CONFIGURATIONS[name]["hidden_size"]
+    safetensors.numpy.save_file(
+        {**tensors, stray: np.ones((2, hidden), np.float32)}, folder / "model.safetensors"
+    )
+    done = run("inspect", folder)
+    # By BERT's name, where it has one.
+    assert done.returncode == 1, done.stdout
+    assert stray in done.stderr or "embeddings.position_embeddings.weight" in done.stderr, done.stderr

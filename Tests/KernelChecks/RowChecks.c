@@ -85,14 +85,14 @@ static void compareAttention(const KernelSet *set, size_t queries, size_t keys, 
   releaseFloats();
 }
 
-// Scores fall by 100 from key to key on both sides of one: e^-100 is below float's range, and
-// e^100 above it.
-static void attendToOne(const KernelSet *set, size_t chosen) {
+// Scores fall by 100 or far more from key to key on both sides of one: e^-100 is below float's range, and
+// e^100 above it. The largest is 0, or far from it.
+static void attendToOne(const KernelSet *set, size_t chosen, float step, float largest) {
   enum { Keys = 17, Size = 16 };
   float *keys = guardedFloats(Keys * Size, 0, After);
   const float *ten = guardedFloats(Size, 10, After);
   for (int i = 0; i < Keys * Size; i++) {
-    keys[i] = -2.5f * fabsf((float)(i / Size) - (float)chosen);
+    keys[i] = largest - step * fabsf((float)(i / Size) - (float)chosen);
   }
   const AttentionInput input = {
       .queries = valuesOf(set, Size, ten, After),
@@ -112,7 +112,11 @@ static void attendToOne(const KernelSet *set, size_t chosen) {
 }
 
 void checkAttention(const KernelSet *set) {
-  for (size_t key = 0; key < 17; key++) attendToOne(set, key);
+  for (size_t key = 0; key < 17; key++) {
+    attendToOne(set, key, 2.5f, 0);
+    attendToOne(set, key, 1e8f, 2e9f);
+    attendToOne(set, key, 1e15f, -3e16f);
+  }
   static const size_t headSizes[] = {1, 5, 16, 20, 32, 48, 64, 80};
   for (size_t i = 0; i < sizeof headSizes / sizeof *headSizes; i++) {
     for (int bias = 0; bias < 2; bias++) {

@@ -76,6 +76,11 @@ INLINE float largestScore(const float *row, size_t count) {
 // Turns a row of scores into e^((score - largest) · scale), and returns sums of them. Reads and
 // writes whole registers.
 INLINE vec numerators(float *row, size_t count, float largest, float scale) {
+  // The offset below is rounded, which must not be seen in a power of 2.
+  if (fabsf(largest * scale) > 0x1p16f) {
+    for (size_t j = 0; j < count; j += LANES) vstore(row + j, vload(row + j) - vset(largest));
+    largest = 0;
+  }
   const size_t whole = count / LANES * LANES, rest = count - whole;
   const vec factor = vset(scale * (float)log2OfE), offset = vset(-largest) * factor;
   vec sums[2] = {vset(0), vset(0)};
