@@ -23,10 +23,10 @@ let swiftSettings: [SwiftSetting] =
     : [
       // Small functions called across modules (float writer, spans) are inlined in release builds.
       .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
-      // A tenth of the compiler's limit, above which it gives up on an expression: it counts its
-      // steps, and they vary with the machine.
+      // A third of the compiler's limit, above which it gives up on an expression: it counts its
+      // steps, and they vary from machine to machine.
       .unsafeFlags(
-        ["-Xfrontend", "-solver-scope-threshold=100000"], .when(configuration: .debug)),
+        ["-Xfrontend", "-solver-scope-threshold=300000"], .when(configuration: .debug)),
     ])
 
 let cSettings: [CSetting] =
