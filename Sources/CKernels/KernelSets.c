@@ -18,10 +18,10 @@ static const KernelSet *const sets[] = {
     &avx2Int8Kernels,
 #elif defined(__aarch64__)
     &neonKernels,
-    &neonMatrixBfloat16Kernels,
+    &neonbf16Bfloat16Kernels,
     &neonBfloat16Kernels,
-    &neonMatrixInt8Kernels,
-    &neonDotProductInt8Kernels,
+    &neonbf16Int8Kernels,
+    &neondotprodInt8Kernels,
 #endif
     &scalarKernels,
     &scalarBfloat16Kernels,

@@ -12,8 +12,8 @@ extern const KernelSet avx512vnniInt8Kernels;
 extern const KernelSet amxBfloat16Kernels, amxInt8Kernels;
 extern const KernelSet avx512bf16Bfloat16Kernels, avx512bf16Int8Kernels;
 #elif defined(__aarch64__)
-extern const KernelSet neonKernels, neonBfloat16Kernels, neonDotProductInt8Kernels;
-extern const KernelSet neonMatrixBfloat16Kernels, neonMatrixInt8Kernels;
+extern const KernelSet neonKernels, neonBfloat16Kernels, neondotprodInt8Kernels;
+extern const KernelSet neonbf16Bfloat16Kernels, neonbf16Int8Kernels;
 #endif
 
 enum {

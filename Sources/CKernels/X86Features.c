@@ -95,8 +95,9 @@ X86Words x86Words(void) {
 
 bool x86PermitTiles(void) {
 #if defined(__linux__)
-  // ARCH_REQ_XCOMP_PERM of XTILEDATA (Linux Documentation/arch/x86/xstate.rst).
-  return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+  // Linux Documentation/arch/x86/xstate.rst.
+  enum { RequestPermission = 0x1023, TileDataState = 18 };
+  return syscall(SYS_arch_prctl, RequestPermission, TileDataState) == 0;
 #else
   return false;
 #endif

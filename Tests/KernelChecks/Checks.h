@@ -7,7 +7,7 @@
 /// The scalar set of the same precision.
 extern const KernelSet *_Nonnull oracle;
 
-/// Of float32 alone.
+/// Runs only for float32.
 void checkPack(const KernelSet *_Nonnull set);
 /// Every height and width around the tile.
 void checkProducts(const KernelSet *_Nonnull set);

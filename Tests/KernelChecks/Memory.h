@@ -2,6 +2,7 @@
 #ifndef MEMORY_H
 #define MEMORY_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,10 +20,10 @@ void releaseFloats(void);
 float *_Nonnull randomFloats(size_t count, float low, float high, Side side);
 void seedRandom(void);
 
-/// Counts a failure, and prints it unless failures are what is wanted.
+/// Counts a failure and prints it; or jumps to `firstFailure`, where one is what is wanted.
 void fail(const char *_Nonnull format, ...) __attribute__((format(printf, 1, 2)));
 extern size_t failureCount;
-extern bool isQuiet;
+extern jmp_buf *_Nullable firstFailure;
 
 /// Fails unless each pair is at most `bound` apart. A NaN is far from everything.
 void expectNear(const char *_Nonnull what, size_t count, const float *_Nonnull a,

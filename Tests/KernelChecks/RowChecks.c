@@ -114,6 +114,9 @@ static void attendToOne(const KernelSet *set, size_t chosen, float step, float l
 void checkAttention(const KernelSet *set) {
   for (size_t key = 0; key < 17; key++) {
     attendToOne(set, key, 2.5f, 0);
+    // Times 40, on either side of the largest that is subtracted first.
+    attendToOne(set, key, 16, 1600);
+    attendToOne(set, key, 16, 1664);
     attendToOne(set, key, 1e8f, 2e9f);
     attendToOne(set, key, 1e15f, -3e16f);
   }
@@ -164,7 +167,8 @@ void checkElements(const KernelSet *set) {
     const LayerNorm norm = {.scale = randomFloats(columns, -1, 1, After),
                             .shift = randomFloats(columns, -1, 1, After),
                             .epsilon = 1e-3f,
-                            .columns = columns};
+                            .columns = columns,
+                            .isRootMeanSquare = size % 4 == 0};
     float *scratch = guardedFloats(columns, NAN, After);
     y = valuesOf(set, count, x, After);
     expected = valuesOf(set, count, x, After);

@@ -11,7 +11,6 @@ static bool isSupported(void) { return x86Supports(x86Words(), X86AMX) && x86Per
 #define HAS_BF16 1
 #define HAS_VNNI 1
 #define OWN_PRODUCT
-#define PRODUCT_ROWS 32
 #define TILE_DOT tileDotPairs
 #include "../avx512/vector.h"
 #include "../avx512/groups.h"

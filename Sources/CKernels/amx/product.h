@@ -12,73 +12,64 @@
 #define HAS_BF16 1
 #define HAS_VNNI 1
 #define OWN_PRODUCT
-#define PRODUCT_ROWS 32
 #define TILE_DOT tileDotPairs
 #include "../avx512/vector.h"
 #include "../avx512/groups.h"
 #include "../shared/bfloat16.h"
 #endif
 
-// Tiles: sums of the first rows and of the second, each of both halves; then x; then weights.
-enum { Sums = 0, Rows = 4, Halves = 6 };
+// The tiles: sums of the first 16 rows and the second by the halves of a panel; x; the halves.
 enum {
-  ProductRows = 2 * TileHeight,
-  HalfBytes = PanelColumns / 2 * 4,
-  PanelRowBytes = PanelColumns * 4,
+  FirstLeft, FirstRight, SecondLeft, SecondRight,
+  FirstRows, SecondRows,
+  LeftHalf, RightHalf,
 };
-_Static_assert(HalfBytes == TileBytes, "a tile for half a panel");
-_Static_assert(ProductRows == PRODUCT_ROWS, "two tiles of rows");
+enum { ProductRows = 2 * TileHeight, PanelRowBytes = PanelColumns * 4 };
+_Static_assert(PanelRowBytes == 2 * TileBytes, "a tile for half a panel");
+
+#undef PRODUCT_ROWS
+#define PRODUCT_ROWS ProductRows
+#define STEP_BYTES TileBytes
+#define STEP_ROWS ProductRows
+#include "../shared/rest.h"
 
 // Of so many rows, at most ProductRows.
 INLINE void shapeTiles(size_t rows) {
-  TileShapes shapes = {.palette = 1};
-  const size_t heights[] = {least(rows, TileHeight), rows > TileHeight ? rows - TileHeight : 0};
-  for (int i = 0; i < 2; i++) {
-    // An x without rows keeps one: the same instructions run for all numbers of rows.
-    const uint8_t height = heights[i] > 0 ? (uint8_t)heights[i] : 1;
-    for (int tile = 0; tile < 3; tile++) {
-      const int place = tile < 2 ? Sums + 2 * i + tile : Rows + i;
-      shapes.rows[place] = height;
-      shapes.rowBytes[place] = TileBytes;
-    }
-    shapes.rows[Halves + i] = TileHeight;
-    shapes.rowBytes[Halves + i] = TileBytes;
-  }
+  const uint8_t first = (uint8_t)least(rows, TileHeight);
+  // A tile has at least one row: without second rows it multiplies the first row again.
+  const uint8_t second = rows > TileHeight ? (uint8_t)(rows - TileHeight) : 1;
+  TileShapes shapes = {
+      .palette = 1,
+      .rows = {first, first, second, second, first, second, TileHeight, TileHeight},
+  };
+  for (int tile = 0; tile < TileCount; tile++) shapes.rowBytes[tile] = TileBytes;
   tileShapes(&shapes);
 }
 
-// Adds the products of TileBytes of rows and so many bytes of a panel's columns.
-INLINE void multiplyStep(const uint8_t *x, const uint8_t *second, size_t ldx, const uint8_t *panel) {
-  tileLoad(6, panel, PanelRowBytes);
-  tileLoad(7, panel + HalfBytes, PanelRowBytes);
-  tileLoad(4, x, ldx);
-  TILE_DOT(0, 4, 6);
-  TILE_DOT(1, 4, 7);
-  tileLoad(5, second, ldx);
-  TILE_DOT(2, 5, 6);
-  TILE_DOT(3, 5, 7);
+INLINE void zeroSums(void) {
+  tileZero(FirstLeft);
+  tileZero(FirstRight);
+  tileZero(SecondLeft);
+  tileZero(SecondRight);
 }
 
-// What is left of rows and a panel after the last whole step, filled up with zeros.
-typedef struct Rest {
-  _Alignas(64) uint8_t rows[ProductRows * TileBytes];
-  uint8_t panel[TileHeight * PanelRowBytes];
-} Rest;
-
-static __attribute__((noinline)) void copyRest(size_t rows, size_t bytes, const uint8_t *x, size_t ldx,
-                                               const uint8_t *panel, Rest *rest) {
-  *rest = (Rest){0};
-  for (size_t r = 0; r < rows; r++) memcpy(rest->rows + r * TileBytes, x + r * ldx, bytes);
-  memcpy(rest->panel, panel, (bytes + 3) / 4 * PanelRowBytes);
+// Adds the products of TileBytes of rows and so many bytes of a panel's columns.
+INLINE void multiplyStep(const uint8_t *x, const uint8_t *second, size_t ldx,
+                         const uint8_t *panel) {
+  tileLoad(LeftHalf, panel, PanelRowBytes);
+  tileLoad(RightHalf, panel + TileBytes, PanelRowBytes);
+  tileLoad(FirstRows, x, ldx);
+  TILE_DOT(FirstLeft, FirstRows, LeftHalf);
+  TILE_DOT(FirstRight, FirstRows, RightHalf);
+  tileLoad(SecondRows, second, ldx);
+  TILE_DOT(SecondLeft, SecondRows, LeftHalf);
+  TILE_DOT(SecondRight, SecondRows, RightHalf);
 }
 
 // The sums of the rows that tiles are shaped for and a panel, [ProductRows, PanelColumns].
 INLINE void multiplyTiles(size_t rows, size_t bytes, const uint8_t *x, size_t ldx,
                           const uint8_t *panel, uint32_t *sums) {
-  tileZero(0);
-  tileZero(1);
-  tileZero(2);
-  tileZero(3);
+  zeroSums();
   const bool hasSecond = rows > TileHeight;
   for (size_t steps = bytes / TileBytes; steps > 0; steps--) {
     multiplyStep(x, hasSecond ? x + TileHeight * ldx : x, ldx, panel);
@@ -88,44 +79,32 @@ INLINE void multiplyTiles(size_t rows, size_t bytes, const uint8_t *x, size_t ld
   if (bytes % TileBytes > 0) {
     Rest rest;
     copyRest(rows, bytes % TileBytes, x, ldx, panel, &rest);
-    multiplyStep(rest.rows, rest.rows + TileHeight * TileBytes, TileBytes, rest.panel);
+    multiplyStep(rest.rows, rest.rows + TileHeight * TileBytes, TileBytes,
+                 (const uint8_t *)rest.panel);
   }
-  tileStore(0, sums, PanelRowBytes);
-  tileStore(1, sums + PanelColumns / 2, PanelRowBytes);
-  tileStore(2, sums + TileHeight * PanelColumns, PanelRowBytes);
-  tileStore(3, sums + TileHeight * PanelColumns + PanelColumns / 2, PanelRowBytes);
+  uint32_t *second = sums + TileHeight * PanelColumns;
+  tileStore(FirstLeft, sums, PanelRowBytes);
+  tileStore(FirstRight, sums + PanelColumns / 2, PanelRowBytes);
+  tileStore(SecondLeft, second, PanelRowBytes);
+  tileStore(SecondRight, second + PanelColumns / 2, PanelRowBytes);
 }
 
 static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel, size_t rows,
                     const void *x, size_t ldx, const float *residual, size_t ldResidual, void *y,
                     size_t ldy) {
-  const size_t bytes = summedSize(layer->inputs), panelBytes = panelSize(layer->inputs);
-  const size_t resultSize = layer->givesValues ? ValueSize : sizeof(float);
+  const size_t bytes = summedSize(layer->inputs);
   _Alignas(64) uint32_t sums[ProductRows * PanelColumns];
-  // Whole tiles first: a shape costs more than a panel of few inputs.
+  // Whole tiles first, so that tiles are shaped twice at most.
   const size_t wholeRows = rows / ProductRows * ProductRows;
   for (size_t begin = 0; begin < rows; begin = begin < wholeRows ? wholeRows : rows) {
     const size_t end = begin < wholeRows ? wholeRows : rows;
     const size_t height = least(ProductRows, end - begin);
     shapeTiles(height);
     for (size_t p = firstPanel; p < endPanel; p++) {
-      const size_t first = p * PanelColumns;
-      const uint8_t *panel = (const uint8_t *)layer->weights + p * panelBytes;
       for (size_t row = begin; row < end; row += height) {
-        const TileResult to = {
-            .layer = layer,
-            .x = (const uint8_t *)x + row * ldx,
-            .ldx = ldx,
-            .panel = panel,
-            .first = first,
-            .rows = height,
-            .columns = least(PanelColumns, layer->outputs - first),
-            .residual = residual ? residual + row * ldResidual + first : NULL,
-            .ldResidual = ldResidual,
-            .y = (uint8_t *)y + row * ldy + first * resultSize,
-            .ldy = ldy,
-        };
-        multiplyTiles(height, bytes, to.x, ldx, panel, sums);
+        const TileResult to =
+            tileResult(layer, p, row, height, x, ldx, residual, ldResidual, y, ldy);
+        multiplyTiles(height, bytes, to.x, ldx, to.panel, sums);
         finish(&to, sums);
       }
     }
@@ -140,19 +119,16 @@ enum { PeakOperations = 4 * 2 * TileHeight * TileHeight * (TileBytes / 4) * Grou
 static void peak(size_t steps) {
   _Alignas(64) static const uint8_t zeros[TileHeight * TileBytes];
   shapeTiles(ProductRows);
-  tileZero(0);
-  tileZero(1);
-  tileZero(2);
-  tileZero(3);
-  tileLoad(4, zeros, TileBytes);
-  tileLoad(5, zeros, TileBytes);
-  tileLoad(6, zeros, TileBytes);
-  tileLoad(7, zeros, TileBytes);
+  zeroSums();
+  tileLoad(FirstRows, zeros, TileBytes);
+  tileLoad(SecondRows, zeros, TileBytes);
+  tileLoad(LeftHalf, zeros, TileBytes);
+  tileLoad(RightHalf, zeros, TileBytes);
   for (size_t step = 0; step < steps; step++) {
-    TILE_DOT(0, 4, 6);
-    TILE_DOT(1, 4, 7);
-    TILE_DOT(2, 5, 6);
-    TILE_DOT(3, 5, 7);
+    TILE_DOT(FirstLeft, FirstRows, LeftHalf);
+    TILE_DOT(FirstRight, FirstRows, RightHalf);
+    TILE_DOT(SecondLeft, SecondRows, LeftHalf);
+    TILE_DOT(SecondRight, SecondRows, RightHalf);
   }
   tileRelease();
 }

@@ -2,18 +2,13 @@
 
 #if defined(__aarch64__)
 
-#include "target.h"
-
-static bool isSupported(void) { return true; }
-
-
-#define HAS_BF16 0
 #define HAS_DOT 0
 #define HAS_MATRIX 0
 #include "vector.h"
 #include "groups.h"
 #include "../shared/bfloat16.h"
 
+static bool isSupported(void) { return true; }
 
 const KernelSet neonBfloat16Kernels = KERNEL_SET("neon", PrecisionBfloat16, NULL);
 

@@ -1,6 +1,6 @@
 // The groups of ../shared/groups.h. Included inside the target region, after vector.h. The source
-// file says which instructions there are: HAS_BF16 (BF16: BFDOT, BFMMLA), HAS_DOT (DotProd: SDOT),
-// HAS_MATRIX (BF16 and I8MM: BFMMLA, SMMLA), each 0 or 1.
+// file says which instructions there are: HAS_DOT (DotProd: SDOT), HAS_MATRIX (BF16 and I8MM: BFCVTN,
+// BFMMLA, SMMLA), each 0 or 1.
 
 #pragma once
 
@@ -25,7 +25,7 @@ VECTOR bits bhigh(bits v) { return vshlq_n_u32(v, 16); }
 VECTOR bits bor(bits a, bits b) { return vorrq_u32(a, b); }
 
 VECTOR uint16x4_t narrowed(vec v) {
-#if HAS_BF16
+#if HAS_MATRIX
   return vreinterpret_u16_bf16(vcvt_bf16_f32(v));
 #else
   const bits b = asBits(v);

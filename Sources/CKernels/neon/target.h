@@ -6,15 +6,29 @@
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
+#if defined(__linux__)
+#include <asm/hwcap.h>
 #include <sys/auxv.h>
+#endif
 
 #include "../KernelSets.h"
 
-// Linux' names of what a CPU has, in AT_HWCAP and AT_HWCAP2 (arch/arm64/include/uapi/asm/hwcap.h).
-#define CPU_DOT_PRODUCT (1ul << 20)
-#define CPU_INT8_MATRIX (1ul << 13)
-#define CPU_BFLOAT16 (1ul << 14)
+#define DOTPROD_TARGET "dotprod"
+#define BF16_I8MM_TARGET DOTPROD_TARGET ",bf16,i8mm"
 
-static inline bool hasAll(unsigned long kind, unsigned long bits) {
-  return (getauxval(kind) & bits) == bits;
+static inline bool hasDotProduct(void) {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+  return false;
+#endif
+}
+
+static inline bool hasMatrixProducts(void) {
+#if defined(__linux__)
+  const unsigned long both = HWCAP2_I8MM | HWCAP2_BF16;
+  return hasDotProduct() && (getauxval(AT_HWCAP2) & both) == both;
+#else
+  return false;
+#endif
 }

@@ -6,25 +6,13 @@
 #include "groups.h"
 
 #define OWN_TILE
+#define STEP_BYTES 8
+#define STEP_ROWS TILE_ROWS
 #include "../shared/groups.h"
-
-enum { StepBytes = 8 };
+#include "../shared/rest.h"
 
 // Keeps the compiler from loading later rows before this one, for which it would spill sums.
 #define KEEP_ORDER(POINTER) __asm__ volatile("" : "+r"(POINTER))
-
-// What is left of rows and a panel after the last whole step, filled up with zeros.
-typedef struct Rest {
-  uint8_t rows[TILE_ROWS * StepBytes];
-  uint32_t panel[2 * PanelColumns];
-} Rest;
-
-static __attribute__((noinline)) void copyRest(size_t rows, size_t bytes, const uint8_t *x, size_t ldx,
-                                               const uint32_t *panel, Rest *rest) {
-  *rest = (Rest){0};
-  for (size_t r = 0; r < rows; r++) memcpy(rest->rows + r * StepBytes, x + r * ldx, bytes);
-  memcpy(rest->panel, panel, (bytes + 3) / 4 * PanelColumns * sizeof *panel);
-}
 
 #if HAS_MATRIX
 
@@ -57,7 +45,7 @@ INLINE void tileStep(const Grouping grouping, const size_t rows, Sums sums, cons
     for (size_t j = 0; j < ColumnPairs; j++) {
       sums[r / 2][j] = multiplyMatrices(grouping, sums[r / 2][j], pair, columns[j]);
     }
-    x += 2 * ldx;
+    if (r + 2 < rows) x += 2 * ldx;
     KEEP_ORDER(x);
   }
 }
@@ -112,7 +100,7 @@ INLINE void tileStep(const Grouping grouping, const size_t rows, Sums sums, cons
     sums[r][1] = addGroup(grouping, sums[r][1], row, 0, right0);
     sums[r][0] = addGroup(grouping, sums[r][0], row, 1, left1);
     sums[r][1] = addGroup(grouping, sums[r][1], row, 1, right1);
-    x += ldx;
+    if (r + 1 < rows) x += ldx;
     KEEP_ORDER(x);
   }
 }
@@ -134,19 +122,19 @@ INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const
   for (size_t i = 0; i < sizeof sums / sizeof **sums; i++) ((bits *)sums)[i] = bzeros();
   const uint8_t *from = ahead.from;
   Rest rest;
-  size_t steps = bytes / StepBytes, left = bytes % StepBytes;
+  size_t steps = bytes / STEP_BYTES, left = bytes % STEP_BYTES;
   while (true) {
     for (; steps > 0; steps--) {
       fetchAhead(from, 2 * ahead.step, ahead.isStreamed);
       from += 2 * ahead.step;
       tileStep(grouping, rows, sums, x, ldx, panel);
-      x += StepBytes;
+      x += STEP_BYTES;
       panel += 2 * PanelColumns;
     }
     if (left == 0) break;
     copyRest(rows, left, x, ldx, panel, &rest);
     x = rest.rows;
-    ldx = StepBytes;
+    ldx = STEP_BYTES;
     panel = rest.panel;
     steps = 1;
     left = 0;

@@ -27,6 +27,26 @@ typedef struct TileResult {
   size_t ldy;
 } TileResult;
 
+// Of `rows` rows from `row` on, and panel p.
+INLINE TileResult tileResult(const LinearLayer *layer, size_t p, size_t row, size_t rows,
+                             const void *x, size_t ldx, const float *residual, size_t ldResidual,
+                             void *y, size_t ldy) {
+  const size_t first = p * PanelColumns;
+  return (TileResult){
+      .layer = layer,
+      .x = (const uint8_t *)x + row * ldx,
+      .ldx = ldx,
+      .panel = (const uint8_t *)layer->weights + p * panelSize(layer->inputs),
+      .first = first,
+      .rows = rows,
+      .columns = least(PanelColumns, layer->outputs - first),
+      .residual = residual ? residual + row * ldResidual + first : NULL,
+      .ldResidual = ldResidual,
+      .y = (uint8_t *)y + row * ldy + first * (layer->givesValues ? ValueSize : sizeof(float)),
+      .ldy = ldy,
+  };
+}
+
 // `kind` and `givesValues` are constants at each use.
 INLINE void finishRows(const ActivationKind kind, const bool givesValues, const TileResult *to,
                        const uint32_t sums[TILE_ROWS * PanelColumns]) {
@@ -76,36 +96,23 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
                     const void *x, size_t ldx, const float *residual, size_t ldResidual, void *y,
                     size_t ldy) {
   const size_t count = tileCount(rows), bytes = summedSize(layer->inputs);
-  const size_t resultSize = layer->givesValues ? ValueSize : sizeof(float);
   _Alignas(64) uint32_t sums[TILE_ROWS * PanelColumns];
   for (size_t p = firstPanel; p < endPanel; p++) {
-    const size_t first = p * PanelColumns;
     const size_t panelBytes = panelSize(layer->inputs);
-    const uint8_t *panel = (const uint8_t *)layer->weights + p * panelBytes;
     // As in product.h: the tiles of a panel fetch the next one, a part each.
     const bool fetchesNext = p + 1 < endPanel;
     for (size_t t = 0; t < count; t++) {
       const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
-      const TileResult to = {
-          .layer = layer,
-          .x = (const uint8_t *)x + start * ldx,
-          .ldx = ldx,
-          .panel = panel,
-          .first = first,
-          .rows = height,
-          .columns = least(PanelColumns, layer->outputs - first),
-          .residual = residual ? residual + start * ldResidual + first : NULL,
-          .ldResidual = ldResidual,
-          .y = (uint8_t *)y + start * ldy + first * resultSize,
-          .ldy = ldy,
-      };
+      const TileResult to =
+          tileResult(layer, p, start, height, x, ldx, residual, ldResidual, y, ldy);
       const Ahead ahead = {
-          .from = fetchesNext ? panel + panelBytes + panelBytes * t / count : panel,
+          .from = fetchesNext ? to.panel + panelBytes + panelBytes * t / count : to.panel,
           .step = fetchesNext ? PanelColumns * 4 / count : 0,
           .isStreamed = rows <= StreamedRows,
       };
       for (size_t r = 0; r < height; r++) __builtin_prefetch(to.y + r * ldy, 1);
-      productTiles[height](bytes, to.x, ldx, (const uint32_t *)panel, ahead, sums, PanelColumns);
+      productTiles[height](bytes, to.x, ldx, (const uint32_t *)to.panel, ahead, sums,
+                           PanelColumns);
       finish(&to, sums);
     }
   }

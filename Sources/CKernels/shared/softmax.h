@@ -76,7 +76,7 @@ INLINE float largestScore(const float *row, size_t count) {
 // Turns a row of scores into e^((score - largest) · scale), and returns sums of them. Reads and
 // writes whole registers.
 INLINE vec numerators(float *row, size_t count, float largest, float scale) {
-  // The offset below is rounded, which must not be seen in a power of 2.
+  // The error of the rounded offset below is common to the row and cancels, unless it is large: 2^-8 here.
   if (fabsf(largest * scale) > 0x1p16f) {
     for (size_t j = 0; j < count; j += LANES) vstore(row + j, vload(row + j) - vset(largest));
     largest = 0;

@@ -12,14 +12,12 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
   const size_t groups = summedSize(layer->inputs) / WideGroup;
   const size_t pieces = (groups + MostGroups - 1) / MostGroups;
   const size_t panelBytes = panelSize(layer->inputs);
-  const size_t resultSize = layer->givesValues ? ValueSize : sizeof(float);
   _Alignas(64) uint32_t wide[MostGroups * 2 * PanelColumns];
   _Alignas(64) uint32_t sums[MostRows / WideRows][WideRows * PanelColumns];
   for (size_t firstRow = 0; firstRow < rows; firstRow += MostRows) {
     const size_t someRows = least(MostRows, rows - firstRow);
     const size_t count = (someRows + WideRows - 1) / WideRows;
     for (size_t p = firstPanel; p < endPanel; p++) {
-      const size_t first = p * PanelColumns;
       const uint8_t *panel = (const uint8_t *)layer->weights + p * panelBytes;
       for (size_t piece = 0; piece < pieces; piece++) {
         const size_t begin = groups * piece / pieces, end = groups * (piece + 1) / pieces;
@@ -29,19 +27,8 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
         for (size_t t = 0; t < count; t++) {
           const size_t start = someRows * t / count;
           const size_t height = someRows * (t + 1) / count - start, row = firstRow + start;
-          const TileResult to = {
-              .layer = layer,
-              .x = (const uint8_t *)x + row * ldx,
-              .ldx = ldx,
-              .panel = panel,
-              .first = first,
-              .rows = height,
-              .columns = least(PanelColumns, layer->outputs - first),
-              .residual = residual ? residual + row * ldResidual + first : NULL,
-              .ldResidual = ldResidual,
-              .y = (uint8_t *)y + row * ldy + first * resultSize,
-              .ldy = ldy,
-          };
+          const TileResult to =
+              tileResult(layer, p, row, height, x, ldx, residual, ldResidual, y, ldy);
           // As in product.h: the tiles of a piece fetch the next one, a part each.
           const size_t step = fetchesNext ? PackedGroup / count : 0;
           const size_t distance = (end - begin) * PackedGroup * t / count;
