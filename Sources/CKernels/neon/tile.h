@@ -125,7 +125,7 @@ INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const
   size_t steps = bytes / STEP_BYTES, left = bytes % STEP_BYTES;
   while (true) {
     for (; steps > 0; steps--) {
-      fetchAhead(from, 2 * ahead.step, ahead.isStreamed);
+      __builtin_prefetch(from);
       from += 2 * ahead.step;
       tileStep(grouping, rows, sums, x, ldx, panel);
       x += STEP_BYTES;

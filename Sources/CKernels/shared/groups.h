@@ -37,12 +37,13 @@ typedef struct Ahead {
 #ifndef OWN_TILE
 INLINE bits dot(const Grouping grouping, bits sums, bits x, bits w);
 
-INLINE void tileStep(const Grouping grouping, const size_t rows, bits sums[TILE_ROWS][2],
-                     const uint8_t *x, size_t ldx, size_t bytes, const uint32_t *panel) {
+INLINE void addGroup(const Grouping grouping, const size_t rows, bits sums[TILE_ROWS][2],
+                     const uint8_t *const starts[], size_t ldx, size_t offset, size_t bytes,
+                     const uint32_t *panel) {
   const bits left = bload(panel), right = bload(panel + LANES);
   UNROLL
   for (size_t r = 0; r < rows; r++) {
-    const bits group = bset(loadGroup(x + r * ldx, bytes));
+    const bits group = bset(loadGroup(rowAt(starts, r, ldx) + offset, bytes));
     sums[r][0] = dot(grouping, sums[r][0], group, left);
     sums[r][1] = dot(grouping, sums[r][1], group, right);
   }
@@ -55,16 +56,27 @@ INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const
   bits sums[TILE_ROWS][2];
   UNROLL
   for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = bzeros();
-  const size_t whole = bytes / 4 * 4;
-  for (size_t i = 0; i < whole; i += 4) {
-    fetchAhead(ahead.from, ahead.step, ahead.isStreamed);
-    ahead.from += ahead.step;
-    tileStep(grouping, rows, sums, x + i, ldx, 4, panel);
+  const uint8_t *starts[ROW_POINTERS];
+  pointAtRows(rows, x, ldx, starts);
+  size_t groups = bytes / 4;
+  for (; groups >= StepLength; groups -= StepLength) {
+    fetchAhead(ahead.from, StepLength * ahead.step, ahead.isStreamed);
+    ahead.from += StepLength * ahead.step;
+    UNROLL
+    for (size_t i = 0; i < StepLength; i++) {
+      addGroup(grouping, rows, sums, starts, ldx, 4 * i, 4, panel + i * PanelColumns);
+    }
+    panel += StepLength * PanelColumns;
+    advanceRows(rows, 4 * StepLength, starts);
+  }
+  for (; groups > 0; groups--) {
+    addGroup(grouping, rows, sums, starts, ldx, 0, 4, panel);
     panel += PanelColumns;
+    advanceRows(rows, 4, starts);
   }
   // An odd number of bfloat16s.
-  if (grouping == Pairs && whole < bytes) {
-    tileStep(grouping, rows, sums, x + whole, ldx, 2, panel);
+  if (grouping == Pairs && bytes % 4 > 0) {
+    addGroup(grouping, rows, sums, starts, ldx, 0, 2, panel);
   }
   UNROLL
   for (size_t r = 0; r < rows; r++) {

@@ -34,14 +34,42 @@ INLINE size_t tileCount(size_t rows) { return (rows + TILE_ROWS - 1) / TILE_ROWS
 // Products of so few rows use weights as fast as memory gives them: they are streamed.
 enum { StreamedRows = TILE_ROWS + TILE_ROWS / 2 };
 
-// Brings the next `step` bytes to the cache, a line or two. If streamed, to the second-level one,
-// where they need not wait for one of the few lines that can be on their way to the first.
-INLINE void fetchAhead(const void *from, size_t step, bool isStreamed) {
+// Brings so many bytes to the cache. If streamed, to the second-level one, where they need not wait
+// for one of the few lines that can be on their way to the first.
+INLINE void fetchAhead(const void *from, size_t bytes, bool isStreamed) {
   enum { SecondLevel = 2, CacheLine = 64 };
-  if (isStreamed) {
-    __builtin_prefetch(from, 0, SecondLevel);
-    if (step > CacheLine) __builtin_prefetch((const uint8_t *)from + CacheLine, 0, SecondLevel);
-  } else {
-    __builtin_prefetch(from);
+  const uint8_t *const end = (const uint8_t *)from + bytes;
+  for (const uint8_t *line = from; line < end; line += CacheLine) {
+    if (isStreamed) {
+      __builtin_prefetch(line, 0, SecondLevel);
+    } else {
+      __builtin_prefetch(line);
+    }
   }
+}
+
+// The inner loops take so many terms, or groups, at a time, and reach rows from a pointer to every
+// third one, at distances that an address can hold. Where two threads share a core, each has half of
+// what it decodes, and every other instruction takes a multiply-add's place.
+enum { StepLength = 4, RowsOfPointer = 3 };
+#define ROW_POINTERS ((TILE_ROWS + RowsOfPointer - 1) / RowsOfPointer)
+
+INLINE void pointAtRows(const size_t rows, const void *x, size_t ldx, const uint8_t *starts[]) {
+  UNROLL
+  for (size_t r = 0; r < rows; r += RowsOfPointer) {
+    starts[r / RowsOfPointer] = (const uint8_t *)x + r * ldx;
+  }
+}
+
+INLINE void advanceRows(const size_t rows, size_t bytes, const uint8_t *starts[]) {
+  UNROLL
+  for (size_t r = 0; r < rows; r += RowsOfPointer) {
+    starts[r / RowsOfPointer] += bytes;
+    // Or the compiler adds a common offset to each row's address again.
+    __asm__("" : "+r"(starts[r / RowsOfPointer]));
+  }
+}
+
+INLINE const uint8_t *rowAt(const uint8_t *const starts[], size_t r, size_t ldx) {
+  return starts[r / RowsOfPointer] + r % RowsOfPointer * ldx;
 }

@@ -43,22 +43,40 @@ INLINE void storeTile(const size_t rows, size_t columns, vec sums[TILE_ROWS][2],
 }
 
 #ifndef OWN_TERMS
+INLINE void addTerm(const size_t rows, const uint8_t *const starts[], size_t bytesX, size_t offset,
+                    const float *terms, vec sums[TILE_ROWS][2]) {
+  const vec left = vload(terms), right = vload(terms + LANES);
+  UNROLL
+  for (size_t r = 0; r < rows; r++) {
+    const vec value = vset(*(const float *)(rowAt(starts, r, bytesX) + offset));
+    sums[r][0] = vfma(value, left, sums[r][0]);
+    sums[r][1] = vfma(value, right, sums[r][1]);
+  }
+}
+
 // Adds the terms [start, end) of x · panel to a tile's sums, in the order of k.
 INLINE void addTerms(const size_t rows, size_t start, size_t end, const float *x, size_t ldx,
                      const float *panel, const TileContext *context,
                      vec sums[TILE_ROWS][2]) {
-  const float *ahead = context->ahead;
-  const size_t aheadStep = context->aheadStep;
-  for (size_t k = start; k < end; k++) {
-    fetchAhead(ahead + k * aheadStep, aheadStep * sizeof *ahead, context->isStreamed);
-    const vec left = vload(panel + k * PanelColumns);
-    const vec right = vload(panel + k * PanelColumns + LANES);
+  const size_t step = context->aheadStep, bytesX = ldx * sizeof *x;
+  const float *ahead = context->ahead + start * step, *terms = panel + start * PanelColumns;
+  const uint8_t *starts[ROW_POINTERS];
+  pointAtRows(rows, x + start, bytesX, starts);
+  size_t left = end - start;
+  for (; left >= StepLength; left -= StepLength) {
+    fetchAhead(ahead, StepLength * step * sizeof *ahead, context->isStreamed);
+    ahead += StepLength * step;
     UNROLL
-    for (size_t r = 0; r < rows; r++) {
-      const vec value = vset(x[r * ldx + k]);
-      sums[r][0] = vfma(value, left, sums[r][0]);
-      sums[r][1] = vfma(value, right, sums[r][1]);
+    for (size_t k = 0; k < StepLength; k++) {
+      addTerm(rows, starts, bytesX, k * sizeof *x, terms + k * PanelColumns, sums);
     }
+    terms += StepLength * PanelColumns;
+    advanceRows(rows, StepLength * sizeof *x, starts);
+  }
+  for (; left > 0; left--) {
+    addTerm(rows, starts, bytesX, 0, terms, sums);
+    terms += PanelColumns;
+    advanceRows(rows, sizeof *x, starts);
   }
 }
 #endif
