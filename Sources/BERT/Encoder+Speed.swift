@@ -9,12 +9,26 @@ extension Encoder {
   public func operations(of batch: PackedBatch) -> Double {
     let hidden = Double(configuration.hiddenSize)
     let intermediate = Double(configuration.intermediateSize)
-    let weights = 4 * hidden * hidden + 2 * hidden * intermediate
-    let perBlock = (0..<batch.count).reduce(0.0) { sum, sequence in
-      let rows = Double(batch.rows(of: sequence).count)
-      return sum + 2 * weights * rows + 4 * hidden * rows * rows
+    let feedForward = (configuration.isGated ? 3 : 2) * hidden * intermediate
+    // A mix of heads makes each of them as wide as all.
+    let width = hidden * Double(configuration.mixesHeads ? configuration.headCount : 1)
+    var sum = 0.0
+    for block in 0..<configuration.blockCount {
+      let window = configuration.attention(of: block).window
+      for sequence in 0..<batch.count {
+        let rows = batch.rows(of: sequence).count
+        let attended = Self.attendedCount(rows, window: window)
+        sum += 2 * (4 * hidden * hidden + feedForward) * Double(rows) + 4 * width * attended
+      }
     }
-    return Double(configuration.blockCount) * perBlock
+    return sum
+  }
+
+  /// Pairs of a query and a key that it attends to.
+  private static func attendedCount(_ rows: Int, window: Int?) -> Double {
+    let (rows, window) = (Double(rows), Double(min(window ?? rows, rows)))
+    // Of all pairs, those at least `window` apart on either side are missing.
+    return rows * rows - (rows - window) * (rows - window + 1)
   }
 
   /// Floating-point operations a second of all threads together, by multiply-adds on registers alone,
@@ -57,6 +71,7 @@ extension Encoder {
           let block = unsafe weights.blocks[index]
           unsafe read(block.queryKeyValue)
           unsafe read(block.attentionOutput)
+          if let gate = unsafe block.gate { unsafe read(gate) }
           unsafe read(block.intermediate)
           unsafe read(block.output)
         }

@@ -26,6 +26,8 @@ struct BlockWeights {
   /// As of `AttentionInput`.
   let window: Int
   let relative: RelativeInput
+  /// Nil where heads are not mixed.
+  let mix: HeadMix?
 }
 
 /// The model as passes read it, all in one arena: linear layers packed for the chosen kernels, the
@@ -143,7 +145,12 @@ final class ModelWeights: @unchecked Sendable {
         inputNorm: place.inputNorm.map { unsafe norm($0) },
         rotary: rotary.map {
           unsafe RotaryPositions(table: arena.floats(at: $0), size: configuration.headSize)
-        }, window: attention.window ?? 0, relative: relative(place))
+        }, window: attention.window ?? 0, relative: relative(place),
+        mix: place.mix.map {
+          unsafe HeadMix(
+            scores: UnsafePointer(arena.floats(at: $0.scores)),
+            weights: UnsafePointer(arena.floats(at: $0.weights)))
+        })
     }
     unsafe pooler = poolerPlace.map { unsafe linear($0, 2) }
     unsafe projection = projectionPlace.map { unsafe linear($0) }

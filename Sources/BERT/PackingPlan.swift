@@ -73,6 +73,8 @@ struct PackingPlan {
       intermediate: layer([block + Names.intermediate]), output: layer([block + Names.output]),
       outputNorm: isPreNorm ? nil : norm(block + Names.outputNorm),
       inputNorm: optionalNorm(Names.attentionNorm), sumNorm: optionalNorm(Names.sumNorm),
+      mix: configuration.mixesHeads
+        ? (vector(block + Names.scoreMix), vector(block + Names.weightMix)) : nil,
       relativeKeys: relativeRows(block, isOfKeys: true),
       relativeQueries: relativeRows(block, isOfKeys: false))
   }
@@ -164,5 +166,7 @@ struct BlockPlaces {
   var gate: LayerPlace?
   var intermediate, output: LayerPlace
   var outputNorm, inputNorm, sumNorm: NormPlace?
+  /// Of scores, and of what softmax makes of them.
+  var mix: (scores: Int, weights: Int)?
   var relativeKeys, relativeQueries: Int?
 }

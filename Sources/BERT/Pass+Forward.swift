@@ -150,8 +150,12 @@ extension Pass {
       unsafe rotate(input.queries, input.queryCount)
       unsafe rotate(input.keys, input.keyCount)
     }
-    unsafe kernels.set.attention(
-      &input, context.row(output) + column * size, context.stride, thread.own.attentionScratch)
+    if let mix = unsafe weights.blocks[block].mix {
+      unsafe attend(&input, by: mix, to: context.from(output), thread)
+    } else {
+      unsafe kernels.set.attention(
+        &input, context.row(output) + column * size, context.stride, thread.own.attentionScratch)
+    }
     if queryCount < entry.rows.count, !isFirstRowOnly(entry, block) {
       let columns = column..<item.heads.upperBound * headSize
       unsafe averageValues(

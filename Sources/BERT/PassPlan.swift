@@ -131,7 +131,7 @@ struct PassPlan {
       let cost = 2 * size * size * configuration.hiddenSize
       var parts = cost / Self.itemCost + 1
       if entries.count < 4 * threadCount { parts = max(parts, threadCount) }
-      parts = min(parts, configuration.headCount)
+      parts = configuration.mixesHeads ? 1 : min(parts, configuration.headCount)
       for part in 0..<parts {
         let first = configuration.headCount * part / parts
         let end = configuration.headCount * (part + 1) / parts

@@ -34,6 +34,9 @@ final class Workspace: @unchecked Sendable {
   /// [few rows, H] and [few rows, F]: values for products; nil where they read the values.
   @unsafe let contextOperands, intermediateOperands: Rows?
 
+  /// Where heads are mixed.
+  @unsafe let mix: MixSpace?
+
   /// [rows, E]: what a masked-language-model head's decoder reads; nil without one.
   @unsafe let maskedLMOperands: Rows?
 
@@ -90,7 +93,14 @@ final class Workspace: @unchecked Sendable {
     let firstQuery = layout.add(hiddenSize + kernels.panelColumns)
     let relativeCount = configuration.disentangled.map { min($0.rowCount, 2 * longest - 1) } ?? 0
     let scratch = layout.add(
-      unsafe kernels.set.attentionScratch(longest, configuration.headSize, relativeCount))
+      unsafe kernels.set.attentionScratch(
+        longest, configuration.mixesHeads ? hiddenSize : configuration.headSize, relativeCount))
+    let mix =
+      configuration.mixesHeads
+      ? (
+        factors: addValues(1, hiddenSize), queries: addValues(longest, hiddenSize),
+        results: addValues(longest, hiddenSize), sums: addFloats(longest)
+      ) : nil
     let arena = try FloatArena(count: layout.count)
     self.arena = arena
 
@@ -108,6 +118,11 @@ final class Workspace: @unchecked Sendable {
     unsafe self.contextOperands = contextOperands.map { unsafe $0.matrix(in: arena).rows }
     unsafe self.intermediateOperands = intermediateOperands.map {
       unsafe $0.matrix(in: arena).rows
+    }
+    unsafe self.mix = mix.map {
+      unsafe MixSpace(
+        factors: $0.factors.matrix(in: arena).rows, queries: $0.queries.matrix(in: arena).rows,
+        results: $0.results.matrix(in: arena).rows, sums: $0.sums.matrix(in: arena))
     }
     unsafe self.maskedLMOperands = maskedLMOperands.map { unsafe $0.matrix(in: arena).rows }
     unsafe self.firstQuery = UnsafeMutableRawPointer(arena.floats(at: firstQuery))

@@ -34,6 +34,8 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var isRootMeanSquareNorm = false
   /// Whether queries and keys go through norms, each over all heads, before their product.
   public var normsQueriesAndKeys = false
+  /// Whether scores are mixed over heads before softmax, and what it gives after it (talking heads).
+  public var mixesHeads = false
   /// Whether a post-norm block adds what went in to the result of attention's norm once more, and another
   /// norm follows.
   public var addsInputTwice = false

@@ -55,20 +55,41 @@ struct ProbeReference {
       weights.apply("\(name).attention.self.\($0)", to: rows)
     }
     let size = configuration.headSize
+    let heads = 0..<configuration.headCount
+    let mixes = [TensorNames.Block.scoreMix, TensorNames.Block.weightMix].map {
+      configuration.mixesHeads ? weights.vector("\(name).\($0)") : []
+    }
+    // [heads, keys] of one query.
+    func mixed(_ scores: Rows, _ mix: [Double]) -> Rows {
+      guard configuration.mixesHeads else { return scores }
+      return heads.map { to in
+        scores[0].indices.map { key in
+          heads.reduce(0) { $0 + scores[$1][key] * mix[$1 * heads.count + to] }
+        }
+      }
+    }
     var contexts: Rows = []
     for sequence in sequences {
       let first = contexts.count
       let attended = first..<first + sequence.attended
       for query in parts[0][first..<first + sequence.ids.count] {
-        var context = [Double](repeating: 0, count: configuration.hiddenSize)
-        for head in 0..<configuration.headCount {
-          let columns = head * size..<(head + 1) * size
-          let powers = parts[1][attended].map { key in
-            exp(columns.reduce(0) { $0 + query[$1] * key[$1] } / Double(size).squareRoot())
+        let scores = heads.map { head in
+          parts[1][attended].map { key in
+            (head * size..<(head + 1) * size).reduce(0) { $0 + query[$1] * key[$1] }
+              / Double(size).squareRoot()
           }
+        }
+        let shares = mixed(scores, mixes[0]).map { scores in
+          let powers = scores.map { exp($0) }
           let sum = powers.reduce(0, +)
-          for (power, value) in zip(powers, parts[2][attended]) {
-            for column in columns { context[column] += power / sum * value[column] }
+          return powers.map { $0 / sum }
+        }
+        var context = [Double](repeating: 0, count: configuration.hiddenSize)
+        for (head, shares) in mixed(shares, mixes[1]).enumerated() {
+          for (share, value) in zip(shares, parts[2][attended]) {
+            for column in head * size..<(head + 1) * size {
+              context[column] += share * value[column]
+            }
           }
         }
         contexts.append(context)
@@ -78,9 +99,15 @@ struct ProbeReference {
   }
 
   private func feedForward(_ name: String, _ rows: Rows) -> Rows {
-    let inner = weights.apply("\(name).intermediate.dense", to: rows).map {
-      $0.map { activation($0) }
+    func activated(_ layer: String) -> Rows {
+      weights.apply("\(name).\(layer)", to: rows).map { $0.map { activation($0) } }
     }
+    let inner =
+      configuration.isGated
+      ? zip(
+        activated(TensorNames.Block.gate),
+        weights.apply("\(name).\(TensorNames.Block.intermediate)", to: rows)
+      ).map { zip($0, $1).map { $0 * $1 } } : activated(TensorNames.Block.intermediate)
     return weights.apply("\(name).output.dense", to: inner)
   }
 

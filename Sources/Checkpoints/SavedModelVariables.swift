@@ -27,6 +27,7 @@ struct SavedModelVariables {
     sharedBlockCount =
       names.contains { $0.hasSuffix("transformer/self_attention/query/kernel") }
       ? signature.outputs.count { $0.path.hasPrefix("encoder_outputs/") } : nil
+    let scaffolds = Set(names.compactMap(TensorFlowVariable.scaffoldNumber)).sorted()
     // No key is there twice, for they ascend.
     let entries = Dictionary(uniqueKeysWithValues: bundle.entries.map { ($0.name, $0) })
     for node in signature.captures {
@@ -41,12 +42,12 @@ struct SavedModelVariables {
           path: path,
           reason: "the encoder uses the object \(node), which is no variable of the checkpoint")
       }
-      guard let variable = TensorFlowVariable(name, shape: entry.shape) else {
+      guard let variable = TensorFlowVariable(name, shape: entry.shape, scaffolds: scaffolds) else {
         throw .unsupported(
           path: path,
           reason:
-            "the encoder uses the variable \"\(name)\", which BERT, ELECTRA and ALBERT have not: "
-            + "talking heads and other relatives are not supported")
+            "the encoder uses the variable \"\(name)\", which BERT, ELECTRA, ALBERT and talking-heads "
+            + "BERT have not: other relatives are not supported")
       }
       let tensor = try bundle.tensor(
         entry, name: variable.name, shape: variable.shape, isTransposed: variable.isTransposed)
@@ -129,6 +130,10 @@ struct SavedModelVariables {
       intermediateSize: try size("\(layer)0.intermediate.dense.weight"))
     if sharedBlockCount != nil {
       (configuration.blockSetCount, configuration.modelType) = (1, "albert")
+    }
+    configuration.isGated = tensors["\(layer)0.\(TensorNames.Block.gate).weight"] != nil
+    if tensors["\(layer)0.\(TensorNames.Block.scoreMix)"] != nil {
+      (configuration.mixesHeads, configuration.modelType) = (true, "talking-heads")
     }
     configuration.positionCount = try size("embeddings.position_embeddings.weight")
     configuration.typeCount = try size("embeddings.token_type_embeddings.weight")

@@ -15,9 +15,16 @@ extension TensorFlowVariable {
   ///
   /// Two families of names are known: those of the original BERT repository
   /// (`bert/encoder/layer_0/attention/self/query/kernel`) and those of TensorFlow's Model Garden,
-  /// from which TF Hub's models were exported (`transformer/layer_0/self_attention/query/kernel`).
-  init?(_ name: String, shape: [Int]) {
-    guard let canonical = Self.original(name) ?? Self.modelGarden(name) else { return nil }
+  /// from which TF Hub's models were exported (`transformer/layer_0/self_attention/query/kernel`; of its
+  /// `EncoderScaffold`, `transformer_scaffold_1/talking_heads_attention/query/kernel`).
+  ///
+  /// - Parameter scaffolds: the numbers of all scaffolds' blocks, in order: Keras counts the layers of a
+  ///   process, so that the first may have any.
+  init?(_ name: String, shape: [Int], scaffolds: [Int] = []) {
+    guard
+      let canonical = Self.original(name) ?? Self.modelGarden(name)
+        ?? Self.scaffold(name, scaffolds)
+    else { return nil }
     self.init(name: canonical, shape: shape)
     if name.hasSuffix("/kernel") {
       // Einsum kernels tell the heads apart: [H, A, H/A] into the heads, [A, H/A, H] out of them.
@@ -81,6 +88,22 @@ extension TensorFlowVariable {
     return "encoder.layer.\(layer).\(rest)"
   }
 
+  private static func scaffold(_ name: String, _ scaffolds: [Int]) -> String? {
+    guard let number = scaffoldNumber(name), let index = scaffolds.firstIndex(of: number),
+      let part = scaffoldParts[name.split(separator: "/").dropFirst().joined(separator: "/")]
+    else { return nil }
+    return "encoder.layer.\(index).\(part)"
+  }
+
+  /// The number of the scaffold's block that a variable belongs to: 3 of `transformer_scaffold_3/…`, and 0
+  /// without one.
+  static func scaffoldNumber(_ name: String) -> Int? {
+    let block = name.prefix { $0 != "/" }
+    guard block.hasPrefix("transformer_scaffold"), block.count < name.count else { return nil }
+    let rest = block.dropFirst("transformer_scaffold".count)
+    return rest.isEmpty ? 0 : rest.first == "_" ? Int(rest.dropFirst()) : nil
+  }
+
   private static let tables = [
     "word_embeddings/embeddings": "embeddings.word_embeddings.weight",
     "position_embedding/embeddings": "embeddings.position_embeddings.weight",
@@ -91,17 +114,38 @@ extension TensorFlowVariable {
     "embedding_projection/bias": "\(TensorNames.projection).bias",
     "pooler_transform/kernel": "pooler.dense.weight",
     "pooler_transform/bias": "pooler.dense.bias",
+    "cls_transform/kernel": "pooler.dense.weight",
+    "cls_transform/bias": "pooler.dense.bias",
   ]
 
-  private static let layerParts: [String: String] = {
+  private static let layerParts = parts(attention: "self_attention", [:])
+
+  /// A gated layer's `intermediate` has the activation, and its `gate` none.
+  private static let scaffoldParts = parts(
+    attention: "talking_heads_attention",
+    [
+      "gated_feedforward/intermediate_0": "intermediate.gate",
+      "gated_feedforward/gate_0": "intermediate.dense",
+      "gated_feedforward/output_0": "output.dense",
+    ]
+  ).merging([
+    "gated_feedforward/output_layer_norm_0/gamma": "output.LayerNorm.weight",
+    "gated_feedforward/output_layer_norm_0/beta": "output.LayerNorm.bias",
+    "talking_heads_attention/pre_softmax_weight": TensorNames.Block.scoreMix,
+    "talking_heads_attention/post_softmax_weight": TensorNames.Block.weightMix,
+  ]) { $1 }
+
+  private static func parts(
+    attention: String, _ others: [String: String]
+  ) -> [String: String] {
     let linear = [
-      "self_attention/query": "attention.self.query",
-      "self_attention/key": "attention.self.key",
-      "self_attention/value": "attention.self.value",
-      "self_attention/attention_output": "attention.output.dense",
+      "\(attention)/query": "attention.self.query",
+      "\(attention)/key": "attention.self.key",
+      "\(attention)/value": "attention.self.value",
+      "\(attention)/attention_output": "attention.output.dense",
       "intermediate": "intermediate.dense",
       "output": "output.dense",
-    ]
+    ].merging(others) { $1 }
     let norms = [
       "self_attention_layer_norm": "attention.output.LayerNorm",
       "output_layer_norm": "output.LayerNorm",
@@ -116,5 +160,5 @@ extension TensorFlowVariable {
       all["\(name)/beta"] = "\(canonical).bias"
     }
     return all
-  }()
+  }
 }

@@ -24,6 +24,9 @@ public struct TensorNames {
     /// Of distances, in place of those of keys and queries.
     public static let relativeKey = "attention.self.relative_key"
     public static let relativeQuery = "attention.self.relative_query"
+    /// [A, A], from head to head: of scores, and of what softmax makes of them.
+    public static let scoreMix = "attention.self.pre_softmax_weight"
+    public static let weightMix = "attention.self.post_softmax_weight"
     public static let attentionOutput = "attention.output.dense"
     public static let gate = "intermediate.gate"
     public static let intermediate = "intermediate.dense"
@@ -91,6 +94,10 @@ public struct TensorNames {
       }
       if configuration.normsQueriesAndKeys {
         required += norm(block + Block.queryNorm, hidden) + norm(block + Block.keyNorm, keys)
+      }
+      if configuration.mixesHeads {
+        let heads = configuration.headCount
+        required += [Block.scoreMix, Block.weightMix].map { .init(block + $0, [heads, heads]) }
       }
       if let disentangled = configuration.disentangled, !disentangled.sharesLayers {
         if disentangled.hasKeys { required += linear(block + Block.relativeKey, hidden, hidden) }

@@ -62,6 +62,9 @@ struct InspectCommand: ParsableCommand {
       if let disentangled = configuration.disentangled {
         line("attention scores", Self.summary(disentangled))
       }
+      if configuration.mixesHeads {
+        line("attention scores", "mixed over heads before softmax, and after it (talking heads)")
+      }
       line(
         "feed-forward size",
         "\(configuration.intermediateSize)\(configuration.isGated ? ", gated" : "")")

@@ -74,7 +74,7 @@ class Options:
     wrapper: str = "none"
 
     VALUES = {
-        "network": ["v1", "v2", "albert", "talking heads"],
+        "network": ["v1", "v2", "albert", "talking heads", "gated talking heads"],
         "norm_first": [False, True],
         "activation": list(ACTIVATIONS),
         "with_mlm": [False, True],
@@ -111,12 +111,8 @@ class Options:
     @property
     def refusal(self):
         """What the message of the refusal has in it; nothing if the export is to be served."""
-        if self.network == "talking heads":
-            return "talking heads and other relatives"
         if self.output_range:
             return "output_range"
-        if self.activation == "swish":
-            return "with one of the activations gelu_erf, gelu_tanh, relu, silu"
         if self.norm_first:
             return "norm_first"
         if self.wrapper == "none" and self.keys != "sequence_output":
@@ -143,7 +139,16 @@ def all_near(distance=2):
             yield dataclasses.replace(usual, **dict(zip(fields, values)))
 
 
-def talking_heads():
+def talking_heads(options):
+    gated = dict(
+        feedforward_cls=layers.GatedFeedforward,
+        feedforward_cfg=dict(
+            inner_dim=INNER,
+            inner_activation=ACTIVATIONS[options.activation],
+            dropout=0.1,
+            dropout_position="after_residual",
+        ),
+    )
     return networks.EncoderScaffold(
         num_hidden_instances=LAYERS,
         pooled_output_dim=HIDDEN,
@@ -160,11 +165,12 @@ def talking_heads():
         hidden_cfg=dict(
             num_attention_heads=HEADS,
             intermediate_size=INNER,
-            intermediate_activation=ACTIVATIONS["gelu"],
+            intermediate_activation=ACTIVATIONS[options.activation],
             attention_cls=layers.TalkingHeadsAttention,
             attention_cfg=dict(num_heads=HEADS, key_dim=HIDDEN // HEADS),
             dropout_rate=0.1,
             attention_dropout_rate=0.1,
+            **(gated if options.network == "gated talking heads" else {}),
         ),
         dict_outputs=True,
         return_all_layer_outputs=True,
@@ -172,8 +178,10 @@ def talking_heads():
 
 
 def encoder(options):
-    if options.network == "talking heads":
-        return talking_heads()
+    if "talking heads" in options.network:
+        if options.norm_first or options.output_range or options.embedding_width != HIDDEN or options.attention_scores:
+            raise ValueError("a scaffold has no such option")
+        return talking_heads(options)
     kind = {
         "v1": networks.BertEncoder,
         "v2": getattr(networks, "BertEncoderV2", None),

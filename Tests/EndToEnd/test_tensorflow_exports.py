@@ -147,7 +147,7 @@ TUTORIAL = {
     "BERT": ("tf2.4+with_mlm", ""),
     "ELECTRA": ("tf2.15+embedding_width=4", ""),
     "ALBERT": ("tf2.15+network=albert", "/assets/spm.model: is a SentencePiece model"),
-    "talking heads": ("tf2.15+network=talking-heads", "talking heads"),
+    "talking heads": ("tf2.15+network=gated-talking-heads", ""),
 }
 
 
