@@ -72,7 +72,8 @@ struct PackingPlan {
       gate: configuration.isGated ? layer([block + Names.gate]) : nil,
       intermediate: layer([block + Names.intermediate]), output: layer([block + Names.output]),
       outputNorm: isPreNorm ? nil : norm(block + Names.outputNorm),
-      inputNorm: optionalNorm(Names.attentionNorm), sumNorm: optionalNorm(Names.sumNorm),
+      inputNorm: optionalNorm(Names.attentionNorm),
+      secondAttentionNorm: optionalNorm(Names.secondAttentionNorm),
       relativeKeys: relativeRows(block, isOfKeys: true),
       relativeQueries: relativeRows(block, isOfKeys: false))
   }
@@ -163,6 +164,6 @@ struct BlockPlaces {
   var middleNorm: NormPlace
   var gate: LayerPlace?
   var intermediate, output: LayerPlace
-  var outputNorm, inputNorm, sumNorm: NormPlace?
+  var outputNorm, inputNorm, secondAttentionNorm: NormPlace?
   var relativeKeys, relativeQueries: Int?
 }

@@ -41,8 +41,8 @@ extension JSONFile {
     return names.compactMap { if case .string(let name) = $0 { name } else { nil } }
   }
 
-  /// Whether a name of a class that is to be made of the folder begins so.
-  func namesClass(_ prefix: String) -> Bool {
+  /// Whether `architectures` or `auto_map` names a class with this prefix.
+  func hasClass(prefixed prefix: String) -> Bool {
     if architectures.contains(where: { $0.hasPrefix(prefix) }) { return true }
     guard case .object(let map) = self["auto_map"] else { return false }
     return map.values.contains { value in

@@ -21,7 +21,7 @@ extension HuggingFaceFamily {
       "qkv": TensorNames.Block.queryKeyValue,
       "ffn.w12": [TensorNames.Block.gate, TensorNames.Block.intermediate],
     ],
-    fusesHeads: true,
+    interleavesHeads: true,
     layers: [
       "encoder": "embeddings.word_embeddings", "layer_norm": TensorNames.finalNorm,
       // Of a model without rotary positions.

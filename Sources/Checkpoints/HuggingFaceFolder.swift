@@ -57,7 +57,7 @@ struct HuggingFaceFolder {
         origins[name] = tensor.name
         let count = (tensor.shape.first ?? 0) / names.count
         let isOfHeads =
-          family.fusesHeads && names.count == TensorNames.Block.queryKeyValue.count
+          family.interleavesHeads && names.count == TensorNames.Block.queryKeyValue.count
           && count == configuration.hiddenSize
         var part: Tensor? = tensor
         if isOfHeads {
@@ -82,7 +82,7 @@ struct HuggingFaceFolder {
     guard unexpected.isEmpty else {
       throw .tensors(path: path, missing: [], unusable: [], unexpected: unexpected.sorted())
     }
-    family.complete(&configuration) { tensors[$0] != nil }
+    family.configureFromTensors(&configuration) { tensors[$0] != nil }
     self.configuration = configuration
     family.adapt(&tensors, configuration)
     // Heads that share keys and values get copies of rows.

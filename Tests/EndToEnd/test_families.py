@@ -12,8 +12,8 @@ import tokenizers
 
 import deberta_families
 import families
-import own_code_families
 import reference
+import remote_code_families
 import rotary_families
 from families import CHOSEN, CONFIGURATIONS
 from server import Server, run
@@ -26,7 +26,7 @@ ROOM = 1.5
 GATED_ROOM = 1.1
 # What the two lower precisions keep of the direction of every row of tokens: least cosine, mean cosine.
 COSINES = {"bfloat16": (0.9999, 0.99999), "int8": (0.9995, 0.9998)}
-GATED = rotary_families.CONFIGURATIONS | own_code_families.CONFIGURATIONS
+GATED = rotary_families.CONFIGURATIONS | remote_code_families.CONFIGURATIONS
 # Gates and turned queries are rounded once more, and made-up weights of seven blocks multiply it.
 GATED_COSINES = {"bfloat16": (0.9996, 0.9999), "int8": (0.997, 0.999)}
 
@@ -130,11 +130,11 @@ def test_batches_and_threads_change_no_bit(made, precision, log):
 
 
 def module_of(name):
-    modules = [deberta_families, rotary_families, own_code_families]
+    modules = [deberta_families, rotary_families, remote_code_families]
     return next(module for module in modules if name in module.CONFIGURATIONS)
 
 
-MASKED = [*rotary_families.MASKED, *deberta_families.MASKED, *own_code_families.MASKED]
+MASKED = [*rotary_families.MASKED, *deberta_families.MASKED, *remote_code_families.MASKED]
 
 
 @pytest.mark.parametrize("made", MASKED, indirect=True)
@@ -145,7 +145,7 @@ def test_masked_language_models(made, log):
         for text in ["empty", "sentence_3", "language_0"]:
             found = server.tensors([CHOSEN[text]], output_key="mlm_logits")["mlm_logits"][0]
             hidden = answers[text]["sequence_output"]
-            if module is own_code_families:
+            if module is remote_code_families:
                 expected = module.mlm_logits(exact, name, hidden)
             else:
                 expected = reference.mlm_logits(exact, hidden, module.head(name), module.MASKED[name])
@@ -160,7 +160,7 @@ def test_classification(made, log):
     with Server(model=folder, log=log) as server:
         for text in ["empty", "sentence_3", "words_19"]:
             found = server.tensors([CHOSEN[text]], max_tokens=exact.positions, output_key="logits")["logits"][0]
-            is_own = module == own_code_families
+            is_own = module == remote_code_families
             found_of = [exact, name, answers[text]] if is_own else [exact, answers[text]["sequence_output"]]
             assert reference.difference(found, module.logits(*found_of)) < 1e-5
         label = server.post({"inputs": "a fish"}, path="/predict").json()[0]["label"]
@@ -218,7 +218,7 @@ def test_inspect_explains_the_architecture(made):
         ],
         "jina-reranker": ["ALiBi", "340, gated", "relu", "1 label of a text, sigmoid"],
         "jina-code": [
-            "ALiBi", "post-norm, two after attention, each with what went into the block",
+            "ALiBi", "post-norm, second norm with residual after attention",
             "of queries and of keys over all heads", "8 of 24",
         ],
         "jina-plain": ["ALiBi", "310\n", "gelu_tanh"],

@@ -4,7 +4,7 @@ import Testing
 @testable import Checkpoints
 
 /// JinaBERT and NeoBERT, whose code transformers does not have.
-struct OwnCodeFamilyTests {
+struct RemoteCodeFamilyTests {
   private func read(_ members: String) throws -> ModelConfiguration {
     try .huggingFace(
       JSONFile(
@@ -66,12 +66,12 @@ struct OwnCodeFamilyTests {
   @Test func jinaBERTWithNorms() throws {
     var configuration = try read(Self.jina.replacing("geglu", with: "original"))
     let family = HuggingFaceFamily.jinaBERT
-    family.complete(&configuration) { _ in false }
+    family.configureFromTensors(&configuration) { _ in false }
     #expect(!configuration.normsQueriesAndKeys && configuration.biases == .all)
-    family.complete(&configuration) {
+    family.configureFromTensors(&configuration) {
       $0 == family.canonicalNames("encoder.layer.0.attention.self.layer_norm_q.weight")[0]
     }
-    #expect(configuration.normsQueriesAndKeys && configuration.addsInputTwice)
+    #expect(configuration.normsQueriesAndKeys && configuration.hasSecondAttentionResidual)
     #expect(configuration.biases == [.attention, .output, .norms])
     let names = TensorNames(configuration).required
     for name in ["self.query", "self.key", "sum"] {

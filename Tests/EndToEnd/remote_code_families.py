@@ -1,5 +1,5 @@
 """The families whose code transformers does not have, for families.py: configurations, names, and their forward
-pass in float64. `own_code_torch.py` is the same in PyTorch.
+pass in float64. `remote_code_torch.py` is the same in PyTorch.
 
 Slopes of ALiBi and angles are float32, as PyTorch computes them at every precision: they are part of what a model
 is.
@@ -202,7 +202,7 @@ def stored(name, tensors):
     return own | head(name)
 
 
-class OwnCodeReference(rotary_families.RotaryReference):
+class RemoteCodeReference(rotary_families.RotaryReference):
     """Weights by the names of `shapes`."""
 
     def __init__(self, name, tensors):
