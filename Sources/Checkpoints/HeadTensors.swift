@@ -35,7 +35,7 @@ struct HeadTensors {
 }
 
 extension JSONFile {
-  /// The classes that `architectures` names.
+  /// The classes that `architectures` names; values that are no strings are passed over.
   var architectures: [String] {
     guard case .array(let names) = self["architectures"] else { return [] }
     return names.compactMap { if case .string(let name) = $0 { name } else { nil } }
@@ -52,9 +52,7 @@ extension JSONFile {
   }
 
   /// The class that `architectures` names first; nil if it names none.
-  var architecture: String? {
-    architectures.first
-  }
+  var architecture: String? { architectures.first }
 }
 
 extension HeadFinding {

@@ -76,8 +76,7 @@ struct HuggingFaceFamily: Sendable {
         path: file.path,
         reason: "model_type \"\(type.prefix(64))\" is not supported\(reason); these are: \(known)")
     }
-    guard case .array(let names) = file["architectures"] else { return bert }
-    for case .string(let name) in names where !name.hasPrefix("Bert") {
+    for name in file.architectures where !name.hasPrefix("Bert") {
       throw .unsupported(
         path: file.path,
         reason: "has no model_type, and its architectures are \"\(name.prefix(64))\": add "

@@ -57,8 +57,8 @@ struct HuggingFaceFolder {
         origins[name] = tensor.name
         let count = (tensor.shape.first ?? 0) / names.count
         let isOfHeads =
-          family.interleavesHeads && names.count == TensorNames.Block.queryKeyValue.count
-          && count == configuration.hiddenSize
+          family.interleavesHeads && count == configuration.hiddenSize
+          && names.elementsEqual(TensorNames.Block.queryKeyValue) { $0.contains(".\($1).") }
         var part: Tensor? = tensor
         if isOfHeads {
           part = tensor.rows(configuration.fusedRows(index))
