@@ -23,8 +23,8 @@ let swiftSettings: [SwiftSetting] =
     : [
       // Small functions called across modules (float writer, spans) are inlined in release builds.
       .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
-      // A third of the compiler's limit, above which it gives up on an expression: it counts its
-      // steps, and they vary from machine to machine.
+      // A third of the compiler's default (1,000,000), so that expressions near the limit are found
+      // before another compiler refuses them.
       .unsafeFlags(
         ["-Xfrontend", "-solver-scope-threshold=300000"], .when(configuration: .debug)),
     ])

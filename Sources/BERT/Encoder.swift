@@ -108,7 +108,7 @@ public final class Encoder: BatchEncoder {
       maxBatchRows: maxBatchRows)
   }
 
-  /// Names of the kernel sets that this CPU can run at a precision, fastest first.
+  /// Names of the kernel sets that this CPU can run at a precision, in order of preference.
   public static func availableKernelSets(for precision: Precision) -> [String] {
     Kernels.supported(precision).map(\.name)
   }

@@ -28,7 +28,7 @@ struct Kernels: @unchecked Sendable {
     unsafe valueSize = set.valueSize
   }
 
-  /// Those that this CPU can run, the fastest of a precision first.
+  /// Those that this CPU can run, in order of preference: see `kernelSet` in `CKernels.h`.
   private static let supported: [Kernels] = {
     var result: [Kernels] = []
     var index = 0

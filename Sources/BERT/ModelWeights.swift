@@ -12,7 +12,7 @@ struct BlockWeights {
   /// Post-norm: of what attention gives and what went in. Pre-norm: of the feed-forward layer's input.
   let middleNorm: LayerNorm
   /// Post-norm: of that norm's result and what went in, once more; nil in most.
-  let sumNorm: LayerNorm?
+  let secondAttentionNorm: LayerNorm?
   /// Nil without gates.
   let gate: LinearLayer?
   let intermediate: LinearLayer
@@ -138,7 +138,7 @@ final class ModelWeights: @unchecked Sendable {
         queryNorm: place.queryNorm.map { unsafe norm($0) },
         keyNorm: place.keyNorm.map { unsafe norm($0) },
         attentionOutput: linear(place.attentionOutput), middleNorm: norm(place.middleNorm),
-        sumNorm: place.sumNorm.map { unsafe norm($0) },
+        secondAttentionNorm: place.secondAttentionNorm.map { unsafe norm($0) },
         gate: place.gate.map { unsafe linear($0, 1, givesValues: true) },
         intermediate: linear(place.intermediate, place.gate == nil ? 1 : 0, givesValues: true),
         output: linear(place.output), outputNorm: place.outputNorm.map { unsafe norm($0) },

@@ -72,7 +72,8 @@ struct PackingPlan {
       gate: configuration.isGated ? layer([block + Names.gate]) : nil,
       intermediate: layer([block + Names.intermediate]), output: layer([block + Names.output]),
       outputNorm: isPreNorm ? nil : norm(block + Names.outputNorm),
-      inputNorm: optionalNorm(Names.attentionNorm), sumNorm: optionalNorm(Names.sumNorm),
+      inputNorm: optionalNorm(Names.attentionNorm),
+      secondAttentionNorm: optionalNorm(Names.secondAttentionNorm),
       mix: configuration.mixesHeads
         ? (vector(block + Names.scoreMix), vector(block + Names.weightMix)) : nil,
       relativeKeys: relativeRows(block, isOfKeys: true),
@@ -165,7 +166,7 @@ struct BlockPlaces {
   var middleNorm: NormPlace
   var gate: LayerPlace?
   var intermediate, output: LayerPlace
-  var outputNorm, inputNorm, sumNorm: NormPlace?
+  var outputNorm, inputNorm, secondAttentionNorm: NormPlace?
   /// Of scores, and of what softmax makes of them.
   var mix: (scores: Int, weights: Int)?
   var relativeKeys, relativeQueries: Int?

@@ -228,7 +228,7 @@ extension Pass {
     let space = unsafe thread.own.attendedOperands
     guard isPreNorm else {
       unsafe layerNorm(norm, rows.count, sum, to: attended, space)
-      if let norm = unsafe weights.blocks[block].sumNorm {
+      if let norm = unsafe weights.blocks[block].secondAttentionNorm {
         for row in 0..<rows.count {
           let (to, from) = unsafe (attended.row(row), input.row(row))
           for column in 0..<size { unsafe to[column] += from[column] }

@@ -32,7 +32,7 @@ extension ConfigurationKeys {
       "head_dim", "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "layer_norm_epsilon",
       "activation_function", "rotary_emb_base", "rotary_scaling_factor", "max_trained_positions",
       // JinaBERT's, NeoBERT's.
-      "feed_forward_type", "max_length", "dim_head",
+      "feed_forward_type", "dim_head",
     ],
     withoutEffect: training + otherHeads + [
       "label2id",

@@ -35,14 +35,14 @@ struct HeadTensors {
 }
 
 extension JSONFile {
-  /// The classes that `architectures` names.
+  /// The classes that `architectures` names; values that are no strings are passed over.
   var architectures: [String] {
     guard case .array(let names) = self["architectures"] else { return [] }
     return names.compactMap { if case .string(let name) = $0 { name } else { nil } }
   }
 
-  /// Whether a name of a class that is to be made of the folder begins so.
-  func namesClass(_ prefix: String) -> Bool {
+  /// Whether `architectures` or `auto_map` names a class with this prefix.
+  func hasClass(prefixed prefix: String) -> Bool {
     if architectures.contains(where: { $0.hasPrefix(prefix) }) { return true }
     guard case .object(let map) = self["auto_map"] else { return false }
     return map.values.contains { value in
@@ -52,9 +52,7 @@ extension JSONFile {
   }
 
   /// The class that `architectures` names first; nil if it names none.
-  var architecture: String? {
-    architectures.first
-  }
+  var architecture: String? { architectures.first }
 }
 
 extension HeadFinding {

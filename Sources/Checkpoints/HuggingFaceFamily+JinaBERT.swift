@@ -12,7 +12,8 @@ extension HuggingFaceFamily {
       "mlp.wo": TensorNames.Block.output, "mlp.layernorm": TensorNames.Block.outputNorm,
       "attention.self.layer_norm_q": TensorNames.Block.queryNorm,
       "attention.self.layer_norm_k": TensorNames.Block.keyNorm,
-      "layer_norm_1": TensorNames.Block.sumNorm, "layer_norm_2": TensorNames.Block.outputNorm,
+      "layer_norm_1": TensorNames.Block.secondAttentionNorm,
+      "layer_norm_2": TensorNames.Block.outputNorm,
       "mlp.up_layer": TensorNames.Block.intermediate, "mlp.down_layer": TensorNames.Block.output,
     ],
     fusedBlockLayers: [
@@ -49,11 +50,11 @@ extension HuggingFaceFamily {
       // JinaBert's two implementations differ in what it is by default.
       throw file.invalid("feed_forward_type", "must be \"geglu\", \"reglu\" or \"original\"")
     }
-  } complete: { configuration, hasTensor in
+  } configureFromTensors: { configuration, hasTensor in
     let norm = "\(TensorNames.block(0))\(TensorNames.Block.queryNorm).weight"
     guard hasTensor(norm) else { return }
     configuration.normsQueriesAndKeys = true
-    configuration.addsInputTwice = true
+    configuration.hasSecondAttentionResidual = true
     configuration.biases.remove(.intermediate)
   }
 

@@ -21,7 +21,7 @@ extension HuggingFaceFamily {
       "qkv": TensorNames.Block.queryKeyValue,
       "ffn.w12": [TensorNames.Block.gate, TensorNames.Block.intermediate],
     ],
-    fusesHeads: true,
+    interleavesHeads: true,
     layers: [
       "encoder": "embeddings.word_embeddings", "layer_norm": TensorNames.finalNorm,
       // Of a model without rotary positions.
@@ -29,6 +29,7 @@ extension HuggingFaceFamily {
     ],
     hasTypes: false, hasActivationKey: false,
     ownKeys: [
+      "max_length": .honoured,
       "hidden_act": .only(
         [.string("SwiGLU"), .string("swiglu")], toDo: "only \"SwiGLU\" is supported"),
       "rope": .only([.boolean(true)], toDo: "only true is supported"),
@@ -82,7 +83,7 @@ extension ModelConfiguration {
   func fusedRows(_ part: Int) -> [Int] {
     let size = headSize
     precondition(size % 2 == 0)
-    let ofHead = (0..<size).map { part == 2 ? $0 : 2 * $0 % size + 2 * $0 / size }
+    let ofHead = (0..<size).map { part == 2 ? $0 : $0 < size / 2 ? 2 * $0 : 2 * $0 - size + 1 }
     return (0..<headCount).flatMap { head in ofHead.map { (3 * head + part) * size + $0 } }
   }
 }

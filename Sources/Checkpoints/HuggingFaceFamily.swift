@@ -19,7 +19,7 @@ struct HuggingFaceFamily: Sendable {
   var fusedBlockLayers: [String: [String]] = [:]
   /// Whether a fused layer of queries, keys and values has those of a head side by side, and rotary
   /// positions turn neighbouring rows of it as a pair.
-  var fusesHeads = false
+  var interleavesHeads = false
   /// Canonical names of other layers, by the family's.
   var layers: [String: String] = [:]
   /// Whether `type_vocab_size` says how many types tokens have; else `configure` does, or none have any.
@@ -45,9 +45,10 @@ struct HuggingFaceFamily: Sendable {
   }
 
   /// Fills in what no key tells, but the names of the encoder's tensors.
-  var complete: @Sendable (inout ModelConfiguration, _ hasTensor: (String) -> Bool) -> Void = {
-    _, _ in
-  }
+  var configureFromTensors:
+    @Sendable (inout ModelConfiguration, _ hasTensor: (String) -> Bool) -> Void = {
+      _, _ in
+    }
 
   static let all: [HuggingFaceFamily] = [
     .bert, .distilBERT, .roberta, .mpnet, .electra, .albert, .modernBERT, .nomicBERT, .gte,
@@ -68,15 +69,14 @@ struct HuggingFaceFamily: Sendable {
     let known = all.filter { $0.classPrefix == nil }.flatMap(\.modelTypes).joined(separator: ", ")
     if let type = try file.string("model_type") {
       let families = all.filter { $0.modelTypes.contains(type) }
-      let byClass = families.first { $0.classPrefix.map(file.namesClass) ?? false }
+      let byClass = families.first { $0.classPrefix.map(file.hasClass(prefixed:)) ?? false }
       if let family = byClass ?? families.first(where: { $0.classPrefix == nil }) { return family }
       let reason = reasons[type].map { " (\($0))" } ?? ""
       throw .unsupported(
         path: file.path,
         reason: "model_type \"\(type.prefix(64))\" is not supported\(reason); these are: \(known)")
     }
-    guard case .array(let names) = file["architectures"] else { return bert }
-    for case .string(let name) in names where !name.hasPrefix("Bert") {
+    for name in file.architectures where !name.hasPrefix("Bert") {
       throw .unsupported(
         path: file.path,
         reason: "has no model_type, and its architectures are \"\(name.prefix(64))\": add "

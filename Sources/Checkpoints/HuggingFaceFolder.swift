@@ -57,8 +57,8 @@ struct HuggingFaceFolder {
         origins[name] = tensor.name
         let count = (tensor.shape.first ?? 0) / names.count
         let isOfHeads =
-          family.fusesHeads && names.count == TensorNames.Block.queryKeyValue.count
-          && count == configuration.hiddenSize
+          family.interleavesHeads && count == configuration.hiddenSize
+          && names.elementsEqual(TensorNames.Block.queryKeyValue) { $0.contains(".\($1).") }
         var part: Tensor? = tensor
         if isOfHeads {
           part = tensor.rows(configuration.fusedRows(index))
@@ -82,7 +82,7 @@ struct HuggingFaceFolder {
     guard unexpected.isEmpty else {
       throw .tensors(path: path, missing: [], unusable: [], unexpected: unexpected.sorted())
     }
-    family.complete(&configuration) { tensors[$0] != nil }
+    family.configureFromTensors(&configuration) { tensors[$0] != nil }
     self.configuration = configuration
     family.adapt(&tensors, configuration)
     // Heads that share keys and values get copies of rows.

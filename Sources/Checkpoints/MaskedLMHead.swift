@@ -69,11 +69,10 @@ extension MaskedLMHead {
     guard let name = file.architecture else { return .noClass }
     var found = family.maskedLM
     if let new = family.nonLegacyMaskedLM, try file.boolean("legacy") == false { found = new }
-    guard name.hasSuffix("ForMaskedLM") || found.map({ name.hasSuffix($0.classSuffix) }) ?? false
-    else {
+    guard let layout = found, name.hasSuffix(layout.classSuffix) else {
+      if name.hasSuffix("ForMaskedLM") { return .unsupported(name) }
       return .none(because: "config.json names \(name.prefix(64)), which has no masked-LM head")
     }
-    guard let layout = found, name.hasSuffix(layout.classSuffix) else { return .unsupported(name) }
     let isTied = try file.boolean("tie_word_embeddings") ?? true || layout.decoder == nil
     let vocabulary = configuration.vocabularySize
     let size = layout.dense == nil ? configuration.hiddenSize : configuration.embeddingSize

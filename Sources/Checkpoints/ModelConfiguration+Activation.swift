@@ -51,7 +51,7 @@ extension JSONFile {
       let known = Activation.allCases.map { $0.names[0] }
       throw .unsupported(
         path: path,
-        reason: "hidden_act \"\(name.prefix(64))\" is not supported; "
+        reason: "\(key) \"\(name.prefix(64))\" is not supported; "
           + known.dropLast().joined(separator: ", ") + " and \(known[known.count - 1]) are")
     }
     return activation

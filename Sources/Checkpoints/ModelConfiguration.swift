@@ -38,7 +38,7 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var mixesHeads = false
   /// Whether a post-norm block adds what went in to the result of attention's norm once more, and another
   /// norm follows.
-  public var addsInputTwice = false
+  public var hasSecondAttentionResidual = false
   /// Whether a norm follows the sum of embeddings.
   public var hasEmbeddingNorm = true
   /// The layers that add a bias.

@@ -91,7 +91,7 @@ public struct SentenceModules: Equatable, Sendable {
   }
 
   /// The file of the modules that do not fit one another or a model of this hidden size; nil if all do.
-  public func misfit(hiddenSize: Int) -> String? {
+  public func fileWithWrongSizes(hiddenSize: Int) -> String? {
     if !poolings.isEmpty, embeddingSize(hiddenSize: hiddenSize) == nil { return "modules.json" }
     if let tokenVectors, tokenVectors.size(hiddenSize: hiddenSize) == nil {
       return tokenVectors.file

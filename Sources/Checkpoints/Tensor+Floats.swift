@@ -23,7 +23,9 @@ extension Tensor {
       return
     case .rows(let base, let order):
       for (place, row) in order.enumerated() {
-        guard let values = try base.rows(row..<row + 1)?.floats() else { break }
+        guard let values = try base.rows(row..<row + 1)?.floats() else {
+          preconditionFailure("`rows` has checked that row \(row) is there")
+        }
         for (column, value) in values.enumerated() {
           destination[place * values.count + column] = value
         }

@@ -38,7 +38,7 @@ public struct TensorNames {
     public static let attentionOutputNorm = "attention.output.LayerNorm"
     public static let outputNorm = "output.LayerNorm"
     /// After the sum of attention's norm and what went into the block.
-    public static let sumNorm = "attention.sum.LayerNorm"
+    public static let secondAttentionNorm = "attention.sum.LayerNorm"
   }
 
   /// What a block's tensors are called before their names within it.
@@ -125,7 +125,7 @@ extension ModelConfiguration {
   /// Names of the norms of a set of block weights.
   func blockNorms(_ index: Int) -> [String] {
     guard isPreNorm else {
-      let sum = addsInputTwice ? [TensorNames.Block.sumNorm] : []
+      let sum = hasSecondAttentionResidual ? [TensorNames.Block.secondAttentionNorm] : []
       return [TensorNames.Block.attentionOutputNorm] + sum + [TensorNames.Block.outputNorm]
     }
     let first = index > 0 || hasFirstNorm ? [TensorNames.Block.attentionNorm] : []

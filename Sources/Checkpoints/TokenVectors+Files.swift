@@ -18,10 +18,10 @@ extension TokenVectors {
   static func read(
     _ modules: [(name: Substring, folder: String)], settings: JSONFile?, transformer: JSONFile?
   ) throws(CheckpointError) -> TokenVectors? {
-    let type = try settings?.string("model_type")
-    let isPyLate =
-      type != "MultiVectorEncoder"
-      && (type == "ColBERT" || markerKeys.contains { settings?[$0] ?? .null != .null })
+    guard let settings else { return nil }
+    let type = try settings.string("model_type")
+    let markerKey = markerKeys.first { settings[$0] != .null }
+    let isPyLate = type != "MultiVectorEncoder" && (type == "ColBERT" || markerKey != nil)
     guard type == "MultiVectorEncoder" || isPyLate,
       !modules.contains(where: { $0.name == "Pooling" })
     else { return nil }
@@ -41,27 +41,26 @@ extension TokenVectors {
       case "Dropout": break
       default:
         throw .unsupported(
-          path: settings?.path ?? folder,
+          path: settings.path,
           reason: "the module \(name.prefix(64)) is not supported in a folder of token vectors; "
             + "Dense, MultiVectorMask, Normalize and Dropout are")
       }
     }
     if let transformer { try vectors.readLengths(transformer) }
-    if let settings {
-      if isPyLate { try vectors.readPyLate(settings, transformer) }
+    if isPyLate {
+      try vectors.readPyLate(settings, transformer)
+    } else if let markerKey {
       // sentence-transformers reads only some of these keys here; a MultiVectorEncoder keeps the settings in
       // other files.
-      for key in markerKeys where !isPyLate && settings[key] != .null {
-        throw settings.invalid(
-          key,
-          "is a key of PyLate, and model_type is MultiVectorEncoder: take the key out, or set "
-            + "model_type to \"ColBERT\"")
-      }
+      throw settings.invalid(
+        markerKey,
+        "is a key of PyLate, and model_type is MultiVectorEncoder: take the key out, or set "
+          + "model_type to \"ColBERT\"")
     }
     if let length = vectors.maxTokens[.query], let least = vectors.expansion?.length, length < least
     {
       throw .invalidValue(
-        path: transformer?.path ?? settings?.path ?? "", key: "query_length",
+        path: transformer?.path ?? settings.path, key: "query_length",
         reason: "must be at least query_expansion's length, \(least), is \(length)")
     }
     return vectors

@@ -62,8 +62,9 @@ extension TokenizerConfiguration {
     let special = Set(values.compactMap { if case .string(let name) = $0 { name } else { nil } })
     var tokens: [String: AddedToken] = [:]
     for name in added.keys {
-      guard let id = added[name].integer(in: 0...1 << 24) else {
-        throw added.invalid(name, "must be an id from 0 to \(1 << 24)")
+      let limit = ModelConfiguration.Limits.vocabularySize.upperBound
+      guard let id = added[name].integer(in: 0...limit) else {
+        throw added.invalid(name, "must be an id from 0 to \(limit)")
       }
       tokens[name] = AddedToken(
         stripsLeft: false, stripsRight: false, singleWord: false,

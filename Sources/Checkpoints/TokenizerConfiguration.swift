@@ -126,12 +126,10 @@ extension TokenizerConfiguration {
     if family == .deberta, sentencePiecePath != nil {
       let map = try Self.file("special_tokens_map.json", in: folder)
       try readDeBERTasTokens(file, map: map, added: added)
-    } else if let file = added {
-      if tokenizerPath == nil {
-        try refuseAddedTokens(file)
-      } else if addedTokens == nil {
-        oldAddedTokens = file.keys
-      }
+    } else if let added, tokenizerPath == nil {
+      try refuseAddedTokens(added)
+    } else if let added, addedTokens == nil {
+      oldAddedTokens = added.keys
     }
     if family == .roberta, tokenizerPath == nil, bytePairPaths == nil {
       throw .unsupported(

@@ -22,7 +22,7 @@ public struct ModelFiles: Sendable {
     checkpoint = try Checkpoint(folder: folder)
     sentenceModules = try SentenceModules.read(folder: path)
     let size = checkpoint.configuration.hiddenSize
-    if let modules = sentenceModules, let file = modules.misfit(hiddenSize: size) {
+    if let modules = sentenceModules, let file = modules.fileWithWrongSizes(hiddenSize: size) {
       throw LoadingError(
         "\(path)/\(file): the modules (\(modules.summary)) do not fit one another and a hidden "
           + "size of \(size): their sizes, and the pooling_mode of a Pooling, must be of one model")

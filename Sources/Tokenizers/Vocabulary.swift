@@ -11,8 +11,8 @@ public struct Vocabulary: Sendable {
   private var bytes: [UInt8]
   /// Where the token of each id lies in it; empty where there is none.
   private(set) var places: [Range<Int>]
-  /// Ids of tokens that were added to the model's.
-  private var added: [Int] = []
+  /// Ids of tokens that were added to the model's, by their UTF-8.
+  private var added: [[UInt8]: Set<Int>] = [:]
   /// Tokens that the model itself knows, without those added to it.
   let trie: TokenTrie
   /// How many those are.
@@ -68,8 +68,7 @@ public struct Vocabulary: Sendable {
 
   /// The id of a token of the model, or of one added to it.
   public func addedID(of token: String) -> Int32? {
-    id(of: token)
-      ?? added.lazy.filter { bytes[places[$0]].elementsEqual(token.utf8) }.max().map { Int32($0) }
+    id(of: token) ?? added[Array(token.utf8)]?.max().map { Int32($0) }
   }
 
   /// The token as the file spells it, `##` included; nil if there is none of that id.
@@ -78,10 +77,12 @@ public struct Vocabulary: Sendable {
     return String(decoding: bytes[places[Int(id)]], as: UTF8.self)
   }
 
-  /// Gives an id to a token that is added to those of the model.
+  /// Gives an id to a token that is added to those of the model. Of an id that has one already the new
+  /// spelling counts.
   mutating func add(_ token: [UInt8], id: Int) {
     while places.count <= id { places.append(0..<0) }
-    added.append(id)
+    added[Array(bytes[places[id]])]?.remove(id)
+    added[token, default: []].insert(id)
     places[id] = bytes.count..<bytes.count + token.count
     bytes += token
   }

@@ -73,8 +73,8 @@ struct InspectCommand: ParsableCommand {
         "norms",
         (configuration.isPreNorm ? "pre-norm" : "post-norm")
           + (configuration.isRootMeanSquareNorm ? ", root mean square (RMSNorm)" : "")
-          + (configuration.addsInputTwice
-            ? ", two after attention, each with what went into the block" : "")
+          + (configuration.hasSecondAttentionResidual
+            ? ", second norm with residual after attention" : "")
           + (configuration.normsQueriesAndKeys
             ? ", of queries and of keys over all heads" : ""))
       line("norm epsilon", "\(configuration.layerNormEpsilon)")

@@ -83,7 +83,9 @@ struct Reference {
       let context = attention(x, index, name, attended)
       var middle = norm(
         add(linear(context, "\(name).attention.output.dense"), x), "\(name).attention.output")
-      if configuration.addsInputTwice { middle = norm(add(middle, x), "\(name).attention.sum") }
+      if configuration.hasSecondAttentionResidual {
+        middle = norm(add(middle, x), "\(name).attention.sum")
+      }
       return norm(add(feedForward(middle, name), middle), "\(name).output")
     }
     let hasNorm = index > 0 || configuration.hasFirstNorm

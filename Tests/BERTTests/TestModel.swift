@@ -123,7 +123,7 @@ final class TestModel {
       configuration.hasPositionTable = false
       configuration.isGated = true
       configuration.normsQueriesAndKeys = true
-      configuration.addsInputTwice = true
+      configuration.hasSecondAttentionResidual = true
       configuration.biases = [.attention, .output, .norms]
       members = """
         "architectures": ["JinaBertModel"], "position_embedding_type": "alibi",

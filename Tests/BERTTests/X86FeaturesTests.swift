@@ -10,14 +10,33 @@
       leaf1ECX: 0xfffa_3203, leaf7EBX: 0xf1bf_07ab, leaf7ECX: 0x0040_5fc6, leaf7EDX: 0xffc1_4412,
       leaf7Subleaf1EAX: 0x30, xcr0: 0x6_02e7)
 
-    /// The largest group of instructions, by the name of its kernel set.
+    /// What the kernel sets of int8, of which each group has one, ask for.
+    private static let groups = [
+      "amx": X86AMX, "avx512bf16": X86AVX512BF16, "avx512vnni": X86AVX512VNNI,
+      "avx512": X86AVX512, "avxvnni": X86AVXVNNI, "avx2": X86AVX2,
+    ]
+
+    /// The names of those sets in order of preference.
+    private static let names: [String] = {
+      var names: [String] = []
+      var index = 0
+      while let set = unsafe kernelSet(index) {
+        if unsafe set.pointee.precision == PrecisionInt8 {
+          unsafe names.append(String(cString: set.pointee.name))
+        }
+        index += 1
+      }
+      return names
+    }()
+
+    @Test func everySetHasItsGroup() {
+      #expect(Set(Self.names) == Set(Self.groups.keys).union(["scalar"]))
+      #expect(Self.names.last == "scalar")
+    }
+
+    /// The set that is chosen for int8.
     static func chosen(_ words: X86Words) -> String {
-      let groups = [
-        (X86AMX, "amx"), (X86AVX512BF16, "avx512bf16"), (X86AVX512VNNI, "avx512vnni"),
-        (X86AVX512, "avx512"),
-        (X86AVXVNNI, "avxvnni"), (X86AVX2, "avx2"),
-      ]
-      return groups.first { x86Supports(words, $0.0) }?.1 ?? "scalar"
+      names.first { groups[$0].map { x86Supports(words, $0) } ?? true } ?? "none"
     }
 
     @Test func everything() { #expect(Self.chosen(Self.all) == "amx") }
@@ -30,7 +49,7 @@
         (\.leaf7EDX, 22, "avx512bf16"), (\.leaf7EDX, 24, "avx512bf16"),
         (\.leaf7EDX, 25, "avx512bf16"), (\.xcr0, 17, "avx512bf16"), (\.xcr0, 18, "avx512bf16"),
         (\.leaf7EBX, 16, "avxvnni"), (\.leaf7EBX, 17, "avxvnni"), (\.leaf7EBX, 30, "avxvnni"),
-        (\.leaf7EBX, 31, "avxvnni"), (\.leaf7ECX, 11, "avx512"),
+        (\.leaf7EBX, 31, "avxvnni"), (\.leaf7ECX, 11, "avxvnni"),
         (\.leaf7Subleaf1EAX, 5, "avx512vnni"),
         // The operating system loses masks, or upper halves, or registers above 15.
         (\.xcr0, 5, "avxvnni"), (\.xcr0, 6, "avxvnni"), (\.xcr0, 7, "avxvnni"),
@@ -47,6 +66,9 @@
       var words = Self.all
       (words.leaf7EBX, words.leaf7Subleaf1EAX) = (words.leaf7EBX & ~(1 << 16), 0)
       #expect(Self.chosen(words) == "avx2")
+      words = Self.all
+      (words.leaf7ECX, words.leaf7Subleaf1EAX) = (words.leaf7ECX & ~(1 << 11), 0)
+      #expect(Self.chosen(words) == "avx512")
     }
 
     /// Bits that no set asks for change nothing.
@@ -70,7 +92,7 @@
       ]
       let present = groups.prefix { flags.isSuperset(of: $0.flags) }
       var expected = present.last?.name ?? "scalar"
-      if expected == "avx2" && flags.contains("avx_vnni") { expected = "avxvnni" }
+      if ["avx2", "avx512"].contains(expected), flags.contains("avx_vnni") { expected = "avxvnni" }
       #expect(Self.chosen(x86Words()) == expected)
     }
   }

@@ -38,8 +38,11 @@ def make_model(folder, default, blocks, hidden, heads):
         shutil.copy(default / name, folder)
 
 
-def to_onnx(folder, model=None, output="last_hidden_state"):
-    """Of a model, or the folder's encoder: the plain graph, the graph with ONNX Runtime's fused nodes, and its dynamic int8."""
+def to_onnx(folder, model=None, output="last_hidden_state", inputs=INPUTS, fuses=True):
+    """Of a model, or the folder's encoder: the plain graph, the graph with ONNX Runtime's fused nodes, and its dynamic int8.
+
+    inputs: names of the model's first arguments. fuses: else there is no fusion but what a session does itself.
+    """
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.transformers.fusion_options import FusionOptions
     from onnxruntime.transformers.optimizer import optimize_model
@@ -50,31 +53,34 @@ def to_onnx(folder, model=None, output="last_hidden_state"):
         folder, add_pooling_layer=False, attn_implementation="eager", dtype=torch.float32
     ).eval()
     ids = torch.randint(1000, 2000, (2, 16))
-    axes = {name: {0: "batch", 1: "length"} for name in INPUTS}
+    axes = {name: {0: "batch", 1: "length"} for name in inputs}
     axes[output] = {0: "batch", 1: "length"} if output == "last_hidden_state" else {0: "batch"}
     with torch.no_grad():
         torch.onnx.export(
             model,
-            (ids, torch.ones_like(ids), torch.zeros_like(ids)),
+            (ids, torch.ones_like(ids), torch.zeros_like(ids))[: len(inputs)],
             target / "plain.onnx",
-            input_names=INPUTS,
+            input_names=inputs,
             output_names=[output],
             dynamic_axes=axes,
             opset_version=17,
             dynamo=False,
         )
-    options = FusionOptions("bert")
-    options.enable_gelu_approximation = False
-    fused = optimize_model(
-        str(target / "plain.onnx"),
-        model_type="bert",
-        num_heads=model.config.num_attention_heads,
-        hidden_size=model.config.hidden_size,
-        optimization_options=options,
-        opt_level=1,
-    )
-    print(folder.name, "fused nodes:", fused.get_fused_operator_statistics())
-    fused.save_model_to_file(str(target / "fused.onnx"))
+    if fuses:
+        options = FusionOptions("bert")
+        options.enable_gelu_approximation = False
+        fused = optimize_model(
+            str(target / "plain.onnx"),
+            model_type="bert",
+            num_heads=model.config.num_attention_heads,
+            hidden_size=model.config.hidden_size,
+            optimization_options=options,
+            opt_level=1,
+        )
+        print(folder.name, "fused nodes:", fused.get_fused_operator_statistics())
+        fused.save_model_to_file(str(target / "fused.onnx"))
+    else:
+        (target / "fused.onnx").symlink_to("plain.onnx")
     # Of the plain graph: with the fused one int8 is slower.
     quantize_dynamic(
         target / "plain.onnx",

@@ -32,26 +32,6 @@ def models():
     )  # fmt: skip
 
 
-def to_onnx(folder, model):
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    target = folder / "onnx"
-    target.mkdir()
-    ids = torch.randint(1000, 2000, (2, 16))
-    axes = {name: {0: "batch", 1: "length"} for name in [*INPUTS, "last_hidden_state"]}
-    with torch.no_grad():
-        torch.onnx.export(
-            model, (ids, torch.ones_like(ids)), target / "plain.onnx", input_names=INPUTS,
-            output_names=["last_hidden_state"], dynamic_axes=axes, opset_version=17, dynamo=False,
-        )  # fmt: skip
-    # There is no fusion for these families but what a session does itself.
-    (target / "fused.onnx").symlink_to("plain.onnx")
-    quantize_dynamic(
-        target / "plain.onnx", target / "int8.onnx", per_channel=True, weight_type=QuantType.QInt8,
-        op_types_to_quantize=["MatMul"], extra_options={"MatMulConstBOnly": True, "DefaultTensorType": 1},
-    )  # fmt: skip
-
-
 def to_openvino(folder):
     import openvino
 
@@ -72,7 +52,7 @@ def main(default, output):
         model.save_pretrained(unfinished)
         for file in convert.FILES:
             shutil.copy(default / file, unfinished)
-        to_onnx(unfinished, model)
+        convert.to_onnx(unfinished, model, inputs=INPUTS, fuses=False)
         to_openvino(unfinished)
         unfinished.rename(folder)
 

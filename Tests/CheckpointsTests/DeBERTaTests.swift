@@ -6,11 +6,7 @@ import Testing
 /// What DeBERTa's `config.json` says.
 struct DeBERTaTests {
   private func read(_ members: String) throws -> ModelConfiguration {
-    try .huggingFace(
-      JSONFile(
-        path: "config.json",
-        bytes: Array(
-          "{\(ModelConfigurationTests.minimal), \"model_type\": \"deberta-v2\"\(members)}".utf8)))
+    try readConfiguration("\"model_type\": \"deberta-v2\"\(members)")
   }
 
   private static let published = """

@@ -6,13 +6,6 @@ import Testing
 /// What Hugging Face's families other than BERT fill into the configuration, and how their tensors are
 /// called.
 struct FamilyTests {
-  private func read(_ members: String) throws -> ModelConfiguration {
-    try .huggingFace(
-      JSONFile(
-        path: "config.json",
-        bytes: Array("{\(ModelConfigurationTests.minimal), \(members)}".utf8)))
-  }
-
   /// By transformers 5.23: `MPNetEncoder.relative_position_bucket` on a key after the query.
   @Test func bucketsArePyTorchs() {
     let starts = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91]
@@ -28,25 +21,27 @@ struct FamilyTests {
   }
 
   @Test func mpnet() throws {
-    let plain = try read(
+    let plain = try readConfiguration(
       #""model_type": "mpnet", "max_position_embeddings": 514, "pad_token_id": 7"#)
     #expect(plain.positionCount == 512 && plain.hasPaddingPosition && plain.padTokenID == 1)
     #expect(plain.relativeBias == RelativeBias(bucketCount: 32))
     #expect(plain.projectedSize == nil && plain.modelType == "mpnet")
     let names = TensorNames(plain).required
     #expect(names.contains(.init("encoder.relative_attention_bias.weight", [32, 2])))
-    let more = try read(#""model_type": "mpnet", "relative_attention_num_buckets": 40"#)
+    let more = try readConfiguration(
+      #""model_type": "mpnet", "relative_attention_num_buckets": 40"#)
     #expect(more.relativeBias == RelativeBias(bucketCount: 40))
     for value in ["31", "0", "\"32\"", "1e9"] {
       let error = try #require(throws: CheckpointError.self) {
-        try read("\"model_type\": \"mpnet\", \"relative_attention_num_buckets\": \(value)")
+        try readConfiguration(
+          "\"model_type\": \"mpnet\", \"relative_attention_num_buckets\": \(value)")
       }
       #expect(error.message.contains("\"relative_attention_num_buckets\" must be"), "\(value)")
     }
   }
 
   @Test func electra() throws {
-    let small = try read(#""model_type": "electra", "embedding_size": 5"#)
+    let small = try readConfiguration(#""model_type": "electra", "embedding_size": 5"#)
     #expect(small.projectedSize == 5 && small.embeddingSize == 5 && small.relativeBias == nil)
     let names = TensorNames(small).required
     for (name, shape) in [
@@ -55,24 +50,25 @@ struct FamilyTests {
     ] {
       #expect(names.contains(.init(name, shape)), "\(name)")
     }
-    let base = try read(#""model_type": "electra", "embedding_size": 8"#)
+    let base = try readConfiguration(#""model_type": "electra", "embedding_size": 8"#)
     #expect(base.projectedSize == nil && base.embeddingSize == 8)
-    #expect(try read(#""model_type": "electra""#).embeddingSize == 128)
+    #expect(try readConfiguration(#""model_type": "electra""#).embeddingSize == 128)
     // BERT's configuration does not know the key.
-    #expect(try read(#""model_type": "bert", "embedding_size": 5"#).projectedSize == nil)
+    #expect(
+      try readConfiguration(#""model_type": "bert", "embedding_size": 5"#).projectedSize == nil)
     let error = try #require(throws: CheckpointError.self) {
-      try read(#""model_type": "electra", "embedding_size": 0"#)
+      try readConfiguration(#""model_type": "electra", "embedding_size": 0"#)
     }
     #expect(error.message.contains("\"embedding_size\""))
   }
 
   @Test func albert() throws {
-    let plain = try read(#""model_type": "albert", "embedding_size": 8"#)
+    let plain = try readConfiguration(#""model_type": "albert", "embedding_size": 8"#)
     #expect(plain.projectedSize == 8 && plain.blockSetCount == 1 && plain.activation == .geluTanh)
     let names = TensorNames(plain).required
     #expect(names.contains(.init("embeddings_project.weight", [8, 8])))
     #expect(!names.contains { $0.name.hasPrefix("encoder.layer.1.") })
-    let pairs = try read(
+    let pairs = try readConfiguration(
       #""model_type": "albert", "num_hidden_groups": 2, "hidden_act": "gelu", "inner_group_num": 1"#
     )
     #expect(pairs.blockSetCount == 2 && pairs.embeddingSize == 128 && pairs.activation == .geluErf)
@@ -80,7 +76,7 @@ struct FamilyTests {
       ("num_hidden_groups", 3), ("num_hidden_groups", 0), ("inner_group_num", 2),
     ] {
       let error = try #require(throws: CheckpointError.self) {
-        try read("\"model_type\": \"albert\", \"\(key)\": \(value)")
+        try readConfiguration("\"model_type\": \"albert\", \"\(key)\": \(value)")
       }
       #expect(error.message.contains("\"\(key)\" must be") || error.message.contains("must divide"))
     }
@@ -196,12 +192,12 @@ struct FamilyTests {
   }
 
   @Test func modernBERT() throws {
-    let plain = try read(#""model_type": "modernbert", "num_hidden_layers": 4"#)
+    let plain = try readConfiguration(#""model_type": "modernbert", "num_hidden_layers": 4"#)
     #expect(plain.isPreNorm && !plain.hasFirstNorm && plain.isGated && plain.biases == [])
     #expect(!plain.hasPositionTable && plain.positionCount == 8192)
     #expect(plain.blockAttention.map(\.window) == [nil, 65, 65, nil])
     #expect(plain.blockAttention.map { $0.rotary?.theta } == [160_000, 10_000, 10_000, 160_000])
-    let listed = try read(
+    let listed = try readConfiguration(
       """
       "model_type": "modernbert", "num_hidden_layers": 2, "norm_bias": true, "local_attention": 9,
       "layer_types": ["sliding_attention", "full_attention"],
@@ -222,13 +218,14 @@ struct FamilyTests {
         #""rope_parameters": {"rope_type": "yarn", "factor": 4}"#, "only the members full_attention"
       ),
       (#""sliding_window": -1"#, "sliding_window"),
+      (#""hidden_activation": "mish""#, #"hidden_activation "mish""#),
       (#""global_rope_theta": -1"#, "global_rope_theta"),
       (#""local_attention": 0"#, "local_attention"),
       (#""max_position_embeddings": 1048576, "hidden_size": 16384"#, "max_position_embeddings"),
       (#""hidden_size": 6, "num_attention_heads": 2"#, "even size"),
     ] {
       let error = try #require(throws: CheckpointError.self) {
-        try read("\"model_type\": \"modernbert\", \(members)")
+        try readConfiguration("\"model_type\": \"modernbert\", \(members)")
       }
       #expect(error.message.contains(words), "\(error.message)")
     }
@@ -236,14 +233,15 @@ struct FamilyTests {
 
   /// As transformers' property, whose setter counts after `local_attention`.
   @Test func slidingWindow() throws {
-    let both = try read(
+    let both = try readConfiguration(
       #""model_type": "modernbert", "local_attention": 7, "sliding_window": 1"#)
     #expect(both.blockAttention.map(\.window) == [nil, 2])
   }
 
   @Test func nomicBERT() throws {
     func theta(_ members: String) throws -> Double? {
-      try read("\"model_type\": \"nomic_bert\", \(members)").blockAttention[0].rotary?.theta
+      try readConfiguration("\"model_type\": \"nomic_bert\", \(members)").blockAttention[0].rotary?
+        .theta
     }
     #expect(try theta(#""rope_theta": 50"#) == 50)
     #expect(try theta(#""rope_theta": 50, "rope_parameters": {"rope_type": "default"}"#) == 50)
@@ -283,7 +281,7 @@ struct FamilyTests {
   }
 
   @Test func gte() throws {
-    let own = try read(
+    let own = try readConfiguration(
       """
       "model_type": "new", "rope_theta": 500000, "rope_scaling": {"type": "ntk", "factor": 2},
       "type_vocab_size": 0, "position_embedding_type": "rope", "max_position_embeddings": 8192
@@ -291,7 +289,8 @@ struct FamilyTests {
     #expect(own.typeCount == 2 && !own.hasTypeTable && own.isGated && !own.isPreNorm)
     #expect(own.blockAttention[0].rotary?.theta == 500_000)
     #expect(own.blockAttention[0].rotary?.scaling == 2)
-    #expect(try read(#""model_type": "gte""#).blockAttention[0].rotary?.theta == 160_000)
+    #expect(
+      try readConfiguration(#""model_type": "gte""#).blockAttention[0].rotary?.theta == 160_000)
     for members in [
       #""rope_scaling": {"type": "linear", "factor": 2}"#,
       #""rope_scaling": {"type": "ntk", "factor": 2, "mixed_b": 1}"#,
@@ -299,13 +298,13 @@ struct FamilyTests {
       #""position_embedding_type": "absolute""#, #""layer_norm_type": "rms_norm""#,
     ] {
       #expect(throws: CheckpointError.self, "\(members)") {
-        try read("\"model_type\": \"new\", \(members)")
+        try readConfiguration("\"model_type\": \"new\", \(members)")
       }
     }
   }
 
   @Test func euroBERT() throws {
-    let plain = try read(
+    let plain = try readConfiguration(
       #""model_type": "eurobert", "num_attention_heads": 4, "hidden_size": 16, "num_key_value_heads": 2"#
     )
     #expect(plain.isRootMeanSquareNorm && plain.isPreNorm && !plain.hasEmbeddingNorm)
@@ -314,7 +313,7 @@ struct FamilyTests {
     #expect(names.contains(.init("encoder.layer.0.attention.self.key.weight", [8, 16])))
     for members in [#""num_key_value_heads": 3"#, #""num_key_value_heads": 5"#, #""head_dim": 8"#] {
       #expect(throws: CheckpointError.self, "\(members)") {
-        try read(
+        try readConfiguration(
           "\"model_type\": \"eurobert\", \"num_attention_heads\": 4, \"hidden_size\": 16, \(members)"
         )
       }
@@ -322,7 +321,9 @@ struct FamilyTests {
   }
 
   @Test func aRefusalListsTheFamilies() throws {
-    let error = try #require(throws: CheckpointError.self) { try read(#""model_type": "t5""#) }
+    let error = try #require(throws: CheckpointError.self) {
+      try readConfiguration(#""model_type": "t5""#)
+    }
     #expect(
       error.message.hasSuffix(
         "is not supported; these are: "

@@ -4,6 +4,13 @@ import Testing
 
 @testable import Checkpoints
 
+/// The configuration of a `config.json` with the keys that must be there, and these members.
+func readConfiguration(_ members: String) throws -> ModelConfiguration {
+  try .huggingFace(
+    JSONFile(
+      path: "config.json", bytes: Array("{\(ModelConfigurationTests.minimal), \(members)}".utf8)))
+}
+
 struct ModelConfigurationTests {
   static let minimal = """
     "vocab_size": 100, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, \

@@ -12,8 +12,10 @@ struct TokenVectorsTests {
   @Test func ofSentenceTransformers() throws {
     let modules = try read("native")
     let vectors = try #require(modules.tokenVectors)
-    #expect(vectors.size(hiddenSize: 24) == 16 && modules.misfit(hiddenSize: 24) == nil)
-    #expect(vectors.size(hiddenSize: 16) == nil && modules.misfit(hiddenSize: 16) == "modules.json")
+    #expect(vectors.size(hiddenSize: 24) == 16 && modules.fileWithWrongSizes(hiddenSize: 24) == nil)
+    #expect(
+      vectors.size(hiddenSize: 16) == nil
+        && modules.fileWithWrongSizes(hiddenSize: 16) == "modules.json")
     #expect(vectors.layers.last == .normalize && vectors.layers.count == 3)
     let residuals = vectors.layers.map { layer in
       if case .dense(let dense) = layer { dense.residual } else { DenseLayer.Residual.none }
@@ -49,15 +51,16 @@ struct TokenVectorsTests {
     let vectors = try #require(modules.tokenVectors)
     #expect(vectors.maxTokens == [.document: 50] && vectors.expansion?.length == 14)
     #expect(vectors.skippedWords.count == 32)
-    #expect(modules.misfit(hiddenSize: 16) == "model.safetensors")
+    #expect(modules.fileWithWrongSizes(hiddenSize: 16) == "model.safetensors")
     #expect(modules.prompts == ["query": "[unused0] ", "document": "[unused1] "])
   }
 
   @Test func ofM3() throws {
     let modules = try read("m3")
     #expect(modules.poolings == [.cls] && modules.tokenVectors?.skipsFirst == true)
-    #expect(modules.tokenWeights?.layer.outputs == 1 && modules.misfit(hiddenSize: 24) == nil)
-    #expect(modules.misfit(hiddenSize: 16) == "colbert_linear.pt")
+    #expect(
+      modules.tokenWeights?.layer.outputs == 1 && modules.fileWithWrongSizes(hiddenSize: 24) == nil)
+    #expect(modules.fileWithWrongSizes(hiddenSize: 16) == "colbert_linear.pt")
     // A pooling of one's own leaves the vectors of tokens; sparse vectors take the place of all.
     #expect(SentenceModules(modules, pooling: .mean)?.tokenVectors != nil)
     let sparse = SentenceModules(modules, pooling: nil, sparse: SparsePooling())

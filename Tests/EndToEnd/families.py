@@ -10,8 +10,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 import deberta_families
-import own_code_families
 import reference
+import remote_code_families
 import rotary_families
 from server import MODEL, ROOT
 from texts import TEXTS
@@ -73,7 +73,7 @@ CONFIGURATIONS = {
         "embedding_size": 120, "num_hidden_groups": 2, "hidden_act": "gelu", "max_position_embeddings": 64,
     },
 }  # fmt: skip
-CONFIGURATIONS |= rotary_families.CONFIGURATIONS | deberta_families.CONFIGURATIONS | own_code_families.CONFIGURATIONS
+CONFIGURATIONS |= rotary_families.CONFIGURATIONS | deberta_families.CONFIGURATIONS | remote_code_families.CONFIGURATIONS
 PREFIXES = {"mpnet-parts": "mpnet.", "electra-small": "electra.", "albert-groups": "albert."}
 HEADS = {
     "mpnet-parts": {"lm_head.dense.weight": (120, 120), "lm_head.bias": (30527,)},
@@ -115,8 +115,8 @@ def shapes(name):
         return rotary_families.shapes(name)
     if name in deberta_families.CONFIGURATIONS:
         return deberta_families.shapes(name)
-    if name in own_code_families.CONFIGURATIONS:
-        return own_code_families.shapes(name)
+    if name in remote_code_families.CONFIGURATIONS:
+        return remote_code_families.shapes(name)
     configuration = CONFIGURATIONS[name]
     hidden, wide = configuration["hidden_size"], configuration["intermediate_size"]
     embedding = configuration.get("embedding_size", hidden)
@@ -184,7 +184,7 @@ def padding(name):
 def has_types(name):
     """Whether the tokens of a pair's second text are of another type."""
     types = shapes(name).get("embeddings.token_type_embeddings.weight")
-    return types is not None and types[0] > 1 and name not in own_code_families.BYTES
+    return types is not None and types[0] > 1 and name not in remote_code_families.BYTES
 
 
 def write(path, content):
@@ -204,10 +204,10 @@ def make(folder, name):
         save_file(deberta_families.stored(name, tensors), folder / "model.safetensors", {"format": "pt"})
         write_deberta(folder, name)
         return deberta_families.DebertaReference(name, tensors)
-    if name in own_code_families.CONFIGURATIONS:
-        save_file(own_code_families.stored(name, tensors), folder / "model.safetensors", {"format": "pt"})
+    if name in remote_code_families.CONFIGURATIONS:
+        save_file(remote_code_families.stored(name, tensors), folder / "model.safetensors", {"format": "pt"})
         write_rotary(folder, name)
-        return own_code_families.OwnCodeReference(name, tensors)
+        return remote_code_families.RemoteCodeReference(name, tensors)
     stored = {own_name(name, tensor): values for tensor, values in tensors.items()}
     stored |= {tensor: np.ones(shape, np.float32) for tensor, shape in HEADS.get(name, {}).items()}
     save_file(stored, folder / "model.safetensors", {"format": "pt"})
@@ -363,18 +363,18 @@ def write_bytes(folder, kind, inputs):
 
 
 def write_rotary(folder, name):
-    bytes_kind = (rotary_families.BYTES | own_code_families.BYTES).get(name)
+    bytes_kind = (rotary_families.BYTES | remote_code_families.BYTES).get(name)
     inputs = ["input_ids", "token_type_ids", "attention_mask"]
     if not has_types(name):
         inputs.remove("token_type_ids")
     if bytes_kind:
         # The model's type asks for them, and all are 0.
-        kept = ["token_type_ids"] * (name in own_code_families.BYTES)
+        kept = ["token_type_ids"] * (name in remote_code_families.BYTES)
         return write_bytes(folder, bytes_kind, ["input_ids", *kept, "attention_mask"])
     processing = untyped_processing if name == "gte" else bert_processing
     write(folder / "tokenizer.json", word_piece(vocabulary(), BERT, processing, True))
     # ModernBERT and EuroBERT have no class of their own, and the other template is not BERT's.
-    has_class = name in ("nomic", "nomic-own", "gte-own", *own_code_families.CONFIGURATIONS)
+    has_class = name in ("nomic", "nomic-own", "gte-own", *remote_code_families.CONFIGURATIONS)
     write(folder / "tokenizer_config.json", {
         "tokenizer_class": "BertTokenizer" if has_class else "PreTrainedTokenizerFast", "model_input_names": inputs,
         "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]",

@@ -19,15 +19,16 @@ import transformers
 
 import deberta_families
 import families
-import own_code_families
-import own_code_torch
 import reference
+import remote_code_families
+import remote_code_torch
 import rotary_families
 
+REMOTE = remote_code_families.CONFIGURATIONS
 # Their angles are float32 in PyTorch.
-ROTARY = rotary_families.CONFIGURATIONS | own_code_families.CONFIGURATIONS
+ROTARY = [*rotary_families.CONFIGURATIONS, *filter(remote_code_families.is_neo, REMOTE)]
 # Folders with the tokenizer of another family: transformers would not write it for theirs.
-BORROWED_TOKENIZERS = [*ROTARY, *deberta_families.MASKED]
+BORROWED_TOKENIZERS = [*rotary_families.CONFIGURATIONS, *REMOTE, *deberta_families.MASKED]
 HERE = pathlib.Path(__file__).parent
 transformers.logging.set_verbosity_error()
 
@@ -62,7 +63,7 @@ def transformers_model(folder, name, exact):
 
 def measure(folder, name):
     exact = families.make(folder, name)
-    if name in own_code_families.CONFIGURATIONS:
+    if name in REMOTE:
         # AutoTokenizer would ask about the code that the folder names.
         settings = json.loads((folder / "tokenizer_config.json").read_text())
         tokenizer = getattr(transformers, settings["tokenizer_class"]).from_pretrained(folder)
@@ -72,7 +73,7 @@ def measure(folder, name):
         tokenizer.save_pretrained(folder / "written")
         ours, theirs = (json.loads((path / "tokenizer.json").read_text()) for path in (folder, folder / "written"))
         assert ours == theirs, f"{name}: transformers writes another tokenizer.json"
-    model = own_code_torch.load(name, families.weights(name)) if name in own_code_families.CONFIGURATIONS else None
+    model = remote_code_torch.load(name, families.weights(name)) if name in REMOTE else None
     model = model or transformers_model(folder, name, exact)
     padding = tokenizer.pad_token_id
     ids, single, double = {}, {}, 0

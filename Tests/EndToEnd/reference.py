@@ -116,10 +116,12 @@ class Reference:
 def mlm_logits(exact, hidden, head, layers):
     """What a masked-language-model head makes of a text's last hidden states.
 
-    head: its tensors; layers: names of its dense layer, its norm and the decoder's bias.
+    head: its tensors; layers: names of its dense layer, its norm and the decoder's bias, or of a decoder alone.
     """
-    dense, norm, bias = layers
     head = {name: tensor.astype(np.float64) for name, tensor in head.items()}
+    if len(layers) == 1:
+        return hidden @ head[f"{layers[0]}.weight"].T + head[f"{layers[0]}.bias"]
+    dense, norm, bias = layers
     rows = exact.head_activation(hidden @ head[f"{dense}.weight"].T + head.get(f"{dense}.bias", 0))
     centred = rows - rows.mean(axis=-1, keepdims=True)
     rows = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + exact.epsilon)

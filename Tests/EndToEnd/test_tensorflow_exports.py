@@ -142,25 +142,42 @@ def test_case(name, replacement, case, is_guessed, tmp_path):
     assert ("\ncase:" in done.stdout) == is_guessed
 
 
-# By the encoders that the README's table of the tutorial's models names: an export of one, and why it is refused.
+# The tutorial's models by their encoders: names, an export of that encoder, and what `inspect` says of it.
 TUTORIAL = {
-    "BERT": ("tf2.4+with_mlm", ""),
-    "ELECTRA": ("tf2.15+embedding_width=4", ""),
-    "ALBERT": ("tf2.15+network=albert", "/assets/spm.model: is a SentencePiece model"),
-    "talking heads": ("tf2.15+network=gated-talking-heads", ""),
-}
+    "BERT": (
+        [
+            "bert_en_uncased_L-12_H-768_A-12", "bert_en_cased_L-12_H-768_A-12", "bert_multi_cased_L-12_H-768_A-12",
+            "small_bert/bert_en_uncased_L-…_H-…_A-…", "experts_pubmed", "experts_wiki_books",
+        ],
+        "tf2.4+with_mlm", "served", r"model type: +bert\nblocks: +2\nhidden size: +8\nattention heads: +2 of 4\n",
+    ),
+    "ELECTRA": (
+        ["electra_small", "electra_base"],
+        "tf2.15+embedding_width=4", "served", r"hidden size: +8\nembedding size: +4, then a layer to 8\n",
+    ),
+    "ALBERT": (
+        ["albert_en_base"],
+        "tf2.15+network=albert", "refused", r"/assets/spm\.model: is a SentencePiece model",
+    ),
+    "talking heads": (
+        ["talking-heads_base"],
+        "tf2.15+network=gated-talking-heads", "served", r"attention scores: +mixed over heads before softmax, and after it",
+    ),
+}  # fmt: skip
 
 
 def test_the_table_of_the_tutorials_models():
     table = (ROOT / "README.md").read_text().partition("| name there |")[2].partition("\n\n")[0]
-    rows = re.findall(r"\| (\S+|talking heads) \| (served|refused)\b.*\|$", table, re.MULTILINE)
+    rows = re.findall(r"^\| (`.+?) \| (.+?) \| (served|refused)\b.*\|$", table, re.MULTILINE)
     assert len(rows) == table.count("\n") - 1
-    assert set(rows) == {(encoder, "refused" if reason else "served") for encoder, (_, reason) in TUTORIAL.items()}
+    shown = [(name, encoder, how) for cell, encoder, how in rows for name in re.findall(r"`(.+?)`", cell)]
+    tested = [(name, encoder, how) for encoder, (names, _, how, _) in TUTORIAL.items() for name in names]
+    assert sorted(shown) == sorted(tested)
 
 
 @pytest.mark.parametrize("encoder", TUTORIAL)
 def test_the_tutorials_models(encoder, tmp_path):
-    name, reason = TUTORIAL[encoder]
+    _, name, how, words = TUTORIAL[encoder]
     if encoder == "ALBERT":
         # TF Hub's have a SentencePiece model among their assets.
         unpacked(name, tmp_path, (b"vocab.txt", b"spm.model"))
@@ -168,7 +185,8 @@ def test_the_tutorials_models(encoder, tmp_path):
     else:
         unpacked(name, tmp_path)
     done = run("inspect", tmp_path)
-    assert done.returncode == (1 if reason else 0) and reason in done.stderr, done.stderr
+    assert done.returncode == (how == "refused"), done.stderr
+    assert re.search(words, done.stdout if how == "served" else done.stderr), done.stdout + done.stderr
 
 
 def test_the_case_of_a_vocabulary_with_capitals(tmp_path):

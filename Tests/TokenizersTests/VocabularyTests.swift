@@ -37,6 +37,18 @@ import Testing
     #expect(try Vocabulary(lines: bytes).token(4) == "fish ")
   }
 
+  /// Of two ids of a token the last counts; a token that gets a new spelling has that one alone.
+  @Test func addedTokens() throws {
+    var vocabulary = try Self.vocabulary(Self.needed)
+    for (token, id) in [("A", 4), ("A", 5), ("B", 6), ("[SEP]", 7)] {
+      vocabulary.add(Array(token.utf8), id: id)
+    }
+    #expect(["A", "B", "C", "[SEP]"].map(vocabulary.addedID) == [5, 6, nil, 3])
+    vocabulary.add(Array("a".utf8), id: 5)
+    #expect(["A", "a"].map(vocabulary.addedID) == [4, 5])
+    #expect((4..<8).map { vocabulary.token($0) } == ["A", "a", "B", "[SEP]"])
+  }
+
   @Test func lineEnds() throws {
     let tokens = Self.needed + ["", "a", "##a", "##", "", "é"]
     for lineEnd in ["\n", "\r\n"] {

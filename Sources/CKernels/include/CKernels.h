@@ -245,7 +245,8 @@ typedef struct KernelSet {
   double peakOperations;
 } KernelSet;
 
-/// Kernel sets built into this binary, the fastest of a precision first; null past the last.
+/// Kernel sets built into this binary, in order of preference; null past the last. Of a precision the
+/// fastest come first, but the places of amx, avxvnni and neon* are not measured.
 const KernelSet *_Nullable kernelSet(size_t index);
 
 /// How a sequence's rows become one vector, as sentence-transformers does.

@@ -1,5 +1,5 @@
 """The families whose code transformers does not have, for families.py: configurations, names, and their forward
-pass in float64. `own_code_torch.py` is the same in PyTorch.
+pass in float64. `remote_code_torch.py` is the same in PyTorch.
 
 Slopes of ALiBi and angles are float32, as PyTorch computes them at every precision: they are part of what a model
 is.
@@ -53,7 +53,10 @@ CONFIGURATIONS = {
 BYTES = {"jina-code": "bytes, composed"}
 PREFIXES = {"jina": "bert.", "jina-reranker": "bert.", "neobert": "model.", "neobert-small": "model."}
 WITH_POOLER = ["jina", "jina-reranker"]
-MASKED = ["jina", "jina-plain", "neobert"]
+# Where the files of a class for masked language models have its dense layer, its norm and the decoder's bias, or a
+# decoder of its own.
+BERTS_HEAD = ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias")
+MASKED = {"jina": BERTS_HEAD, "jina-plain": BERTS_HEAD, "neobert": ("decoder",)}
 QKV = rotary_families.QKV
 # Parts of names, of which the longest that fits counts.
 BERTS = {part: part for part in ("attention.output.dense", "attention.output.LayerNorm")}
@@ -142,28 +145,14 @@ def head(name):
     if name == "neobert":
         shapes = {"decoder.weight": (count, hidden), "decoder.bias": (count,)}
     elif name in MASKED:
-        transform = "cls.predictions.transform"
-        shapes = {f"{transform}.dense.weight": (hidden, hidden), "cls.predictions.bias": (count,)}
-        shapes |= {f"{transform}.{part}": (hidden,) for part in ("dense.bias", "LayerNorm.weight", "LayerNorm.bias")}
+        dense, norm, bias = MASKED[name]
+        shapes = {f"{dense}.weight": (hidden, hidden), bias: (count,)}
+        shapes |= {part: (hidden,) for part in (f"{dense}.bias", f"{norm}.weight", f"{norm}.bias")}
     elif "id2label" in configuration:
         labels = len(configuration["id2label"])
         shapes = {"classifier.weight": (labels, hidden), "classifier.bias": (labels,)}
         shapes |= {"dense.weight": (hidden, hidden), "dense.bias": (hidden,)} if is_neo(name) else {}
     return {tensor: random.random(shape, np.float32) - 0.5 for tensor, shape in shapes.items()}
-
-
-def mlm_logits(exact, name, hidden):
-    """What a masked-language-model head makes of a text's last hidden states, in float64."""
-    layers = {tensor: values.astype(np.float64) for tensor, values in head(name).items()}
-    if name == "neobert":
-        return hidden @ layers["decoder.weight"].T + layers["decoder.bias"]
-    transform = "cls.predictions.transform"
-    rows = hidden @ layers[f"{transform}.dense.weight"].T + layers[f"{transform}.dense.bias"]
-    rows = reference.ACTIVATIONS[CONFIGURATIONS[name]["hidden_act"]](rows)
-    rows = rows - rows.mean(axis=-1, keepdims=True)
-    rows = rows / np.sqrt((rows**2).mean(axis=-1, keepdims=True) + exact.epsilon)
-    rows = rows * layers[f"{transform}.LayerNorm.weight"] + layers[f"{transform}.LayerNorm.bias"]
-    return rows @ exact.weights["embeddings.word_embeddings.weight"].T + layers["cls.predictions.bias"]
 
 
 def logits(exact, name, found):
@@ -202,7 +191,7 @@ def stored(name, tensors):
     return own | head(name)
 
 
-class OwnCodeReference(rotary_families.RotaryReference):
+class RemoteCodeReference(rotary_families.RotaryReference):
     """Weights by the names of `shapes`."""
 
     def __init__(self, name, tensors):
@@ -210,6 +199,7 @@ class OwnCodeReference(rotary_families.RotaryReference):
         kind = configuration.get("feed_forward_type", "swiglu")
         activation = {"geglu": "gelu", "reglu": "relu", "swiglu": "silu"}.get(kind, configuration.get("hidden_act"))
         self.activation = reference.ACTIVATIONS[activation]
+        self.head_activation = reference.ACTIVATIONS.get(configuration.get("hidden_act"))
         self.block_count = self.set_count = configuration["num_hidden_layers"]
         self.head_count = configuration["num_attention_heads"]
         self.epsilon = configuration.get("layer_norm_eps", configuration.get("norm_eps"))

@@ -4,21 +4,14 @@ import Testing
 @testable import Checkpoints
 
 /// JinaBERT and NeoBERT, whose code transformers does not have.
-struct OwnCodeFamilyTests {
-  private func read(_ members: String) throws -> ModelConfiguration {
-    try .huggingFace(
-      JSONFile(
-        path: "config.json",
-        bytes: Array("{\(ModelConfigurationTests.minimal), \(members)}".utf8)))
-  }
-
+struct RemoteCodeFamilyTests {
   private static let jina = """
     "model_type": "bert", "architectures": ["JinaBertModel"], "position_embedding_type": "alibi",
     "feed_forward_type": "geglu"
     """
 
   @Test func jinaBERT() throws {
-    let plain = try read(Self.jina + #", "hidden_act": "relu", "emb_pooler": "mean""#)
+    let plain = try readConfiguration(Self.jina + #", "hidden_act": "relu", "emb_pooler": "mean""#)
     #expect(plain.hasLinearBias && !plain.hasPositionTable && plain.hasTypeTable && plain.isGated)
     #expect(plain.activation == .geluErf && !plain.isPreNorm && !plain.normsQueriesAndKeys)
     #expect(plain.biases == [.attention, .output, .norms])
@@ -26,9 +19,9 @@ struct OwnCodeFamilyTests {
     #expect(names.contains("encoder.layer.0.intermediate.gate.weight"))
     #expect(!names.contains("encoder.layer.0.intermediate.dense.bias"))
     #expect(!names.contains(TensorNames.tables[1]))
-    let gated = try read(Self.jina.replacing("geglu", with: "reglu"))
+    let gated = try readConfiguration(Self.jina.replacing("geglu", with: "reglu"))
     #expect(gated.activation == .relu && gated.isGated)
-    let original = try read(
+    let original = try readConfiguration(
       Self.jina.replacing("geglu", with: "original") + #", "hidden_act": "silu""#)
     #expect(original.activation == .silu && !original.isGated && original.biases == .all)
   }
@@ -37,9 +30,9 @@ struct OwnCodeFamilyTests {
   @Test func jinaBERTIsKnownByItsClasses() throws {
     let named = #""auto_map": {"AutoModel": "jinaai/own--modeling_bert.JinaBertModel"}"#
     let other = Self.jina.replacing("JinaBertModel", with: "BertForMaskedLM")
-    #expect(try read("\(other), \(named)").hasLinearBias)
+    #expect(try readConfiguration("\(other), \(named)").hasLinearBias)
     for members in [other, "\(other), \(named.replacing("JinaBertModel", with: "Model"))"] {
-      let error = try #require(throws: CheckpointError.self) { try read(members) }
+      let error = try #require(throws: CheckpointError.self) { try readConfiguration(members) }
       #expect(error.message.contains("position_embedding_type"), "\(error.message)")
     }
   }
@@ -57,21 +50,21 @@ struct OwnCodeFamilyTests {
   ])
   func refusalsOfJinaBERT(_ old: String, _ new: String, _ words: String) throws {
     let error = try #require(throws: CheckpointError.self) {
-      try read(Self.jina.replacing(old, with: new))
+      try readConfiguration(Self.jina.replacing(old, with: new))
     }
     #expect(error.message.contains(words), "\(error.message)")
   }
 
   /// Norms of queries and keys are known by their tensors.
   @Test func jinaBERTWithNorms() throws {
-    var configuration = try read(Self.jina.replacing("geglu", with: "original"))
+    var configuration = try readConfiguration(Self.jina.replacing("geglu", with: "original"))
     let family = HuggingFaceFamily.jinaBERT
-    family.complete(&configuration) { _ in false }
+    family.configureFromTensors(&configuration) { _ in false }
     #expect(!configuration.normsQueriesAndKeys && configuration.biases == .all)
-    family.complete(&configuration) {
+    family.configureFromTensors(&configuration) {
       $0 == family.canonicalNames("encoder.layer.0.attention.self.layer_norm_q.weight")[0]
     }
-    #expect(configuration.normsQueriesAndKeys && configuration.addsInputTwice)
+    #expect(configuration.normsQueriesAndKeys && configuration.hasSecondAttentionResidual)
     #expect(configuration.biases == [.attention, .output, .norms])
     let names = TensorNames(configuration).required
     for name in ["self.query", "self.key", "sum"] {
@@ -92,14 +85,14 @@ struct OwnCodeFamilyTests {
   }
 
   @Test func neoBERT() throws {
-    let plain = try read(
+    let plain = try readConfiguration(
       #""model_type": "neobert", "norm_eps": 1e-5, "max_length": 4096, "dim_head": 4"#)
     #expect(plain.isPreNorm && plain.isRootMeanSquareNorm && plain.isGated && plain.biases == [])
     #expect(plain.activation == .silu && plain.positionCount == 4096 && !plain.hasTypeTable)
     #expect(plain.blockAttention.map { $0.rotary?.theta } == [10_000, 10_000])
     // ⌊2 · 16 / 3⌋ = 10, and the multiple of 8 above.
     #expect(plain.intermediateSize == 16 && plain.layerNormEpsilon == 1e-5)
-    let defaults = try read(#""model_type": "neobert", "intermediate_size": 3072"#)
+    let defaults = try readConfiguration(#""model_type": "neobert", "intermediate_size": 3072"#)
     #expect(defaults.intermediateSize == 2048 && defaults.layerNormEpsilon == 1e-6)
     #expect(defaults.positionCount == 1024)
     for (members, words) in [
@@ -110,7 +103,7 @@ struct OwnCodeFamilyTests {
       (#""max_length": 1000000000000"#, "max_length"), (#""hidden_size": 6"#, "even size"),
     ] {
       let error = try #require(throws: CheckpointError.self) {
-        try read("\"model_type\": \"neobert\", \(members)")
+        try readConfiguration("\"model_type\": \"neobert\", \(members)")
       }
       #expect(error.message.contains(words), "\(error.message)")
     }
@@ -146,7 +139,7 @@ struct OwnCodeFamilyTests {
 
   /// Heads of 6 side by side: of each the queries, the keys, the values; pairs are neighbours.
   @Test func fusedHeads() throws {
-    let configuration = try read(
+    let configuration = try readConfiguration(
       #""model_type": "neobert", "hidden_size": 12, "num_attention_heads": 2"#)
     let values = (0..<36 * 12).map { Float($0 / 12) }
     let tensor = Tensor(name: "qkv", shape: [36, 12], floats: values)

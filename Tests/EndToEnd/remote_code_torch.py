@@ -1,7 +1,7 @@
-"""JinaBERT and NeoBERT in PyTorch, of the formulas: transformers has neither. For family_errors.py.
+"""A port of JinaBERT and NeoBERT to PyTorch, by their formulas, for family_errors.py: transformers has neither.
 
-Sources: jinaai/jina-bert-implementation and jina-bert-v2-qk-post-norm, `modeling_bert.py`; chandar-lab/NeoBERT,
-`model.py`, `rotary.py`. On random weights these give the same numbers, to float32's rounding.
+Formulas: jinaai/jina-bert-implementation and jina-bert-v2-qk-post-norm, `modeling_bert.py`; chandar-lab/NeoBERT,
+`model.py`, `rotary.py`. Neither that code nor its published weights are loaded here.
 """
 
 import types
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-import own_code_families
+import remote_code_families
 
 ACTIVATIONS = {
     "gelu": functional.gelu, "gelu_new": lambda x: functional.gelu(x, approximate="tanh"), "relu": functional.relu,
@@ -19,15 +19,15 @@ ACTIVATIONS = {
 
 
 class Model(torch.nn.Module):
-    """Weights by the names of `own_code_families.shapes`."""
+    """Weights by the names of `remote_code_families.shapes`."""
 
     def __init__(self, name, tensors):
         super().__init__()
-        self.name, self.config = name, types.SimpleNamespace(**own_code_families.CONFIGURATIONS[name])
+        self.name, self.config = name, types.SimpleNamespace(**remote_code_families.CONFIGURATIONS[name])
         self.names = {tensor: tensor.replace(".", "_") for tensor in tensors}
         for tensor, values in tensors.items():
             self.register_buffer(self.names[tensor], torch.from_numpy(values))
-        self.is_neo = own_code_families.is_neo(name)
+        self.is_neo = remote_code_families.is_neo(name)
         self.epsilon = self.config.norm_eps if self.is_neo else self.config.layer_norm_eps
 
     def weight(self, name):
@@ -94,8 +94,7 @@ class Model(torch.nn.Module):
         mask = bias
         if not self.is_neo:
             places = torch.arange(count)
-            slopes = torch.from_numpy(own_code_families.slopes(heads))[:, None, None]
-            mask = bias + (-slopes * (places[None, :] - places[:, None]).abs()).to(x.dtype)
+            mask = bias + (-slopes(heads)[:, None, None] * (places[None, :] - places[:, None]).abs()).to(x.dtype)
         rows = functional.scaled_dot_product_attention(
             part("query"), part("key"), part("value"), mask.expand(1, heads, count, count)
         )
@@ -108,6 +107,15 @@ class Model(torch.nn.Module):
         turn = torch.polar(torch.ones_like(angles), angles)
         pairs = torch.view_as_complex(rows.reshape(*rows.shape[:-1], -1, 2))
         return torch.view_as_real(pairs * turn.to(pairs.dtype)).flatten(-2)
+
+
+def slopes(heads):
+    """ALiBi's by its paper: 2^(-8 i / n) for head i of n, if n is a power of two; the heads past one have every other
+    slope of twice as many."""
+    power = 1 << heads.bit_length() - 1
+    first = 2.0 ** (-8 / power * torch.arange(1, power + 1, dtype=torch.float64))
+    others = 2.0 ** (-4 / power * torch.arange(1, 2 * power, 2, dtype=torch.float64))
+    return torch.cat([first, others[: heads - power]]).float()
 
 
 class Answer(dict):
