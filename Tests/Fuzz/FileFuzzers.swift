@@ -68,7 +68,7 @@ func fuzzSentencePiece(_ bytes: [UInt8]) {
   do {
     // Those of DeBERTa may have any option.
     file = try SentencePieceFile(
-      FileBytes(path: "fuzz", start: 0, bytes: bytes), countsOptions: false)
+      FileBytes(path: "fuzz", start: 0, bytes: bytes), for: .transformersPiecesAlone)
   } catch {
     require(error.message.hasPrefix("fuzz"), "a message without its file: \(error.message)")
     return
@@ -76,7 +76,8 @@ func fuzzSentencePiece(_ bytes: [UInt8]) {
   let pieces = file.pieces.map {
     SentencePiece(
       text: $0.text, score: $0.score, isUnknown: $0.kind == .unknown,
-      isControl: $0.kind == .control, isUserDefined: $0.kind == .userDefined)
+      isControl: $0.kind == .control, isUserDefined: $0.kind == .userDefined,
+      isUnused: $0.kind == .unused)
   }
   let classes = [
     SentencePieceClass.albert(keepsAccents: false, lowercases: true), .xlmRoberta, .camembert,
@@ -89,6 +90,9 @@ func fuzzSentencePiece(_ bytes: [UInt8]) {
     else { continue }
     check(made)
   }
+  let steps = try? Tokenizer(
+    tensorFlow: pieces, characterMap: file.characterMap, stripsDiacritics: true, lowercases: true)
+  if let steps { check(steps) }
 }
 
 private func check(_ tokenizer: Tokenizer) {
