@@ -21,6 +21,8 @@ public struct Checkpoint: Sendable {
   public let guessesCase: Bool
   /// A vocabulary that is not where Hugging Face's folders have theirs.
   public let vocabularyPath: String?
+  /// A SavedModel's vocabulary if it is of SentencePiece.
+  public let sentencePiece: SentencePieceSteps?
   /// Keys of the output map that the folder's own framework gives; nil if that is no matter of the
   /// folder's.
   public let keys: Set<String>?
@@ -54,7 +56,7 @@ public struct Checkpoint: Sendable {
       (configuration, tensors) = (model.configuration, model.tensors)
       files = model.files
       (lowercases, guessesCase, vocabularyPath) = (nil, false, nil)
-      (keys, part, textLength) = (nil, nil, nil)
+      (sentencePiece, keys, part, textLength) = (nil, nil, nil, nil)
       head = model.head
       maskedLM = model.maskedLM
     } else if SavedModelFolder.isPresent(in: folder) {
@@ -63,7 +65,8 @@ public struct Checkpoint: Sendable {
       (configuration, tensors) = (model.configuration, model.tensors)
       files = SavedModelFolder.files
       (lowercases, guessesCase) = (model.lowercases, model.guessesCase)
-      (vocabularyPath, keys, part) = (model.vocabularyPath, model.keys, model.part)
+      (vocabularyPath, sentencePiece) = (model.vocabularyPath, model.sentencePiece)
+      (keys, part) = (model.keys, model.part)
       (head, textLength) = (model.head, model.textLength)
       maskedLM = .none(because: "masked-LM heads of a SavedModel are not supported")
     } else if OriginalFolder.isPresent(in: folder) {
@@ -72,7 +75,7 @@ public struct Checkpoint: Sendable {
       (configuration, tensors) = (model.configuration, model.tensors)
       files = OriginalFolder.files
       (lowercases, guessesCase) = (model.lowercases, model.lowercases != nil)
-      (vocabularyPath, keys, part, textLength) = (nil, nil, nil, nil)
+      (vocabularyPath, sentencePiece, keys, part, textLength) = (nil, nil, nil, nil, nil)
       head = .none(because: "heads of an original checkpoint are not supported")
       maskedLM = .none(because: head.absence)
     } else {

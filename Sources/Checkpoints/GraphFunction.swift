@@ -86,8 +86,19 @@ struct GraphFunction {
   }
 
   func string(_ key: String, of node: Node) throws(CheckpointError) -> String {
-    guard case .bytes(let range)? = try value(key, 2, of: node) else { return "" }
+    guard let range = try bytes(key, of: node) else { return "" }
     return try ProtobufMessage.name(file, range)
+  }
+
+  /// Where the bytes of an attribute are; nil if it is not there.
+  func bytes(_ key: String, of node: Node) throws(CheckpointError) -> Range<Int>? {
+    guard case .bytes(let range)? = try value(key, 2, of: node) else { return nil }
+    return range
+  }
+
+  /// The node that an input comes from; nil if that is an argument.
+  func source(of input: String) -> Node? {
+    nodes[String(input.prefix { $0 != ":" })]
   }
 
   /// The name of the function that a node calls.

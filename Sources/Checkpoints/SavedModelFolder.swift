@@ -10,6 +10,8 @@ struct SavedModelFolder {
   let guessesCase: Bool
   /// The vocabulary's file; nil if no file of the assets is known to be it.
   let vocabularyPath: String?
+  /// The vocabulary if it is of SentencePiece.
+  let sentencePiece: SentencePieceSteps?
   /// Keys of the export's map.
   let keys: Set<String>
   /// What is served of a larger model; nil if the model is an encoder.
@@ -45,8 +47,18 @@ struct SavedModelFolder {
     textLength = part == nil ? nil : try graph.textLength()
     tensors = variables.tensors
     keys = finding.keys
-    vocabularyPath = try Self.vocabulary(graph, folder)
-    let stated = try Self.lowercases(graph, bundle, variables.keys)
+    let (path, isSentencePiece) = try Self.vocabulary(graph, folder)
+    let said = try Self.lowercases(graph, bundle, variables.keys)
+    sentencePiece =
+      if let steps = try SentencePieceSteps(graph) {
+        steps
+      } else if isSentencePiece, let path {
+        try SentencePieceSteps(asset: path, lowercases: said)
+      } else {
+        nil
+      }
+    vocabularyPath = sentencePiece == nil ? path : nil
+    let stated = sentencePiece?.lowercases ?? said
     guessesCase =
       stated == nil && vocabularyPath.map(Folder.exists) == true
       && !Folder.hasFile("tokenizer_config.json", in: folder)
@@ -109,26 +121,22 @@ struct SavedModelFolder {
 
   private static func vocabulary(
     _ graph: SavedModelGraph, _ folder: String
-  ) throws(CheckpointError) -> String? {
+  ) throws(CheckpointError) -> (path: String?, isSentencePiece: Bool) {
     let names = Set(graph.assets)
     var name = names.count == 1 ? names.first : names.first { $0 == "vocab.txt" }
-    if let node = graph.child("vocab_file", of: 0), let number = graph.objects[node].asset,
-      graph.assets.indices.contains(number)
-    {
-      name = graph.assets[number]
+    var isSentencePiece = false
+    for (child, kind) in [("sp_model_file", true), ("vocab_file", false)] {
+      guard let node = graph.child(child, of: 0), let number = graph.objects[node].asset,
+        graph.assets.indices.contains(number)
+      else { continue }
+      (name, isSentencePiece) = (graph.assets[number], kind)
     }
-    guard let name else { return nil }
+    guard let name else { return (nil, false) }
     guard !name.contains("/"), name != "..", !name.isEmpty else {
       throw .unsupported(path: graph.path, reason: "the asset \"\(name)\" must be a file's name")
     }
-    guard !name.hasSuffix(".model") else {
-      throw .unsupported(
-        path: Folder.path("assets/\(name)", in: folder),
-        reason:
-          "is a SentencePiece model, whose tokens TensorFlow Text makes with steps of its own "
-          + "(albert_en_preprocess), which is not supported: give the model as transformers has it, with "
-          + "its spiece.model")
-    }
-    return Folder.path("assets/\(name)", in: folder)
+    return (
+      Folder.path("assets/\(name)", in: folder), isSentencePiece || name.hasSuffix(".model")
+    )
   }
 }

@@ -131,16 +131,30 @@ struct SavedModelGraph {
     return try GraphFunction(name, file, range)
   }
 
+  /// The functions with one of some operations, by name.
+  func functions(with operations: Set<String>) throws(CheckpointError) -> [GraphFunction] {
+    var found: [GraphFunction] = []
+    for (name, range) in library.sorted(by: { $0.key < $1.key })
+    where try !self.operations(of: range).isDisjoint(with: operations) {
+      found.append(try GraphFunction(name, file, range))
+    }
+    return found
+  }
+
+  private func operations(of function: Range<Int>) throws(CheckpointError) -> Set<String> {
+    var operations: Set<String> = []
+    // FunctionDef.node_def, NodeDef.op
+    try ProtobufMessage.forEach([3, 2], in: file, function) { (name) throws(CheckpointError) in
+      operations.insert(try ProtobufMessage.name(file, name))
+    }
+    return operations
+  }
+
   /// Whether the functions fold the case of texts that they make tokens of; nil if they make none, or
   /// it does not show.
   func foldsCase() throws(CheckpointError) -> Bool? {
     var operations: Set<String> = []
-    // FunctionDef.node_def, NodeDef.op
-    for function in library.values {
-      try ProtobufMessage.forEach([3, 2], in: file, function) { (name) throws(CheckpointError) in
-        operations.insert(try ProtobufMessage.name(file, name))
-      }
-    }
+    for function in library.values { operations.formUnion(try self.operations(of: function)) }
     if !operations.isDisjoint(with: ["CaseFoldUTF8", "StringLower"]) { return true }
     // What this one does stands in a table of its own.
     if operations.contains("FastBertNormalize") { return nil }

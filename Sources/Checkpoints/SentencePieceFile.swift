@@ -3,6 +3,37 @@
 ///
 /// Source: sentencepiece, `sentencepiece_model.proto`.
 public struct SentencePieceFile: Sendable {
+  /// What makes tokens with the model: it honours some options, and the others are refused.
+  public enum Reader: Sendable {
+    /// transformers' classes, or one that takes the pieces alone.
+    case transformers, transformersPiecesAlone
+    /// TensorFlow Text, which runs SentencePiece itself.
+    case tensorFlow
+
+    fileprivate var checksOptions: Bool { self != .transformersPiecesAlone }
+
+    /// The last kind of piece that is known.
+    fileprivate var lastKind: Piece.Kind {
+      switch self {
+      case .transformers: .userDefined
+      case .transformersPiecesAlone: .byte
+      case .tensorFlow: .unused
+      }
+    }
+
+    /// Why an option is refused, and what to do.
+    fileprivate var refusal: String {
+      switch self {
+      case .transformers, .transformersPiecesAlone:
+        "SentencePiece and transformers make different tokens of it. Give a tokenizer.json if "
+          + "transformers is right: \(TokenizerConfiguration.toConvert)"
+      case .tensorFlow:
+        "that is not supported in a SavedModel: give the model as transformers has it, with a "
+          + "tokenizer.json"
+      }
+    }
+  }
+
   public struct Piece: Equatable, Sendable {
     public enum Kind: Int, Sendable {
       case normal = 1
@@ -31,23 +62,21 @@ public struct SentencePieceFile: Sendable {
   private static let maximumSize = 64 << 20
   private static let maximumPieceCount = 1 << 20
 
-  /// - Parameter countsOptions: whether options that transformers' classes leave out are refused; not
-  ///   where the class takes the pieces alone.
-  public init(path: String, countsOptions: Bool = true) throws(CheckpointError) {
+  public init(path: String, for reader: Reader = .transformers) throws(CheckpointError) {
     let file = try ModelFile(path: path)
     guard file.size <= Self.maximumSize else {
       throw .file(path: path, reason: "takes more than \(Self.maximumSize) bytes")
     }
-    try self.init(file.bytes(), countsOptions: countsOptions)
+    try self.init(file.bytes(), for: reader)
   }
 
-  init(_ file: FileBytes, countsOptions: Bool = true) throws(CheckpointError) {
+  init(_ file: FileBytes, for reader: Reader = .transformers) throws(CheckpointError) {
     path = file.path
     // ModelProto.normalizer_spec, precompiled_charsmap
     try ProtobufMessage.forEach([3, 2], in: file, file.range) { characterMap = Array(file[$0]) }
     for message in [2, 3] {
       let numbers = try Self.numbers(of: message, file)
-      try Self.checkOptions(of: message, numbers, file, all: countsOptions)
+      try Self.checkOptions(of: message, numbers, file, reader)
       // ModelProto.trainer_spec, unk_id
       if message == 2 { unknownID = (numbers[40] ?? 0).count(upTo: Self.maximumPieceCount) }
     }
@@ -56,7 +85,7 @@ public struct SentencePieceFile: Sendable {
       guard pieces.count < Self.maximumPieceCount else {
         throw ByteReader(file, range).malformed("more than \(Self.maximumPieceCount) pieces")
       }
-      pieces.append(try Self.piece(file, range, ofAnyKind: !countsOptions))
+      pieces.append(try Self.piece(file, range, reader))
     }
     guard pieces.count(where: { $0.kind == .unknown }) == 1 else {
       throw .unsupported(
@@ -65,7 +94,7 @@ public struct SentencePieceFile: Sendable {
   }
 
   private static func piece(
-    _ file: FileBytes, _ range: Range<Int>, ofAnyKind: Bool
+    _ file: FileBytes, _ range: Range<Int>, _ reader: Reader
   ) throws(CheckpointError) -> Piece {
     var (text, score, kind): (String, Float, FileNumber) = ("", 0, 1)
     var message = ProtobufMessage(file, range)
@@ -86,19 +115,15 @@ public struct SentencePieceFile: Sendable {
       throw message.reader.malformed(
         "a piece must have a text and a finite score", at: range.lowerBound)
     }
-    guard let kind = kind.count(upTo: ofAnyKind ? 6 : 4).flatMap(Piece.Kind.init) else {
+    guard let kind = kind.count(upTo: reader.lastKind.rawValue).flatMap(Piece.Kind.init) else {
       throw .unsupported(
         path: file.path,
-        reason: "the piece \"\(text.prefix(64))\" is one of bytes (byte_fallback) or unused, and "
-          + Self.differ)
+        reason:
+          "the piece \"\(text.prefix(64))\" is one of bytes (byte_fallback)\(reader == .transformers ? " or unused" : ""), and "
+          + reader.refusal)
     }
     return Piece(text: text, score: score, kind: kind)
   }
-
-  /// transformers' classes leave out what these say.
-  private static let differ =
-    "SentencePiece and transformers make different tokens of it. Give a tokenizer.json if "
-    + "transformers is right: \(TokenizerConfiguration.toConvert)"
 
   /// A number or boolean of the model, and the value that all libraries read alike.
   private struct Option {
@@ -127,16 +152,17 @@ public struct SentencePieceFile: Sendable {
   }
 
   private static func checkOptions(
-    of message: Int, _ numbers: [Int: FileNumber], _ file: FileBytes, all: Bool
+    of message: Int, _ numbers: [Int: FileNumber], _ file: FileBytes, _ reader: Reader
   ) throws(CheckpointError) {
     for option in options where option.place.message == message {
-      guard all || option.name == "model_type", let found = numbers[option.place.field],
+      guard reader.checksOptions || option.name == "model_type",
+        let found = numbers[option.place.field],
         found != option.value
       else { continue }
       guard option.name == "model_type" else {
         throw .unsupported(
           path: file.path,
-          reason: "has \(option.name) \(found), must be \(option.value): \(differ)")
+          reason: "has \(option.name) \(found), must be \(option.value): \(reader.refusal)")
       }
       let kinds = [2: "BPE", 3: "words", 4: "characters"]
       let kind = found.count(upTo: 4).flatMap { kinds[$0] } ?? "\(found)"

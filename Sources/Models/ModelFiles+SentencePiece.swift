@@ -33,13 +33,10 @@ extension ModelFiles {
           + "special_tokens_map.json names for \"\(own)\", is supported only with a tokenizer.json: "
           + TokenizerConfiguration.toConvert)
     }
-    let file = try SentencePieceFile(path: path, countsOptions: !kind.takesPiecesAlone)
+    let file = try SentencePieceFile(
+      path: path, for: kind.takesPiecesAlone ? .transformersPiecesAlone : .transformers)
     return try Tokenizer(
-      pieces: file.pieces.map {
-        SentencePiece(
-          text: $0.text, score: $0.score, isUnknown: $0.kind == .unknown,
-          isControl: $0.kind == .control, isUserDefined: $0.kind == .userDefined)
-      },
+      pieces: file.pieces.map(SentencePiece.init),
       characterMap: file.characterMap, as: kind, specialTokens: special, unknown: file.unknownID,
       addsPrefixSpace: files.addsPrefixSpace ?? true,
       listed: (files.addedTokens ?? [:]).map {
@@ -51,6 +48,15 @@ extension ModelFiles {
         files.namedTokens.mapValues { .some(AddedTokenFlags($0)) }, uniquingKeysWith: { $1 }),
       seeksPieces: !files.listsAdditionalTokens,
       lowercases: lowercasesFirst)
+  }
+}
+
+extension SentencePiece {
+  init(_ piece: SentencePieceFile.Piece) {
+    self.init(
+      text: piece.text, score: piece.score, isUnknown: piece.kind == .unknown,
+      isControl: piece.kind == .control, isUserDefined: piece.kind == .userDefined,
+      isUnused: piece.kind == .unused)
   }
 }
 

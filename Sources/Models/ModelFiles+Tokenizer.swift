@@ -50,6 +50,14 @@ extension ModelFiles {
     } else if rules == .huggingFace, let path = tokenizerFiles.sentencePiecePath {
       source = path
       tokenizer = try Self.of(path) { try sentencePieceTokenizer(path) }
+    } else if rules == .tensorFlow, let steps = checkpoint.sentencePiece {
+      source = steps.file.path
+      tokenizer = try Self.of(source) {
+        try Tokenizer(
+          tensorFlow: steps.file.pieces.map(SentencePiece.init),
+          characterMap: steps.file.characterMap, stripsDiacritics: steps.stripsDiacritics,
+          lowercases: steps.lowercases)
+      }
     } else if let path = tokenizerFiles.vocabularyPath {
       source = path
       let isMPNets = rules == .huggingFace && tokenizerFiles.family == .mpnet

@@ -6,10 +6,12 @@ struct CharacterClasses: Sendable {
   struct Members: Sendable {
     private var bits = [UInt64](repeating: 0, count: 0x11_0000 / 64)
 
-    /// - Parameter ranges: first and last scalars, in turn.
-    init(_ ranges: [UInt32]) {
+    /// - Parameters:
+    ///   - ranges: first and last scalars, in turn.
+    ///   - others: those of them that are no members.
+    init(_ ranges: [UInt32], except others: ClosedRange<UInt32>? = nil) {
       for range in stride(from: 0, to: ranges.count, by: 2) {
-        for scalar in ranges[range]...ranges[range + 1] {
+        for scalar in ranges[range]...ranges[range + 1] where others?.contains(scalar) != true {
           bits[Int(scalar >> 6)] |= 1 << UInt64(scalar & 63)
         }
       }

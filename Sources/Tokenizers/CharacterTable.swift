@@ -135,7 +135,7 @@ struct CharacterTable: Sendable {
   }
 
   /// Rows of [first, last, stride, distance]: every stride-th scalar, and what it becomes.
-  private static func forEachRun(_ rows: [UInt32], _ body: (UInt32, UInt32) -> Void) {
+  static func forEachRun(_ rows: [UInt32], _ body: (UInt32, UInt32) -> Void) {
     for row in stride(from: 0, to: rows.count, by: 4) {
       for scalar in stride(from: rows[row], through: rows[row + 1], by: Int(rows[row + 2])) {
         body(scalar, scalar &+ rows[row + 3])

@@ -1,10 +1,16 @@
 /// NFD or NFKD as Hugging Face's `tokenizers` has them, the marks that it strips afterwards, and the
-/// compositions that make NFC or NFKC.
+/// compositions that make NFC or NFKC; the same of TensorFlow Text.
 struct Decomposition: Sendable {
   /// NFD.
   static let canonical = Decomposition()
   /// NFKD.
   static let compatibility = Decomposition(DecompositionTables.compatibilities)
+  /// NFD of TensorFlow Text, which knows more marks.
+  static let tensorFlow = Decomposition(laterClasses: TensorFlowTables.combiningClasses)
+  /// NFKC_Casefold of TensorFlow Text before it is composed, but for ASCII and what it removes.
+  static let tensorFlowFolded = Decomposition(
+    DecompositionTables.compatibilities + TensorFlowTables.foldedMappings,
+    runs: TensorFlowTables.foldedRuns, laterClasses: TensorFlowTables.combiningClasses)
 
   /// Where the syllables of Hangul lie, which are decomposed by arithmetic (Unicode 3.12).
   static let hangul: ClosedRange<UInt32> = 0xAC00...0xD7A3
@@ -16,12 +22,19 @@ struct Decomposition: Sendable {
   /// Non-spacing marks, which are stripped.
   private let marks: Set<UInt32>
 
-  /// - Parameter changes: rows of what is not as in NFD.
-  private init(_ changes: [UInt32] = []) {
-    mappings = Self.mappings(in: DecompositionTables.decompositions)
+  /// - Parameters:
+  ///   - changes: rows of what is not as in NFD.
+  ///   - runs: the same, one to one.
+  ///   - laterClasses: combining classes beside those of Hugging Face.
+  private init(
+    _ changes: [UInt32] = [], runs: [UInt32] = [], laterClasses: [UInt32] = []
+  ) {
+    var mappings = Self.mappings(in: DecompositionTables.decompositions)
       .merging(Self.mappings(in: changes)) { $1 }
+    CharacterTable.forEachRun(runs) { mappings[$0] = [$1] }
+    self.mappings = mappings
     var classes: [UInt32: UInt8] = [:]
-    let rows = DecompositionTables.combiningClasses
+    let rows = DecompositionTables.combiningClasses + laterClasses
     for row in stride(from: 0, to: rows.count, by: 3) {
       for scalar in rows[row]...rows[row + 1] { classes[scalar] = UInt8(rows[row + 2]) }
     }

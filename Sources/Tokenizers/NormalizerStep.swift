@@ -1,4 +1,4 @@
-/// A normaliser of a `tokenizer.json`, by its name there.
+/// A normaliser of a `tokenizer.json`, by its name there, or one of TensorFlow Text's.
 enum NormalizerStep: Sendable {
   case bert(BERTOptions)
   case lowercase
@@ -16,6 +16,11 @@ enum NormalizerStep: Sendable {
   case replace(Pattern, with: [UInt32])
   case prepend([UInt32])
   case precompiled(PrecompiledMap)
+  /// TensorFlow Text's NFD, and RE2's non-spacing marks dropped.
+  case stripDiacritics
+  /// TensorFlow Text's `case_fold_utf8`: NFKC_Casefold.
+  case foldCase
+  case sentencePiece(SentencePieceNormalizer)
 
   /// What `Replace` looks for.
   enum Pattern: Sendable, Equatable {
@@ -53,8 +58,22 @@ enum NormalizerStep: Sendable {
       result.append(text, 0..<text.count)
       text = result
     case .precompiled(let map): map.apply(to: &text)
+    case .stripDiacritics:
+      Self.decompose(&text, .tensorFlow)
+      text.removeAll(where: Self.diacritics.contains)
+    case .foldCase:
+      text.removeAll(where: Self.ignorables.contains)
+      text.map { (0x41...0x5A).contains($0) ? $0 + 0x20 : $0 }
+      Self.compose(&text, .tensorFlowFolded)
+    case .sentencePiece(let normalizer): normalizer.apply(to: &text, part)
     }
   }
+
+  private static let ignorables = CharacterClasses.Members(TensorFlowTables.removed)
+  private static let diacritics = CharacterClasses.Members(
+    TensorFlowTables.strippedMarks + TensorFlowTables.vanishing + TensorFlowTables.otherMarks,
+    // These are marks only when they are folded.
+    except: 0xFF9E...0xFF9F)
 
   private static func applyBERT(_ options: BERTOptions, to text: inout AlignedText) {
     let classes = CharacterClasses.shared

@@ -23,25 +23,78 @@ struct PrecompiledMap: Sendable {
     else { return nil }
   }
 
+  /// The most bytes of a key: looking for the longest one takes so many steps at each byte of a text.
+  private static let longestKey = 256
+
+  private static func offset(_ unit: UInt32) -> Int {
+    Int((unit >> 10) << ((unit & 1 << 9) >> 6))
+  }
+
+  private var root: Int { Self.offset(units[0]) }
+
+  /// Goes on by a byte of a key.
+  ///
+  /// - Returns: whether a key ends here, and its value is at `place`; nil if none goes on so.
+  private func step(_ place: inout Int, _ byte: UInt8) -> Bool? {
+    place ^= Int(byte)
+    guard byte != 0, place < units.count, units[place] & (1 << 31 | 0xFF) == UInt32(byte) else {
+      return nil
+    }
+    let unit = units[place]
+    place ^= Self.offset(unit)
+    return unit >> 8 & 1 == 1
+  }
+
+  /// The text of a value.
+  private func text(at place: Int) -> [UInt32]? {
+    guard place < units.count else { return nil }
+    let start = Int(units[place] & (1 << 31 - 1))
+    guard start <= texts.count else { return nil }
+    return String(decoding: texts[start...].prefix { $0 != 0 }, as: UTF8.self)
+      .unicodeScalars.map(\.value)
+  }
+
   /// What the shortest beginning of `bytes` that has an entry becomes; nil if none has one.
   private func text(for bytes: some Sequence<UInt8>) -> [UInt32]? {
-    func offset(_ unit: UInt32) -> Int { Int((unit >> 10) << ((unit & 1 << 9) >> 6)) }
-    var place = offset(units[0])
+    var place = root
     for byte in bytes {
-      place ^= Int(byte)
-      guard byte != 0, place < units.count, units[place] & (1 << 31 | 0xFF) == UInt32(byte) else {
-        return nil
-      }
-      let unit = units[place]
-      place ^= offset(unit)
-      guard unit >> 8 & 1 == 1 else { continue }
-      guard place < units.count else { return nil }
-      let start = Int(units[place] & (1 << 31 - 1))
-      guard start <= texts.count else { return nil }
-      return String(decoding: texts[start...].prefix { $0 != 0 }, as: UTF8.self)
-        .unicodeScalars.map(\.value)
+      guard let isKey = step(&place, byte) else { return nil }
+      if isKey { return text(at: place) }
     }
     return nil
+  }
+
+  /// The end of the longest key that `bytes` has at `start`, and what it becomes.
+  func longestKey(
+    in bytes: borrowing Span<UInt8>, from start: Int
+  ) -> (end: Int, text: [UInt32])? {
+    var place = root
+    var longest: (end: Int, place: Int)?
+    for index in start..<min(bytes.count, start + Self.longestKey) {
+      guard let isKey = step(&place, bytes[index]) else { break }
+      if isKey { longest = (index + 1, place) }
+    }
+    guard let longest, let text = text(at: longest.place) else { return nil }
+    return (longest.end, text)
+  }
+
+  /// Calls `body` with each key and what it becomes.
+  ///
+  /// - Returns: false if one is too long to be looked for.
+  func forEachKey(_ body: ([UInt8], [UInt32]) -> Void) -> Bool {
+    var pending: [(place: Int, key: [UInt8])] = [(root, [])]
+    // A trie that is broken may come back to a place.
+    var seen: Set<Int> = [root]
+    while let (state, key) = pending.popLast() {
+      for byte in UInt8(1)...UInt8.max {
+        var place = state
+        guard let isKey = step(&place, byte) else { continue }
+        guard key.count < Self.longestKey else { return false }
+        if isKey, let text = text(at: place) { body(key + [byte], text) }
+        if seen.insert(place).inserted { pending.append((place, key + [byte])) }
+      }
+    }
+    return true
   }
 
   /// - Returns: whether what was dropped at the text's start moved the places of all that follows,

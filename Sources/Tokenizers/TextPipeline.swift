@@ -186,6 +186,7 @@ struct TextPipeline: Sendable {
     var patterns: Set<UInt32> = []
     for case .replace(.text(let text), _) in normalizers { patterns.formUnion(text) }
     for case .split(let text, _) in preTokenizers { patterns.formUnion(text) }
+    for case .sentencePiece(let step) in normalizers { patterns.formUnion(step.patterns) }
     patterns.remove(0x20)
     return patterns
   }

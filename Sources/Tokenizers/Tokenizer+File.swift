@@ -49,6 +49,8 @@ extension Tokenizer {
     var trimming: OffsetTrimming?
     var padding: Int32
     var decoder: TokenDecoder
+    /// Whether texts are read as TensorFlow Text reads them: they name no tokens, and pairs are cut in turn.
+    var isTensorFlow = false
   }
 
   /// - Parameter lowercases: whether text is lower-cased before its normalizers, if they do not.
@@ -64,7 +66,8 @@ extension Tokenizer {
     for token in normalized where Int(token.id) >= vocabulary.modelCount {
       vocabulary.add(token.spelling, id: Int(token.id))
     }
-    addedTokens = try AddedTokens(parts.tokens.filter { !$0.isNormalized })
+    addedTokens = try AddedTokens(
+      parts.isTensorFlow ? [] : parts.tokens.filter { !$0.isNormalized })
     engine =
       if normalized.isEmpty,
         let splitter = Self.bertSplitter(normalizers, parts.preTokenizers, parts.model.model)
@@ -82,7 +85,7 @@ extension Tokenizer {
     trimming = parts.trimming
     padding = parts.padding
     decoder = parts.decoder
-    trimsPairsEvenly = false
+    trimsPairsEvenly = parts.isTensorFlow
     summary = parts.model.name
     self.lowercases = Self.lowercase(normalizers)
     standardSteps = Self.standardSteps(parts.normalizers, parts.preTokenizers, parts.model)
@@ -95,7 +98,7 @@ extension Tokenizer {
     normalizers.contains {
       switch $0 {
       case .bert(let options): options.lowercase
-      case .lowercase: true
+      case .lowercase, .foldCase: true
       default: false
       }
     }

@@ -7,17 +7,22 @@ public struct SentencePiece: Equatable, Sendable {
   /// Of a token that no text has, `<s>`.
   public var isControl: Bool
   public var isUserDefined: Bool
+  /// Of a piece that no text has either.
+  public var isUnused: Bool
 
   public init(
     text: String, score: Float, isUnknown: Bool = false, isControl: Bool = false,
-    isUserDefined: Bool = false
+    isUserDefined: Bool = false, isUnused: Bool = false
   ) {
     self.text = text
     self.score = score
     self.isUnknown = isUnknown
     self.isControl = isControl
     self.isUserDefined = isUserDefined
+    self.isUnused = isUnused
   }
+
+  var isNormal: Bool { !isUnknown && !isControl && !isUserDefined && !isUnused }
 }
 
 /// The class of transformers that reads a SentencePiece model, with its options.

@@ -9,6 +9,8 @@ struct UnigramModel: Sendable {
   let unknown: Int32
   /// Of a character that is no token.
   private let unknownScore: Double
+  /// Whether sums of scores are float32, as in SentencePiece itself: in a long text that decides.
+  private let roundsSums: Bool
   /// The most bytes of a token.
   private let longest: Int
 
@@ -19,6 +21,25 @@ struct UnigramModel: Sendable {
     self.unknown = unknown
     self.longest = longest
     unknownScore = (scores.min() ?? 0) - 10
+    roundsSums = false
+  }
+
+  /// SentencePiece's own, with its scores and sums.
+  ///
+  /// Source: sentencepiece `unigram_model.cc`, `EncodeOptimized`.
+  ///
+  /// - Parameters:
+  ///   - trie: of the pieces that a text can have.
+  ///   - longest: the most bytes of one.
+  init(sentencePiece pieces: [SentencePiece], _ trie: TokenTrie, unknown: Int32, longest: Int) {
+    let normal = pieces.lazy.filter(\.isNormal).map(\.score)
+    let highest = max(normal.max() ?? 0, .leastNormalMagnitude)
+    scores = pieces.map {
+      $0.isUserDefined ? Double(Float($0.text.utf8.count) * highest) - 0.1 : Double($0.score)
+    }
+    unknownScore = Double((normal.min() ?? 0) - 10)
+    roundsSums = true
+    (self.trie, self.unknown, self.longest) = (trie, unknown, longest)
   }
 
   /// Appends what is known of the word's tokens, all of them if it is not open: then it is empty
@@ -36,6 +57,8 @@ struct UnigramModel: Sendable {
     if !isOpen { word.end(unknown, to: &run) }
   }
 
+  private func rounded(_ sum: Double) -> Double { roundsSums ? Double(Float(sum)) : sum }
+
   /// Up to the limit, or to a place that all ways go through: what comes changes nothing before it.
   private func advance(_ word: inout UnigramWord, to limit: Int) {
     let bytes = word.bytes
@@ -46,11 +69,15 @@ struct UnigramModel: Sendable {
       var isKnown = false
       var reach = max(word.reach, end)
       trie.forEachToken(in: bytes.span, from: start) { id, tokenEnd in
-        word.offer(scores[Int(id)] + score, id, start..<tokenEnd)
+        let sum = scores[Int(id)] + score
+        word.offer(sum, id, start..<tokenEnd, kept: rounded(sum))
         reach = max(reach, tokenEnd)
         if tokenEnd == end { isKnown = true }
       }
-      if !isKnown { word.offer(unknownScore + score, unknown, start..<end) }
+      if !isKnown {
+        let sum = rounded(unknownScore + score)
+        word.offer(sum, unknown, start..<end, kept: sum)
+      }
       (word.reach, word.start) = (reach, end)
     } while word.start < limit
       && (word.start < word.reach || word.start - word.taken < UnigramWord.bytesKept)

@@ -39,13 +39,14 @@ struct UnigramWord {
   /// Of the best way to a byte.
   func score(at byte: Int) -> Double { scores[byte] }
 
-  mutating func offer(_ score: Double, _ id: Int32, _ range: Range<Int>) {
+  /// - Parameter kept: the score as the next ones are compared with it.
+  mutating func offer(_ score: Double, _ id: Int32, _ range: Range<Int>, kept: Double) {
     let end = range.upperBound
     guard lengths[end] == 0 || score > scores[end] else { return }
     // A token has at most `TokenTrie.longest` bytes.
     lengths[end] = UInt16(truncatingIfNeeded: range.count)
     ids[end] = id
-    scores[end] = score
+    scores[end] = kept
   }
 
   /// Takes all tokens: the next word begins.

@@ -14,10 +14,10 @@ struct SentencePieceFileTests {
   }
 
   private func read(
-    _ bytes: [UInt8], countsOptions: Bool = true
+    _ bytes: [UInt8], for reader: SentencePieceFile.Reader = .transformers
   ) throws(CheckpointError) -> SentencePieceFile {
     try SentencePieceFile(
-      FileBytes(path: "x.model", start: 0, bytes: bytes), countsOptions: countsOptions)
+      FileBytes(path: "x.model", start: 0, bytes: bytes), for: reader)
   }
 
   @Test func pieces() throws {
@@ -50,14 +50,14 @@ struct SentencePieceFileTests {
     let options: [UInt8] = [0x12, 3, 0x98, 2, 1, 0x12, 3, 0xC0, 2, 5, 0x1a, 2, 0x20, 0]
     let piece: [UInt8] = [0x0a, 5, 0x0a, 1, 0x62, 0x18, 6]
     let bytes = try Self.bytes.get()
-    let file = try read(bytes + options + piece, countsOptions: false)
+    let file = try read(bytes + options + piece, for: .transformersPiecesAlone)
     #expect(file.pieces.last == .init(text: "b", score: 0, kind: .byte))
     #expect(file.unknownID == 5)
-    #expect(try read(bytes, countsOptions: false).unknownID == 0)
+    #expect(try read(bytes, for: .transformersPiecesAlone).unknownID == 0)
     let below: [UInt8] = [0x12, 12, 0xC0, 2] + Array(repeating: 0xFF, count: 9) + [1]
-    #expect(try read(bytes + below, countsOptions: false).unknownID == nil)
+    #expect(try read(bytes + below, for: .transformersPiecesAlone).unknownID == nil)
     for bad: [UInt8] in [[0x12, 2, 0x18, 2], [0x0a, 5, 0x0a, 1, 0x62, 0x18, 7]] {
-      #expect(throws: CheckpointError.self) { try read(bytes + bad, countsOptions: false) }
+      #expect(throws: CheckpointError.self) { try read(bytes + bad, for: .transformersPiecesAlone) }
     }
   }
 

@@ -64,35 +64,43 @@ func fuzzTokenizerFile(_ bytes: [UInt8]) {
 }
 
 func fuzzSentencePiece(_ bytes: [UInt8]) {
-  fuzzSentencePiece(
-    bytes, countsOptions: true,
-    [.albert(keepsAccents: false, lowercases: true), .xlmRoberta, .camembert])
-  fuzzSentencePiece(
-    bytes, countsOptions: false, [.deberta(lowercases: true, splitsPunctuation: true)])
-}
-
-private func fuzzSentencePiece(
-  _ bytes: [UInt8], countsOptions: Bool, _ classes: [SentencePieceClass]
-) {
-  let file: SentencePieceFile
-  do {
-    file = try SentencePieceFile(
-      FileBytes(path: "fuzz", start: 0, bytes: bytes), countsOptions: countsOptions)
-  } catch {
-    require(error.message.hasPrefix("fuzz"), "a message without its file: \(error.message)")
-    return
-  }
-  let pieces = file.pieces.map {
-    SentencePiece(
-      text: $0.text, score: $0.score, isUnknown: $0.kind == .unknown,
-      isControl: $0.kind == .control, isUserDefined: $0.kind == .userDefined)
-  }
-  for kind in classes {
-    guard
+  let classes: [(SentencePieceFile.Reader, SentencePieceClass)] = [
+    (.transformers, .albert(keepsAccents: false, lowercases: true)),
+    (.transformers, .xlmRoberta), (.transformers, .camembert),
+    (.transformersPiecesAlone, .deberta(lowercases: true, splitsPunctuation: true)),
+  ]
+  for (reader, kind) in classes {
+    guard let (file, pieces) = sentencePieces(bytes, for: reader),
       let made = try? Tokenizer(
         pieces: pieces, characterMap: file.characterMap, as: kind, unknown: file.unknownID)
     else { continue }
     check(made)
+  }
+  if let (file, pieces) = sentencePieces(bytes, for: .tensorFlow),
+    let made = try? Tokenizer(
+      tensorFlow: pieces, characterMap: file.characterMap, stripsDiacritics: true,
+      lowercases: true)
+  {
+    check(made)
+  }
+}
+
+private func sentencePieces(
+  _ bytes: [UInt8], for reader: SentencePieceFile.Reader
+) -> (SentencePieceFile, [SentencePiece])? {
+  do {
+    let file = try SentencePieceFile(
+      FileBytes(path: "fuzz", start: 0, bytes: bytes), for: reader)
+    let pieces = file.pieces.map {
+      SentencePiece(
+        text: $0.text, score: $0.score, isUnknown: $0.kind == .unknown,
+        isControl: $0.kind == .control, isUserDefined: $0.kind == .userDefined,
+        isUnused: $0.kind == .unused)
+    }
+    return (file, pieces)
+  } catch {
+    require(error.message.hasPrefix("fuzz"), "a message without its file: \(error.message)")
+    return nil
   }
 }
 

@@ -7,18 +7,20 @@ common is in HuggingFaceTables.swift: only the rest is written.
 """
 
 import pathlib
+import re
 import unicodedata
 
 import tensorflow as tf
 import tensorflow_text as tf_text
 import tokenizers
 from tensorflow_text.python.ops.bert_tokenizer import BasicTokenizer
-from tokenizers.normalizers import BertNormalizer
+from tokenizers.normalizers import NFKD, BertNormalizer
 
 from tables import SCALARS, array, ranges, runs, mappings, classed_ranges
 
 PINNED = {tf.__version__: "2.15.1", tf_text.__version__: "2.15.0", tokenizers.__version__: "0.23.3"}
-OUTPUT = pathlib.Path(__file__).parents[3] / "Sources/Tokenizers/TensorFlowTables.swift"
+SOURCES = pathlib.Path(__file__).parents[3] / "Sources/Tokenizers"
+OUTPUT = SOURCES / "TensorFlowTables.swift"
 
 
 def batches(texts, ask):
@@ -95,6 +97,34 @@ def hugging_face():
     return {scalar: normalise(chr(scalar)) for scalar in SCALARS}
 
 
+def later_classes(classes):
+    """Combining classes that Hugging Face's normal forms do not know yet."""
+    source = (SOURCES / "DecompositionTables.swift").read_text()
+    rows = re.search(r"combiningClasses: \[UInt32\] = \[(.*?)\]", source, re.DOTALL)[1]
+    numbers = [int(number, 16) for number in re.findall("0x[0-9A-F]+", rows)]
+    known = {
+        scalar: number
+        for first, last, number in zip(*[iter(numbers)] * 3)
+        for scalar in range(first, last + 1)
+    }
+    # U+0345 is folded before `combining_classes` sees it.
+    assert all(classes.get(scalar) == known[scalar] for scalar in known if scalar != 0x345)
+    return {scalar: number for scalar, number in classes.items() if scalar not in known}
+
+
+def nonspacing_marks():
+    """Scalars that RE2 deletes as \\p{Mn}."""
+    found = batches([chr(s) for s in SCALARS], lambda t: tf.strings.regex_replace(t, r"\p{Mn}", "").numpy().tolist())
+    return {scalar for scalar, left in zip(SCALARS, found) if not left}
+
+
+def foldings(parts, removed):
+    """What case folding makes of a scalar, decomposed, where that is not its NFKD."""
+    decompose = NFKD().normalize_str
+    found = {s: parts[s] for s in SCALARS if s >= 0x80 and s not in removed and parts[s] != decompose(chr(s))}
+    return {s: t for s, t in found.items() if len(t) == 1}, {s: t for s, t in found.items() if len(t) > 1}
+
+
 def main():
     assert all(version == pinned for version, pinned in PINNED.items()), PINNED
     cased_spaces, cased_isolated = kinds(False)
@@ -127,6 +157,9 @@ def main():
                 single[scalar] = text
         elif text != base[scalar]:
             (single if len(text) == 1 else several)[scalar] = text
+    # The halfwidth marks of Katakana are marks only when they are folded.
+    assert {*stripped, *vanishing} - nonspacing_marks() == {0xFF9E, 0xFF9F}
+    single_folds, several_folds = foldings(parts, set(removed))
     body = "\n".join(
         [
             array("spaces", "Split words, whatever the case: [first, last].", ranges(cased_spaces)),
@@ -164,6 +197,29 @@ def main():
                 "[scalar + 2^24 × count, count scalars].",
                 mappings(several),
             ),
+            array(
+                "otherMarks",
+                "Non-spacing marks that are not among the two sets of stripped ones: [first, last].",
+                ranges(nonspacing_marks() - {*stripped, *vanishing}),
+            ),
+            array(
+                "combiningClasses",
+                "Canonical combining classes over 0 that Hugging Face's tables have not: "
+                "[first, last, class].",
+                classed_ranges(later_classes(classes)),
+            ),
+            array(
+                "foldedRuns",
+                "Folded and decomposed, one to one, where it is not NFKD and not ASCII: "
+                "[first, last, stride, distance modulo 2^32].",
+                runs(single_folds),
+            ),
+            array(
+                "foldedMappings",
+                "Folded and decomposed, one to several, where it is not NFKD: "
+                "[scalar + 2^24 × count, count scalars].",
+                mappings(several_folds),
+            ),
         ]
     )
     OUTPUT.write_text(
@@ -173,7 +229,8 @@ def main():
 // (ICU 64), categories those of RE2 in TensorFlow 2.15.1.
 // swift-format-ignore-file
 
-/// What TensorFlow Text's `BertTokenizer` does with each Unicode scalar, as flat rows of numbers.
+/// What TensorFlow Text's `BertTokenizer`, case folding and normal forms do with each Unicode scalar, as flat
+/// rows of numbers.
 enum TensorFlowTables {{
 {body}}}
 """
