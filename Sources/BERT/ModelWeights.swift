@@ -45,6 +45,8 @@ final class ModelWeights: @unchecked Sendable {
   @unsafe let finalNorm: LayerNorm?
   /// [H, E]; nil where the embeddings are the hidden states.
   @unsafe let projection: LinearLayer?
+  /// Beside the first block, and the norm after it; nil without one.
+  @unsafe let convolution: (layer: LinearLayer, norm: LayerNorm)?
   /// Of attention's scores.
   let scoreScale: Float
   /// [A, 2 · positions - 1], from the column of distance 0; nil without a bias.
@@ -87,6 +89,9 @@ final class ModelWeights: @unchecked Sendable {
     let projectionPlace = configuration.projectedSize.map { _ in
       plan.layer([TensorNames.projection])
     }
+    let convolutionPlace = configuration.convolution.map { _ in
+      (layer: plan.layer([TensorNames.convolution]), norm: plan.norm(TensorNames.convolutionNorm))
+    }
     let normPlace = configuration.hasEmbeddingNorm ? plan.norm("embeddings.LayerNorm") : nil
     let finalPlace = configuration.isPreNorm ? plan.norm(TensorNames.finalNorm) : nil
     let biasPlace = plan.scoreBias()
@@ -103,7 +108,10 @@ final class ModelWeights: @unchecked Sendable {
       jobs, scratchCount: scratchCount, kernels: kernels, into: arena, threads: threads)
 
     let activations = Activations(
-      [ActivationNone, configuration.activation.kind, ActivationTanh], kernels)
+      [
+        ActivationNone, configuration.activation.kind, ActivationTanh,
+        configuration.convolution?.activation?.kind ?? ActivationTanh,
+      ], kernels)
     func linear(
       _ place: LayerPlace, _ activation: Int = 0, givesValues: Bool = false
     ) -> LinearLayer {
@@ -154,6 +162,9 @@ final class ModelWeights: @unchecked Sendable {
     }
     unsafe pooler = poolerPlace.map { unsafe linear($0, 2) }
     unsafe projection = projectionPlace.map { unsafe linear($0) }
+    unsafe convolution = convolutionPlace.map {
+      unsafe (layer: linear($0.layer, 3), norm: norm($0.norm))
+    }
     unsafe scoreBias = biasPlace.map { place in
       unsafe Matrix(
         base: arena.floats(at: place + configuration.positionCount - 1),

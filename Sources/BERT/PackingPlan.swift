@@ -35,7 +35,8 @@ struct PackingPlan {
   }
 
   private mutating func layer(_ weights: [Tensor], biases: [Tensor?]) -> LayerPlace {
-    let inputs = weights[0].shape[1]
+    // Of a convolution, by column and token.
+    let inputs = weights[0].count / weights[0].shape[0]
     let outputs = weights.reduce(0) { $0 + $1.shape[0] }
     let place = LayerPlace(inputs: inputs, outputs: outputs, in: &layout, kernels)
     jobs.append(.pack(weights, place))

@@ -82,20 +82,27 @@ extension Pass {
           norm, rows.count, hidden, to: hidden, operands.from(rows.lowerBound))
       }
     }
-    for blank in plan.blankRows where blank.overlaps(rows) {
-      let blank = blank.clamped(to: rows)
-      let size = shape.configuration.hiddenSize
-      for row in blank { unsafe hidden.row(row).update(repeating: 0, count: size) }
-      unsafe kernels.set.makeFloatOperands(
-        blank.count, size, hidden.row(blank.lowerBound), hidden.stride,
-        operands.row(blank.lowerBound), operands.stride)
-    }
+    clearPadding(of: rows, before: 0, thread)
     if let norm = unsafe inputNorm(of: 0) {
       unsafe normalize(
         norm, rows.count, hidden.from(rows.lowerBound), to: operands.from(rows.lowerBound),
         by: thread.own.attended)
     }
     projectQueriesKeysValues(rows, 0, thread)
+  }
+
+  /// Makes what goes into a block 0 in those of some rows that are padding, where padding is nothing.
+  func clearPadding(of rows: Range<Int>, before block: Int, _ thread: ThreadState) {
+    let hidden = unsafe hidden(before: block, thread)
+    let operands = unsafe operands(before: block, thread)
+    let size = shape.configuration.hiddenSize
+    for blank in plan.blankRows where blank.overlaps(rows) {
+      let blank = blank.clamped(to: rows)
+      for row in blank { unsafe hidden.row(row).update(repeating: 0, count: size) }
+      unsafe kernels.set.makeFloatOperands(
+        blank.count, size, hidden.row(blank.lowerBound), hidden.stride,
+        operands.row(blank.lowerBound), operands.stride)
+    }
   }
 
   /// Attention of some heads of one sequence.
@@ -199,6 +206,7 @@ extension Pass {
     let middle = unsafe addAttention(rows, block, thread)
     unsafe feedForward(rows.count, middle, block, thread)
     endBlock(rows, block, thread)
+    if block == 0 { addConvolution(to: rows, thread) }
     if block + 1 < plan.stages.count {
       projectQueriesKeysValues(
         rows.clamped(to: 0..<plan.stages[block + 1].rowCount), block + 1, thread)

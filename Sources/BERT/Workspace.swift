@@ -34,6 +34,9 @@ final class Workspace: @unchecked Sendable {
   /// [few rows, H] and [few rows, F]: values for products; nil where they read the values.
   @unsafe let contextOperands, intermediateOperands: Rows?
 
+  /// [few rows, size · H]: what a convolution reads, and the same for products.
+  @unsafe let convolved: (floats: Matrix, operands: Rows)?
+
   /// Where heads are mixed.
   @unsafe let mix: MixSpace?
 
@@ -95,6 +98,10 @@ final class Workspace: @unchecked Sendable {
     let scratch = layout.add(
       unsafe kernels.set.attentionScratch(
         longest, configuration.mixesHeads ? hiddenSize : configuration.headSize, relativeCount))
+    let convolved = configuration.convolution.map { convolution in
+      let floats = add(fewRows, bytes: convolution.size * hiddenSize * 4)
+      return (floats, isFloat ? floats : addOperands(fewRows, convolution.size * hiddenSize))
+    }
     let mix =
       configuration.mixesHeads
       ? (
@@ -118,6 +125,9 @@ final class Workspace: @unchecked Sendable {
     unsafe self.contextOperands = contextOperands.map { unsafe $0.matrix(in: arena).rows }
     unsafe self.intermediateOperands = intermediateOperands.map {
       unsafe $0.matrix(in: arena).rows
+    }
+    unsafe self.convolved = convolved.map {
+      unsafe (floats: $0.matrix(in: arena), operands: $1.matrix(in: arena).rows)
     }
     unsafe self.mix = mix.map {
       unsafe MixSpace(

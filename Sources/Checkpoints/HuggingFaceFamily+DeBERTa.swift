@@ -17,16 +17,16 @@ extension HuggingFaceFamily {
       "embeddings.embed_proj": TensorNames.projection,
       "encoder.rel_embeddings": TensorNames.relativeTable,
       "encoder.LayerNorm": TensorNames.relativeNorm,
+      "encoder.conv.conv": TensorNames.convolution,
+      "encoder.conv.LayerNorm": TensorNames.convolutionNorm,
       // The head's own.
       "pooler.dense": "context_pooler",
     ],
     hasTypes: false, dropsUnusedPositions: true,
     ownKeys: [
-      "conv_kernel_size": .only(
-        [0], toDo: "a convolution beside the first block is not supported, only 0 is"),
       "norm_rel_ebd": .only(
         [.string("layer_norm"), .string("none")],
-        toDo: "only \"layer_norm\" and \"none\" are supported"),
+        toDo: "only \"layer_norm\" and \"none\" are supported")
     ],
     textHead: HeadLayout(
       input: .firstToken,
@@ -55,6 +55,7 @@ extension HuggingFaceFamily {
         throw file.invalid(key, "must be \(value), as the other sizes have it")
       }
     }
+    configuration.convolution = try file.convolution(hiddenSize: hidden)
     let kinds = try file.positionKinds()
     // transformers counts pos_att_type even where relative_attention is false.
     configuration.scoreTerms = 1 + kinds.count
@@ -64,6 +65,21 @@ extension HuggingFaceFamily {
 }
 
 extension JSONFile {
+  fileprivate func convolution(
+    hiddenSize: Int
+  ) throws(CheckpointError) -> ModelConfiguration.Convolution? {
+    let limit = ModelConfiguration.Limits.convolution / hiddenSize
+    guard let size = try integer("conv_kernel_size", in: 0...limit), size > 0 else { return nil }
+    guard size % 2 == 1 else {
+      throw invalid("conv_kernel_size", "must be odd: else it gives a token less than there are")
+    }
+    guard try integer("conv_groups", in: 1...hiddenSize) ?? 1 == 1 else {
+      throw invalid("conv_groups", "must be 1: a convolution of some columns is not supported")
+    }
+    let isTanh = try string("conv_act") ?? "tanh" == "tanh"
+    return .init(size: size, activation: isTanh ? nil : try activation("conv_act"))
+  }
+
   /// `pos_att_type`: a list, or names with bars between them.
   fileprivate func positionKinds() throws(CheckpointError) -> Set<String> {
     var names: [String] = []

@@ -67,6 +67,8 @@ public struct ModelConfiguration: Equatable, Sendable {
   public var hasLinearBias = false
   /// Terms of attention's scores by relative position; nil: none.
   public var disentangled: DisentangledAttention?
+  /// Beside the first block; nil: none.
+  public var convolution: Convolution?
   /// Scores are divided by √(scoreTerms · headSize).
   public var scoreTerms = 1
   /// Whether embeddings of padding are 0, and padding attends to all tokens uniformly.
@@ -101,6 +103,17 @@ public struct ModelConfiguration: Equatable, Sendable {
     }
   }
 
+  /// What the first block gives becomes norm(it + activation(convolution(its input))): a convolution over
+  /// the tokens of a text, with zeros on both sides.
+  ///
+  /// Source: transformers `models/deberta_v2`, `ConvLayer`.
+  public struct Convolution: Equatable, Sendable {
+    /// Tokens that it reads for one: odd.
+    public var size: Int
+    /// Nil: tanh.
+    public var activation: Activation?
+  }
+
   /// Layers by what they do.
   public struct Biases: OptionSet, Sendable {
     public let rawValue: Int
@@ -125,6 +138,8 @@ public struct ModelConfiguration: Equatable, Sendable {
     public static let blockCount = 1...64
     static let headCount = 1...1024
     static let intermediateSize = 1...131_072
+    /// Tokens that a convolution reads, by columns.
+    static let convolution = 131_072
     /// A text takes two special tokens, and one of its own.
     public static let positionCount = 3...(1 << 20)
     static let typeCount = 1...1024

@@ -12,6 +12,9 @@ public struct TensorNames {
   /// [rows, H], of distances, and the norm of them.
   public static let relativeTable = "encoder.relative_embeddings"
   public static let relativeNorm = "encoder.relative.LayerNorm"
+  /// [H, H, size], and the norm after it.
+  public static let convolution = "encoder.convolution"
+  public static let convolutionNorm = "encoder.convolution.LayerNorm"
   /// After the last block of a pre-norm encoder.
   public static let finalNorm = "encoder.LayerNorm"
 
@@ -83,6 +86,11 @@ public struct TensorNames {
     if let disentangled = configuration.disentangled {
       required.append(.init("\(Self.relativeTable).weight", [disentangled.rowCount, hidden]))
       if disentangled.hasNorm { required += norm(Self.relativeNorm, hidden) }
+    }
+    if let convolution = configuration.convolution {
+      required.append(.init("\(Self.convolution).weight", [hidden, hidden, convolution.size]))
+      required.append(.init("\(Self.convolution).bias", [hidden]))
+      required += norm(Self.convolutionNorm, hidden)
     }
     if let bias = configuration.relativeBias {
       required.append(.init(Self.relativeBias, [bias.bucketCount, configuration.headCount]))

@@ -62,6 +62,12 @@ struct InspectCommand: ParsableCommand {
       if let disentangled = configuration.disentangled {
         line("attention scores", Self.summary(disentangled))
       }
+      if let convolution = configuration.convolution {
+        line(
+          "convolution",
+          "of \(convolution.size) tokens beside the first block, "
+            + (convolution.activation?.rawValue ?? "tanh"))
+      }
       if configuration.mixesHeads {
         line("attention scores", "mixed over heads before softmax, and after it (talking heads)")
       }

@@ -103,7 +103,11 @@ def measure_turn(arguments, folder, precision):
         return
     ours, others_with_ours = measure_ours(arguments, precision, folder)
     for key in keys:
-        theirs, others = measure_theirs(arguments, key["peer"], precision, folder)
+        try:
+            theirs, others = measure_theirs(arguments, key["peer"], precision, folder)
+        except subprocess.CalledProcessError:
+            print(*key.values(), "cannot run this model: left out", flush=True)
+            continue
         pair = {
             "theirs": {line["shape"]: line["seconds"] for line in theirs},
             "ours": {line["shape"]: line for line in ours},

@@ -56,7 +56,10 @@ struct DeBERTaTests {
   }
 
   @Test(arguments: [
-    (#""conv_kernel_size": 3"#, "\"conv_kernel_size\" is 3"),
+    (#""conv_kernel_size": 2"#, "\"conv_kernel_size\" must be odd"),
+    (#""conv_kernel_size": 3, "conv_groups": 2"#, "\"conv_groups\" must be 1"),
+    (#""conv_kernel_size": 3, "conv_act": "sine""#, "conv_act \"sine\" is not supported"),
+    (#""conv_kernel_size": 9223372036854775807"#, "\"conv_kernel_size\" must be"),
     (#""norm_rel_ebd": "batch_norm""#, "\"norm_rel_ebd\" is \"batch_norm\""),
     (#""pos_att_type": "p2p|c2p""#, "\"pos_att_type\" must have no others"),
     (#""pos_att_type": """#, "\"pos_att_type\" must have \"c2p\" or \"p2c\""),

@@ -28,6 +28,15 @@ CONFIGURATIONS = {
         "pos_att_type": ["c2p"], "embedding_size": 72, "max_relative_positions": 20, "type_vocab_size": 2,
         "pad_token_id": 0,
     },
+    # As deberta-v2-xlarge.
+    "deberta-conv": {
+        "model_type": "deberta-v2", "architectures": ["DebertaV2ForMaskedLM"], "vocab_size": 30522,
+        "hidden_size": 96, "num_attention_heads": 4, "num_hidden_layers": 3, "intermediate_size": 200,
+        "hidden_act": "gelu", "max_position_embeddings": 130, "layer_norm_eps": 1e-7, "relative_attention": True,
+        "position_buckets": 16, "norm_rel_ebd": "layer_norm", "pos_att_type": "p2c|c2p", "share_att_key": True,
+        "position_biased_input": False, "type_vocab_size": 0, "conv_kernel_size": 3, "conv_act": "gelu",
+        "pad_token_id": 0,
+    },
     "deberta-lm": {
         "model_type": "deberta-v2", "architectures": ["DebertaV2ForMaskedLM"], "vocab_size": 30522,
         "hidden_size": 96, "num_attention_heads": 3, "num_hidden_layers": 3, "intermediate_size": 200,
@@ -39,6 +48,7 @@ CONFIGURATIONS = {
 # Where the files of a class for masked language models have its dense layer, its norm and the decoder's bias.
 MASKED = {
     "deberta-own": ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias"),
+    "deberta-conv": ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias"),
     "deberta-lm": ("lm_predictions.lm_head.dense", "lm_predictions.lm_head.LayerNorm", "lm_predictions.lm_head.bias"),
 }
 OWN_NAMES = {
@@ -70,6 +80,9 @@ def shapes(name):
     result["encoder.rel_embeddings.weight"] = (2 * reach(configuration), hidden)
     if configuration.get("norm_rel_ebd") == "layer_norm":
         norm("encoder")
+    if size := configuration.get("conv_kernel_size"):
+        result["encoder.conv.conv.weight"], result["encoder.conv.conv.bias"] = (hidden, hidden, size), (hidden,)
+        norm("encoder.conv")
     parts = ["query", "key", "value"]
     if not configuration.get("share_att_key", False):
         kinds = configuration["pos_att_type"]
@@ -180,7 +193,9 @@ class DebertaReference(reference.Reference):
         hidden[attended:] = 0
         blocks = []
         for block in range(self.block_count):
-            hidden = self.block(hidden, f"encoder.layer.{block}", attended)
+            before, hidden = hidden, self.block(hidden, f"encoder.layer.{block}", attended)
+            if block == 0 and "conv_kernel_size" in self.configuration:
+                hidden = self.convolve(before, hidden, attended)
             blocks.append(hidden)
         mean = hidden[:attended].mean(axis=0)
         return {
@@ -199,6 +214,20 @@ class DebertaReference(reference.Reference):
         if "embeddings_project.weight" in self.weights:
             hidden = hidden @ self.weights["embeddings_project.weight"].T
         return self.layer_norm(hidden, "embeddings.LayerNorm")
+
+    def convolve(self, before, hidden, attended):
+        """Adds a convolution of the first block's input."""
+        weights = self.weights["encoder.conv.conv.weight"]
+        size = weights.shape[-1]
+        padded = np.pad(before, ((size // 2, size // 2), (0, 0)))
+        windows = np.stack([padded[place : place + len(before)] for place in range(size)], axis=-1)
+        sums = np.einsum("tis,ois->to", windows, weights) + self.weights["encoder.conv.conv.bias"]
+        name = self.configuration.get("conv_act", "tanh")
+        added = np.tanh(sums) if name == "tanh" else reference.ACTIVATIONS[name](sums)
+        added[attended:] = 0
+        hidden = self.layer_norm(hidden + added, "encoder.conv.LayerNorm")
+        hidden[attended:] = 0
+        return hidden
 
     def places(self, count):
         """The table's row for each query and key."""

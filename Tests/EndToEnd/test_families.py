@@ -230,6 +230,7 @@ def test_inspect_explains_the_architecture(made):
         "eurobert": ["pre-norm", "root mean square", "6 of 32, sharing 2 of keys and values"],
         "deberta": ["disentangled: content to position and position to content, 512 rows, logarithmic buckets up to distance 512", "Unigram", "3 labels"],
         "deberta-own": ["disentangled: content to position, 40 rows, projections of their own", "72, then a layer to 120"],
+        "deberta-conv": ["of 3 tokens beside the first block, gelu_erf", "32 rows, logarithmic buckets up to distance 130"],
         "deberta-lm": ["32 rows, logarithmic buckets up to distance 130, projections", "30522 tokens, with the word embeddings'"],
         "jina": [
             "bert (JinaBert)", "minus the distance times a slope of each head (ALiBi), one for all blocks", "512, gated",
@@ -274,7 +275,9 @@ def change(folder, file, **members):
         ("albert", "config.json", {"embedding_size": 64}, "embeddings_project.weight is [192, 128]"),
         ("albert", "tokenizer_config.json", {"keep_accents": True}, "AlbertTokenizer"),
         ("albert", "tokenizer_config.json", {"do_lower_case": False}, "AlbertTokenizer"),
-        ("deberta", "config.json", {"conv_kernel_size": 3}, "conv_kernel_size"),
+        ("deberta", "config.json", {"conv_kernel_size": 3}, "encoder.convolution.weight"),
+        ("deberta-conv", "config.json", {"conv_kernel_size": 5}, "encoder.convolution.weight is [96, 96, 3]"),
+        ("deberta-conv", "config.json", {"conv_kernel_size": 0}, "not of this model: encoder.convolution"),
         ("deberta", "config.json", {"norm_rel_ebd": "none"}, "encoder.relative.LayerNorm"),
         ("deberta", "config.json", {"position_buckets": 128}, "relative_embeddings.weight is [512, 192]"),
         ("deberta", "config.json", {"share_att_key": False}, "relative_key"),
