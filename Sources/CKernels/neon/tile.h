@@ -12,7 +12,8 @@
 #include "../shared/rest.h"
 
 // Keeps the compiler from loading later rows before this one, for which it would spill sums.
-#define KEEP_ORDER(POINTER) __asm__ volatile("" : "+r"(POINTER))
+#define KEEP_ORDER(POINTER, SUMS) \
+  __asm__ volatile("" : "+r"(POINTER), "+w"((SUMS)[0]), "+w"((SUMS)[1]))
 
 #if HAS_MATRIX
 
@@ -46,7 +47,7 @@ INLINE void tileStep(const Grouping grouping, const size_t rows, Sums sums, cons
       sums[r / 2][j] = multiplyMatrices(grouping, sums[r / 2][j], pair, columns[j]);
     }
     if (r + 2 < rows) x += 2 * ldx;
-    KEEP_ORDER(x);
+    KEEP_ORDER(x, sums[r / 2]);
   }
 }
 
@@ -101,7 +102,7 @@ INLINE void tileStep(const Grouping grouping, const size_t rows, Sums sums, cons
     sums[r][0] = addGroup(grouping, sums[r][0], row, 1, left1);
     sums[r][1] = addGroup(grouping, sums[r][1], row, 1, right1);
     if (r + 1 < rows) x += ldx;
-    KEEP_ORDER(x);
+    KEEP_ORDER(x, sums[r]);
   }
 }
 
