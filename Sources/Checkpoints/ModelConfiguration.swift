@@ -112,6 +112,11 @@ public struct ModelConfiguration: Equatable, Sendable {
     public var size: Int
     /// Nil: tanh.
     public var activation: Activation?
+
+    public init(size: Int, activation: Activation? = nil) {
+      self.size = size
+      self.activation = activation
+    }
   }
 
   /// Layers by what they do.

@@ -129,7 +129,7 @@ struct EncoderTests {
     arguments: sets,
     [
       ModelKind.bert, .mpnet, .electra, .albert, .modernbert, .eurobert, .deberta,
-      .debertaOwnLayers, .jina,
+      .debertaOwnLayers, .debertaConvolution, .jina,
     ])
   func selectionsChangeNoBit(_ choice: KernelChoice, _ kind: ModelKind) throws {
     let model = try TestModel(kind, blockCount: 4)

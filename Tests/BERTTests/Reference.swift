@@ -44,9 +44,34 @@ struct Reference {
       x[index] = x[index].map { _ in 0 }
     }
     return (0..<configuration.blockCount).map { index in
+      let before = x
       x = block(x, index, sequence.attendedCount)
+      if index == 0, let convolution = configuration.convolution {
+        let added = convolved(before, convolution)
+        x = norm(add(x, added), "encoder.convolution")
+        for index in sequence.attendedCount..<sequence.count { x[index] = x[index].map { _ in 0 } }
+      }
       guard configuration.isPreNorm, index == configuration.blockCount - 1 else { return x }
       return norm(x, "encoder")
+    }
+  }
+
+  private func convolved(_ x: Rows, _ convolution: ModelConfiguration.Convolution) -> Rows {
+    let (size, columns) = (convolution.size, configuration.hiddenSize)
+    let kernel = weights["encoder.convolution.weight"]!
+    let bias = weights["encoder.convolution.bias"]!
+    return x.indices.map { row in
+      (0..<columns).map { output in
+        var sum = bias[output]
+        for place in 0..<size {
+          let other = row + place - size / 2
+          guard x.indices.contains(other) else { continue }
+          for input in 0..<columns {
+            sum += kernel[(output * columns + input) * size + place] * x[other][input]
+          }
+        }
+        return convolution.activation == nil ? tanh(sum) : activation(sum)
+      }
     }
   }
 

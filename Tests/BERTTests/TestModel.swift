@@ -42,6 +42,8 @@ enum ModelKind: String, CaseIterable, Sendable {
   /// Distances of which each has a row, with layers of their own, that keys alone are multiplied with;
   /// embeddings that come to the hidden size before their norm.
   case debertaOwnLayers
+  /// A convolution beside the first block.
+  case debertaConvolution
   /// A bias that falls with the distance, norms of queries and keys, two norms after attention.
   case jina
 
@@ -50,7 +52,7 @@ enum ModelKind: String, CaseIterable, Sendable {
     switch self {
     case .wideElectra: ModelKind.electra.rawValue
     case .jina: ModelKind.bert.rawValue
-    case .deberta, .debertaOwnLayers: "deberta-v2"
+    case .deberta, .debertaOwnLayers, .debertaConvolution: "deberta-v2"
     default: rawValue
     }
   }
@@ -58,7 +60,7 @@ enum ModelKind: String, CaseIterable, Sendable {
   var lacksTypes: Bool { [.mpnet, .modernbert, .eurobert].contains(self) }
   /// The vectors that they give.
   var vectors: [OutputKey] {
-    let hasPooler = ![.deberta, .debertaOwnLayers].contains(self)
+    let hasPooler = modelType != "deberta-v2"
     return hasPooler ? [.pooledOutput, .sentenceEmbedding] : [.sentenceEmbedding]
   }
 }
@@ -98,7 +100,7 @@ final class TestModel {
       configuration.projectedSize = size
       members = "\"embedding_size\": \(size),"
     case .modernbert, .eurobert, .gte: break
-    case .deberta:
+    case .deberta, .debertaConvolution:
       configuration.disentangled = DisentangledAttention(bucketCount: 12, maxDistance: 40)
       configuration.scoreTerms = 3
       configuration.paddingAttendsUniformly = true
@@ -108,6 +110,10 @@ final class TestModel {
         "max_relative_positions": 40, "norm_rel_ebd": "layer_norm", "share_att_key": true,
         "position_biased_input": false,
         """
+      if kind == .debertaConvolution {
+        configuration.convolution = .init(size: 5)
+        members += "\"conv_kernel_size\": 5,"
+      }
     case .debertaOwnLayers:
       configuration.disentangled = DisentangledAttention(
         hasKeys: false, bucketCount: 40, hasNorm: false, sharesLayers: false)
@@ -180,8 +186,9 @@ final class TestModel {
     }
     for specification in specifications {
       let count = specification.shape.reduce(1, *)
+      let inputs = count / specification.shape[0]
       // Wide enough that softmax and activations leave their linear parts.
-      let size = specification.shape.count == 2 ? 3 / Float(specification.shape[1]).squareRoot() : 1
+      let size = inputs > 1 ? 3 / Float(inputs).squareRoot() : 1
       weights[specification.name] = random.floats(count, in: -size...size)
     }
     let types = TensorNames.tables[2]

@@ -24,7 +24,9 @@ def models():
         num_hidden_layers=BLOCKS, vocab_size=30522, pad_token_id=0, bos_token_id=101, eos_token_id=102,
         cls_token_id=101, sep_token_id=102, attn_implementation="eager", reference_compile=False,
     )  # fmt: skip
-    yield "mpnet", MPNetModel, MPNetConfig(num_hidden_layers=BLOCKS, vocab_size=30522)
+    yield "mpnet", MPNetModel, MPNetConfig(
+        num_hidden_layers=BLOCKS, vocab_size=30522, max_position_embeddings=514
+    )
     yield "deberta", DebertaV2Model, DebertaV2Config(
         num_hidden_layers=BLOCKS, hidden_size=768, num_attention_heads=12, intermediate_size=3072, vocab_size=30522,
         relative_attention=True, pos_att_type="p2c|c2p", position_buckets=256, norm_rel_ebd="layer_norm",

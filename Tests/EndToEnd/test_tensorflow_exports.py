@@ -185,6 +185,20 @@ def test_the_tutorials_models(encoder, tmp_path):
     assert re.search(words, done.stdout if how == "served" else done.stderr), done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_mixed_heads_give_the_same_bits(precision, tmp_path, log):
+    """In every batch, on every number of threads, and whatever else is asked for."""
+    unpacked("tf2.15+network=gated-talking-heads", tmp_path)
+    texts = ["the cat sat", "a", "", "the dogs ! the cat on mat ? a b d e f", ["the cat", "a dog"]] * 4
+    found = []
+    for threads in ("1", "2"):
+        with Server("--precision", precision, "--threads", threads, model=tmp_path, log=log) as server:
+            found.append(server.tensors(texts, output_key="pooled_output")["pooled_output"])
+            found.append(server.tensors(texts, output_key="all")["pooled_output"])
+            found.append(np.concatenate([server.tensors([text], output_key="pooled_output")["pooled_output"] for text in texts]))
+    assert all(np.array_equal(each, found[0]) for each in found)
+
+
 def test_the_case_of_a_vocabulary_with_capitals(tmp_path):
     """Guessed, and told, where the graph does not show it."""
     unpacked("tf2.15+vocabulary=cased_vocab.txt", tmp_path, (b"do_lower_case", b"do_lower_cas_"))
