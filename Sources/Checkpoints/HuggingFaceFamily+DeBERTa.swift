@@ -77,7 +77,7 @@ extension JSONFile {
       throw invalid("conv_groups", "must be 1: a convolution of some columns is not supported")
     }
     let isTanh = try string("conv_act") ?? "tanh" == "tanh"
-    return .init(size: size, activation: isTanh ? nil : try activation("conv_act"))
+    return .init(size: size, activation: isTanh ? nil : try activation("conv_act", or: ["tanh"]))
   }
 
   /// `pos_att_type`: a list, or names with bars between them.

@@ -26,7 +26,7 @@ struct HuggingFaceFamily: Sendable {
   var hasTypes = true
   /// Whether `hidden_act` names the feed-forward layer's function; else `configure` says which it is.
   var hasActivationKey = true
-  /// Whether a stored table of positions is ignored where the configuration uses none.
+  /// Whether a stored table of positions, or norm of distances, is ignored where the configuration uses none.
   var dropsUnusedPositions = false
   /// What keys of `config.json` may say, where that differs from `ConfigurationKeys.model`.
   var ownKeys: [String: ConfigurationKeys.Rule] = [:]
@@ -130,7 +130,12 @@ struct HuggingFaceFamily: Sendable {
     {
       tensors[positions] = rows
     }
-    if dropsUnusedPositions, !configuration.hasPositionTable { tensors[positions] = nil }
+    if dropsUnusedPositions {
+      if !configuration.hasPositionTable { tensors[positions] = nil }
+      for part in ["weight", "bias"] where configuration.disentangled == nil {
+        tensors["\(TensorNames.relativeNorm).\(part)"] = nil
+      }
+    }
     let types = TensorNames.tables[2]
     if !configuration.hasTypeTable, tensors[types] == nil {
       let shape = [configuration.typeCount, configuration.embeddingSize]

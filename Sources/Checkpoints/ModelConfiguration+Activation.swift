@@ -42,13 +42,15 @@ extension ModelConfiguration.Activation {
 
 extension JSONFile {
   /// The function that a key names; nil if it names none.
+  ///
+  /// - Parameter others: names that the caller knows besides.
   func activation(
-    _ key: String
+    _ key: String, or others: [String] = []
   ) throws(CheckpointError) -> ModelConfiguration.Activation? {
     typealias Activation = ModelConfiguration.Activation
     guard let name = try string(key) else { return nil }
     guard let activation = Activation.allCases.first(where: { $0.names.contains(name) }) else {
-      let known = Activation.allCases.map { $0.names[0] }
+      let known = Activation.allCases.map { $0.names[0] } + others
       throw .unsupported(
         path: path,
         reason: "\(key) \"\(name.prefix(64))\" is not supported; "

@@ -115,12 +115,16 @@ public struct SentencePieceFile: Sendable {
       throw message.reader.malformed(
         "a piece must have a text and a finite score", at: range.lowerBound)
     }
-    guard let kind = kind.count(upTo: reader.lastKind.rawValue).flatMap(Piece.Kind.init) else {
+    guard let kind = kind.count(upTo: 6).flatMap(Piece.Kind.init) else {
+      throw message.reader.malformed(
+        "the piece \"\(text.prefix(64))\" has the type \(kind), must have 1 to 6",
+        at: range.lowerBound)
+    }
+    guard kind.rawValue <= reader.lastKind.rawValue else {
+      let what = kind == .byte ? "of a byte (byte_fallback)" : "unused"
       throw .unsupported(
         path: file.path,
-        reason:
-          "the piece \"\(text.prefix(64))\" is one of bytes (byte_fallback)\(reader == .transformers ? " or unused" : ""), and "
-          + reader.refusal)
+        reason: "the piece \"\(text.prefix(64))\" is \(what): \(reader.refusal)")
     }
     return Piece(text: text, score: score, kind: kind)
   }

@@ -75,6 +75,26 @@ struct TextPipeline: Sendable {
     return aligned
   }
 
+  /// What each character of a part becomes alone, added up: the larger of its bytes and scalars.
+  func normalizedSize(of text: borrowing Span<UInt8>, _ range: Range<Int>) -> Int {
+    var sizes: [UInt32: Int] = [:]
+    var sum = 0
+    var index = range.lowerBound
+    while index < range.upperBound {
+      let (scalar, end) = UTF8Text.scalar(in: text, at: index)
+      if let size = sizes[scalar] {
+        sum += size
+      } else {
+        let part = TextPart(range: index..<end, isFirst: false, isLast: false)
+        let size = max(end - index, normalized(text, part).count)
+        sizes[scalar] = size
+        sum += size
+      }
+      index = end
+    }
+    return sum
+  }
+
   /// What the pre-tokenizers make of a part of a text.
   func words(of text: borrowing Span<UInt8>, _ part: TextPart) -> [[UInt32]] {
     var aligned = normalized(text, part)

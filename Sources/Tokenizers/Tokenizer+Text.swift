@@ -32,7 +32,7 @@ extension Tokenizer {
       }
       if start < next {
         part.range = start..<next
-        run.willRead(next - start)
+        run.willRead(next - start, becoming: normalizedSize(of: bytes, part.range))
         guard !run.isComplete else { return }
         switch engine {
         case .bert(let splitter): splitter.appendTokens(of: bytes, in: part.range, to: &run)
@@ -68,6 +68,13 @@ extension Tokenizer {
       if start == 0 || run.isComplete || run.totalCount > room { return run }
       size *= 4
     }
+  }
+
+  /// What normalisers make of a part at most: its bytes, or scalars if these are more.
+  private func normalizedSize(of text: borrowing Span<UInt8>, _ range: Range<Int>) -> Int {
+    // Where each byte became as many as in any map, it would still be little.
+    guard range.count > partSize, case .steps(let pipeline) = engine else { return range.count }
+    return pipeline.normalizedSize(of: text, range)
   }
 
   private func movesPlaces(_ text: borrowing Span<UInt8>, from start: Int) -> Bool {

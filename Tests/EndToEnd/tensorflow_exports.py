@@ -165,7 +165,7 @@ def talking_heads(options):
         hidden_cfg=dict(
             num_attention_heads=HEADS,
             intermediate_size=INNER,
-            intermediate_activation=ACTIVATIONS[options.activation],
+            inner_activation=ACTIVATIONS[options.activation],
             attention_cls=layers.TalkingHeadsAttention,
             attention_cfg=dict(num_heads=HEADS, key_dim=HIDDEN // HEADS),
             dropout_rate=0.1,

@@ -113,6 +113,22 @@ import Testing
     #expect(reads.load(ordering: .relaxed) == 1)
   }
 
+  /// A text that normalisers make longer is counted as what it becomes.
+  @Test func memoryOfLongerTexts() throws {
+    let row = try #require(TokenizerFileTests.rows.first { $0.file.contains("\"NFKC\"") })
+    let tokenizer = try Tokenizer(json: Array(row.file.utf8))
+    // 18 scalars each.
+    let text = String(repeating: "\u{FDFA}", count: 60_000)
+    let asked = Atomic(0)
+    #expect(throws: TokenizerError.cancelled) {
+      try tokenizer.tokenize(.single(text), maxTokens: 64) { memory in
+        asked.max(memory, ordering: .relaxed)
+        return memory < 1 << 20
+      }
+    }
+    #expect(asked.load(ordering: .relaxed) >= 60_000 * 18 * 64)
+  }
+
   @Test(arguments: ["1n11", "0n11", "1010", "0000"])
   func partsChangeNothing(_ options: String) throws {
     let whole = try Support.tokenizer(options)
