@@ -244,7 +244,7 @@ if Context.environment["BERT_SERVER_FUZZ"] != nil {
       name: "Fuzz",
       dependencies: [
         "Batching", "Checkpoints", "CKernels", "EncoderContract", "Encoding", "HTTP", "HTTPClient",
-        "JSON", "Protocols", "Serving", "TestSupport", "Tokenizers",
+        "JSON", "Models", "Protocols", "Serving", "TestSupport", "Tokenizers",
         .product(name: "HTTPTypes", package: "swift-http-types"),
       ],
       path: "Tests/Fuzz", exclude: ["Corpora", "limits.dict"], swiftSettings: swiftSettings))

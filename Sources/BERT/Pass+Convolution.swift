@@ -11,7 +11,7 @@ extension Pass {
     let width = shape.configuration.hiddenSize
     for row in rows {
       unsafe gather(
-        around: source(of: row), size, to: space.floats.row(row - rows.lowerBound), thread)
+        around: inputRow(of: row, 0), size, to: space.floats.row(row - rows.lowerBound), thread)
     }
     unsafe kernels.set.makeFloatOperands(
       rows.count, size * width, space.floats.base, space.floats.stride, space.operands.base,
@@ -25,21 +25,12 @@ extension Pass {
       space.operands.stride, nil, 0, sum.rows.base, sum.rows.stride)
     meet()
     let result = unsafe hidden(before: 1, thread).from(rows.lowerBound)
-    for row in 0..<rows.count {
-      let (to, from) = unsafe (result.row(row), sum.row(row))
-      for column in 0..<width { unsafe to[column] += from[column] }
-    }
+    unsafe add(sum, to: result, rows.count)
     let operands = unsafe operands(before: 1, thread).from(rows.lowerBound)
     unsafe layerNorm(norm, rows.count, result, to: result, operands)
+    // Those after the whole ones are first rows, which are no padding.
     let isLast = shape.configuration.blockCount == 1
-    // Rows after those are first ones, which are no padding.
     clearPadding(of: isLast ? rows.clamped(to: 0..<plan.wholeRowCount) : rows, before: 1, thread)
-  }
-
-  /// The row of the first block's input that a row of its result is of.
-  private func source(of row: Int) -> Int {
-    let isOfLast = shape.configuration.blockCount == 1 && row >= plan.wholeRowCount
-    return isOfLast ? plan.firstRows[row - plan.wholeRowCount] : row
   }
 
   /// The columns of a row and its neighbours in the same text, those of one column side by side as the

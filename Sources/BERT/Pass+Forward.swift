@@ -237,10 +237,7 @@ extension Pass {
     guard isPreNorm else {
       unsafe layerNorm(norm, rows.count, sum, to: attended, space)
       if let norm = unsafe weights.blocks[block].secondAttentionNorm {
-        for row in 0..<rows.count {
-          let (to, from) = unsafe (attended.row(row), input.row(row))
-          for column in 0..<size { unsafe to[column] += from[column] }
-        }
+        unsafe add(input, to: attended, rows.count)
         unsafe layerNorm(norm, rows.count, attended, to: attended, space)
       }
       return unsafe (space, attended)

@@ -54,12 +54,25 @@ extension Pass {
     }
     let copy = unsafe thread.own.residual
     for row in rows {
-      let source =
-        row < plan.wholeRowCount ? row : plan.firstRows[row - plan.wholeRowCount]
       unsafe copy.row(row - rows.lowerBound)
-        .update(from: hidden.row(source), count: shape.configuration.hiddenSize)
+        .update(
+          from: hidden.row(inputRow(of: row, block)), count: shape.configuration.hiddenSize)
     }
     return unsafe copy
+  }
+
+  /// The row that goes into a block, of one that comes out of it.
+  func inputRow(of row: Int, _ block: Int) -> Int {
+    let isLast = block == shape.configuration.blockCount - 1
+    return isLast && row >= plan.wholeRowCount ? plan.firstRows[row - plan.wholeRowCount] : row
+  }
+
+  /// Adds x to y, [rows, H] each.
+  func add(_ x: Matrix, to y: Matrix, _ rows: Int) {
+    for row in 0..<rows {
+      let (from, to) = unsafe (x.row(row), y.row(row))
+      for column in 0..<shape.configuration.hiddenSize { unsafe to[column] += from[column] }
+    }
   }
 
   func isFirstRowOnly(_ entry: PassPlan.Entry, _ block: Int) -> Bool {

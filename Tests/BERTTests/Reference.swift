@@ -70,7 +70,7 @@ struct Reference {
             sum += kernel[(output * columns + input) * size + place] * x[other][input]
           }
         }
-        return convolution.activation == nil ? tanh(sum) : activation(sum)
+        return tanh(sum)
       }
     }
   }

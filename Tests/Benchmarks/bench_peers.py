@@ -105,8 +105,8 @@ def measure_turn(arguments, folder, precision):
     for key in keys:
         try:
             theirs, others = measure_theirs(arguments, key["peer"], precision, folder)
-        except subprocess.CalledProcessError:
-            print(*key.values(), "cannot run this model: left out", flush=True)
+        except subprocess.CalledProcessError as error:
+            print(*key.values(), f"failed with {error.returncode}: left out", flush=True)
             continue
         pair = {
             "theirs": {line["shape"]: line["seconds"] for line in theirs},

@@ -92,15 +92,18 @@ def to_onnx(folder, model=None, output="last_hidden_state", inputs=INPUTS, fuses
     )
 
 
-def to_openvino(folder):
+def to_openvino(folder, quantizes=True):
     """Float32, and int8 by NNCF with SmoothQuant, calibrated on the mixed lengths."""
-    import nncf
     import openvino
 
     target = folder / "openvino"
     target.mkdir()
     model = openvino.convert_model(folder / "onnx" / "plain.onnx")
     openvino.save_model(model, target / "float32.xml", compress_to_fp16=False)
+    if not quantizes:
+        return
+    import nncf
+
     configuration = json.loads((folder / "config.json").read_text())
     inputs = []
     for sequence in shapes.fixed(512, configuration["vocab_size"])[shapes.MIXED]:

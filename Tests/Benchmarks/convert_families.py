@@ -34,14 +34,6 @@ def models():
     )  # fmt: skip
 
 
-def to_openvino(folder):
-    import openvino
-
-    (folder / "openvino").mkdir()
-    model = openvino.convert_model(folder / "onnx" / "plain.onnx")
-    openvino.save_model(model, folder / "openvino" / "float32.xml", compress_to_fp16=False)
-
-
 def main(default, output):
     output.mkdir(parents=True, exist_ok=True)
     for name, kind, configuration in models():
@@ -55,7 +47,7 @@ def main(default, output):
         for file in convert.FILES:
             shutil.copy(default / file, unfinished)
         convert.to_onnx(unfinished, model, inputs=INPUTS, fuses=False)
-        to_openvino(unfinished)
+        convert.to_openvino(unfinished, quantizes=False)
         unfinished.rename(folder)
 
 

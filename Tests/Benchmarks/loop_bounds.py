@@ -47,9 +47,13 @@ def loop(lines, function, multiply):
     for i, line in enumerate(body):
         jump = re.match(r"\s+[a-z.]+\s+(?:\w+, )?(\.LBB\w+)", line)
         if jump and labels.get(jump[1], i) < i:
-            found.append(body[labels[jump[1]] : i + 1])
-    innermost = [one for one in found if not any(one != other and set(other) < set(one) and count(other, multiply) for other in found)]
-    return max(innermost, key=lambda one: count(one, multiply))
+            found.append(range(labels[jump[1]], i + 1))
+    loops = [each for each in found if count(body[each.start : each.stop], multiply)]
+    innermost = [
+        one for one in loops if not any(one != other and one.start <= other.start and other.stop <= one.stop for other in loops)
+    ]
+    best = max(innermost, key=lambda one: count(body[one.start : one.stop], multiply))
+    return body[best.start : best.stop]
 
 
 def count(lines, multiply):

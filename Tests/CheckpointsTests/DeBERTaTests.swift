@@ -55,6 +55,15 @@ struct DeBERTaTests {
       !names.contains { $0.name.contains("relative_key") || $0.name.contains("project.bias") })
   }
 
+  @Test func convolution() throws {
+    #expect(try read("").convolution == nil)
+    #expect(try read(#", "conv_kernel_size": 0"#).convolution == nil)
+    #expect(try read(#", "conv_kernel_size": 3"#).convolution == .init(size: 3))
+    #expect(
+      try read(#", "conv_kernel_size": 3, "conv_act": "relu", "hidden_act": "gelu""#).convolution
+        == .init(size: 3, activation: .relu))
+  }
+
   @Test(arguments: [
     (#""conv_kernel_size": 2"#, "\"conv_kernel_size\" must be odd"),
     (#""conv_kernel_size": 3, "conv_groups": 2"#, "\"conv_groups\" must be 1"),

@@ -47,8 +47,7 @@ CONFIGURATIONS = {
 }  # fmt: skip
 # Where the files of a class for masked language models have its dense layer, its norm and the decoder's bias.
 MASKED = {
-    "deberta-own": ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias"),
-    "deberta-conv": ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias"),
+    "deberta-own": reference.BERTS_HEAD, "deberta-conv": reference.BERTS_HEAD,
     "deberta-lm": ("lm_predictions.lm_head.dense", "lm_predictions.lm_head.LayerNorm", "lm_predictions.lm_head.bias"),
 }
 OWN_NAMES = {
@@ -124,10 +123,11 @@ def head(name):
     return {tensor: random.random(shape, np.float32) - 0.5 for tensor, shape in shapes.items()}
 
 
-def logits(exact, hidden):
-    """What the head of "deberta" makes of a text's last hidden states, in float64."""
-    layers = {tensor: values.astype(np.float64) for tensor, values in head("deberta").items()}
-    row = reference.gelu(layers["pooler.dense.weight"] @ hidden[0] + layers["pooler.dense.bias"])
+def logits(exact, name, found):
+    """What the head for the classification of texts makes of a text's answer, in float64."""
+    layers = {tensor: values.astype(np.float64) for tensor, values in head(name).items()}
+    row = layers["pooler.dense.weight"] @ found["sequence_output"][0] + layers["pooler.dense.bias"]
+    row = reference.gelu(row)
     return layers["classifier.weight"] @ row + layers["classifier.bias"]
 
 

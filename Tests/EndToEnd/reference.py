@@ -11,6 +11,10 @@ from safetensors.numpy import load_file
 from scipy.special import erf
 
 
+# The dense layer, the norm and the decoder's bias of a masked-language-model head, as BERT's files have them.
+BERTS_HEAD = ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias")
+
+
 def gelu(x):
     return 0.5 * x * (1 + erf(x / np.sqrt(2)))
 

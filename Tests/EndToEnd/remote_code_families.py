@@ -55,8 +55,7 @@ PREFIXES = {"jina": "bert.", "jina-reranker": "bert.", "neobert": "model.", "neo
 WITH_POOLER = ["jina", "jina-reranker"]
 # Where the files of a class for masked language models have its dense layer, its norm and the decoder's bias, or a
 # decoder of its own.
-BERTS_HEAD = ("cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.bias")
-MASKED = {"jina": BERTS_HEAD, "jina-plain": BERTS_HEAD, "neobert": ("decoder",)}
+MASKED = {"jina": reference.BERTS_HEAD, "jina-plain": reference.BERTS_HEAD, "neobert": ("decoder",)}
 QKV = rotary_families.QKV
 # Parts of names, of which the longest that fits counts.
 BERTS = {part: part for part in ("attention.output.dense", "attention.output.LayerNorm")}

@@ -188,8 +188,9 @@ def classifier(hidden):
     return {tensor: random.random(shape, np.float32) - 0.5 for tensor, shape in shapes.items()}
 
 
-def logits(exact, hidden):
-    """What it makes of a text's last hidden states, in float64."""
+def logits(exact, name, found):
+    """What the head for the classification of texts makes of a text's answer, in float64."""
+    hidden = found["sequence_output"]
     head = {tensor: values.astype(np.float64) for tensor, values in classifier(hidden.shape[1]).items()}
     row = reference.gelu(head["head.dense.weight"] @ hidden.mean(axis=0))
     row = (row - row.mean()) / np.sqrt(row.var() + exact.epsilon) * head["head.norm.weight"]

@@ -1,6 +1,6 @@
 """Makes exports of ALBERT with a SentencePiece model by Model Garden's code, with TensorFlow's answers.
 
-    python tensorflow_sentencepiece.py ../CheckpointsTests/Fixtures/sentencepiece.tar.xz
+    python tensorflow_sentencepiece.py ../CheckpointsTests/Fixtures/exports-sentencepiece.tar.xz
 
 Needs what ../CheckpointsTests/Fixtures/requirements-tensorflow.txt says. test_tensorflow_sentencepiece.py asks
 the server for the same. In the archive are folders: `encoder`, as TF Hub's albert_en_base; models that take texts,

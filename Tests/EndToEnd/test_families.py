@@ -160,9 +160,7 @@ def test_classification(made, log):
     with Server(model=folder, log=log) as server:
         for text in ["empty", "sentence_3", "words_19"]:
             found = server.tensors([CHOSEN[text]], max_tokens=exact.positions, output_key="logits")["logits"][0]
-            is_remote = module == remote_code_families
-            found_of = [exact, name, answers[text]] if is_remote else [exact, answers[text]["sequence_output"]]
-            expected = module.logits(*found_of)
+            expected = module.logits(exact, name, answers[text])
             assert reference.difference(found, expected) < 1e-5
             predicted = server.post({"inputs": CHOSEN[text]}, path="/predict").json()
             assert [each["label"] for each in predicted] == [labels[str(index)] for index in np.argsort(-expected)]

@@ -1,8 +1,6 @@
 """Exports of ALBERT with a SentencePiece model, by Model Garden's code: tokens and numbers are TensorFlow's."""
 
-import io
 import json
-import lzma
 import tarfile
 
 import numpy as np
@@ -11,8 +9,8 @@ import pytest
 import sentencepiece_folders
 from server import ROOT, Server, run
 
-ARCHIVE = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "sentencepiece.tar.xz"
-with tarfile.open(fileobj=io.BytesIO(lzma.decompress(ARCHIVE.read_bytes()))) as archive:
+ARCHIVE = ROOT / "Tests" / "CheckpointsTests" / "Fixtures" / "exports-sentencepiece.tar.xz"
+with tarfile.open(ARCHIVE) as archive:
     FILES = {entry.name: archive.extractfile(entry).read() for entry in archive}
 GOLDEN = json.loads(FILES.pop("golden.json"))
 TEXTS, FOLDERS = GOLDEN["texts"], GOLDEN["folders"]

@@ -4,6 +4,7 @@ import Glibc
 import Tokenizers
 
 @testable import Checkpoints
+@testable import Models
 
 /// A model folder in memory with one file of the fuzzer's making. Whatever it holds, the folder
 /// opens or is refused, with a message that begins with its path.
@@ -64,40 +65,31 @@ func fuzzTokenizerFile(_ bytes: [UInt8]) {
 }
 
 func fuzzSentencePiece(_ bytes: [UInt8]) {
-  let classes: [(SentencePieceFile.Reader, SentencePieceClass)] = [
-    (.transformers, .albert(keepsAccents: false, lowercases: true)),
-    (.transformers, .xlmRoberta), (.transformers, .camembert),
-    (.transformersPiecesAlone, .deberta(lowercases: true, splitsPunctuation: true)),
+  let readers: [(SentencePieceFile.Reader, [SentencePieceClass])] = [
+    (.transformers, [.albert(keepsAccents: false, lowercases: true), .xlmRoberta, .camembert]),
+    (.transformersPiecesAlone, [.deberta(lowercases: true, splitsPunctuation: true)]),
   ]
-  for (reader, kind) in classes {
-    guard let (file, pieces) = sentencePieces(bytes, for: reader),
+  for (reader, classes) in readers {
+    guard let file = sentencePieces(bytes, for: reader) else { continue }
+    for kind in classes {
       let made = try? Tokenizer(
-        pieces: pieces, characterMap: file.characterMap, as: kind, unknown: file.unknownID)
-    else { continue }
-    check(made)
+        pieces: file.pieces.map(SentencePiece.init), characterMap: file.characterMap, as: kind,
+        unknown: file.unknownID)
+      if let made { check(made) }
+    }
   }
-  if let (file, pieces) = sentencePieces(bytes, for: .tensorFlow),
-    let made = try? Tokenizer(
-      tensorFlow: pieces, characterMap: file.characterMap, stripsDiacritics: true,
-      lowercases: true)
-  {
-    check(made)
-  }
+  guard let file = sentencePieces(bytes, for: .tensorFlow) else { return }
+  let made = try? Tokenizer(
+    tensorFlow: file.pieces.map(SentencePiece.init), characterMap: file.characterMap,
+    stripsDiacritics: true, lowercases: true)
+  if let made { check(made) }
 }
 
 private func sentencePieces(
   _ bytes: [UInt8], for reader: SentencePieceFile.Reader
-) -> (SentencePieceFile, [SentencePiece])? {
+) -> SentencePieceFile? {
   do {
-    let file = try SentencePieceFile(
-      FileBytes(path: "fuzz", start: 0, bytes: bytes), for: reader)
-    let pieces = file.pieces.map {
-      SentencePiece(
-        text: $0.text, score: $0.score, isUnknown: $0.kind == .unknown,
-        isControl: $0.kind == .control, isUserDefined: $0.kind == .userDefined,
-        isUnused: $0.kind == .unused)
-    }
-    return (file, pieces)
+    return try SentencePieceFile(FileBytes(path: "fuzz", start: 0, bytes: bytes), for: reader)
   } catch {
     require(error.message.hasPrefix("fuzz"), "a message without its file: \(error.message)")
     return nil

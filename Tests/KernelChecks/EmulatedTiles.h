@@ -1,5 +1,5 @@
 /// AMX's instructions as a software version of their definition, but for denormal floats, which TDPBF16PS takes
-/// as zeros.
+/// as zeros. The guard also tells amx/tiles.h to leave the instructions out.
 #ifndef EMULATED_TILES
 #define EMULATED_TILES
 
@@ -19,6 +19,7 @@ static void tileRequire(bool holds) {
 
 static void tileShapes(const TileShapes *shapes) {
   tileRequire(shapes->palette == 1 && shapes->startRow == 0);
+  for (size_t i = 0; i < sizeof shapes->reserved; i++) tileRequire(shapes->reserved[i] == 0);
   for (int i = 0; i < 16; i++) {
     tileRequire(i < TileCount ? shapes->rows[i] <= TileHeight && shapes->rowBytes[i] <= TileBytes
                               : shapes->rows[i] == 0 && shapes->rowBytes[i] == 0);

@@ -71,7 +71,8 @@ static void compareProducts(const KernelSet *set, size_t rows, size_t inputs, si
   char what[80];
   snprintf(what, sizeof what, "product of %zu rows, %zu x %zu", rows, inputs, outputs);
   // Sums of up to 401 terms below 1, rounded in another order: a few ulps of √401 each. bfloat16 has no
-  // partial sums, and BFMMLA rounds each addition to odd. Those of int8 are exact.
+  // partial sums, and BFMMLA rounds each addition to odd. Sums of int8 are
+  // exact: only scale, bias and residual are rounded.
   expectNear(what, count, y, expected, set->precision == PrecisionBfloat16 ? 8e-5f : 2e-5f);
   releaseFloats();
 }

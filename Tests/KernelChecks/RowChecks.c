@@ -114,7 +114,7 @@ static void attendToOne(const KernelSet *set, size_t chosen, float step, float l
 void checkAttention(const KernelSet *set) {
   for (size_t key = 0; key < 17; key++) {
     attendToOne(set, key, 2.5f, 0);
-    // Times 40, on either side of the largest that is subtracted first.
+    // Scaled scores of 64,000 and 66,560: from 2^16 on `numerators` subtracts the largest first.
     attendToOne(set, key, 16, 1600);
     attendToOne(set, key, 16, 1664);
     attendToOne(set, key, 1e8f, 2e9f);

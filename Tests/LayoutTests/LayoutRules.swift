@@ -93,7 +93,7 @@ enum LayoutRules {
     "Fuzz": Module(
       dependencies: [
         "Batching", "Checkpoints", "CKernels", "EncoderContract", "Encoding", "HTTP", "HTTPClient",
-        "HTTPTypes", "JSON", "Protocols", "Serving", "TestSupport", "Tokenizers",
+        "HTTPTypes", "JSON", "Models", "Protocols", "Serving", "TestSupport", "Tokenizers",
       ],
       toolchain: ["FoundationEssentials"]),
   ]

@@ -5,8 +5,8 @@ import Testing
 
 @testable import Tokenizers
 
-/// SentencePiece as TensorFlow Text runs it. The ids are those that TensorFlow Text 2.15 gives for these pieces;
-/// whole exports are in test_tensorflow_sentencepiece.py.
+/// SentencePiece as TensorFlow Text runs it. The ids are those that TensorFlow Text 2.15 gives for these pieces
+/// (`Fixtures/tensorflow_pieces.py`); whole exports are in test_tensorflow_sentencepiece.py.
 @Suite struct TensorFlowPiecesTests {
   private static let pieces = [
     SentencePiece(text: "<pad>", score: 0, isControl: true),
