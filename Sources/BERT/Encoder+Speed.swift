@@ -5,7 +5,7 @@ public import EncoderContract
 /// What a pass costs, and what the machine could do at most.
 extension Encoder {
   /// Floating-point operations of a batch that is encoded through all blocks, all rows: those of
-  /// the products, two a multiply-add. Padding would not count.
+  /// the products but DeBERTa's with distances, two a multiply-add. Padding would not count.
   public func operations(of batch: PackedBatch) -> Double {
     let hidden = Double(configuration.hiddenSize)
     let intermediate = Double(configuration.intermediateSize)
@@ -20,6 +20,9 @@ extension Encoder {
         let attended = Self.attendedCount(rows, window: window)
         sum += 2 * (4 * hidden * hidden + feedForward) * Double(rows) + 4 * width * attended
       }
+    }
+    if let convolution = configuration.convolution {
+      sum += 2 * Double(convolution.size) * hidden * hidden * Double(batch.rowCount)
     }
     return sum
   }
@@ -75,6 +78,7 @@ extension Encoder {
           unsafe read(block.intermediate)
           unsafe read(block.output)
         }
+        if let convolution = unsafe weights.convolution { unsafe read(convolution.layer) }
       }
       calls += 1
       time = .now - start

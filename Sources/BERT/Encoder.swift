@@ -43,7 +43,7 @@ public final class Encoder: BatchEncoder {
   ///   - sentence: how `sentence_embedding` is made; nil if the model has none.
   ///   - threads: may serve several encoders.
   ///   - precision: of the products.
-  ///   - kernelSet: one of `availableKernelSets`, or nil for the fastest.
+  ///   - kernelSet: one of `availableKernelSets`, or nil for the first.
   ///   - maxBatchRows: tokens of the largest batch; memory is reserved for it, and used as needed.
   ///   - memoryLimit: bytes that weights and passes may take; over it nothing is packed.
   public init(

@@ -43,7 +43,7 @@ struct Kernels: @unchecked Sendable {
     supported.filter { $0.precision == precision }
   }
 
-  /// The one of that name, or the fastest.
+  /// The one of that name, or the first.
   static func named(_ name: String?, _ precision: Encoder.Precision) throws(BERTError) -> Kernels {
     let kernels = supported(precision)
     guard let found = kernels.first(where: { name == nil || $0.name == name }) else {
@@ -52,7 +52,7 @@ struct Kernels: @unchecked Sendable {
     return found
   }
 
-  /// Those of float32 beside these: of the same set, or else the fastest there are, for some sets have
+  /// Those of float32 beside these: of the same set, or else the first there are, for some sets have
   /// lower precisions alone.
   func float32() throws(BERTError) -> Kernels {
     if let own = Self.supported(.float32).first(where: { $0.name == name }) { return own }

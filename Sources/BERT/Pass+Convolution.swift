@@ -42,7 +42,8 @@ extension Pass {
     let width = shape.configuration.hiddenSize
     for place in 0..<size {
       let neighbour = row + place - size / 2
-      // Positions go on in a text, and begin again with the next.
+      // Positions count the rows of a text from 0, as no family with a convolution has
+      // `hasPaddingPosition`: those of another text differ.
       let isOfText =
         plan.positions.indices.contains(neighbour)
         && Int(plan.positions[neighbour]) == Int(plan.positions[row]) + place - size / 2

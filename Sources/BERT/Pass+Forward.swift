@@ -91,7 +91,7 @@ extension Pass {
     projectQueriesKeysValues(rows, 0, thread)
   }
 
-  /// Makes what goes into a block 0 in those of some rows that are padding, where padding is nothing.
+  /// Sets what goes into a block to 0 in those of some rows that are padding, where the model does so.
   func clearPadding(of rows: Range<Int>, before block: Int, _ thread: ThreadState) {
     let hidden = unsafe hidden(before: block, thread)
     let operands = unsafe operands(before: block, thread)

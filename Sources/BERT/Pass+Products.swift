@@ -3,11 +3,8 @@ import Checkpoints
 
 /// Products of a step, and what they read and add.
 extension Pass {
-  /// Whether the last block projects queries that nobody asks for: a norm or a mix is over all heads of
-  /// one.
-  var projectsAllQueries: Bool {
-    shape.configuration.normsQueriesAndKeys || shape.configuration.mixesHeads
-  }
+  /// Whether the last block projects queries that nobody asks for: a norm is over all heads of one.
+  var projectsAllQueries: Bool { shape.configuration.normsQueriesAndKeys }
 
   /// Q, K and V of some rows for a block; only K and V of those of which the last block is asked
   /// for one row.

@@ -22,9 +22,10 @@ struct MixSpace {
 ///
 /// Source: Shazeer et al., Talking-Heads Attention (arXiv 2003.02436).
 extension Pass {
-  /// The mixed scores of a head are the products of all heads' keys with queries whose heads are multiplied
-  /// by what the mix takes of each. So each is one head of attention as wide as all, and its result for
-  /// every head's values is added up by what the other mix takes of it.
+  /// A mixed score of head h is the sum over heads k of scores[k, h] · (query · key of k): one product over
+  /// all H columns, with the query's columns of head k multiplied by scores[k, h]. So each mixed head is
+  /// computed as one head of size H, and what it gives for the values of head g is added times
+  /// weights[h, g].
   func attend(
     _ input: inout AttentionInput, by mix: HeadMix, to output: Rows, _ thread: ThreadState
   ) {

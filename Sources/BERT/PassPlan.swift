@@ -131,6 +131,7 @@ struct PassPlan {
       let cost = 2 * size * size * configuration.hiddenSize
       var parts = cost / Self.itemCost + 1
       if entries.count < 4 * threadCount { parts = max(parts, threadCount) }
+      // A mix needs the scores of all heads of a sequence.
       parts = configuration.mixesHeads ? 1 : min(parts, configuration.headCount)
       for part in 0..<parts {
         let first = configuration.headCount * part / parts

@@ -96,10 +96,11 @@ struct GraphFunction {
     return range
   }
 
+  /// The node or argument that an input is of: `node:output:3` without what follows the name.
+  static func sourceName(_ input: String) -> String { String(input.prefix { $0 != ":" }) }
+
   /// The node that an input comes from; nil if that is an argument.
-  func source(of input: String) -> Node? {
-    nodes[String(input.prefix { $0 != ":" })]
-  }
+  func source(of input: String) -> Node? { nodes[Self.sourceName(input)] }
 
   /// The name of the function that a node calls.
   func callee(of node: Node) throws(CheckpointError) -> String? {

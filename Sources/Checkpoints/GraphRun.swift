@@ -72,7 +72,7 @@ struct GraphRun {
   private mutating func run(
     _ result: String, of function: GraphFunction, _ values: inout [String: Value], _ depth: Int
   ) throws(CheckpointError) {
-    var pending = [Self.node(result)]
+    var pending = [GraphFunction.sourceName(result)]
     var begun: Set<String> = []
     while let name = pending.last {
       guard values[name] == nil else {
@@ -82,7 +82,7 @@ struct GraphRun {
       guard let node = function.nodes[name] else {
         throw unsupported("\(function.name) has no node \"\(name.prefix(100))\"")
       }
-      let missing = node.inputs.map(Self.node).filter { values[$0] == nil }
+      let missing = node.inputs.map(GraphFunction.sourceName).filter { values[$0] == nil }
       guard missing.isEmpty else {
         guard begun.insert(name).inserted else {
           throw unsupported("the node \(name) depends on itself")
@@ -98,15 +98,10 @@ struct GraphRun {
     }
   }
 
-  /// `node:output:3` without what follows the name.
-  private static func node(_ input: String) -> String {
-    String(input.prefix { $0 != ":" })
-  }
-
   private func value(
     _ input: String, in values: [String: Value], of function: GraphFunction
   ) throws(CheckpointError) -> Value {
-    guard let value = values[Self.node(input)] else {
+    guard let value = values[GraphFunction.sourceName(input)] else {
       throw unsupported("\(function.name) has no node \"\(input.prefix(100))\"")
     }
     guard case .several(let results) = value else { return value }
@@ -151,11 +146,11 @@ struct GraphRun {
   private mutating func noteEpsilon(
     _ root: GraphFunction.Node, _ values: [String: Value], of function: GraphFunction
   ) {
-    guard let sum = root.inputs.first.flatMap({ function.nodes[Self.node($0)] }),
+    guard let sum = root.inputs.first.flatMap({ function.nodes[GraphFunction.sourceName($0)] }),
       ["Add", "AddV2"].contains(sum.operation)
     else { return }
     for input in sum.inputs {
-      let name = Self.node(input)
+      let name = GraphFunction.sourceName(input)
       guard function.nodes[name]?.operation == "Const", case .array(let constant)? = values[name],
         let value = constant.scalar
       else { continue }

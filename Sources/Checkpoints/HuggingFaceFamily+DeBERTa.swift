@@ -68,13 +68,14 @@ extension JSONFile {
   fileprivate func convolution(
     hiddenSize: Int
   ) throws(CheckpointError) -> ModelConfiguration.Convolution? {
-    let limit = ModelConfiguration.Limits.convolution / hiddenSize
+    let limit = ModelConfiguration.Limits.convolutionInputs / hiddenSize
     guard let size = try integer("conv_kernel_size", in: 0...limit), size > 0 else { return nil }
     guard size % 2 == 1 else {
-      throw invalid("conv_kernel_size", "must be odd: else it gives a token less than there are")
+      throw invalid(
+        "conv_kernel_size", "must be odd: an even size gives one token fewer than the text has")
     }
     guard try integer("conv_groups", in: 1...hiddenSize) ?? 1 == 1 else {
-      throw invalid("conv_groups", "must be 1: a convolution of some columns is not supported")
+      throw invalid("conv_groups", "must be 1: grouped convolution is not supported")
     }
     let isTanh = try string("conv_act") ?? "tanh" == "tanh"
     return .init(size: size, activation: isTanh ? nil : try activation("conv_act", or: ["tanh"]))

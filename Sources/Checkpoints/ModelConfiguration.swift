@@ -143,8 +143,8 @@ public struct ModelConfiguration: Equatable, Sendable {
     public static let blockCount = 1...64
     static let headCount = 1...1024
     static let intermediateSize = 1...131_072
-    /// Tokens that a convolution reads, by columns.
-    static let convolution = 131_072
+    /// Size of a convolution by columns: the inputs of its linear layer.
+    static let convolutionInputs = intermediateSize.upperBound
     /// A text takes two special tokens, and one of its own.
     public static let positionCount = 3...(1 << 20)
     static let typeCount = 1...1024

@@ -1,5 +1,5 @@
 /// A TensorFlow SavedModel of a BERT encoder, as TF Hub has them: `saved_model.pb`,
-/// `variables/variables.*`, `assets/vocab.txt`.
+/// `variables/variables.*`, and `assets/vocab.txt` or a SentencePiece model.
 struct SavedModelFolder {
   let configuration: ModelConfiguration
   /// By canonical name.
@@ -48,17 +48,17 @@ struct SavedModelFolder {
     tensors = variables.tensors
     keys = finding.keys
     let (path, isSentencePiece) = try Self.vocabulary(graph, folder)
-    let said = try Self.lowercases(graph, bundle, variables.keys)
+    let graphLowercases = try Self.lowercases(graph, bundle, variables.keys)
     sentencePiece =
       if let steps = try SentencePieceSteps(graph) {
         steps
       } else if isSentencePiece, let path {
-        try SentencePieceSteps(asset: path, lowercases: said)
+        try SentencePieceSteps(asset: path, lowercases: graphLowercases)
       } else {
         nil
       }
     vocabularyPath = sentencePiece == nil ? path : nil
-    let stated = sentencePiece?.lowercases ?? said
+    let stated = sentencePiece?.lowercases ?? graphLowercases
     guessesCase =
       stated == nil && vocabularyPath.map(Folder.exists) == true
       && !Folder.hasFile("tokenizer_config.json", in: folder)

@@ -49,10 +49,12 @@ struct SavedModelGraph {
     // MetaGraphDef.graph_def, GraphDef.library, FunctionDefLibrary.function
     try ProtobufMessage.forEach([2, 2, 2, 1], in: file, file.range) {
       (range) throws(CheckpointError) in
-      // FunctionDef.signature, OpDef.name
-      try ProtobufMessage.forEach([1, 1], in: file, range) { (name) throws(CheckpointError) in
-        library[try ProtobufMessage.name(file, name)] = range
+      // FunctionDef.signature, OpDef.name: one, the last, as protobuf has it.
+      var name: String?
+      try ProtobufMessage.forEach([1, 1], in: file, range) { (last) throws(CheckpointError) in
+        name = try ProtobufMessage.name(file, last)
       }
+      if let name { library[name] = range }
     }
     // MetaGraphDef.asset_file_def, AssetFileDef.filename
     try ProtobufMessage.forEach([2, 6], in: file, file.range) { (range) throws(CheckpointError) in

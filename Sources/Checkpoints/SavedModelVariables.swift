@@ -46,8 +46,8 @@ struct SavedModelVariables {
         throw .unsupported(
           path: path,
           reason:
-            "the encoder uses the variable \"\(name)\", which BERT, ELECTRA, ALBERT and talking-heads "
-            + "BERT have not: other relatives are not supported")
+            "the encoder uses the variable \"\(name)\", which is no variable of BERT, ELECTRA, "
+            + "ALBERT or talking-heads BERT: other architectures are not supported")
       }
       let tensor = try bundle.tensor(
         entry, name: variable.name, shape: variable.shape, isTransposed: variable.isTransposed)

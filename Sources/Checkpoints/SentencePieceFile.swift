@@ -59,7 +59,7 @@ public struct SentencePieceFile: Sendable {
   public private(set) var unknownID: Int?
 
   /// The largest published ones have 5 MB and 250,000 pieces.
-  private static let maximumSize = 64 << 20
+  static let maximumSize = 64 << 20
   private static let maximumPieceCount = 1 << 20
 
   public init(path: String, for reader: Reader = .transformers) throws(CheckpointError) {

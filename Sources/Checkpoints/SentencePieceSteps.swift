@@ -17,6 +17,9 @@ public struct SentencePieceSteps: Sendable {
     self.lowercases = lowercases ?? true
   }
 
+  /// The options of each are read anew; a model that takes texts has two.
+  private static let maximumTokenizerCount = 16
+
   private static let tokenizers: Set = [
     "SentencepieceTokenizeOp", "SentencepieceTokenizeWithOffsetsOp",
   ]
@@ -36,8 +39,13 @@ public struct SentencePieceSteps: Sendable {
       throw Self.unsupported(graph, "changes texts (\(found[0])) in a function of its own")
     }
     var found: Set<[String]> = []
+    var count = 0
     for function in functions {
       for node in function.nodes.values where Self.tokenizers.contains(node.operation) {
+        count += 1
+        guard count <= Self.maximumTokenizerCount else {
+          throw Self.unsupported(graph, "makes tokens in over \(Self.maximumTokenizerCount) places")
+        }
         try Self.checkOptions(of: node, in: function, graph)
         found.insert(try Self.steps(before: node, in: function, graph))
       }
@@ -70,6 +78,11 @@ public struct SentencePieceSteps: Sendable {
     else {
       throw unsupported(
         graph, "has \(places.isEmpty ? "no" : "more than one") SentencePiece model in its graph")
+    }
+    guard first.count <= SentencePieceFile.maximumSize else {
+      throw .file(
+        path: graph.path,
+        reason: "its SentencePiece model takes more than \(SentencePieceFile.maximumSize) bytes")
     }
     return FileBytes(path: graph.path, start: first.lowerBound, bytes: Array(graph.file[first]))
   }
@@ -104,14 +117,15 @@ public struct SentencePieceSteps: Sendable {
       let form = try function.string("normalization_form", of: node)
       let pattern = try function.string("pattern", of: node)
       let rewrite = try function.string("rewrite", of: node)
-      let replacesFirst = try function.number("replace_global", of: node) == 0
+      let replacesAll =
+        try function.number("replace_global", of: node) != 0
+        || node.attributes["replace_global"] == nil
       let isKnown =
         switch node.operation {
         case "CaseFoldUTF8", "Identity": true
         case "NormalizeUTF8": form == "NFD"
         case "StaticRegexReplace":
-          pattern == #"\p{Mn}"# && rewrite.isEmpty
-            && !(replacesFirst && node.attributes["replace_global"] != nil)
+          pattern == #"\p{Mn}"# && rewrite.isEmpty && replacesAll
         default: false
         }
       // A loop would have no end.
@@ -128,8 +142,8 @@ public struct SentencePieceSteps: Sendable {
     .unsupported(
       path: graph.path,
       reason:
-        "its preprocessing \(what), which is not supported: it must be albert_en_preprocess's, NFD "
-        + "without \\p{Mn} or not, CaseFoldUTF8 or not, then SentencepieceTokenizeOp without sampling "
-        + "or further tokens")
+        "its preprocessing \(what), which is not supported. Supported: NFD and the removal of "
+        + "\\p{Mn}, both or neither; then CaseFoldUTF8 or not; then SentencepieceTokenizeOp without "
+        + "sampling, added tokens or reversal")
   }
 }

@@ -36,7 +36,7 @@ public final class Model: Sendable {
   ///   - sentence: in place of the folder's.
   ///   - threads: that compute; 0 for as many as the process may use.
   ///   - precision: of the matrix products.
-  ///   - kernelSet: nil for the fastest.
+  ///   - kernelSet: nil for the first that this CPU can run.
   public init(
     _ files: ModelFiles, sentence: SentenceModules?, threads: Int = 0,
     precision: Encoder.Precision = .float32, kernelSet: String? = nil

@@ -10,7 +10,7 @@ extension ModelFiles {
   /// The folder's tokenizer: what `tokenizer.json` says, else what transformers' class makes of its
   /// vocabulary.
   ///
-  /// - Parameter rules: TensorFlow Text's need a `vocab.txt`; nil: those of the folder's format.
+  /// - Parameter rules: TensorFlow Text's need a `vocab.txt` or a SavedModel's SentencePiece model; nil: those of the folder's format.
   public func tokenizer(_ rules: TokenizerRules? = nil) throws -> Tokenizer {
     let tokenizer = try tokenizer(rules ?? tokenizerRules, markers: [])
     let markers = (sentenceModules?.tokenVectors?.markers ?? []).compactMap(tokenizer.marker)
@@ -74,7 +74,7 @@ extension ModelFiles {
     } else {
       throw LoadingError(
         rules == .tensorFlow
-          ? "\(path) has no vocab.txt, which TensorFlow's rules need"
+          ? "\(path) has neither a vocab.txt nor, in a SavedModel, a SentencePiece model, of which TensorFlow's rules need one"
           : "\(path) has neither tokenizer.json nor vocab.txt, of which a tokenizer is made")
     }
     try check(tokenizer, of: source)

@@ -102,7 +102,7 @@ extension Settings {
       """),
     .choice(
       "tokenizer_rules", \.tokenizerRules,
-      "Tokenizer rules to use with vocab.txt; auto: TensorFlow Text's for a SavedModel, else "
+      "Tokenizer rules; auto: TensorFlow Text's for a SavedModel, else "
         + "Hugging Face's"),
     .choice(
       "letter_case", \.letterCase,
@@ -112,7 +112,7 @@ extension Settings {
       """),
     .text(
       "kernels", \.kernels,
-      "Kernel set; auto: the fastest for this CPU and precision; an unknown name lists them all"
+      "Kernel set; auto: the preferred one for this CPU and precision; an unknown name lists them all"
     ),
     .integer(
       "threads", \.threads, 1...1024, zero: "as many as the CPU affinity and cgroup quota allow",

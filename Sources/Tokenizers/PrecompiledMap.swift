@@ -24,7 +24,7 @@ struct PrecompiledMap: Sendable {
   }
 
   /// The most bytes of a key: looking for the longest one takes so many steps at each byte of a text.
-  private static let longestKey = 256
+  private static let maximumKeySize = 256
 
   private static func offset(_ unit: UInt32) -> Int {
     Int((unit >> 10) << ((unit & 1 << 9) >> 6))
@@ -70,7 +70,7 @@ struct PrecompiledMap: Sendable {
   ) -> (end: Int, text: [UInt32])? {
     var place = root
     var longest: (end: Int, place: Int)?
-    for index in start..<min(bytes.count, start + Self.longestKey) {
+    for index in start..<min(bytes.count, start + Self.maximumKeySize) {
       guard let isKey = step(&place, bytes[index]) else { break }
       if isKey { longest = (index + 1, place) }
     }
@@ -78,20 +78,30 @@ struct PrecompiledMap: Sendable {
     return (longest.end, text)
   }
 
-  /// Calls `body` with each key and what it becomes.
+  /// The most beginnings of keys that `forEachKey` looks at; the map `nmt_nfkc` has 262,842.
+  private static let maximumPrefixCount = 1 << 20
+
+  /// Calls `body` with each key and what it becomes. Keys share the states of common endings.
   ///
-  /// - Returns: false if one is too long to be looked for.
+  /// - Returns: false if a key is too long to be looked for, or there are too many.
   func forEachKey(_ body: ([UInt8], [UInt32]) -> Void) -> Bool {
     var pending: [(place: Int, key: [UInt8])] = [(root, [])]
-    // A trie that is broken may come back to a place.
-    var seen: Set<Int> = [root]
+    var followers: [Int: [(byte: UInt8, place: Int, isKey: Bool)]] = [:]
+    var count = 0
     while let (state, key) = pending.popLast() {
-      for byte in UInt8(1)...UInt8.max {
-        var place = state
-        guard let isKey = step(&place, byte) else { continue }
-        guard key.count < Self.longestKey else { return false }
+      count += 1
+      guard count <= Self.maximumPrefixCount else { return false }
+      let next =
+        followers[state]
+        ?? (UInt8(1)...UInt8.max).compactMap { byte in
+          var place = state
+          return step(&place, byte).map { (byte, place, $0) }
+        }
+      followers[state] = next
+      guard next.isEmpty || key.count < Self.maximumKeySize else { return false }
+      for (byte, place, isKey) in next {
         if isKey, let text = text(at: place) { body(key + [byte], text) }
-        if seen.insert(place).inserted { pending.append((place, key + [byte])) }
+        pending.append((place, key + [byte]))
       }
     }
     return true

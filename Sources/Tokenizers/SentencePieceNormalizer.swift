@@ -21,9 +21,10 @@ struct SentencePieceNormalizer: Sendable {
   ) throws(TokenizerFileError) {
     kept = try TokenTrie(bytes: pieces.bytes, tokens: pieces.places)
     var patterns: Set<UInt32> = []
-    func add(_ key: some Sequence<UInt8>) {
-      let scalars = String(decoding: Array(key), as: UTF8.self).unicodeScalars.map(\.value)
-      patterns.formUnion(scalars.contains(Self.space) ? scalars[...] : scalars.dropFirst())
+    func add(_ key: some Collection<UInt8>, isWhole: Bool = false) {
+      let scalars = String(decoding: key, as: UTF8.self).unicodeScalars.map(\.value)
+      let isSpaced = isWhole || scalars.contains(Self.space)
+      patterns.formUnion(isSpaced ? scalars[...] : scalars.dropFirst())
     }
     for place in pieces.places { add(pieces.bytes[place]) }
     if characterMap.isEmpty {
@@ -31,10 +32,7 @@ struct SentencePieceNormalizer: Sendable {
     } else {
       map = PrecompiledMap(characterMap)
       let areShort = map?.forEachKey { key, text in
-        add(key)
-        if text.isEmpty || text.contains(Self.space) {
-          patterns.formUnion(String(decoding: key, as: UTF8.self).unicodeScalars.map(\.value))
-        }
+        add(key, isWhole: text.isEmpty || text.contains(Self.space))
       }
       guard areShort == true else {
         throw .invalid(place: "precompiled_charsmap", reason: "is not a map of characters")

@@ -75,7 +75,8 @@ struct TextPipeline: Sendable {
     return aligned
   }
 
-  /// What each character of a part becomes alone, added up: the larger of its bytes and scalars.
+  /// What each character of a part becomes alone, added up: the larger of its bytes and scalars; times what
+  /// a `Replace` of several characters may add. A map's keys of several characters are not counted.
   func normalizedSize(of text: borrowing Span<UInt8>, _ range: Range<Int>) -> Int {
     var sizes: [UInt32: Int] = [:]
     var sum = 0
@@ -91,6 +92,10 @@ struct TextPipeline: Sendable {
         sum += size
       }
       index = end
+    }
+    for case .replace(.text(let text), let content) in normalizers where text.count > 1 {
+      // Less than 2^53 for any text.
+      sum = min(sum * max(1, (content.count + text.count - 1) / text.count), 1 << 50)
     }
     return sum
   }

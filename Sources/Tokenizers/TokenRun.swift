@@ -64,11 +64,11 @@ struct TokenRun {
   /// To be called before so many bytes are read.
   ///
   /// - Parameter size: bytes or scalars, whichever are more, that normalisers make of them.
-  mutating func willRead(_ count: Int, becoming size: Int? = nil) {
+  mutating func willRead(_ count: Int, becoming size: @autoclosure () -> Int? = nil) {
     readCount += count
     largestRead = max(largestRead, count)
     guard let mayRead else { return }
-    let needed = max(0, memory(whileReading: size ?? count) - granted)
+    let needed = max(0, memory(whileReading: size() ?? count) - granted)
     guard mayRead(needed) else {
       (isCancelled, isComplete) = (true, true)
       return

@@ -70,9 +70,9 @@ extension Tokenizer {
     }
   }
 
-  /// What normalisers make of a part at most: its bytes, or scalars if these are more.
+  /// What normalisers make of a part, about: its bytes, or scalars if these are more.
   private func normalizedSize(of text: borrowing Span<UInt8>, _ range: Range<Int>) -> Int {
-    // Where each byte became as many as in any map, it would still be little.
+    // 8 KiB stay little even if each character is U+FDFA, 3 bytes that become 18 scalars.
     guard range.count > partSize, case .steps(let pipeline) = engine else { return range.count }
     return pipeline.normalizedSize(of: text, range)
   }

@@ -33,6 +33,7 @@ struct UnigramModel: Sendable {
   ///   - longest: the most bytes of one.
   init(sentencePiece pieces: [SentencePiece], _ trie: TokenTrie, unknown: Int32, longest: Int) {
     let normal = pieces.lazy.filter(\.isNormal).map(\.score)
+    // SentencePiece's largest score begins at FLT_MIN.
     let highest = max(normal.max() ?? 0, .leastNormalMagnitude)
     scores = pieces.map {
       $0.isUserDefined ? Double(Float($0.text.utf8.count) * highest) - 0.1 : Double($0.score)

@@ -14,7 +14,7 @@ struct EncoderFlags: ParsableArguments {
   @Option(help: "Precision of matrix multiplication: float32, bfloat16, int8.", transform: chosen)
   var precision = Encoder.Precision.float32
 
-  @Option(help: "Kernel set; auto: the fastest for this CPU.")
+  @Option(help: "Kernel set; auto: the preferred one for this CPU.")
   var kernels = "auto"
 
   func validate() throws {

@@ -26,12 +26,24 @@ import Testing
   private static func tokenizer(
     strips: Bool = false, folds: Bool = false, more: [SentencePiece] = []
   ) throws -> Tokenizer {
+    try Tokenizer(
+      tensorFlow: pieces + more, characterMap: characterMap("charsmap"), stripsDiacritics: strips,
+      lowercases: folds)
+  }
+
+  private static func characterMap(_ name: String) throws -> [UInt8] {
     let file = URL(filePath: #filePath).deletingLastPathComponent()
-      .appending(path: "Fixtures/charsmap.txt")
+      .appending(path: "Fixtures/\(name).txt")
     let text = try String(contentsOf: file, encoding: .utf8).filter { !$0.isNewline }
-    return try Tokenizer(
-      tensorFlow: pieces + more, characterMap: Array(try #require(Data(base64Encoded: text))),
-      stripsDiacritics: strips, lowercases: folds)
+    return Array(try #require(Data(base64Encoded: text)))
+  }
+
+  /// By SentencePiece's trainer of the rules 1xx2 → Z and 1бб2 → Z (`normalization_rule_tsv`), whose common
+  /// ending is one state: what depends on the scalars before it is known of both.
+  @Test func keysThatShareAnEnding() throws {
+    let normalizer = try SentencePieceNormalizer(
+      characterMap: Self.characterMap("charsmap_shared"), kept: ([], []))
+    #expect(normalizer.patterns == Set("xб2".unicodeScalars.map(\.value)))
   }
 
   private static func ids(_ text: String, _ tokenizer: Tokenizer) throws -> [Int32] {

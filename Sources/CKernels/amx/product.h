@@ -27,7 +27,6 @@ enum {
 enum { ProductRows = 2 * TileHeight, PanelRowBytes = PanelColumns * 4 };
 _Static_assert(PanelRowBytes == 2 * TileBytes, "a tile for half a panel");
 
-#undef PRODUCT_ROWS
 #define PRODUCT_ROWS ProductRows
 #define STEP_BYTES TileBytes
 #define STEP_ROWS ProductRows

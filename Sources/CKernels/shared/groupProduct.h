@@ -96,9 +96,9 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
                     const void *x, size_t ldx, const float *residual, size_t ldResidual, void *y,
                     size_t ldy) {
   const size_t count = tileCount(rows), bytes = summedSize(layer->inputs);
+  const size_t panelBytes = panelSize(layer->inputs);
   _Alignas(64) uint32_t sums[TILE_ROWS * PanelColumns];
   for (size_t p = firstPanel; p < endPanel; p++) {
-    const size_t panelBytes = panelSize(layer->inputs);
     // As in product.h: the tiles of a panel fetch the next one, a part each.
     const bool fetchesNext = p + 1 < endPanel;
     for (size_t t = 0; t < count; t++) {

@@ -26,7 +26,7 @@ INLINE int32_t loadGroup(const uint8_t *p, size_t bytes) {
   return group;
 }
 
-// Brought to the cache on the way, so many bytes further at every group.
+// Brought to the cache on the way, `step` bytes for each group, StepLength groups at a time.
 typedef struct Ahead {
   const uint8_t *from;
   size_t step;

@@ -48,9 +48,9 @@ INLINE void fetchAhead(const void *from, size_t bytes, bool isStreamed) {
   }
 }
 
-// The inner loops take so many terms, or groups, at a time, and reach rows from a pointer to every
-// third one, at distances that an address can hold. Where two threads share a core, each has half of
-// what it decodes, and every other instruction takes a multiply-add's place.
+// The inner loops take StepLength terms, or groups, at a time. One pointer serves three rows: addresses of
+// x86 hold base + index, and base + index · 2. Two threads of a core share its decoder, so each further
+// instruction costs a multiply-add.
 enum { StepLength = 4, RowsOfPointer = 3 };
 #define ROW_POINTERS ((TILE_ROWS + RowsOfPointer - 1) / RowsOfPointer)
 

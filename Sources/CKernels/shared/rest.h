@@ -1,5 +1,5 @@
-// What is left of rows and a panel after a tile's last whole step, filled up with zeros to one more. Before
-// it stand STEP_BYTES of a row that a step takes, and STEP_ROWS, the most rows of a tile.
+// What is left of rows and a panel after the last whole step, filled up with zeros to a whole one. Define
+// STEP_BYTES, bytes of a row in a step, and STEP_ROWS, the most rows of a tile, before including it.
 
 #pragma once
 

@@ -3,8 +3,8 @@
 
 #pragma once
 
-#ifndef PRODUCT_ROWS
-// Rows of the product's tile, where they are not attention's.
+#ifndef OWN_PRODUCT
+// Rows of the product's tile; a set with a product of its own says them.
 #define PRODUCT_ROWS TILE_ROWS
 #endif
 

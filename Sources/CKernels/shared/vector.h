@@ -57,7 +57,7 @@ typedef struct TileContext {
   float *total;
   // Whether the terms before these are in `total` already, and whether these stay there.
   bool hasTotal, leavesTotal;
-  // Brought to the cache on the way, aheadStep floats further at every term.
+  // Brought to the cache on the way, aheadStep floats for each term, StepLength terms at a time.
   const float *ahead;
   size_t aheadStep;
   // See panel.h.
