@@ -41,6 +41,6 @@ import Testing
   @Test func medians() {
     #expect([Double]().median == 0)
     #expect([3.0, 1, 2].median == 2)
-    #expect([4.0, 1, 2, 3].median == 3)
+    #expect([4.0, 1, 2, 3].median == 2.5)
   }
 }
