@@ -104,7 +104,7 @@ fuzz: system ## fuzzes each parser for FUZZ_SECONDS=60; findings and logs go to 
 	done
 
 PEERS_PYTHON := .benchmarks/venv/bin/python
-bench-peers: build .benchmarks/models/.converted ## times other engines beside ours, an hour; PEERS='--peers openvino'
+bench-peers: build .benchmarks/models/.converted $(if $(findstring llama,$(PEERS)),.benchmarks/models/.llama) ## times other engines beside ours, an hour; PEERS='--peers llama,openvino'
 	$(PEERS_PYTHON) Tests/Benchmarks/bench_peers.py --server $(SERVER) --models .benchmarks/models \
 	  --results .benchmarks/pairs.jsonl $(PEERS)
 	$(PEERS_PYTHON) Tests/Benchmarks/report.py .benchmarks/pairs.jsonl Tests/Benchmarks/results/figures.md \
@@ -249,18 +249,25 @@ sanitize-thread sanitize-address: sanitize-%: system model .venv/installed .venv
 	@touch $@
 
 .benchmarks/models/.converted: .benchmarks/venv/installed | model
-	$(PEERS_PYTHON) Tests/Benchmarks/convert.py $(MODEL) $(@D) .benchmarks/llama
+	$(PEERS_PYTHON) Tests/Benchmarks/convert.py $(MODEL) $(@D)
 	@touch $@
 
-# llama.cpp's converter comes with the binding's source alone.
-.benchmarks/venv/installed: Tests/Benchmarks/requirements.txt | system
-	python3 -m venv --clear $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
-	$(@D)/bin/python -m pip download --quiet --disable-pip-version-check --no-deps \
-	  --no-binary llama-cpp-python --dest .benchmarks "$$(grep llama-cpp-python== $<)"
+# On its own: llama.cpp compiles for longer than the rest takes together. Its converter comes with the
+# binding's source alone.
+LLAMA := llama-cpp-python==0.3.36
+.benchmarks/models/.llama: .benchmarks/models/.converted
+	$(PEERS_PYTHON) -m pip install --quiet --disable-pip-version-check $(LLAMA)
+	$(PEERS_PYTHON) -m pip download --quiet --disable-pip-version-check --no-deps \
+	  --no-binary llama-cpp-python --dest .benchmarks $(LLAMA)
 	mkdir -p .benchmarks/llama
 	tar --extract --gzip --file .benchmarks/llama_cpp_python-*.tar.gz --directory .benchmarks/llama \
 	  --strip-components 3 --wildcards '*/vendor/llama.cpp/conver*' '*/vendor/llama.cpp/gguf-py'
+	$(PEERS_PYTHON) Tests/Benchmarks/convert.py $(MODEL) $(@D) .benchmarks/llama
+	@touch $@
+
+.benchmarks/venv/installed: Tests/Benchmarks/requirements.txt | system
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # Installs the Debian packages in $missing, or says how.

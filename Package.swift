@@ -183,6 +183,9 @@ let package = Package(
       dependencies: ["BERT", "Checkpoints", "CKernels", "EncoderContract", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(
+      name: "ModelsTests", dependencies: ["BERT", "CPlatform", "Models"],
+      swiftSettings: swiftSettings),
+    .testTarget(
       name: "BatchingTests", dependencies: ["Batching", "EncoderContract", "TestSupport"],
       swiftSettings: swiftSettings),
     .testTarget(

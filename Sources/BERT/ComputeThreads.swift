@@ -9,13 +9,22 @@
 /// Who starts work on threads sees to it that they are idle.
 public final class ComputeThreads: Sendable {
   public let count: Int
+  /// The NUMA node of each thread, from 0 in rising order: encoders have weights for each node.
+  let nodes: [Int]
   private let threads: [ComputeThread]
 
+  /// - Parameters:
+  ///   - nodes: of each thread, from 0 in rising order; nil if memory is the same to all.
+  ///   - onStart: called on each thread first, with its index.
   /// - Precondition: `count` is at least 1.
   /// - Throws: `threads` if the system has not so many.
-  public init(count: Int) throws(BERTError) {
+  public init(
+    count: Int, nodes: [Int]? = nil, onStart: (@Sendable (_ thread: Int) -> Void)? = nil
+  ) throws(BERTError) {
     precondition(count > 0, "there is at least one compute thread")
+    precondition(nodes == nil || nodes!.count == count, "each thread has a node")
     self.count = count
+    self.nodes = nodes ?? Array(repeating: 0, count: count)
     var threads: [ComputeThread] = []
     while threads.count < count, let thread = ComputeThread() { threads.append(thread) }
     guard threads.count == count else {
@@ -23,7 +32,13 @@ public final class ComputeThreads: Sendable {
       throw .threads(asked: count, made: threads.count)
     }
     self.threads = threads
+    if let onStart {
+      for index in threads.indices { threads[index].post { onStart(index) } }
+    }
   }
+
+  /// Nodes that have threads.
+  var nodeCount: Int { nodes.last! + 1 }
 
   deinit {
     for thread in threads { thread.post(nil) }
@@ -36,6 +51,18 @@ public final class ComputeThreads: Sendable {
     for rank in threads.indices.reversed() {
       self.threads[threads[rank]].post { body(rank) }
     }
+  }
+
+  /// Calls `body` on each thread of a node, with its rank among them and their number, and waits for all. Not
+  /// to be called on a thread.
+  func runOnNode(_ node: Int, _ body: @escaping @Sendable (_ rank: Int, _ count: Int) -> Void) {
+    let threads = nodes.indices.filter { nodes[$0] == node }
+    let barrier = ThreadBarrier(count: threads.count + 1)
+    start(on: threads) { rank in
+      body(rank, threads.count)
+      barrier.wait()
+    }
+    barrier.wait()
   }
 
   /// Calls `body` on every thread, and waits for all. Not to be called on one of them.

@@ -56,6 +56,7 @@ extension Encoder {
   /// nor while one is busy.
   public func measureReading(for duration: Duration = .milliseconds(20)) -> Double {
     let weights = weights
+    let nodes = threads.nodes
     let kernels = kernels
     let threadCount = threads.count
     var calls = 0
@@ -63,6 +64,7 @@ extension Encoder {
     var time = Duration.zero
     repeat {
       threads.runOnAll { rank in
+        let weights = weights[nodes[rank]]
         func read(_ layer: LinearLayer) {
           let panelSize = unsafe kernels.set.panelSize(layer.inputs)
           let panels = unsafe kernels.panelCount(outputs: layer.outputs)

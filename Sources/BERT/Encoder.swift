@@ -29,7 +29,8 @@ public final class Encoder: BatchEncoder {
 
   let threads: ComputeThreads
   let kernels: Kernels
-  let weights: ModelWeights
+  /// One per node of the threads.
+  let weights: [ModelWeights]
   private let maskedLM: MaskedLMWeights?
   private let shape: ModelShape
   private let limits: RowLimits
@@ -66,7 +67,9 @@ public final class Encoder: BatchEncoder {
     for _ in 0..<threads.count {
       workspaces.append(
         try Workspace(
-          configuration, kernels: kernels, rows: maxBatchRows, fewRows: limits.largest,
+          configuration, kernels: kernels, rows: maxBatchRows,
+          keptRows: PackedBatch.maxThreadRows(of: threads.count, upTo: maxBatchRows),
+          fewRows: limits.largest,
           maskedLMSize: checkpoint.maskedLM.head?.size))
     }
     self.workspaces = workspaces
@@ -79,11 +82,11 @@ public final class Encoder: BatchEncoder {
     let headBytes =
       (checkpoint.head.head?.byteCount ?? 0) + (maskedLM.map { $0.1.byteCount } ?? 0)
       + (vectors?.1.byteCount ?? 0) + (sentence?.byteCount ?? 0)
-    let weights = try ModelWeights(
+    let weights = try ModelWeights.packed(
       checkpoint, kernels: kernels, threads: threads,
       besides: workspaceBytes + headBytes + (maskedLM?.1.scratchBytes ?? 0), limit: memoryLimit)
     self.weights = weights
-    weightBytes = weights.byteCount + headBytes
+    weightBytes = weights.reduce(0) { $0 + $1.byteCount } + headBytes
     memoryBytes = workspaceBytes + weightBytes
     let classifier: Classifier?
     do {
@@ -95,13 +98,13 @@ public final class Encoder: BatchEncoder {
     }
     self.maskedLM = try maskedLM.map { (head, layout) throws(BERTError) in
       try unsafe MaskedLMWeights(
-        head, layout, words: weights.wordTable, epsilon: configuration.layerNormEpsilon,
+        head, layout, words: weights[0].wordTable, epsilon: configuration.layerNormEpsilon,
         kernels: kernels, threads: threads)
     }
     let projection = try vectors.map { (vectors, layout) throws(BERTError) in
       try TokenProjection(vectors, hiddenSize: configuration.hiddenSize, layout)
     }
-    info = unsafe ModelInfo(checkpoint, sentence, hasPooler: weights.pooler != nil)
+    info = unsafe ModelInfo(checkpoint, sentence, hasPooler: weights[0].pooler != nil)
     shape = ModelShape(
       configuration: configuration, sentence: sentence, classifier: classifier,
       projection: projection, info: info,
@@ -128,11 +131,14 @@ public final class Encoder: BatchEncoder {
     let pass = Pass(
       plan: plan,
       sequences: (0..<batch.count).map { EncodedSequence(rowCount: batch.rows(of: $0).count) },
-      shape: shape, weights: weights, kernels: kernels, workspaces: threads.map { workspaces[$0] },
+      shape: shape, weights: weights[self.threads.nodes[threads[0]]], kernels: kernels,
+      workspaces: threads.map { workspaces[$0] },
       limits: limits, maskedLM: maskedLM)
     self.threads.start(on: threads) { rank in
       pass.forward(rank: rank)
-      if rank == 0 { completion(.success(pass.takeResults())) }
+      guard rank == 0 else { return }
+      completion(.success(pass.takeResults()))
+      pass.workspaces[0].release(after: pass.plan.rowCount)
     }
   }
 

@@ -16,7 +16,9 @@ final class FloatArena: @unchecked Sendable {
   let size: Int
   private let base: UnsafeMutableRawPointer
 
-  init(count: Int) throws(BERTError) {
+  /// - Parameter usesLargePages: for what is used as a whole: all of a large page is in memory as soon as a part
+  ///   is. One table entry is for 2 MB then instead of 512, and a pass walks through all weights.
+  init(count: Int, usesLargePages: Bool = true) throws(BERTError) {
     let size = max(count, 1) * MemoryLayout<Float>.stride
     self.size = size
     let memory = unsafe mmap(
@@ -26,12 +28,27 @@ final class FloatArena: @unchecked Sendable {
     }
     unsafe base = memory
     #if os(Linux)
-      // Large pages: a pass walks through all weights, one table entry for 2 MB instead of 512.
-      unsafe madvise(base, size, MADV_HUGEPAGE)
+      unsafe madvise(base, size, usesLargePages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE)
     #endif
   }
 
+  /// Copies one of `count` parts of another arena of the same size.
+  func copyPart(_ index: Int, of count: Int, from other: FloatArena) {
+    precondition(size == other.size, "arenas have one size")
+    let first = size / count * index
+    let end = index + 1 == count ? size : size / count * (index + 1)
+    unsafe (base + first).copyMemory(from: other.base + first, byteCount: end - first)
+  }
+
   deinit { unsafe munmap(base, size) }
+
+  /// Gives the memory of some floats back, whole pages of it: they are zero when next read.
+  func release(_ floats: Range<Int>) {
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let first = (floats.lowerBound * MemoryLayout<Float>.stride + page - 1) / page * page
+    let end = floats.upperBound * MemoryLayout<Float>.stride / page * page
+    if first < end { unsafe madvise(base + first, end - first, MADV_DONTNEED) }
+  }
 
   /// The float at an offset, and all after it.
   @unsafe func floats(at offset: Int) -> UnsafeMutablePointer<Float> {

@@ -61,15 +61,15 @@ final class ModelWeights: @unchecked Sendable {
   private let arena: FloatArena
   private let activations: Activations
 
+  /// Packs a model's weights, once for each node of the threads.
+  ///
   /// - Parameters:
   ///   - besides: bytes of what else counts towards `limit`. Touched only when packing has ended.
   ///   - limit: bytes; over it nothing is packed.
-  init(
+  static func packed(
     _ checkpoint: Checkpoint, kernels: Kernels, threads: ComputeThreads, besides: Int, limit: Int
-  ) throws(BERTError) {
+  ) throws(BERTError) -> [ModelWeights] {
     let configuration = checkpoint.configuration
-    self.configuration = configuration
-    scoreScale = 1 / Float(configuration.headSize * configuration.scoreTerms).squareRoot()
     let names = TensorNames(configuration)
     let tensors: [String: Tensor]
     do {
@@ -77,35 +77,32 @@ final class ModelWeights: @unchecked Sendable {
     } catch {
       throw .checkpoint(error)
     }
-
     var plan = try PackingPlan(configuration, tensors, kernels)
-    // The largest first, so that the threads end at the same time.
-    let wordPlace = plan.vector(TensorNames.tables[0])
-    let positionPlace = configuration.hasPositionTable ? plan.vector(TensorNames.tables[1]) : nil
-    let typePlace = plan.vector(TensorNames.tables[2])
-    let setPlaces = (0..<configuration.blockSetCount).map { plan.block($0) }
-    let hasPooler = tensors[names.pooler[0].name] != nil
-    let poolerPlace = hasPooler ? plan.layer(["pooler.dense"]) : nil
-    let projectionPlace = configuration.projectedSize.map { _ in
-      plan.layer([TensorNames.projection])
-    }
-    let convolutionPlace = configuration.convolution.map { _ in
-      (layer: plan.layer([TensorNames.convolution]), norm: plan.norm(TensorNames.convolutionNorm))
-    }
-    let normPlace = configuration.hasEmbeddingNorm ? plan.norm("embeddings.LayerNorm") : nil
-    let finalPlace = configuration.isPreNorm ? plan.norm(TensorNames.finalNorm) : nil
-    let biasPlace = plan.scoreBias()
-    let rotaryPlaces = plan.rotaryTables()
-    let rowsOfDistances = plan.rowsOfDistances()
+    let places = plan.weights(hasPooler: tensors[names.pooler[0].name] != nil)
     let (layout, jobs) = (plan.layout, plan.jobs)
     let arena = try FloatArena(count: layout.count)
-    byteCount = arena.size
     let scratchCount = jobs.map(\.scratchCount).max() ?? 0
     let scratchSize = threads.count * scratchCount * MemoryLayout<Float>.size
-    let needed = byteCount + max(besides, scratchSize)
+    let needed = threads.nodeCount * arena.size + max(besides, scratchSize)
     guard needed <= limit else { throw .memoryLimit(needed: needed, limit: limit) }
     try PackingJob.run(
       jobs, scratchCount: scratchCount, kernels: kernels, into: arena, threads: threads)
+    var arenas = [arena]
+    for node in 1..<max(1, threads.nodeCount) {
+      let copy = try FloatArena(count: layout.count)
+      threads.runOnNode(node) { copy.copyPart($0, of: $1, from: arena) }
+      arenas.append(copy)
+    }
+    return arenas.map { ModelWeights(configuration, places, kernels, in: $0) }
+  }
+
+  private init(
+    _ configuration: ModelConfiguration, _ places: WeightPlaces, _ kernels: Kernels,
+    in arena: FloatArena
+  ) {
+    self.configuration = configuration
+    scoreScale = 1 / Float(configuration.headSize * configuration.scoreTerms).squareRoot()
+    byteCount = arena.size
 
     let activations = Activations(
       [
@@ -126,7 +123,7 @@ final class ModelWeights: @unchecked Sendable {
       func rows(_ offset: Int?) -> UnsafeRawPointer? {
         unsafe offset.map { unsafe UnsafeRawPointer(arena.floats(at: $0)) }
       }
-      let rowOfDistance = unsafe rowsOfDistances.map { place in
+      let rowOfDistance = unsafe places.rowsOfDistances.map { place in
         // From that of distance 0.
         unsafe UnsafeRawPointer(arena.floats(at: place + configuration.positionCount - 1))
           .assumingMemoryBound(to: Int32.self)
@@ -137,9 +134,9 @@ final class ModelWeights: @unchecked Sendable {
         rowOfDistance: rowOfDistance)
     }
     unsafe blocks = (0..<configuration.blockCount).map { index in
-      let place = setPlaces[configuration.blockSet(of: index)]
+      let place = places.blockSets[configuration.blockSet(of: index)]
       let attention = configuration.attention(of: index)
-      let rotary = attention.rotary.flatMap { rotaryPlaces[$0] }
+      let rotary = attention.rotary.flatMap { places.rotary[$0] }
       // What a gate multiplies has no activation of its own.
       return unsafe BlockWeights(
         queryKeyValue: linear(place.queryKeyValue, givesValues: true),
@@ -160,21 +157,21 @@ final class ModelWeights: @unchecked Sendable {
             weights: UnsafePointer(arena.floats(at: $0.weights)))
         })
     }
-    unsafe pooler = poolerPlace.map { unsafe linear($0, 2) }
-    unsafe projection = projectionPlace.map { unsafe linear($0) }
-    unsafe convolution = convolutionPlace.map {
+    unsafe pooler = places.pooler.map { unsafe linear($0, 2) }
+    unsafe projection = places.projection.map { unsafe linear($0) }
+    unsafe convolution = places.convolution.map {
       unsafe (layer: linear($0.layer, 3), norm: norm($0.norm))
     }
-    unsafe scoreBias = biasPlace.map { place in
+    unsafe scoreBias = places.scoreBias.map { place in
       unsafe Matrix(
         base: arena.floats(at: place + configuration.positionCount - 1),
         stride: 2 * configuration.positionCount - 1)
     }
-    unsafe embeddingNorm = normPlace.map { unsafe norm($0) }
-    unsafe finalNorm = finalPlace.map { unsafe norm($0) }
-    unsafe wordTable = UnsafePointer(arena.floats(at: wordPlace))
-    unsafe positionTable = positionPlace.map { unsafe UnsafePointer(arena.floats(at: $0)) }
-    unsafe typeTable = UnsafePointer(arena.floats(at: typePlace))
+    unsafe embeddingNorm = places.embeddingNorm.map { unsafe norm($0) }
+    unsafe finalNorm = places.finalNorm.map { unsafe norm($0) }
+    unsafe wordTable = UnsafePointer(arena.floats(at: places.wordTable))
+    unsafe positionTable = places.positionTable.map { unsafe UnsafePointer(arena.floats(at: $0)) }
+    unsafe typeTable = UnsafePointer(arena.floats(at: places.typeTable))
     self.arena = arena
     self.activations = activations
   }

@@ -29,7 +29,7 @@ enum PackingJob: Sendable {
     }
   }
 
-  /// Runs all jobs, on all threads.
+  /// Runs all jobs, on the threads of node 0: memory is that of the node whose thread touches it first.
   ///
   /// - Parameter scratchCount: that of the job which needs most.
   static func run(
@@ -38,7 +38,7 @@ enum PackingJob: Sendable {
   ) throws(BERTError) {
     let work = SharedWork()
     let failure = Mutex<BERTError?>(nil)
-    threads.runOnAll { _ in
+    threads.runOnNode(0) { _, _ in
       do throws(BERTError) {
         // Made once a thread: its pages are used again, and leave the process when it ends.
         let scratch = try FloatArena(count: scratchCount)

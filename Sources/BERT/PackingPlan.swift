@@ -20,8 +20,26 @@ struct PackingPlan {
     floatKernels = configuration.disentangled == nil ? nil : try kernels.float32()
   }
 
+  /// All of the model's.
+  mutating func weights(hasPooler: Bool) -> WeightPlaces {
+    // The largest first, so that the threads end at the same time.
+    WeightPlaces(
+      wordTable: vector(TensorNames.tables[0]),
+      positionTable: configuration.hasPositionTable ? vector(TensorNames.tables[1]) : nil,
+      typeTable: vector(TensorNames.tables[2]),
+      blockSets: (0..<configuration.blockSetCount).map { block($0) },
+      pooler: hasPooler ? layer(["pooler.dense"]) : nil,
+      projection: configuration.projectedSize.map { _ in layer([TensorNames.projection]) },
+      convolution: configuration.convolution.map { _ in
+        (layer: layer([TensorNames.convolution]), norm: norm(TensorNames.convolutionNorm))
+      },
+      embeddingNorm: configuration.hasEmbeddingNorm ? norm("embeddings.LayerNorm") : nil,
+      finalNorm: configuration.isPreNorm ? norm(TensorNames.finalNorm) : nil,
+      scoreBias: scoreBias(), rotary: rotaryTables(), rowsOfDistances: rowsOfDistances())
+  }
+
   /// A tensor as it is.
-  mutating func vector(_ name: String) -> Int {
+  private mutating func vector(_ name: String) -> Int {
     let tensor = tensors[name]!
     let offset = layout.add(tensor.count)
     jobs.append(.copy(tensor, offset))
@@ -29,7 +47,7 @@ struct PackingPlan {
   }
 
   /// Linear layers with the same inputs, side by side. Missing biases stay 0.
-  mutating func layer(_ names: [String]) -> LayerPlace {
+  private mutating func layer(_ names: [String]) -> LayerPlace {
     let weights = names.map { tensors["\($0).weight"]! }
     return layer(weights, biases: names.map { tensors["\($0).bias"] })
   }
@@ -48,7 +66,7 @@ struct PackingPlan {
     return place
   }
 
-  mutating func norm(_ name: String) -> NormPlace {
+  private mutating func norm(_ name: String) -> NormPlace {
     let scale = vector("\(name).weight")
     let columns = tensors["\(name).weight"]!.count
     let hasShift = tensors["\(name).bias"] != nil
@@ -58,7 +76,7 @@ struct PackingPlan {
   }
 
   /// A set of block weights.
-  mutating func block(_ index: Int) -> BlockPlaces {
+  private mutating func block(_ index: Int) -> BlockPlaces {
     typealias Names = TensorNames.Block
     let block = TensorNames.block(index)
     let isPreNorm = configuration.isPreNorm
@@ -126,7 +144,7 @@ struct PackingPlan {
   }
 
   /// The rows of all distances; nil without such.
-  mutating func rowsOfDistances() -> Int? {
+  private mutating func rowsOfDistances() -> Int? {
     guard let disentangled = configuration.disentangled else { return nil }
     let count = configuration.positionCount
     let offset = layout.add(2 * count - 1)
@@ -135,7 +153,7 @@ struct PackingPlan {
   }
 
   /// [A, 2 · positions - 1]; nil if nothing is added to scores.
-  mutating func scoreBias() -> Int? {
+  private mutating func scoreBias() -> Int? {
     let table = tensors[TensorNames.relativeBias]
     guard table != nil || configuration.hasLinearBias else { return nil }
     let offset = layout.add(configuration.headCount * (2 * configuration.positionCount - 1))
@@ -145,7 +163,7 @@ struct PackingPlan {
   }
 
   /// A table for each kind of rotary positions that blocks have.
-  mutating func rotaryTables() -> [RotaryEmbedding: Int] {
+  private mutating func rotaryTables() -> [RotaryEmbedding: Int] {
     var places: [RotaryEmbedding: Int] = [:]
     for index in 0..<configuration.blockCount {
       guard let rotary = configuration.attention(of: index).rotary, places[rotary] == nil else {
@@ -157,6 +175,20 @@ struct PackingPlan {
     }
     return places
   }
+}
+
+/// Those of a model's weights, offsets in an arena: see `ModelWeights`.
+struct WeightPlaces {
+  var wordTable: Int
+  var positionTable: Int?
+  var typeTable: Int
+  var blockSets: [BlockPlaces]
+  var pooler, projection: LayerPlace?
+  var convolution: (layer: LayerPlace, norm: NormPlace)?
+  var embeddingNorm, finalNorm: NormPlace?
+  var scoreBias: Int?
+  var rotary: [RotaryEmbedding: Int]
+  var rowsOfDistances: Int?
 }
 
 /// Those of a set of block weights: see `BlockWeights`.

@@ -48,15 +48,19 @@ final class Workspace: @unchecked Sendable {
   @unsafe let attentionScratch: UnsafeMutablePointer<Float>
 
   private let arena: FloatArena
+  /// The matrices with all rows of a pass.
+  private let passMatrices: [Place]
+  private let keptRows: Int
 
   var byteCount: Int { arena.size }
 
   /// - Parameters:
   ///   - rows: of the largest pass.
+  ///   - keptRows: those whose memory stays when a pass has ended.
   ///   - fewRows: as many as a thread takes through a block at once.
   ///   - maskedLMSize: E of a masked-language-model head; nil without one.
   init(
-    _ configuration: ModelConfiguration, kernels: Kernels, rows: Int, fewRows: Int,
+    _ configuration: ModelConfiguration, kernels: Kernels, rows: Int, keptRows: Int, fewRows: Int,
     maskedLMSize: Int?
   ) throws(BERTError) {
     let hiddenSize = configuration.hiddenSize
@@ -108,8 +112,11 @@ final class Workspace: @unchecked Sendable {
         factors: addValues(1, hiddenSize), queries: addValues(longest, hiddenSize),
         results: addValues(longest, hiddenSize), sums: addFloats(longest)
       ) : nil
-    let arena = try FloatArena(count: layout.count)
+    let arena = try FloatArena(count: layout.count, usesLargePages: keptRows >= rows)
     self.arena = arena
+    self.keptRows = keptRows
+    passMatrices =
+      hidden + [hiddenOperands, queryKeyValue, context, maskedLMOperands].compactMap(\.self)
 
     unsafe self.hidden = hidden.map { unsafe $0.matrix(in: arena) }
     unsafe self.hiddenOperands = hiddenOperands.map { unsafe $0.matrix(in: arena).rows }
@@ -137,6 +144,14 @@ final class Workspace: @unchecked Sendable {
     unsafe self.maskedLMOperands = maskedLMOperands.map { unsafe $0.matrix(in: arena).rows }
     unsafe self.firstQuery = UnsafeMutableRawPointer(arena.floats(at: firstQuery))
     unsafe attentionScratch = arena.floats(at: scratch)
+  }
+
+  /// Gives memory back that a pass of so many rows took, which has ended.
+  func release(after rows: Int) {
+    guard rows > keptRows else { return }
+    for place in passMatrices {
+      arena.release(place.offset + keptRows * place.stride..<place.offset + rows * place.stride)
+    }
   }
 
   /// A matrix of the arena, in floats, whatever it will hold.

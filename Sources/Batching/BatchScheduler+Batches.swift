@@ -29,7 +29,7 @@ extension BatchScheduler {
     let threadCount = (idleThreads.count + passes + others - 1) / (passes + others)
     let share = (line.tokens + passes - 1) / passes
     var batch = Batch(encoder: turn, threads: Array(idleThreads.prefix(threadCount)))
-    fill(&batch, upTo: min(share, limits.maxBatchTokens))
+    fill(&batch, upTo: min(share, limits.maxBatchTokens, threadCount * maxThreadRows))
 
     turn = (turn + 1) % lines.count
     idleThreads.removeFirst(threadCount)

@@ -1,3 +1,5 @@
+import EncoderContract
+
 /// Who runs when: a state machine without a clock, threads or token ids.
 ///
 /// Events come in with the time; what is to be done comes out. Of a sequence it knows only how many
@@ -53,6 +55,8 @@ struct BatchScheduler {
   }
 
   let limits: BatchLimits
+  /// The most rows of a pass for each of its threads.
+  let maxThreadRows: Int
   /// Requests with sequences that wait or are in a pass.
   var requests: [RequestID: Request] = [:]
   /// One per encoder.
@@ -73,6 +77,7 @@ struct BatchScheduler {
   init(encoderCount: Int = 1, threadCount: Int, limits: BatchLimits) {
     precondition(encoderCount > 0 && threadCount > 0, "there is an encoder, and a thread to run it")
     self.limits = limits
+    maxThreadRows = PackedBatch.maxThreadRows(of: threadCount, upTo: limits.maxBatchTokens)
     lines = Array(repeating: Line(), count: encoderCount)
     idleThreads = Array(0..<threadCount)
   }

@@ -10,18 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
+// More than a kernel has: it refuses a set smaller than its own (EINVAL).
+enum { MOST_CPUS = 1 << 16 };
+
 int platform_cpu_affinity_count(void) {
-  // The kernel refuses a set smaller than its own (EINVAL): grow until it fits.
-  for (int capacity = 1024; capacity <= 1 << 20; capacity *= 2) {
-    cpu_set_t *set = CPU_ALLOC((size_t)capacity);
-    if (set == NULL) return 0;
-    size_t size = CPU_ALLOC_SIZE((size_t)capacity);
-    CPU_ZERO_S(size, set);
-    int count = sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 0;
-    CPU_FREE(set);
-    if (count > 0) return count;
-  }
-  return 0;
+  cpu_set_t *set = CPU_ALLOC(MOST_CPUS);
+  if (set == NULL) return 0;
+  size_t size = CPU_ALLOC_SIZE(MOST_CPUS);
+  CPU_ZERO_S(size, set);
+  int count = sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 0;
+  CPU_FREE(set);
+  return count;
 }
 
 /// Reads the first line of root + directory + "/" + name.
@@ -35,6 +34,55 @@ static bool read_line(const char *root, const char *directory, const char *name,
   bool read = fgets(line, capacity, file) != NULL;
   fclose(file);
   return read;
+}
+
+/// The numbers in a list as the kernel writes it ("0-3,8"), at most `capacity`. Returns how many.
+static int read_list(const char *root, const char *directory, const char *name, int *numbers, int capacity) {
+  char line[4096];
+  if (!read_line(root, directory, name, line, sizeof line)) return 0;
+  int count = 0;
+  for (char *at = line, *end; count < capacity; at = end + 1) {
+    long first = strtol(at, &end, 10), last = first;
+    if (end == at || first < 0) break;
+    if (*end == '-') last = strtol(end + 1, &end, 10);
+    for (; first <= last && first <= INT_MAX && count < capacity; first++) numbers[count++] = (int)first;
+    if (*end != ',') break;
+  }
+  return count;
+}
+
+#define NODES "/sys/devices/system/node"
+
+int platform_nodes_below(const char *root, int *nodes, int capacity) {
+  return read_list(root, NODES, "online", nodes, capacity);
+}
+
+int platform_node_cpus_below(const char *root, int node, int *cpus, int capacity) {
+  char directory[sizeof NODES + 32];
+  snprintf(directory, sizeof directory, NODES "/node%d", node);
+  int count = read_list(root, directory, "cpulist", cpus, capacity), kept = 0;
+  cpu_set_t *set = CPU_ALLOC(MOST_CPUS);
+  if (set == NULL) return 0;
+  CPU_ZERO_S(CPU_ALLOC_SIZE(MOST_CPUS), set);
+  if (sched_getaffinity(0, CPU_ALLOC_SIZE(MOST_CPUS), set) == 0) {
+    for (int i = 0; i < count; i++) {
+      if (cpus[i] < MOST_CPUS && CPU_ISSET_S(cpus[i], CPU_ALLOC_SIZE(MOST_CPUS), set)) cpus[kept++] = cpus[i];
+    }
+  }
+  CPU_FREE(set);
+  return kept;
+}
+
+int platform_run_on(const int *cpus, int count) {
+  cpu_set_t *set = CPU_ALLOC(MOST_CPUS);
+  if (set == NULL) return -1;
+  CPU_ZERO_S(CPU_ALLOC_SIZE(MOST_CPUS), set);
+  for (int i = 0; i < count; i++) {
+    if (cpus[i] >= 0 && cpus[i] < MOST_CPUS) CPU_SET_S(cpus[i], CPU_ALLOC_SIZE(MOST_CPUS), set);
+  }
+  int result = sched_setaffinity(0, CPU_ALLOC_SIZE(MOST_CPUS), set);
+  CPU_FREE(set);
+  return result;
 }
 
 /// The quota one directory sets, in processors; 0 for none.

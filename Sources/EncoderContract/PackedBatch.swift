@@ -18,6 +18,14 @@ public struct PackedBatch: Sendable {
   /// larger one gains no speed; it only makes a text that comes next wait longer.
   public static let usualRows = 1024
 
+  /// The most rows of a pass for each of its threads, of `threadCount` in all; a longer sequence is a pass too.
+  ///
+  /// Two threads have whole passes of `limit` rows side by side. More threads share the rows of two, down to
+  /// as many as a pass needs for its speed: a thread adds little memory.
+  public static func maxThreadRows(of threadCount: Int, upTo limit: Int) -> Int {
+    max(min(limit, 128), limit / max(1, threadCount / 2))
+  }
+
   /// Whether a sequence of so many rows joins a pass of `rows`: the first always does.
   public static func takes(_ next: Int, after rows: Int, upTo limit: Int) -> Bool {
     rows == 0 || next <= limit - rows

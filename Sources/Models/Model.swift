@@ -48,7 +48,8 @@ public final class Model: Sendable {
     unweighted = files.unweightedTokens(tokenizer, sentence) ?? []
     encoder = try Encoder(
       files.checkpoint, sentence: sentence,
-      threads: ComputeThreads(count: ThreadCount(setting: threads).count), precision: precision,
+      threads: ComputeThreads(on: NUMANodes(threadCount: ThreadCount(setting: threads).count)),
+      precision: precision,
       kernelSet: kernelSet,
       maxBatchRows: max(files.checkpoint.configuration.positionCount, PackedBatch.usualRows))
   }

@@ -19,7 +19,8 @@ enum ModelLoader {
   static func load(
     _ folders: [ModelFolder], _ settings: Settings, threads: ThreadCount, _ budget: MemoryBudget
   ) throws -> [ServedModel] {
-    let computeThreads = try ComputeThreads(count: threads.count)
+    let nodes = NUMANodes(threadCount: threads.count)
+    let computeThreads = try ComputeThreads(on: nodes)
     // A folder that is served under two names is loaded once.
     let names = folders
     let (folders, indices) = ModelNames.distinct(names)
@@ -65,7 +66,7 @@ enum ModelLoader {
           facts: [
             ("precision", settings.precision.rawValue), ("kernels", encoders[index].kernelSet),
             ("threads", String(threads.count)), ("threads_because", threads.reason),
-          ])
+          ] + (nodes.count > 1 ? [("numa_nodes", "\(nodes.count), each with the weights")] : []))
         try warmUp(model)
         return model
       }

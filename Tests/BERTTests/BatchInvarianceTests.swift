@@ -95,6 +95,47 @@ struct BatchInvarianceTests {
     }
   }
 
+  /// Threads of several NUMA nodes, each of which has the weights: passes within a node and over both.
+  @Test(arguments: KernelChoice.all)
+  func sameBitsOnEveryNode(_ choice: KernelChoice) throws {
+    let model = try TestModel()
+    let one = try model.encoder(
+      choice, threads: ComputeThreads(count: 3), sentence: EncoderTests.modules())
+    let several = try model.encoder(
+      choice, threads: ComputeThreads(count: 3, nodes: [0, 0, 1]), sentence: EncoderTests.modules())
+    #expect(several.weightBytes > one.weightBytes)
+    #expect(several.memoryBytes > one.memoryBytes)
+    var random = SeededGenerator(seed: 24)
+    for threads in [[0], [2], [0, 1], [1, 2], [0, 1, 2], [2, 0]] {
+      var batch = PackedBatch()
+      for _ in 0..<9 { batch.append(TestModel.sequence(17, &random), for: Self.all) }
+      let results = try several.encodeAndWait(batch, on: threads)
+      for (result, expected) in zip(results, try one.encodeAndWait(batch)) {
+        EncoderTests.expectPart(result, of: expected, Self.all)
+      }
+    }
+  }
+
+  /// A thread gives back what a pass took that is larger than most: the next such pass finds zeros, and has the
+  /// same bits.
+  @Test(arguments: KernelChoice.all)
+  func sameBitsAfterMemoryWasGivenBack(_ choice: KernelChoice) throws {
+    let model = try TestModel(.modernbert, hasPooler: false)
+    let encoder = try model.encoder(
+      choice, threads: ComputeThreads(count: 8), sentence: EncoderTests.modules(),
+      maxBatchRows: 1024)
+    let all = OutputSelection([.sentenceEmbedding], blocks: BlockSet(0..<3))
+    var random = SeededGenerator(seed: 25)
+    var batch = PackedBatch()
+    for _ in 0..<40 { batch.append(TestModel.sequence(20, &random), for: all) }
+    let expected = try encoder.encodeAndWait(batch, on: [0])
+    for threads in [[0], [0, 1], [1, 0], [0]] {
+      for (result, expected) in zip(try encoder.encodeAndWait(batch, on: threads), expected) {
+        EncoderTests.expectPart(result, of: expected, all)
+      }
+    }
+  }
+
   static func encode(
     _ batch: PackedBatch, _ encoder: Encoder, on threads: [Int]
   ) async throws -> [EncodedSequence] {

@@ -50,6 +50,19 @@ import Testing
     #expect(simulation.violations == [])
   }
 
+  /// Together they have in passes at once what two threads would have.
+  @Test func manyThreadsHaveSmallerPasses() throws {
+    var simulation = Simulation(threads: 8, limits: BatchLimits.test(maxBatchTokens: 1024))
+    _ = try simulation.submit(Array(repeating: 10, count: 1000))
+    #expect(simulation.started.map(\.threads.count) == Array(repeating: 1, count: 8))
+    #expect(simulation.started.map(\.rows) == Array(repeating: 250, count: 8))
+    simulation.finishAll()
+    // A longer text is a pass nonetheless.
+    _ = try simulation.submit(Array(repeating: 1000, count: 16))
+    #expect(simulation.started.suffix(8).map(\.rows) == Array(repeating: 1000, count: 8))
+    #expect(simulation.violations == [])
+  }
+
   @Test func encodersTakeTurns() throws {
     var simulation = Simulation(
       encoders: 2, threads: 1, limits: BatchLimits.test(maxBatchTokens: 100))

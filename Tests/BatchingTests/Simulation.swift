@@ -104,6 +104,9 @@ struct Simulation {
       "threads \(batch.threads) while \(busy) are busy")
     check(batch.threads.allSatisfy((0..<threadCount).contains), "threads \(batch.threads)")
     check(batch.rows <= scheduler.limits.maxBatchTokens, "\(batch.rows) rows in a pass")
+    check(
+      batch.count == 1 || batch.rows <= batch.threads.count * scheduler.maxThreadRows,
+      "\(batch.rows) rows on \(batch.threads.count) threads")
     check(batch.count > 0, "an empty pass")
     var lengths: [Int] = []
     for slice in batch.slices {

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Times `bert-server bench` and the peers in turns, and adds a JSON line a pair to a file.
 
-    bench_peers.py --models FOLDER --server BINARY --results FILE [--peers NAME,…] [--pairs 5]
+    bench_peers.py --models FOLDER --server BINARY --results FILE [--peers NAME,…] [--pairs 5] [--minutes 55]
 
 In a turn each engine runs once. A pair during which other processes used more than 15 % of a core is written down and does not
-count. Pairs already in the file do: a run that was broken off goes on where it was.
+count. Pairs already in the file do: a run that was broken off goes on where it was. Left out, with a word, is what this
+machine cannot run, what is not installed, and what failed once.
 """
 
 import argparse
@@ -26,6 +27,13 @@ PEERS = {
     "zentorch": ["float32", "bfloat16"],
     "llama": ["float32", "bfloat16", "int8"],
 }
+# Flags of the CPU without which a peer does not run, or emulates a precision for minutes.
+NEEDS = {
+    ("zentorch", "float32"): "avx512f",
+    ("zentorch", "bfloat16"): "avx512_bf16",
+}
+# What a peer reads below a model's folder.
+FOLDERS = {"onnxruntime": "onnx", "openvino": "openvino", "ctranslate2": "ctranslate2", "llama": "llama"}
 MOST_OTHERS = 0.15
 
 
@@ -65,6 +73,12 @@ def measure_theirs(arguments, peer, precision, folder):
     )
 
 
+def cpu_flags():
+    """Of Linux on x86; elsewhere none."""
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split() for line in lines if line.startswith("flags")), [])
+
+
 def clean_pairs(results, key):
     if not results.exists():
         return 0
@@ -84,21 +98,43 @@ def main():
     parser.add_argument("--tries", type=int, default=15, help="pairs of each figure at most, a run")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=0.5, help="least of a peer's shape, a pair")
+    parser.add_argument("--minutes", type=float, default=55, help="no turn begins after so many")
     arguments = parser.parse_args()
+    end = time.monotonic() + 60 * arguments.minutes
+    # (model, peer, precision)
+    left_out = set()
     for _ in range(arguments.tries):
         for folder in sorted(arguments.models.glob(arguments.model or "[!.]*")):
             for precision in arguments.precisions.split(","):
-                measure_turn(arguments, folder, precision)
+                if time.monotonic() > end:
+                    return print(f"{arguments.minutes:g} minutes are over: run it again to go on")
+                measure_turn(arguments, folder, precision, left_out)
 
 
-def measure_turn(arguments, folder, precision):
-    """Ours, then each peer that still lacks pairs."""
-    keys = [
-        {"model": folder.name, "peer": peer, "precision": precision, "threads": arguments.threads}
-        for peer in arguments.peers.split(",")
-        if precision in PEERS[peer]
-    ]
-    keys = [key for key in keys if clean_pairs(arguments.results, key) < arguments.pairs]
+def missing(peer, precision, folder):
+    """Why this machine cannot time a peer; None if it can."""
+    flag = NEEDS.get((peer, precision))
+    if flag and flag not in cpu_flags():
+        return f"the CPU has no {flag}"
+    if peer in FOLDERS and not (folder / FOLDERS[peer]).exists():
+        return f"{folder / FOLDERS[peer]} is not there"
+    return None
+
+
+def measure_turn(arguments, folder, precision, left_out):
+    """Ours, then each peer that still lacks pairs. What cannot be timed is added to `left_out`."""
+    keys = []
+    for peer in arguments.peers.split(","):
+        name = (folder.name, peer, precision)
+        if precision not in PEERS[peer] or name in left_out:
+            continue
+        if reason := missing(peer, precision, folder):
+            print(*name, f"left out: {reason}", flush=True)
+            left_out.add(name)
+            continue
+        key = {"model": folder.name, "peer": peer, "precision": precision, "threads": arguments.threads}
+        if clean_pairs(arguments.results, key) < arguments.pairs:
+            keys.append(key)
     if not keys:
         return
     ours, others_with_ours = measure_ours(arguments, precision, folder)
@@ -106,7 +142,8 @@ def measure_turn(arguments, folder, precision):
         try:
             theirs, others = measure_theirs(arguments, key["peer"], precision, folder)
         except subprocess.CalledProcessError as error:
-            print(*key.values(), f"failed with {error.returncode}: left out", flush=True)
+            print(*key.values(), f"left out: failed with {error.returncode}", flush=True)
+            left_out.add((folder.name, key["peer"], precision))
             continue
         pair = {
             "theirs": {line["shape"]: line["seconds"] for line in theirs},

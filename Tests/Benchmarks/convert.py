@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes the folders that the peers read: convert.py DEFAULT_MODEL OUTPUT LLAMA_CPP
+"""Makes the folders that the peers read: convert.py DEFAULT_MODEL OUTPUT [LLAMA_CPP]
 
 OUTPUT/NAME is a Hugging Face folder that bert-server serves too; below it onnx/, openvino/,
-ctranslate2/ and llama/. BERT-base and L-4 H-512 have random weights: speed does not depend on them. What is
+ctranslate2/ and, given llama.cpp's converter, llama/. BERT-base and L-4 H-512 have random weights: speed does not depend on them. What is
 there already is not made again.
 """
 
@@ -128,14 +128,17 @@ def to_ctranslate2(folder):
 
 
 def to_llama(folder, converter):
-    (folder / "llama").mkdir()
+    unfinished = folder / ".llama"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
     for kind in ("f32", "bf16", "q8_0"):
-        file = folder / "llama" / f"{kind}.gguf"
+        file = unfinished / f"{kind}.gguf"
         command = [sys.executable, converter, folder, "--outtype", kind, "--outfile", file]
         subprocess.run(command, check=True)
+    unfinished.rename(folder / "llama")
 
 
-def main(default, output, llama_cpp):
+def main(default, output, llama_cpp=None):
     """Each folder is filled beside its place and renamed, so that it is whole or not there."""
     output.mkdir(parents=True, exist_ok=True)
     for name in [default.name, *RANDOM_MODELS]:
@@ -150,8 +153,10 @@ def main(default, output, llama_cpp):
         to_onnx(folder)
         to_openvino(folder)
         to_ctranslate2(folder)
-        to_llama(folder, llama_cpp / "convert_hf_to_gguf.py")
         folder.rename(output / name)
+    for folder in output.glob("[!.]*") if llama_cpp else []:
+        if not (folder / "llama").exists():
+            to_llama(folder, llama_cpp / "convert_hf_to_gguf.py")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A text's answer does not depend on its company or on the threads: the same bytes."""
 
+import concurrent.futures
 import random
 
 import pytest
@@ -43,3 +44,31 @@ def test_random_batches(alone, log, threads):
             names = generator.choices(NAMES, k=generator.randint(1, 10))
             for name, found in zip(names, encode(server, names), strict=True):
                 assert found == alone[name], f"{name} among {names}"
+
+
+def private_memory(server):
+    """Bytes that the process has touched and that are no file's."""
+    with open(f"/proc/{server.process.pid}/status") as status:
+        line = next(line for line in status if line.startswith("RssAnon:"))
+    return int(line.split()[1]) * 1024
+
+
+def test_many_threads(alone, log):
+    """More threads than CPUs: many passes at once, the same bytes, and under 2 MB a thread more than two take."""
+    memory = {}
+    for threads in (2, 64):
+        with Server("--threads", threads, log=log) as server:
+            generator = random.Random(threads)
+            requests = [generator.choices(NAMES, k=16) for _ in range(40)]
+
+            def embed(names):
+                texts = [TEXTS[name] for name in names]
+                answer = server.encode(texts, output_key="sentence_embedding", format="base64", max_tokens=512)
+                return answer["outputs"]["sentence_embedding"]
+
+            with concurrent.futures.ThreadPoolExecutor(8) as clients:
+                for names, found in zip(requests, clients.map(embed, requests), strict=True):
+                    assert found == [alone[name][1] for name in names]
+            memory[threads] = private_memory(server)
+    print(memory)
+    assert memory[64] - memory[2] < 62 * 2e6, memory

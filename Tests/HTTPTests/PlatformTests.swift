@@ -79,6 +79,28 @@ import Testing
     #expect(unlimited == (0, 0))
   }
 
+  @Test func nodesAndTheirProcessorsAreRead() throws {
+    let files = [
+      "sys/devices/system/node/online": "0,2-3\n",
+      "sys/devices/system/node/node0/cpulist": "0,100000-100003\n",
+      "sys/devices/system/node/node2/cpulist": "\n",
+      "sys/devices/system/node/node3/cpulist": "0-99999999999999999999,-5,x\n",
+    ]
+    try tree(files) { root in
+      var numbers = [Int32](repeating: -1, count: 8)
+      #expect(unsafe platform_nodes_below(root, &numbers, 8) == 3)
+      #expect(numbers.prefix(3) == [0, 2, 3])
+      #expect(unsafe platform_nodes_below(root, &numbers, 2) == 2)
+      // Some CPU is there; of others of the list this process runs on none.
+      #expect(unsafe platform_node_cpus_below(root, 0, &numbers, 8) <= 1)
+      #expect(unsafe platform_node_cpus_below(root, 2, &numbers, 8) == 0)
+      #expect(unsafe platform_node_cpus_below(root, 3, &numbers, 8) <= 8)
+      #expect(unsafe platform_node_cpus_below(root, 1, &numbers, 8) == 0)
+    }
+    var none: Int32 = 70_000
+    #expect(unsafe platform_run_on(&none, 1) == -1)
+  }
+
   @Test func thisProcessHasProcessorsAndMemory() {
     #expect(platform_cpu_affinity_count() >= 1)
     #expect(platform_resident_bytes() > 1 << 20)

@@ -70,6 +70,16 @@ int64_t platform_raise_open_file_limit(void);
 /// The number of processors this process may run on (sched_getaffinity(2)), or 0 if unknown.
 int platform_cpu_affinity_count(void);
 
+/// The numbers of the NUMA nodes (`/sys/devices/system/node/online`), at most `capacity`. Returns how many, 0 if
+/// unknown. `root` is put before the path: "" for the real one.
+int platform_nodes_below(const char *_Nonnull root, int *_Nonnull nodes, int capacity);
+
+/// The processors of a node (its `cpulist`) that this process may run on, at most `capacity`. Returns how many.
+int platform_node_cpus_below(const char *_Nonnull root, int node, int *_Nonnull cpus, int capacity);
+
+/// Lets the calling thread run on these processors alone (sched_setaffinity(2)). Returns 0, or -1 and errno.
+int platform_run_on(const int *_Nonnull cpus, int count);
+
 /// The CPU bandwidth quota of the process's control group and its ancestors, in processors (1.5 =
 /// one and a half), or 0 if there is none. cgroup v2 `cpu.max`, v1 `cpu.cfs_quota_us`.
 double platform_cgroup_cpu_quota(void);
