@@ -48,6 +48,10 @@ INLINE void fetchAhead(const void *from, size_t bytes, bool isStreamed) {
   }
 }
 
+// The tiles of a panel fetch the next one, a part each: how much of its `size` for a term. Of many tiles the first
+// ones do.
+INLINE size_t fetchStep(size_t size, size_t tiles) { return (size + tiles - 1) / tiles; }
+
 // The inner loops take StepLength terms, or groups, at a time. One pointer serves three rows: addresses of
 // x86 hold base + index, and base + index · 2. Two threads of a core share its decoder, so each further
 // instruction costs a multiply-add.
