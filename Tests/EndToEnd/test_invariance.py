@@ -70,5 +70,4 @@ def test_many_threads(alone, log):
                 for names, found in zip(requests, clients.map(embed, requests), strict=True):
                     assert found == [alone[name][1] for name in names]
             memory[threads] = private_memory(server)
-    print(memory)
     assert memory[64] - memory[2] < 62 * 2e6, memory
