@@ -22,9 +22,12 @@ public final class ComputeThreads: Sendable {
     count: Int, nodes: [Int]? = nil, onStart: (@Sendable (_ thread: Int) -> Void)? = nil
   ) throws(BERTError) {
     precondition(count > 0, "there is at least one compute thread")
-    precondition(nodes == nil || nodes!.count == count, "each thread has a node")
     self.count = count
     self.nodes = nodes ?? Array(repeating: 0, count: count)
+    precondition(
+      self.nodes.count == count && self.nodes[0] == 0
+        && zip(self.nodes, self.nodes.dropFirst()).allSatisfy { 0...1 ~= $1 - $0 },
+      "each thread has a node, and each node a thread")
     var threads: [ComputeThread] = []
     while threads.count < count, let thread = ComputeThread() { threads.append(thread) }
     guard threads.count == count else {

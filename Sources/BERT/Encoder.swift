@@ -137,8 +137,10 @@ public final class Encoder: BatchEncoder {
     self.threads.start(on: threads) { rank in
       pass.forward(rank: rank)
       guard rank == 0 else { return }
-      completion(.success(pass.takeResults()))
+      let results = pass.takeResults()
+      // Before anybody hears of the end: the next pass on these threads writes there at once.
       pass.workspaces[0].release(after: pass.plan.rowCount)
+      completion(.success(results))
     }
   }
 

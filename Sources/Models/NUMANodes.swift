@@ -29,14 +29,18 @@ public struct NUMANodes: Equatable, Sendable {
       ofThreads = Array(repeating: 0, count: threadCount)
       return
     }
+    var cpus: [[Int32]] = []
     var ofThreads: [Int] = []
     var before = 0
-    for (node, cpus) in usable.enumerated() {
-      before += cpus.count
+    for node in usable {
+      before += node.count
       let end = threadCount * before / cpuCount
-      ofThreads += Array(repeating: node, count: end - ofThreads.count)
+      // A small node may have none.
+      guard end > ofThreads.count else { continue }
+      ofThreads += Array(repeating: cpus.count, count: end - ofThreads.count)
+      cpus.append(node)
     }
-    cpus = usable
+    self.cpus = cpus
     self.ofThreads = ofThreads
   }
 

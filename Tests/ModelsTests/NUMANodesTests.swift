@@ -34,6 +34,7 @@ struct NUMANodesTests {
   @Test func threadsThatFitOneNodeAreLeftToTheSystem() throws {
     #expect(try nodes(1, ["0", "1"]).ofThreads == [0])
     #expect(try nodes(4, ["0", "70000-70010"]).count == 1)
+    #expect(try nodes(9, ["", "0", ""]).count == 1)
   }
 
   @Test(.enabled(if: ThreadCount(setting: 0).count >= 2, "two CPUs"))
