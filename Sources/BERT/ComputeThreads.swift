@@ -14,6 +14,7 @@ public final class ComputeThreads: Sendable {
   private let threads: [ComputeThread]
 
   /// - Parameters:
+  ///   - count: of threads.
   ///   - nodes: of each thread, from 0 in rising order; nil if memory is the same to all.
   ///   - onStart: called on each thread first, with its index.
   /// - Precondition: `count` is at least 1.

@@ -12,7 +12,9 @@ public struct NUMANodes: Equatable, Sendable {
   /// The node of each thread, an index of `cpus` in rising order; all 0 where threads are not bound.
   public let ofThreads: [Int]
 
-  /// - Parameter root: before `/sys`; "" for the machine's own.
+  /// - Parameters:
+  ///   - threadCount: at least 1.
+  ///   - root: before `/sys`; "" for the machine's own.
   public init(threadCount: Int, root: String = "") {
     var ids = [Int32](repeating: 0, count: 1024)
     ids.removeLast(ids.count - Int(unsafe platform_nodes_below(root, &ids, Int32(ids.count))))
