@@ -57,22 +57,19 @@ public final class ComputeThreads: Sendable {
     }
   }
 
-  /// Calls `body` on each thread of a node, with its rank among them and their number, and waits for all. Not
-  /// to be called on a thread.
-  func runOnNode(_ node: Int, _ body: @escaping @Sendable (_ rank: Int, _ count: Int) -> Void) {
-    let threads = nodes.indices.filter { nodes[$0] == node }
-    let barrier = ThreadBarrier(count: threads.count + 1)
-    start(on: threads) { rank in
-      body(rank, threads.count)
-      barrier.wait()
-    }
-    barrier.wait()
-  }
+  /// The threads of a node.
+  func threads(of node: Int) -> [Int] { nodes.indices.filter { nodes[$0] == node } }
 
   /// Calls `body` on every thread, and waits for all. Not to be called on one of them.
   func runOnAll(_ body: @escaping @Sendable (_ rank: Int) -> Void) {
-    let barrier = ThreadBarrier(count: count + 1)
-    start(on: Array(0..<count)) { rank in
+    run(on: Array(0..<count), body)
+  }
+
+  /// Calls `body` on each of some threads, with its rank among them, and waits for all. Not to be called on
+  /// a thread.
+  func run(on threads: [Int], _ body: @escaping @Sendable (_ rank: Int) -> Void) {
+    let barrier = ThreadBarrier(count: threads.count + 1)
+    start(on: threads) { rank in
       body(rank)
       barrier.wait()
     }

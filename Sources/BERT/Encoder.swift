@@ -128,6 +128,7 @@ public final class Encoder: BatchEncoder {
     } catch {
       return self.threads.start(on: [threads[0]]) { _ in completion(.failure(error)) }
     }
+    // On threads of several nodes all read the weights of the lead's.
     let pass = Pass(
       plan: plan,
       sequences: (0..<batch.count).map { EncodedSequence(rowCount: batch.rows(of: $0).count) },

@@ -16,8 +16,8 @@ final class FloatArena: @unchecked Sendable {
   let size: Int
   private let base: UnsafeMutableRawPointer
 
-  /// - Parameter usesLargePages: for what is used as a whole: all of a large page is in memory as soon as a part
-  ///   is. One table entry is for 2 MB then instead of 512, and a pass walks through all weights.
+  /// - Parameter usesLargePages: whether to ask for pages of 2 MB, which save most of the lookups in page tables when
+  ///   all weights are read; but a page takes all its memory as soon as a part of it is used.
   init(count: Int, usesLargePages: Bool = true) throws(BERTError) {
     let size = max(count, 1) * MemoryLayout<Float>.stride
     self.size = size

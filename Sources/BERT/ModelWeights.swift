@@ -88,9 +88,10 @@ final class ModelWeights: @unchecked Sendable {
     try PackingJob.run(
       jobs, scratchCount: scratchCount, kernels: kernels, into: arena, threads: threads)
     var arenas = [arena]
-    for node in 1..<max(1, threads.nodeCount) {
+    for node in 1..<threads.nodeCount {
       let copy = try FloatArena(count: layout.count)
-      threads.runOnNode(node) { copy.copyPart($0, of: $1, from: arena) }
+      let near = threads.threads(of: node)
+      threads.run(on: near) { copy.copyPart($0, of: near.count, from: arena) }
       arenas.append(copy)
     }
     return arenas.map { ModelWeights(configuration, places, kernels, in: $0) }

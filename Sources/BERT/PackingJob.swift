@@ -38,7 +38,7 @@ enum PackingJob: Sendable {
   ) throws(BERTError) {
     let work = SharedWork()
     let failure = Mutex<BERTError?>(nil)
-    threads.runOnNode(0) { _, _ in
+    threads.run(on: threads.threads(of: 0)) { _ in
       do throws(BERTError) {
         // Made once a thread: its pages are used again, and leave the process when it ends.
         let scratch = try FloatArena(count: scratchCount)

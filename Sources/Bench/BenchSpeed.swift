@@ -36,7 +36,7 @@ public struct BenchSpeed {
     for _ in 0..<max(1, rounds) {
       peaks.append(encoder.measurePeak())
       readings.append(encoder.measureReading() * Double(batches.count))
-      // As long as `time_engine.py` times a peer, in three rounds: one short pass says little.
+      // Three rounds are as long as `time_engine.py` times a peer: a single short pass says little.
       var times: [Double] = []
       repeat { times.append(try runOnce()) } while times.reduce(0, +) < 0.2
       self.times.append(times.median)

@@ -38,7 +38,8 @@ static bool read_line(const char *root, const char *directory, const char *name,
 
 /// The numbers in a list as the kernel writes it ("0-3,8"), at most `capacity`. Returns how many.
 static int read_list(const char *root, const char *directory, const char *name, int *numbers, int capacity) {
-  char line[4096];
+  // Room for some thousands of numbers with commas.
+  char line[32 << 10];
   if (!read_line(root, directory, name, line, sizeof line)) return 0;
   int count = 0;
   for (char *at = line, *end; count < capacity; at = end + 1) {

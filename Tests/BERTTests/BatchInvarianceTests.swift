@@ -131,7 +131,7 @@ struct BatchInvarianceTests {
     let expected = try encoder.encodeAndWait(batch, on: [0])
     // Each pass begins where the one before says that it has ended, on a thread of it.
     let results = try await withCheckedThrowingContinuation { continuation in
-      Self.repeat(30, batch, encoder, []) { continuation.resume(with: $0) }
+      Self.encodeInTurn(30, batch, encoder, []) { continuation.resume(with: $0) }
     }
     #expect(results.count == 30)
     for result in results {
@@ -143,14 +143,16 @@ struct BatchInvarianceTests {
 
   private typealias Results = [[EncodedSequence]]
 
-  private static func `repeat`(
+  /// Encodes the batch so many times, on two threads of which each is the lead at times.
+  private static func encodeInTurn(
     _ count: Int, _ batch: PackedBatch, _ encoder: Encoder, _ results: Results,
     _ completion: @escaping @Sendable (Result<Results, EncodeError>) -> Void
   ) {
     if count == 0 { return completion(.success(results)) }
     encoder.encode(batch, on: count.isMultiple(of: 3) ? [1, 0] : [0, 1]) { result in
       switch result {
-      case .success(let some): Self.repeat(count - 1, batch, encoder, results + [some], completion)
+      case .success(let some):
+        Self.encodeInTurn(count - 1, batch, encoder, results + [some], completion)
       case .failure(let error): completion(.failure(error))
       }
     }

@@ -107,7 +107,8 @@ def main():
         for folder in sorted(arguments.models.glob(arguments.model or "[!.]*")):
             for precision in arguments.precisions.split(","):
                 if time.monotonic() > end:
-                    return print(f"{arguments.minutes:g} minutes are over: run it again to go on")
+                    print(f"{arguments.minutes:g} minutes are over: run it again to go on")
+                    return
                 measure_turn(arguments, folder, precision, left_out)
 
 

@@ -99,15 +99,14 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
   const size_t panelBytes = panelSize(layer->inputs);
   _Alignas(64) uint32_t sums[TILE_ROWS * PanelColumns];
   for (size_t p = firstPanel; p < endPanel; p++) {
-    const size_t step = p + 1 < endPanel ? fetchStep(PanelColumns * 4, count) : 0;
     for (size_t t = 0; t < count; t++) {
       const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
       const TileResult to =
           tileResult(layer, p, start, height, x, ldx, residual, ldResidual, y, ldy);
-      const bool fetches = step > 0 && t * step < PanelColumns * 4;
+      const size_t step = p + 1 < endPanel ? fetchStep(PanelColumns * 4, count, t) : 0;
       const Ahead ahead = {
-          .from = fetches ? to.panel + panelBytes + bytes / 4 * t * step : to.panel,
-          .step = fetches ? step : 0,
+          .from = to.panel + panelBytes + bytes / 4 * t * step,
+          .step = step,
           .isStreamed = rows <= StreamedRows,
       };
       for (size_t r = 0; r < height; r++) __builtin_prefetch(to.y + r * ldy, 1);

@@ -48,9 +48,12 @@ INLINE void fetchAhead(const void *from, size_t bytes, bool isStreamed) {
   }
 }
 
-// The tiles of a panel fetch the next one, a part each: how much of its `size` for a term. Of many tiles the first
-// ones do.
-INLINE size_t fetchStep(size_t size, size_t tiles) { return (size + tiles - 1) / tiles; }
+// While the tiles of a panel are computed, each prefetches a part of the next panel, term by term: of a term's
+// `size` bytes or floats tile t fetches those from t times the result on. 0 where the tiles before it fetch all.
+INLINE size_t fetchStep(size_t size, size_t tiles, size_t t) {
+  const size_t step = (size + tiles - 1) / tiles;
+  return t * step < size ? step : 0;
+}
 
 // The inner loops take StepLength terms, or groups, at a time. One pointer serves three rows: addresses of
 // x86 hold base + index, and base + index · 2. Two threads of a core share its decoder, so each further

@@ -222,9 +222,9 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
       const size_t terms = least(length, inputs - k), size = terms * PanelColumns;
       const float *piece = weights + first * inputs + k * PanelColumns;
       const bool isLast = k + terms == inputs;
-      const size_t step = isLast && p + 1 == endPanel ? 0 : fetchStep(PanelColumns, count);
+      const bool fetchesNext = !isLast || p + 1 < endPanel;
       for (size_t t = 0; t < count; t++) {
-        const bool fetches = step > 0 && t * step < PanelColumns;
+        const size_t step = fetchesNext ? fetchStep(PanelColumns, count, t) : 0;
         const size_t start = rows * t / count, height = rows * (t + 1) / count - start;
         float *place = y + start * ldy + first;
         const TileContext context = {
@@ -233,8 +233,8 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
             .hasTotal = k > 0,
             .leavesTotal = !isLast,
             .isStreamed = isStreamed,
-            .ahead = fetches ? piece + size + terms * t * step : piece,
-            .aheadStep = fetches ? step : 0,
+            .ahead = piece + size + terms * t * step,
+            .aheadStep = step,
             .bias = layer->bias + first,
             .residual = residual ? residual + start * ldResidual + first : NULL,
             .ldResidual = ldResidual,

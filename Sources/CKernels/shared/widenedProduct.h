@@ -22,23 +22,21 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
       for (size_t piece = 0; piece < pieces; piece++) {
         const size_t begin = groups * piece / pieces, end = groups * (piece + 1) / pieces;
         const uint8_t *packed = panel + begin * PackedGroup;
-        const bool isLast = piece + 1 == pieces;
-        const size_t step = isLast && p + 1 == endPanel ? 0 : fetchStep(PackedGroup, count);
+        const bool isLast = piece + 1 == pieces, fetchesNext = !isLast || p + 1 < endPanel;
         const uint8_t *next = isLast ? panel + panelBytes : panel + end * PackedGroup;
         for (size_t t = 0; t < count; t++) {
           const size_t start = someRows * t / count;
           const size_t height = someRows * (t + 1) / count - start, row = firstRow + start;
           const TileResult to =
               tileResult(layer, p, row, height, x, ldx, residual, ldResidual, y, ldy);
-          const bool fetches = step > 0 && t * step < PackedGroup;
-          const uint8_t *ahead = fetches ? next + (end - begin) * t * step : packed;
+          const size_t step = fetchesNext ? fetchStep(PackedGroup, count, t) : 0;
+          const uint8_t *ahead = next + (end - begin) * t * step;
           uint32_t *kept = sums[pieces > 1 ? t : 0];
           if (isLast) {
             for (size_t r = 0; r < height; r++) __builtin_prefetch(to.y + r * ldy, 1);
           }
           WideTile *const *tiles = t > 0 ? wideTiles : count > 1 ? packedTiles : loneTiles;
-          tiles[height](end - begin, to.x + begin * WideGroup, ldx, packed, wide, ahead,
-                        fetches ? step : 0,
+          tiles[height](end - begin, to.x + begin * WideGroup, ldx, packed, wide, ahead, step,
                         piece == 0, kept, PanelColumns);
           if (isLast) finish(&to, kept);
         }
