@@ -32,6 +32,17 @@ const KernelSet *kernelSet(size_t index) {
   return index < sizeof sets / sizeof *sets ? sets[index] : NULL;
 }
 
+const KernelSet *oracleOf(const KernelSet *set) {
+#if defined(__x86_64__)
+  if (set == &avx2Int8Kernels) return &scalarScaledInt8Kernels;
+#endif
+  switch (set->precision) {
+    case PrecisionFloat32: return &scalarKernels;
+    case PrecisionBfloat16: return &scalarBfloat16Kernels;
+    case PrecisionInt8: return &scalarInt8Kernels;
+  }
+}
+
 static double gate(ActivationKind kind, double x) {
   static const double sqrtHalf = 0.70710678118654752, sqrtTwoOverPi = 0.79788456080286536;
   return kind == ActivationGELUErf

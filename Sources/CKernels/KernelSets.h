@@ -5,6 +5,7 @@
 #include "CKernels.h"
 
 extern const KernelSet scalarKernels, scalarBfloat16Kernels, scalarInt8Kernels;
+extern const KernelSet scalarScaledInt8Kernels;
 #if defined(__x86_64__)
 extern const KernelSet avx2Kernels, avx2Bfloat16Kernels, avx2Int8Kernels, avxvnniInt8Kernels;
 extern const KernelSet avx512Kernels, avx512Bfloat16Kernels, avx512Int8Kernels;

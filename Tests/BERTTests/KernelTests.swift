@@ -371,6 +371,31 @@ struct KernelTests {
     }
   }
 
+  /// Rotated, all numbers of these rows and weights are as large as can be, with one sign or several: no sum overflows
+  /// on its way.
+  @Test(arguments: sets.filter(\.isInt8))
+  func int8SumsHold(_ set: NamedSet) {
+    for inputs in [2, 16, 128, 250, 3072] {
+      let (outputs, rows) = (17, 4)
+      func sized(_ k: Int, _ pattern: Int) -> Float {
+        // A first block of 16 columns becomes equal numbers in each piece.
+        guard k % 128 < 16 else { return 0 }
+        return pattern == 0 || k % (pattern + 1) > 0 ? 1 : -1
+      }
+      let weights = (0..<outputs * inputs).map { sized($0 % inputs, $0 / inputs) }
+      let x = (0..<rows * inputs).map { sized($0 % inputs, $0 / inputs) }
+      let y = [set, set.oracle].map { set in
+        let layer = Layer(
+          set, weights: weights, bias: [Float](repeating: 0, count: outputs), inputs: inputs,
+          kind: ActivationNone)
+        return set.product(layer, x: x, rows: rows, residual: nil, side: .after)
+      }
+      #expect(isIdentical(y[0], y[1]), "\(inputs)")
+      let sum = (0..<inputs).reduce(0) { $0 + abs(sized($1, 0)) }
+      #expect(abs(y[0][0] - sum) <= 0.02 * sum, "\(inputs)")
+    }
+  }
+
   /// What layer norms and embeddings hand to products is what is made of the same values.
   @Test(arguments: sets.filter(\.isInt8))
   func int8LayerNorms(_ set: NamedSet) {

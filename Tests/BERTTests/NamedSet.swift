@@ -5,13 +5,16 @@ import Testing
 @safe
 struct NamedSet: CustomTestStringConvertible, @unchecked Sendable {  // constant tables
   @unsafe let set: KernelSet
+  @unsafe private let oracleSet: KernelSet
 
   /// Those that this CPU runs.
   static let all: [NamedSet] = {
     var result: [NamedSet] = []
     var index = 0
     while let set = unsafe kernelSet(index) {
-      if unsafe set.pointee.isSupported() { unsafe result.append(NamedSet(set: set.pointee)) }
+      if unsafe set.pointee.isSupported() {
+        unsafe result.append(NamedSet(set: set.pointee, oracleSet: oracleOf(set).pointee))
+      }
       index += 1
     }
     return result
@@ -24,10 +27,8 @@ struct NamedSet: CustomTestStringConvertible, @unchecked Sendable {  // constant
   var isInt8: Bool { precision == PrecisionInt8 }
   var width: Int { unsafe set.panelColumns }
 
-  /// The plain one of the same precision.
-  var oracle: NamedSet {
-    Self.all.first { $0.precision == precision && $0.name == "scalar" }!
-  }
+  /// The plain one that rounds alike.
+  var oracle: NamedSet { unsafe NamedSet(set: oracleSet, oracleSet: oracleSet) }
 
   // MARK: Values
 

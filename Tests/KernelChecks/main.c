@@ -213,14 +213,6 @@ static const KernelSet *setAt(size_t index) {
 
 static const char *const precisions[] = {"float32", "bfloat16", "int8"};
 
-static const KernelSet *scalar(PrecisionKind precision) {
-  const KernelSet *set = NULL;
-  for (size_t i = 0; (set = setAt(i)) != NULL; i++) {
-    if (set->precision == precision && strcmp(set->name, "scalar") == 0) break;
-  }
-  return set;
-}
-
 static size_t checkSet(const char *name) {
   size_t bad = 0;
   if (!pagesAreGuarded()) bad++, printf("a read past the end goes unseen\n");
@@ -241,7 +233,7 @@ int main(int count, char **arguments) {
   size_t sets = 0, bad = 0;
   for (size_t i = 0; setAt(i) != NULL; i++) {
     honest = setAt(i);
-    oracle = scalar(honest->precision);
+    oracle = oracleOf(honest);
     char name[40];
     snprintf(name, sizeof name, "%s/%s", honest->name, precisions[honest->precision]);
     bool isAsked = count == 1;

@@ -60,13 +60,39 @@ VECTOR bits dotPairs(bits sums, bits x, bits w) {
   return asBits(vfma(asFloats(bhigh(x)), asFloats(bhigh(w)), odd));
 }
 
-// Quads of unsigned and signed bytes.
-typedef uint8_t Operand;
-enum { OperandZero = 128 };
 #ifndef VPDPBUSD  // a test has its own
 #define VPDPBUSD _mm256_dpbusd_avx_epi32
 #endif
 VECTOR bits dotIntegers(bits sums, bits x, bits w) { return VPDPBUSD(sums, x, w); }
+
+#else
+
+// What ../shared/widened.h asks for.
+#define WIDENS
+VECTOR bits bevens(bits v) { return bhigh(v); }
+VECTOR bits bodds(bits v) { return _mm256_and_si256(v, bset((int32_t)0xffff0000)); }
+// What a peak is measured with: each is made of the one before, for products of x and w alone the
+// compiler takes out of the loop. Of integers the multiplications alone, which no loop outruns.
+VECTOR bits peakPairs(bits sums, bits x, bits w) {
+  const vec once = vfma(asFloats(sums), vset(0.999f), asFloats(w));
+  return asBits(vfma(once, vset(0.999f), asFloats(x)));
+}
+VECTOR bits peakIntegers(bits sums, bits x, bits w) {
+  return _mm256_madd_epi16(_mm256_maddubs_epi16(sums, x), w);
+}
+
+// VPMADDUBSW adds two products in 16 bits.
+#define ADDS_PAIRS_IN_16_BITS
+VECTOR bits dotIntegers(bits sums, bits x, bits w) {
+  const bits pairs = _mm256_maddubs_epi16(x, w);
+  return _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+#endif
+
+// Quads of unsigned and signed bytes.
+typedef uint8_t Operand;
+enum { OperandZero = 128 };
 VECTOR void bstoreOperandsn(void *p, bits v, size_t n) {
   const bits low = _mm256_and_si256(v, bset(0xff));
   const __m128i halves =
@@ -76,42 +102,3 @@ VECTOR void bstoreOperandsn(void *p, bits v, size_t n) {
   memcpy(p, all, n);
 }
 VECTOR void bstoreOperands(void *p, bits v) { bstoreOperandsn(p, v, LANES); }
-
-#else
-
-// What ../shared/widened.h asks for.
-#define WIDENS
-VECTOR bits bevens(bits v) { return bhigh(v); }
-VECTOR bits bodds(bits v) { return _mm256_and_si256(v, bset((int32_t)0xffff0000)); }
-VECTOR bits blow(bits v) { return _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8); }
-VECTOR bits bhighs(bits v) { return _mm256_srai_epi16(v, 8); }
-VECTOR bits baddHalves(bits a, bits b) { return _mm256_add_epi16(a, b); }
-// What a peak is measured with: each is made of the one before, for products of x and w alone the
-// compiler takes out of the loop. Of integers the multiplication alone, which no loop outruns.
-VECTOR bits peakPairs(bits sums, bits x, bits w) {
-  const vec once = vfma(asFloats(sums), vset(0.999f), asFloats(w));
-  return asBits(vfma(once, vset(0.999f), asFloats(x)));
-}
-VECTOR bits peakIntegers(bits sums, bits x, bits w) {
-  (void)w;
-  return _mm256_madd_epi16(sums, x);
-}
-
-// Pairs of 16-bit integers.
-typedef int16_t Operand;
-enum { OperandZero = 0 };
-VECTOR bits dotIntegers(bits sums, bits x, bits w) {
-  return _mm256_add_epi32(sums, _mm256_madd_epi16(x, w));
-}
-VECTOR void bstoreOperands(void *p, bits v) {
-  const bits low = _mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16);
-  _mm_storeu_si128(
-      p, _mm_packs_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
-}
-VECTOR void bstoreOperandsn(void *p, bits v, size_t n) {
-  Operand all[8];
-  bstoreOperands(all, v);
-  memcpy(p, all, n * sizeof *all);
-}
-
-#endif

@@ -249,6 +249,9 @@ typedef struct KernelSet {
 /// fastest come first, but the places of amx, avxvnni and neon* are not measured.
 const KernelSet *_Nullable kernelSet(size_t index);
 
+/// The plain C that tests hold a set against: it rounds to the set's precision alike.
+const KernelSet *_Nonnull oracleOf(const KernelSet *_Nonnull set);
+
 /// How a sequence's rows become one vector, as sentence-transformers does.
 typedef enum PoolingKind : int32_t {
   PoolingMean,

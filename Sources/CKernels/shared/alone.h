@@ -6,6 +6,7 @@
 #if defined(AVX512_TARGET)
 #error "the set's own vector.h comes first"
 #elif defined(__x86_64__)
+#define SCALE_COLUMNS 128
 #include "../avx2/vector.h"
 #include "../avx2/groups.h"
 #elif defined(__aarch64__)

@@ -5,13 +5,18 @@
 //   RowTerms, rowTerms(row, inputs)   what an operand row says of itself
 //   total(sums, terms, panel, inputs, j, bias)   a panel's columns from j on, as floats
 //
-// A set that widens panels has the loops of widenedProduct.h; one that defines OWN_PRODUCT has its own
+// A bfloat16 set that widens panels has the loops of widenedProduct.h; one that defines OWN_PRODUCT has its own
 // `product` and `peak`.
 
 #pragma once
 
 #if __INCLUDE_LEVEL__ == 0  // see alone.h
 #include "bfloat16.h"
+#endif
+
+#ifndef SCALE_COLUMNS
+// The groups of a panel that a tile goes over, and for each of which it fetches a part of the next panel.
+INLINE size_t fetchedGroups(size_t bytes) { return bytes / 4; }
 #endif
 
 // Where a tile's sums go.
@@ -89,7 +94,7 @@ static void finish(const TileResult *to, const uint32_t *sums) {
   }
 }
 
-#ifdef WIDENS
+#ifdef WIDENED_PRODUCT
 #include "widenedProduct.h"
 #elif !defined(OWN_PRODUCT)
 static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel, size_t rows,
@@ -105,7 +110,7 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
           tileResult(layer, p, start, height, x, ldx, residual, ldResidual, y, ldy);
       const size_t step = p + 1 < endPanel ? fetchStep(PanelColumns * 4, count, t) : 0;
       const Ahead ahead = {
-          .from = to.panel + panelBytes + bytes / 4 * t * step,
+          .from = to.panel + panelBytes + fetchedGroups(bytes) * t * step,
           .step = step,
           .isStreamed = rows <= StreamedRows,
       };

@@ -33,8 +33,7 @@ typedef struct Ahead {
   bool isStreamed;
 } Ahead;
 
-#ifndef WIDENS
-#ifndef OWN_TILE
+#if !defined(OWN_TILE) && (!defined(WIDENS) || defined(SCALE_COLUMNS))
 INLINE bits dot(const Grouping grouping, bits sums, bits x, bits w);
 
 INLINE void addGroup(const Grouping grouping, const size_t rows, bits sums[TILE_ROWS][2],
@@ -49,19 +48,16 @@ INLINE void addGroup(const Grouping grouping, const size_t rows, bits sums[TILE_
   }
 }
 
-// The sums of one tile, [rows, PanelColumns] = x · panel, for rows of so many bytes. `rows` is a
-// constant at each use, so the sums are registers. Terms are added in the order of the groups.
-INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const uint8_t *x,
-                 size_t ldx, const uint32_t *panel, Ahead ahead, uint32_t *y, size_t ldy) {
-  bits sums[TILE_ROWS][2];
-  UNROLL
-  for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = bzeros();
-  const uint8_t *starts[ROW_POINTERS];
-  pointAtRows(rows, x, ldx, starts);
-  size_t groups = bytes / 4;
+INLINE void fetchGroups(Ahead *ahead, size_t groups) {
+  fetchAhead(ahead->from, groups * ahead->step, ahead->isStreamed);
+  ahead->from += groups * ahead->step;
+}
+
+// Adds whole groups in their order. Returns what is behind them in the panel, and leaves `starts` behind them.
+INLINE const uint32_t *addGroups(const Grouping grouping, const size_t rows, size_t groups, bits sums[TILE_ROWS][2],
+                                 const uint8_t *starts[], size_t ldx, const uint32_t *panel, Ahead *ahead) {
   for (; groups >= StepLength; groups -= StepLength) {
-    fetchAhead(ahead.from, StepLength * ahead.step, ahead.isStreamed);
-    ahead.from += StepLength * ahead.step;
+    fetchGroups(ahead, StepLength);
     UNROLL
     for (size_t i = 0; i < StepLength; i++) {
       addGroup(grouping, rows, sums, starts, ldx, 4 * i, 4, panel + i * PanelColumns);
@@ -74,6 +70,20 @@ INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const
     panel += PanelColumns;
     advanceRows(rows, 4, starts);
   }
+  return panel;
+}
+
+#ifndef SCALE_COLUMNS
+// The sums of one tile, [rows, PanelColumns] = x · panel, for rows of so many bytes. `rows` is a
+// constant at each use, so the sums are registers. Terms are added in the order of the groups.
+INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const uint8_t *x,
+                 size_t ldx, const uint32_t *panel, Ahead ahead, uint32_t *y, size_t ldy) {
+  bits sums[TILE_ROWS][2];
+  UNROLL
+  for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = bzeros();
+  const uint8_t *starts[ROW_POINTERS];
+  pointAtRows(rows, x, ldx, starts);
+  panel = addGroups(grouping, rows, bytes / 4, sums, starts, ldx, panel, &ahead);
   // An odd number of bfloat16s.
   if (grouping == Pairs && bytes % 4 > 0) {
     addGroup(grouping, rows, sums, starts, ldx, 0, 2, panel);
@@ -84,6 +94,7 @@ INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const
     bstore(y + r * ldy + LANES, sums[r][1]);
   }
 }
+#endif
 #endif
 
 typedef void Tile(size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *panel, Ahead ahead,
@@ -122,4 +133,3 @@ typedef void Tile(size_t bytes, const uint8_t *x, size_t ldx, const uint32_t *pa
       tile##GROUPING##5, tile##GROUPING##6 HIGH_NAMES(GROUPING) HIGHEST_NAMES(GROUPING)}; \
   _Static_assert(sizeof tiles##GROUPING / sizeof *tiles##GROUPING == TILE_ROWS + 1,       \
                  "a tile for every height");
-#endif

@@ -3,11 +3,10 @@
 // defines besides
 //
 //   Operand                  one of the numbers, plus OperandZero
-//   dotIntegers(sums, x, w)  int32 sums += products of the numbers in a group
+//   dotIntegers(sums, x, w)  int32 sums += products of the numbers in a group. Where it adds two neighbours'
+//                            in 16 bits it defines ADDS_PAIRS_IN_16_BITS
 //   bstoreOperands(p, v), bstoreOperandsn(p, v, n)  the low bits of LANES integers, or the first n
 //   bmax(a, b), bandnot(a, b), bsub(a, b), asFloat32(v)   of int32; ~a & b; converted
-//
-// Weights are packed as operands are, or, by a set that widens panels, as widened.h says.
 
 #pragma once
 
@@ -15,56 +14,29 @@
 
 #include "gate.h"
 #include "rotation.h"
+#include "scales.h"
 
-enum { GroupSize = 4 / sizeof(Operand) };
-
-#ifdef WIDENS
-#include "widenedIntegers.h"
-#else
 #ifndef OWN_TILE
 INLINE bits dot(const Grouping grouping, bits sums, bits x, bits w) {
+#ifdef WIDENS
+  (void)grouping;
+  return dotIntegers(sums, x, w);
+#else
   return grouping == Pairs ? dotPairs(sums, x, w) : dotIntegers(sums, x, w);
+#endif
 }
 #endif
 
+#ifndef WIDENS
 TILES(Pairs)
+#endif
+#ifdef SCALE_COLUMNS
+#include "scaledTile.h"
+#endif
 #ifndef OWN_PRODUCT
 TILES(Integers)
 #define productTiles tilesIntegers
 #endif
-
-// A weight is a number of an operand's size, and has no zero added.
-typedef Operand Weight;
-INLINE size_t weightPlace(size_t i) { return i; }
-
-// Bytes of a row's numbers: whole groups.
-INLINE size_t numbersSize(size_t inputs) { return (inputs * sizeof(Operand) + 3) / 4 * 4; }
-#endif
-
-enum { WordWeights = 4 / sizeof(Weight) };
-
-// Behind a row's numbers.
-typedef struct RowTerms {
-  float scale;
-#ifdef WIDENS
-  int32_t excess;
-#endif
-} RowTerms;
-
-static size_t operandSize(size_t inputs) { return numbersSize(inputs) + sizeof(RowTerms); }
-
-// Behind a panel's numbers.
-typedef struct ColumnTerms {
-  // The weights' scales.
-  float scales[PanelColumns];
-  // What the sums have too much: by OperandZero, or see widenedIntegers.h.
-  int32_t offsets[PanelColumns];
-} ColumnTerms;
-
-static size_t panelSize(size_t inputs) {
-  return numbersSize(inputs) / sizeof(Operand) * sizeof(Weight) * PanelColumns +
-         sizeof(ColumnTerms);
-}
 
 // What turns numbers into whole ones. A row without a finite size has the scale NaN, and so has
 // all that is made of it.
@@ -84,21 +56,26 @@ INLINE bits wholeNumbers(vec v, vec factor, int zero) {
   return asBits(vfma(v, factor, vset(0x1.8p23f + (float)zero)));
 }
 
-// Makes an operand row. Pieces are rotated once if they fit into `rotated`, else twice.
-INLINE void makeRow(const bool isValues, size_t columns, const void *x, uint8_t *operands) {
+// Makes the numbers of columns that have one scale, which it returns. Pieces are rotated once if they fit into
+// `rotated`, else twice.
+INLINE float roundColumns(const bool isValues, size_t first, size_t end, const void *x, uint8_t *operands) {
+#ifdef SCALE_COLUMNS
+  enum { Fitting = SCALE_COLUMNS };
+#else
   enum { Fitting = 4096 };
+#endif
   _Alignas(64) float rotated[Fitting];
-  const bool fits = columns <= Fitting;
+  const bool fits = end - first <= Fitting;
   bits largest = bzeros();
-  for (size_t start = 0, size; start < columns; start += size) {
-    size = pieceSize(columns - start);
-    largest = rotatePiece(isValues, x, start, size, rotated + (fits ? start : 0), largest);
+  for (size_t start = first, size; start < end; start += size) {
+    size = pieceSize(end - start);
+    largest = rotatePiece(isValues, x, start, size, rotated + (fits ? start - first : 0), largest);
   }
   const Rounding round = rounding(largest);
   const vec factor = vset(round.factor);
-  for (size_t start = 0, size; start < columns; start += size) {
-    size = pieceSize(columns - start);
-    const float *piece = rotated + (fits ? start : 0);
+  for (size_t start = first, size; start < end; start += size) {
+    size = pieceSize(end - start);
+    const float *piece = rotated + (fits ? start - first : 0);
     if (!fits) rotatePiece(isValues, x, start, size, rotated, largest);
     for (size_t j = 0; j < size; j += LANES) {
       Operand *to = (Operand *)operands + start + j;
@@ -111,16 +88,20 @@ INLINE void makeRow(const bool isValues, size_t columns, const void *x, uint8_t 
       }
     }
   }
-  // Weights are zero where a last group has no input.
+  return round.scale;
+}
+
+INLINE void makeRow(const bool isValues, size_t columns, const void *x, uint8_t *operands) {
   const size_t used = columns * sizeof(Operand), all = numbersSize(columns);
+  uint8_t *scales = operands + all;
+  for (size_t first = 0, end; first < columns; first = end) {
+    end = scaleEnd(first, columns);
+    const float scale = roundColumns(isValues, first, end, x, operands);
+    memcpy(scales, &scale, sizeof scale);
+    scales += sizeof scale;
+  }
+  // Weights are zero where a last group has no input.
   memset(operands + used, 0, all - used);
-  const RowTerms terms = {
-      .scale = round.scale,
-#ifdef WIDENS
-      .excess = excessOfRow((const Operand *)operands, columns),
-#endif
-  };
-  memcpy(operands + all, &terms, sizeof terms);
 }
 
 INLINE void makeOperandRow(size_t columns, const float *row, uint8_t *operands) {
@@ -134,25 +115,42 @@ static void makeOperands(size_t rows, size_t columns, const void *x, size_t ldx,
   }
 }
 
-static void packRows(size_t rows, size_t inputs, const float *weights, uint8_t *packed) {
+// The largest size of a piece of weights and, where two products are added in 16 bits, of a sum of two neighbours.
+// Rounded to 127 of it, two of the same sign are 128 together, and 255 · 128 < 2^15.
+INLINE bits largestWeight(const float *weights, size_t start, size_t size, float *rotated, bits largest) {
+  largest = rotatePiece(false, weights, start, size, rotated, largest);
+#ifdef ADDS_PAIRS_IN_16_BITS
+  float sums[MostRotated / 2];
+  for (size_t j = 0; j + 1 < size; j += 2) sums[j / 2] = rotated[j] + rotated[j + 1];
+  for (size_t j = 0; j < size / 2; j += LANES) {
+    largest = largerSize(largest, loadUpTo(sums + j, size / 2 - j));
+  }
+#endif
+  return largest;
+}
+
+// Packs the inputs from `first` to `end`, which have one scale, of rows of so many.
+static void packColumns(size_t rows, size_t inputs, size_t first, size_t end, const float *weights,
+                        uint8_t *packed) {
+  // A weight is a number of an operand's size, and has no zero added.
   typedef union Numbers {
-    Weight weights[MostRotated];
-    uint32_t words[MostRotated / WordWeights];
+    Operand weights[MostRotated];
+    uint32_t words[MostRotated / GroupSize];
   } Numbers;
   Rounding rounds[PanelColumns];
   ColumnTerms terms = {0};
   _Alignas(64) float rotated[MostRotated];
   for (size_t r = 0; r < rows; r++) {
     bits largest = bzeros();
-    for (size_t start = 0, size; start < inputs; start += size) {
-      size = pieceSize(inputs - start);
-      largest = rotatePiece(false, weights + r * inputs, start, size, rotated, largest);
+    for (size_t start = first, size; start < end; start += size) {
+      size = pieceSize(end - start);
+      largest = largestWeight(weights + r * inputs, start, size, rotated, largest);
     }
     rounds[r] = rounding(largest);
     terms.scales[r] = rounds[r].scale / (ROTATION_LENGTH * ROTATION_LENGTH);
   }
-  for (size_t start = 0, size; start < inputs; start += size) {
-    size = pieceSize(inputs - start);
+  for (size_t start = first, size; start < end; start += size) {
+    size = pieceSize(end - start);
     _Alignas(64) Numbers numbers[PanelColumns];
     memset(numbers, 0, sizeof numbers);
     for (size_t r = 0; r < rows; r++) {
@@ -163,18 +161,23 @@ static void packRows(size_t rows, size_t inputs, const float *weights, uint8_t *
         bstore(whole, wholeNumbers(loadUpTo(rotated + j, n), vset(rounds[r].factor), 0));
         for (size_t i = 0; i < n; i++) {
           const int32_t number = (int8_t)whole[i];
-          numbers[r].weights[weightPlace(j + i)] = (Weight)number;
+          numbers[r].weights[j + i] = (Operand)number;
           terms.offsets[r] += OperandZero * number;
         }
       }
-#ifdef WIDENS
-      terms.offsets[r] += excessOfWeights(numbers[r].weights, size);
-#endif
     }
-    packPanel(rows, (size + WordWeights - 1) / WordWeights, (const float *)numbers,
-              MostRotated / WordWeights, (float *)packed + start / WordWeights * PanelColumns);
+    packPanel(rows, (size + GroupSize - 1) / GroupSize, (const float *)numbers,
+              MostRotated / GroupSize, (float *)packed + (start - first) / GroupSize * PanelColumns);
   }
-  memcpy(packed + panelSize(inputs) - sizeof terms, &terms, sizeof terms);
+  memcpy(packed + numbersSize(end - first) * PanelColumns, &terms, sizeof terms);
+}
+
+static void packRows(size_t rows, size_t inputs, const float *weights, uint8_t *packed) {
+  for (size_t first = 0, end; first < inputs; first = end) {
+    end = scaleEnd(first, inputs);
+    packColumns(rows, inputs, first, end, weights, packed);
+    packed += numbersSize(end - first) * PanelColumns + sizeof(ColumnTerms);
+  }
 }
 
 static void pack(const float *weights, size_t outputs, size_t inputs, size_t firstPanel,
@@ -186,6 +189,10 @@ static void pack(const float *weights, size_t outputs, size_t inputs, size_t fir
   }
 }
 
+typedef struct RowTerms {
+  float scale;
+} RowTerms;
+
 INLINE RowTerms rowTerms(const uint8_t *row, size_t inputs) {
   RowTerms terms;
   memcpy(&terms, row + numbersSize(inputs), sizeof terms);
@@ -196,13 +203,15 @@ INLINE size_t summedSize(size_t inputs) { return numbersSize(inputs); }
 
 INLINE vec total(bits sums, RowTerms row, const uint8_t *panel, size_t inputs, size_t j,
                  vec bias) {
+#ifdef SCALE_COLUMNS  // a tile's sums are scaled
+  (void)row, (void)panel, (void)inputs, (void)j;
+  return asFloats(sums) + bias;
+#else
   const ColumnTerms *terms =
       (const ColumnTerms *)(panel + panelSize(inputs) - sizeof(ColumnTerms));
-#ifdef WIDENS
-  sums = bsub(sums, bset(row.excess));
-#endif
   const vec whole = asFloat32(bsub(sums, bload(terms->offsets + j)));
   return vfma(whole, vset(row.scale) * vload(terms->scales + j), bias);
+#endif
 }
 
 #include "groupProduct.h"

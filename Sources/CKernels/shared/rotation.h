@@ -9,8 +9,14 @@
 
 enum {
   RotationBlock = 16,
-  /// Columns of the largest piece.
-  MostRotated = 16 * RotationBlock,
+  // The Hadamard matrices' most rows.
+  MostBlocks = 16,
+  // Columns of the largest piece: all have one scale.
+#ifdef SCALE_COLUMNS
+  MostRotated = SCALE_COLUMNS,
+#else
+  MostRotated = MostBlocks * RotationBlock,
+#endif
 };
 
 // Rotated rows are this much longer, so that the largest pieces need no factor.
@@ -38,7 +44,7 @@ INLINE vec loadAny(const bool isValues, const void *x, size_t j, size_t n) {
 INLINE bits rotateBlocks(const size_t blocks, const float factor, const bool isValues,
                          const void *x, size_t start, float *to, bits largest) {
   for (size_t lane = 0; lane < RotationBlock; lane += LANES) {
-    vec v[MostRotated / RotationBlock];
+    vec v[MostBlocks];
     UNROLL
     for (size_t i = 0; i < blocks; i++) {
       v[i] = loadAny(isValues, x, start + i * RotationBlock + lane, LANES);

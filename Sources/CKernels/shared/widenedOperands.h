@@ -5,12 +5,13 @@
 
 #include "widenedPairs.h"
 
+#define WIDENED_PRODUCT
+
 PAIR_TILES(packedPairsTile, Kept);
 PAIR_TILES(lonePairsTile, Lone);
 #define packedTiles packedPairsTiles
 #define wideTiles widePairsTiles
 #define loneTiles lonePairsTiles
-enum { WideRows = PairRows };
 
 static size_t operandSize(size_t inputs) { return widenedCount(inputs) * sizeof(float); }
 

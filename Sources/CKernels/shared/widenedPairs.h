@@ -1,5 +1,5 @@
-// Pairs of bfloat16 widened to floats, for attention and, if values are what products are made of,
-// for them. In a packed panel a pair is two rows of floats: of the seconds, then of the firsts.
+// Pairs of bfloat16 widened to floats, for attention and, at bfloat16, for
+// products. In a packed panel a pair is two rows of floats: of the seconds, then of the firsts.
 
 #pragma once
 

@@ -13,10 +13,10 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
   const size_t pieces = (groups + MostGroups - 1) / MostGroups;
   const size_t panelBytes = panelSize(layer->inputs);
   _Alignas(64) uint32_t wide[MostGroups * 2 * PanelColumns];
-  _Alignas(64) uint32_t sums[MostRows / WideRows][WideRows * PanelColumns];
+  _Alignas(64) uint32_t sums[MostRows / TILE_ROWS][TILE_ROWS * PanelColumns];
   for (size_t firstRow = 0; firstRow < rows; firstRow += MostRows) {
     const size_t someRows = least(MostRows, rows - firstRow);
-    const size_t count = (someRows + WideRows - 1) / WideRows;
+    const size_t count = (someRows + TILE_ROWS - 1) / TILE_ROWS;
     for (size_t p = firstPanel; p < endPanel; p++) {
       const uint8_t *panel = (const uint8_t *)layer->weights + p * panelBytes;
       for (size_t piece = 0; piece < pieces; piece++) {
