@@ -9,6 +9,8 @@ struct Kernels: @unchecked Sendable {
   let precision: Encoder.Precision
   let tileRows: Int
   let panelColumns: Int
+  /// Whether a product pays with more rows: see `KernelSet`.
+  let widensPanels: Bool
   /// Bytes of what lies between the products.
   let valueSize: Int
   /// The functions.
@@ -25,6 +27,7 @@ struct Kernels: @unchecked Sendable {
       }
     unsafe tileRows = set.tileRows
     unsafe panelColumns = set.panelColumns
+    unsafe widensPanels = set.widensPanels
     unsafe valueSize = set.valueSize
   }
 

@@ -83,7 +83,10 @@ struct RowLimits {
   ) {
     let hiddenSize = configuration.hiddenSize
     let bytesPerRow = 4 * (configuration.intermediateSize + 4 * hiddenSize)
-    let tiles = max(2, Self.blockBytes / bytesPerRow / kernels.tileRows)
+    // With 36 tiles in the place of 9 bfloat16's passes were 1.04 to 1.09 times as fast (AVX2), though their rows are
+    // in the third-level cache then.
+    let blockBytes = kernels.widensPanels ? 4 * Self.blockBytes : Self.blockBytes
+    let tiles = max(2, blockBytes / bytesPerRow / kernels.tileRows)
     block = tiles * kernels.tileRows
     // A thread with fewer rows of its own would spend more on reading all weights for them than on
     // meeting the others; with int8, weights are small, and every thread makes all operands.

@@ -16,13 +16,18 @@ public struct BenchShape: Equatable, Sendable {
   /// The passes, each through all blocks and all rows.
   public func batches(for encoder: Encoder) -> [PackedBatch] {
     let last = OutputSelection(blocks: BlockSet([encoder.configuration.blockCount - 1]))
+    return batches(selecting: last)
+  }
+
+  /// The passes that give a selection of each sequence.
+  func batches(selecting selection: OutputSelection) -> [PackedBatch] {
     var batches: [PackedBatch] = [PackedBatch()]
     for sequence in sequences {
       let rows = batches[batches.count - 1].rowCount
       if !PackedBatch.takes(sequence.count, after: rows, upTo: PackedBatch.usualRows) {
         batches.append(PackedBatch())
       }
-      batches[batches.count - 1].append(sequence, for: last)
+      batches[batches.count - 1].append(sequence, for: selection)
     }
     return batches
   }

@@ -16,6 +16,8 @@ public struct BenchSpeed {
   /// Seconds of reading all blocks' weights once for each pass, just before.
   var readings: [Double] = []
 
+  var tokensPerSecond: Double { Double(tokens) / times.median }
+
   /// The roofline: no less time than all operations at the peak, nor than reading the weights.
   private var bounds: [Double] { zip(peaks, readings).map { max(operations / $0, $1) } }
 
@@ -55,7 +57,7 @@ public struct BenchSpeed {
     let time = times.median
     let range = [shares.min() ?? 0, shares.max() ?? 0].map { "\(Int($0 * 100))" }
     return [
-      name, "\(Int(Double(tokens) / time))", Self.decimals(time * 1e3),
+      name, "\(Int(tokensPerSecond))", Self.decimals(time * 1e3),
       Self.decimals(bounds.median * 1e3),
       "\(Int(operations / time / 1e9))", "\(Int(peaks.median / 1e9))",
       "\(Int(shares.median * 100)) %  (\(range[0]) to \(range[1]))",
@@ -77,7 +79,7 @@ public struct BenchSpeed {
     writer.integer(tokens)
     let figures: KeyValuePairs<String, Double> = [
       "first_seconds": firstTime, "seconds": times.median,
-      "tokens_per_second": Double(tokens) / times.median,
+      "tokens_per_second": tokensPerSecond,
       "flops": operations / times.median, "peak_flops": peaks.median,
       "reading_seconds": readings.median, "bound_seconds": bounds.median,
       "share": shares.median, "share_least": shares.min() ?? 0, "share_most": shares.max() ?? 0,

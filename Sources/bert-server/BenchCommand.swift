@@ -15,6 +15,9 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       The column bound is the shortest time in milliseconds that the machine allows: all operations \
       at its peak, or reading the weights from memory once per batch, whichever is longer.
+
+      With --compare-precisions: what each precision that this CPU runs costs and gives. Weights in memory, \
+      speed, and the cosine of a text's answer with float32's, mean and worst.
       """)
 
   @OptionGroup var flags: EncoderFlags
@@ -28,12 +31,22 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Shapes to measure, as 1x16,32x128: one text of 16 tokens, 32 of 128.")
   var shapes: String?
 
+  @Flag(
+    help:
+      "Compare the precisions' memory, speed and answers, those of --texts or of built-in English ones."
+  )
+  var comparePrecisions = false
+
   @Flag(help: "Print JSON lines.")
   var json = false
 
   func validate() throws {
     guard 1...10_000 ~= rounds else {
       throw ValidationError("--rounds is 1 to 10000, not \(rounds)")
+    }
+    if comparePrecisions, flags.precision != .float32 || flags.kernels != "auto" {
+      throw ValidationError(
+        "--compare-precisions takes all precisions: leave out --precision and --kernels")
     }
   }
 
@@ -47,6 +60,14 @@ struct BenchCommand: ParsableCommand {
         try shapes.map { try BenchShape.named($0, positions: positions, vocabulary: vocabulary) }
         ?? BenchShape.fixed(positions: positions, vocabulary: vocabulary)
       let lines = try texts.map(Self.lines) ?? []
+      if comparePrecisions {
+        if shapes == nil {
+          measured = try BenchShape.named(
+            "1x\(min(16, positions)),32x\(min(128, positions))", positions: positions,
+            vocabulary: vocabulary)
+        }
+        return try compare(files, lines.isEmpty ? sampleTexts : lines, measured)
+      }
       if !lines.isEmpty { measured.append(try fileShape(lines, files)) }
       let encoder = try flags.load(files).encoder
       if !json {
@@ -72,6 +93,29 @@ struct BenchCommand: ParsableCommand {
     } catch {
       printError("\(error)")
       throw ExitCode(1)
+    }
+  }
+
+  private func compare(_ files: ModelFiles, _ lines: [String], _ shapes: [BenchShape]) throws {
+    let threads = try ComputeThreads(
+      on: NUMANodes(threadCount: ThreadCount(setting: flags.threads).count))
+    let encoders = try Encoder.Precision.allCases.map {
+      try Encoder(
+        files.checkpoint, sentence: files.sentenceModules, threads: threads, precision: $0,
+        maxBatchRows: max(files.checkpoint.configuration.positionCount, PackedBatch.usualRows))
+    }
+    let comparison = try PrecisionComparison(
+      of: encoders, texts: fileShape(lines, files), shapes: shapes, rounds: rounds)
+    if json {
+      for row in comparison.rows { print(comparison.json(row)) }
+      return
+    }
+    print("\(flags.model), threads: \(threads.count), texts: \(lines.count)")
+    let table = [comparison.head] + comparison.rows.map(comparison.cells)
+    let widths = table[0].indices.map { column in table.map { $0[column].count }.max() ?? 0 }
+    for cells in table {
+      let padded = zip(cells, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+      print((padded.dropLast() + cells.suffix(1)).joined(separator: "  "))
     }
   }
 

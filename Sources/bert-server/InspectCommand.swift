@@ -104,6 +104,11 @@ struct InspectCommand: ParsableCommand {
         if let input = inputs[type] { line("colbert \(type.rawValue)", Self.summary(of: input)) }
       }
       for note in model.notes(tokenizer) { line(note.name, note.value) }
+      line(
+        "precisions",
+        try Encoder.Precision.allCases.map { try Self.summary(of: $0, model) }.joined(
+          separator: ", ")
+          + ": bench --compare-precisions measures them")
       line("tokens of a text", "at most \(model.maxTokens)")
       line(
         "pooler", info.has(.pooledOutput) ? "yes" : "no: neither default nor pooled_output")
@@ -124,6 +129,16 @@ struct InspectCommand: ParsableCommand {
       printError("\(folder) is refused: \(error)")
       throw ExitCode(1)
     }
+  }
+
+  /// "int8 (kernels avx2, 33 MB)".
+  private static func summary(of precision: Encoder.Precision, _ model: ModelFiles) throws -> String
+  {
+    let encoder = try Encoder(
+      model.checkpoint, sentence: model.sentenceModules, threads: ComputeThreads(count: 1),
+      precision: precision, maxBatchRows: 1)
+    return
+      "\(precision.rawValue) (kernels \(encoder.kernelSet), \(encoder.weightBytes / 1_000_000) MB)"
   }
 
   /// What differs from plain attention.

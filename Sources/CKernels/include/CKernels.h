@@ -166,6 +166,8 @@ typedef struct KernelSet {
   bool (*_Nonnull isSupported)(void);
   /// Rows of the product's register tile: fewer rows at once cost more per row.
   size_t tileRows;
+  /// Whether a product first makes more of a panel than is packed: that pays with more rows.
+  bool widensPanels;
   /// Outputs per packed panel.
   size_t panelColumns;
   /// Bytes of a packed panel of K inputs: a multiple of 4.

@@ -8,12 +8,19 @@
 #define PRODUCT_ROWS TILE_ROWS
 #endif
 
+#ifdef WIDENED_PRODUCT
+#define WIDENS_PANELS true
+#else
+#define WIDENS_PANELS false
+#endif
+
 #define KERNEL_SET(NAME, PRECISION, MAKE_OPERANDS) \
   {                                                \
       .name = NAME,                                \
       .precision = PRECISION,                      \
       .isSupported = isSupported,                  \
       .tileRows = PRODUCT_ROWS,                    \
+      .widensPanels = WIDENS_PANELS,               \
       .panelColumns = PanelColumns,                \
       .panelSize = panelSize,                      \
       .valueSize = ValueSize,                      \
