@@ -8,8 +8,8 @@ public final class Encoder: BatchEncoder {
     case float32
     /// Weights and inputs of products, queries, keys and values rounded to bfloat16.
     case bfloat16
-    /// Weights in 8 bits with a scale an output, inputs of products in 8 bits with a scale a row,
-    /// summed exactly in int32; attention as in bfloat16.
+    /// Weights in 8 bits with a scale an output, inputs of products in 8 bits with a scale a row, or with one for
+    /// each 128 of both (kernel set avx2), summed exactly in int32; attention as in bfloat16.
     case int8
   }
 

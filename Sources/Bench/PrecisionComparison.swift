@@ -92,10 +92,10 @@ extension PrecisionComparison {
   /// Cells of a precision's line.
   public func cells(_ row: Row) -> [String] {
     let speeds = zip(row.speeds, rows[0].speeds).map { speed, exact in
-      "\(Int(speed.tokensPerSecond)) (\(decimals(speed.tokensPerSecond / exact.tokensPerSecond, 2)) x)"
+      "\(Int(speed.tokensPerSecond)) (\(Self.decimals(speed.tokensPerSecond / exact.tokensPerSecond, 2)) x)"
     }
     let cosines = row.cosines.map { cosine in
-      "\(decimals(cosine.values.mean, 6)) (worst \(decimals(cosine.values.min() ?? 0, 6)))"
+      "\(Self.decimals(cosine.values.mean, 6)) (worst \(Self.decimals(cosine.values.min() ?? 0, 6)))"
     }
     return [
       row.encoder.precision.rawValue, row.encoder.kernelSet,
@@ -139,7 +139,7 @@ extension PrecisionComparison {
     return String(decoding: writer.bytes, as: UTF8.self)
   }
 
-  private func decimals(_ value: Double, _ places: Int) -> String {
+  static func decimals(_ value: Double, _ places: Int) -> String {
     guard value.isFinite else { return "\(value)" }
     var scale = 1.0
     for _ in 0..<places { scale *= 10 }

@@ -56,19 +56,16 @@ struct BenchCommand: ParsableCommand {
       let configuration = files.checkpoint.configuration
       let positions = configuration.positionCount
       let vocabulary = configuration.vocabularySize
+      let fewShapes = "1x\(min(16, positions)),32x\(min(128, positions))"
       var measured =
-        try shapes.map { try BenchShape.named($0, positions: positions, vocabulary: vocabulary) }
-        ?? BenchShape.fixed(positions: positions, vocabulary: vocabulary)
+        try (shapes ?? (comparePrecisions ? fewShapes : nil)).map {
+          try BenchShape.named($0, positions: positions, vocabulary: vocabulary)
+        } ?? BenchShape.fixed(positions: positions, vocabulary: vocabulary)
       let lines = try texts.map(Self.lines) ?? []
+      if !lines.isEmpty { measured.append(try fileShape(lines, files)) }
       if comparePrecisions {
-        if shapes == nil {
-          measured = try BenchShape.named(
-            "1x\(min(16, positions)),32x\(min(128, positions))", positions: positions,
-            vocabulary: vocabulary)
-        }
         return try compare(files, lines.isEmpty ? sampleTexts : lines, measured)
       }
-      if !lines.isEmpty { measured.append(try fileShape(lines, files)) }
       let encoder = try flags.load(files).encoder
       if !json {
         print(

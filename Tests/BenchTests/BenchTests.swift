@@ -38,6 +38,21 @@ import Testing
     #expect(speed.cells == ["n", "200", "500.00", "250.00", "2", "4", "50 %  (25 to 50)"])
   }
 
+  @Test func cosines() {
+    #expect(PrecisionComparison.cosine([3, 4], [3, 4]) == 1)
+    #expect(PrecisionComparison.cosine([1, 0], [0, 2]) == 0)
+    #expect(PrecisionComparison.cosine([1, 0], [-2, 0]) == -1)
+    #expect(PrecisionComparison.cosine([0, 0], [1, 0]).isNaN)
+  }
+
+  @Test(arguments: [
+    (0.99951, 6, "0.999510"), (0, 2, "0.00"), (-0.056, 2, "-0.06"), (12.345, 1, "12.3"),
+    (.nan, 2, "nan"),
+  ])
+  func decimals(value: Double, places: Int, text: String) {
+    #expect(PrecisionComparison.decimals(value, places) == text)
+  }
+
   @Test func medians() {
     #expect([Double]().median == 0)
     #expect([3.0, 1, 2].median == 2)

@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 # The function, its multiply-add, the target and the CPUs.
 LOOPS = {
     "avx2/float32": ("tile6", "vfmadd", "x86_64-linux-gnu", ["haswell", "skylake", "znver2", "znver3"]),
+    "avx2/int8": ("tileIntegers6", "vpmaddubsw", "x86_64-linux-gnu", ["haswell", "skylake", "znver2", "znver3"]),
     "avx512/float32": ("tile14", "vfmadd", "x86_64-linux-gnu", ["skylake-avx512", "sapphirerapids", "znver4"]),
     "avx512bf16/bfloat16": ("tilePairs14", "vdpbf16ps", "x86_64-linux-gnu", ["sapphirerapids", "znver4"]),
     "avx512vnni/int8": ("tileIntegers14", "vpdpbusd", "x86_64-linux-gnu", ["icelake-server", "znver4"]),

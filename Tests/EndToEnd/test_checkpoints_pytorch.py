@@ -86,7 +86,7 @@ def test_roberta(log, capsys):
         ("pytorch/bin", ["Hugging Face: config.json, pytorch_model.bin", "gelu_erf", "no: neither"]),
         ("pytorch/sharded", ["model-00003-of-00003.safetensors"]),
         ("pytorch/distilbert", ["distilbert", "sequence_output, encoder_outputs"]),
-        ("pytorch/roberta", ["roberta", "1e-05", "128"]),
+        ("pytorch/roberta", ["roberta", "1e-05", "128", "precisions:", "int8 (kernels "]),
     ],
 )
 def test_inspect_tells_what_a_folder_holds(folder, words):

@@ -155,6 +155,30 @@ def test_bench():
         assert speed["bound_seconds"] >= speed["reading_seconds"] > 0
 
 
+def test_bench_compares_precisions(tmp_path):
+    texts = tmp_path / "texts"
+    texts.write_text("one text\nand another of a few more words\n")
+    command = ["bench", "--model", MODEL, "--rounds", 1, "--shapes", "1x8,2x16", "--texts", texts]
+    shown = run(*command, "--compare-precisions", "--json", timeout=10 * PATIENCE)
+    assert shown.returncode == 0, shown.stderr
+    rows = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert [row["precision"] for row in rows] == ["float32", "bfloat16", "int8"]
+    assert [list(row["tokens_per_second"]) for row in rows] == 3 * [["1 x 8", "2 x 16", "2 lines of the file"]]
+    for key in ("pooled_output", "sentence_embedding"):
+        worst = [row["cosine_with_float32"][key]["worst"] for row in rows]
+        assert worst[0] == pytest.approx(1, abs=1e-12)
+        assert 1 > worst[1] > worst[2] > 0.99
+    sizes = [row["weight_bytes"] for row in rows]
+    assert sizes == sorted(sizes, reverse=True)
+    table = run(*command, "--compare-precisions", timeout=10 * PATIENCE).stdout.splitlines()
+    assert [line.split()[0] for line in table[1:]] == ["precision", "float32", "bfloat16", "int8"]
+    assert f"{sizes[2] // 10**6} MB" in table[4]
+
+    refused = run(*command, "--compare-precisions", "--precision", "int8")
+    assert refused.returncode == 64
+    assert "--precision" in refused.stderr
+
+
 # Settings
 
 

@@ -1,10 +1,12 @@
 #include "bfloat16.h"
 
-// As shared/int8.h has it: how many columns have a scale, all of a row unless scaledInt8.c says so, and whether weights are
-// rounded so that the products of two neighbours fit in 16 bits.
+// As shared/int8.h has it: how many columns have a scale, all of a row unless scaledInt8.c says so, and
+// whether weights are rounded so that the products of two neighbours fit in 16 bits.
 #ifdef SCALE_COLUMNS
 enum { Block = 16, MostRotated = SCALE_COLUMNS, AddsPairs = 1 };
-static size_t scaleColumns(size_t inputs) { return inputs < SCALE_COLUMNS ? inputs : SCALE_COLUMNS; }
+static size_t scaleColumns(size_t inputs) {
+  return inputs < SCALE_COLUMNS ? inputs : SCALE_COLUMNS;
+}
 #else
 enum { Block = 16, MostRotated = 16 * Block, AddsPairs = 0 };
 static size_t scaleColumns(size_t inputs) { return inputs; }
@@ -47,9 +49,10 @@ static void enlarge(float *largest, float x) {
   if (!(length <= *largest)) *largest = *largest != *largest ? *largest : length;
 }
 
-// Rotates and rounds the columns from `first` to `end`, which have one scale, to whole numbers from -127 to 127;
-// returns the scale.
-static float roundColumns(At *at, const void *x, bool limitsPairs, size_t first, size_t end, int8_t *y) {
+// Rotates and rounds the columns from `first` to `end`, which have one scale, to whole numbers from -127 to
+// 127; returns the scale.
+static float roundColumns(At *at, const void *x, bool limitsPairs, size_t first, size_t end,
+                          int8_t *y) {
   float piece[MostRotated], largest = 0, factor = 0;
   for (int pass = 0; pass < 2; pass++) {
     for (size_t start = first; start < end;) {
@@ -76,7 +79,8 @@ static float roundColumns(At *at, const void *x, bool limitsPairs, size_t first,
   return largest / 127 + (largest - largest);
 }
 
-static void roundRow(At *at, const void *x, bool limitsPairs, size_t columns, int8_t *y, float *scales) {
+static void roundRow(At *at, const void *x, bool limitsPairs, size_t columns, int8_t *y,
+                     float *scales) {
   for (size_t first = 0; first < columns; first += scaleColumns(columns)) {
     const size_t rest = columns - first;
     const size_t count = rest < scaleColumns(columns) ? rest : scaleColumns(columns);
@@ -111,8 +115,8 @@ static void pack(const float *weights, size_t outputs, size_t inputs, size_t fir
     memset(panel, 0, panelSize(inputs));
     for (size_t j = 0; j < PanelColumns && p * PanelColumns + j < outputs; j++) {
       float scales[scaleCount(inputs)];
-      roundRow(floatAt, weights + (p * PanelColumns + j) * inputs, AddsPairs, inputs, (int8_t *)panel + j * inputs,
-               scales);
+      roundRow(floatAt, weights + (p * PanelColumns + j) * inputs, AddsPairs, inputs,
+               (int8_t *)panel + j * inputs, scales);
       for (size_t i = 0; i < scaleCount(inputs); i++) scales[i] /= 16;
       memcpy(panel + PanelColumns * inputs + j * sizeof scales, scales, sizeof scales);
     }
@@ -120,16 +124,17 @@ static void pack(const float *weights, size_t outputs, size_t inputs, size_t fir
 }
 
 // The sum of the products that have the i-th scale, and that scale.
-static float scaledSum(const uint8_t *row, const uint8_t *panel, size_t inputs, size_t j, size_t i, float *scale) {
+static float scaledSum(const uint8_t *row, const uint8_t *panel, size_t inputs, size_t j, size_t i,
+                       float *scale) {
   const int8_t *numbers = (const int8_t *)row, *weights = (const int8_t *)panel + j * inputs;
   int32_t sum = 0;
   for (size_t k = i * scaleColumns(inputs); k < inputs && k < (i + 1) * scaleColumns(inputs); k++) {
     sum += numbers[k] * weights[k];
   }
+  const uint8_t *columnScales = panel + PanelColumns * inputs + j * scaleCount(inputs) * sizeof(float);
   float rowScale, columnScale;
   memcpy(&rowScale, row + inputs + i * sizeof rowScale, sizeof rowScale);
-  memcpy(&columnScale, panel + PanelColumns * inputs + (j * scaleCount(inputs) + i) * sizeof columnScale,
-         sizeof columnScale);
+  memcpy(&columnScale, columnScales + i * sizeof columnScale, sizeof columnScale);
   *scale = rowScale * columnScale;
   return (float)sum;
 }
@@ -159,7 +164,8 @@ static void product(const LinearLayer *layer, size_t firstPanel, size_t endPanel
       const uint8_t *row = (const uint8_t *)x + r * ldx;
       for (size_t j = 0; j < PanelColumns && p * PanelColumns + j < layer->outputs; j++) {
         const size_t column = p * PanelColumns + j;
-        storeResult(layer, residual, ldResidual, r, column, dot(row, panel, inputs, j, layer->bias[column]), y, ldy);
+        storeResult(layer, residual, ldResidual, r, column,
+                    dot(row, panel, inputs, j, layer->bias[column]), y, ldy);
       }
     }
   }

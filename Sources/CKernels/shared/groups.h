@@ -54,8 +54,9 @@ INLINE void fetchGroups(Ahead *ahead, size_t groups) {
 }
 
 // Adds whole groups in their order. Returns what is behind them in the panel, and leaves `starts` behind them.
-INLINE const uint32_t *addGroups(const Grouping grouping, const size_t rows, size_t groups, bits sums[TILE_ROWS][2],
-                                 const uint8_t *starts[], size_t ldx, const uint32_t *panel, Ahead *ahead) {
+INLINE const uint32_t *addGroups(const Grouping grouping, const size_t rows, size_t groups,
+                                 bits sums[TILE_ROWS][2], const uint8_t *starts[], size_t ldx,
+                                 const uint32_t *panel, Ahead *ahead) {
   for (; groups >= StepLength; groups -= StepLength) {
     fetchGroups(ahead, StepLength);
     UNROLL

@@ -1,5 +1,5 @@
 // An int8 kernel set, in the vectors of vector.h and the groups of groups.h. Values are bfloat16;
-// operands are whole numbers from -127 to 127 and their scale, the same for a row. groups.h
+// operands are whole numbers from -127 to 127, and their scales (scales.h). groups.h
 // defines besides
 //
 //   Operand                  one of the numbers, plus OperandZero
@@ -58,7 +58,8 @@ INLINE bits wholeNumbers(vec v, vec factor, int zero) {
 
 // Makes the numbers of columns that have one scale, which it returns. Pieces are rotated once if they fit into
 // `rotated`, else twice.
-INLINE float roundColumns(const bool isValues, size_t first, size_t end, const void *x, uint8_t *operands) {
+INLINE float roundColumns(const bool isValues, size_t first, size_t end, const void *x,
+                          uint8_t *operands) {
 #ifdef SCALE_COLUMNS
   enum { Fitting = SCALE_COLUMNS };
 #else
@@ -117,7 +118,8 @@ static void makeOperands(size_t rows, size_t columns, const void *x, size_t ldx,
 
 // The largest size of a piece of weights and, where two products are added in 16 bits, of a sum of two neighbours.
 // Rounded to 127 of it, two of the same sign are 128 together, and 255 · 128 < 2^15.
-INLINE bits largestWeight(const float *weights, size_t start, size_t size, float *rotated, bits largest) {
+INLINE bits largestWeight(const float *weights, size_t start, size_t size, float *rotated,
+                          bits largest) {
   largest = rotatePiece(false, weights, start, size, rotated, largest);
 #ifdef ADDS_PAIRS_IN_16_BITS
   float sums[MostRotated / 2];
@@ -167,7 +169,8 @@ static void packColumns(size_t rows, size_t inputs, size_t first, size_t end, co
       }
     }
     packPanel(rows, (size + GroupSize - 1) / GroupSize, (const float *)numbers,
-              MostRotated / GroupSize, (float *)packed + (start - first) / GroupSize * PanelColumns);
+              MostRotated / GroupSize,
+              (float *)packed + (start - first) / GroupSize * PanelColumns);
   }
   memcpy(packed + numbersSize(end - first) * PanelColumns, &terms, sizeof terms);
 }

@@ -10,8 +10,8 @@ enum { TermGroups = sizeof(ColumnTerms) / (PanelColumns * 4) };
 INLINE size_t fetchedGroups(size_t bytes) { return bytes / 4 + scaleCount(bytes) * TermGroups; }
 
 // The sums of one tile, [rows, PanelColumns] = x · panel, as floats. `rows` is a constant at each use.
-INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const uint8_t *x, size_t ldx,
-                 const uint32_t *panel, Ahead ahead, uint32_t *y, size_t ldy) {
+INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const uint8_t *x,
+                 size_t ldx, const uint32_t *panel, Ahead ahead, uint32_t *y, size_t ldy) {
   const uint8_t *starts[ROW_POINTERS], *scales[ROW_POINTERS];
   pointAtRows(rows, x, ldx, starts);
   pointAtRows(rows, x + bytes, ldx, scales);
@@ -25,7 +25,8 @@ INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const
       sums[r][0] = bsub(bzeros(), bload(terms->offsets));
       sums[r][1] = bsub(bzeros(), bload(terms->offsets + LANES));
     }
-    panel = addGroups(grouping, rows, groups, sums, starts, ldx, panel, &ahead) + TermGroups * PanelColumns;
+    panel = addGroups(grouping, rows, groups, sums, starts, ldx, panel, &ahead);
+    panel += TermGroups * PanelColumns;
     fetchGroups(&ahead, TermGroups);
     UNROLL
     for (size_t r = 0; r < rows; r++) {
@@ -35,7 +36,8 @@ INLINE void tile(const Grouping grouping, const size_t rows, size_t bytes, const
       for (size_t half = 0; half < 2; half++) {
         float *total = (float *)y + r * ldy + half * LANES;
         const vec before = first == 0 ? vset(0) : vload(total);
-        vstore(total, vfma(asFloat32(sums[r][half]), vset(scale) * vload(terms->scales + half * LANES), before));
+        const vec factor = vset(scale) * vload(terms->scales + half * LANES);
+        vstore(total, vfma(asFloat32(sums[r][half]), factor, before));
       }
     }
     advanceRows(rows, sizeof(float), scales);

@@ -59,9 +59,9 @@ INLINE void addPairs(const Weights from, const size_t rows, const uint8_t *const
 
 // Sums of one tile, += the products of so many groups of x and a panel. `rows` is a constant at each
 // use.
-INLINE void wideTile(const Weights from, const size_t rows, size_t groups,
-                     const uint8_t *x, size_t ldx, const uint8_t *packed, uint32_t *wide,
-                 const uint8_t *ahead, size_t aheadStep, bool isFirst, uint32_t *y, size_t ldy) {
+INLINE void wideTile(const Weights from, const size_t rows, size_t groups, const uint8_t *x,
+                     size_t ldx, const uint8_t *packed, uint32_t *wide, const uint8_t *ahead,
+                     size_t aheadStep, bool isFirst, uint32_t *y, size_t ldy) {
   bits sums[TILE_ROWS][2];
   UNROLL
   for (size_t r = 0; r < rows; r++) {
@@ -91,19 +91,18 @@ typedef void WideTile(size_t groups, const uint8_t *x, size_t ldx, const uint8_t
                       uint32_t *wide, const uint8_t *ahead, size_t aheadStep, bool isFirst,
                       uint32_t *y, size_t ldy);
 
-#define WIDE_TILE(NAME, FROM, ROWS)                                                 \
+#define WIDE_TILE(NAME, FROM, ROWS)                                                           \
   static __attribute__((noinline)) void NAME##ROWS(                                           \
       size_t groups, const uint8_t *x, size_t ldx, const uint8_t *packed, uint32_t *wide,     \
       const uint8_t *ahead, size_t aheadStep, bool isFirst, uint32_t *y, size_t ldy) {        \
-    wideTile(FROM, ROWS, groups, x, ldx, packed, wide, ahead, aheadStep, isFirst,       \
-         y, ldy);                                                                             \
+    wideTile(FROM, ROWS, groups, x, ldx, packed, wide, ahead, aheadStep, isFirst, y, ldy);    \
   }
 
 #define PAIR_TILES(NAME, FROM)                                                                \
-  WIDE_TILE(NAME, FROM, 1) WIDE_TILE(NAME, FROM, 2)                             \
-  WIDE_TILE(NAME, FROM, 3) WIDE_TILE(NAME, FROM, 4)                             \
-  WIDE_TILE(NAME, FROM, 5) WIDE_TILE(NAME, FROM, 6)                             \
+  WIDE_TILE(NAME, FROM, 1) WIDE_TILE(NAME, FROM, 2)                                           \
+  WIDE_TILE(NAME, FROM, 3) WIDE_TILE(NAME, FROM, 4)                                           \
+  WIDE_TILE(NAME, FROM, 5) WIDE_TILE(NAME, FROM, 6)                                           \
   static WideTile *const NAME##s[] = {0,       NAME##1, NAME##2, NAME##3,                     \
                                       NAME##4, NAME##5, NAME##6};                             \
-  _Static_assert(sizeof NAME##s / sizeof *NAME##s == TILE_ROWS + 1,   \
+  _Static_assert(sizeof NAME##s / sizeof *NAME##s == TILE_ROWS + 1,                           \
                  "a tile for every height")
