@@ -82,10 +82,15 @@ struct RowLimits {
     _ configuration: ModelConfiguration, kernels: Kernels, threadCount: Int, maxBatchRows: Int
   ) {
     let hiddenSize = configuration.hiddenSize
-    let bytesPerRow = 4 * (configuration.intermediateSize + 4 * hiddenSize)
-    // With 36 tiles in the place of 9 bfloat16's passes were 1.04 to 1.09 times as fast (AVX2), though their rows are
-    // in the third-level cache then.
-    let blockBytes = kernels.widensPanels ? 4 * Self.blockBytes : Self.blockBytes
+    // What is beside a row of values in `Workspace`: a set that widens reads them as floats.
+    let bytesPerRow =
+      kernels.widensPanels
+      ? 6 * configuration.intermediateSize + 20 * hiddenSize
+      : 4 * (configuration.intermediateSize + 4 * hiddenSize)
+    // With 36 tiles in the place of 9 bfloat16's passes were 1.02 to 1.05 times as fast (AVX2), though their rows are
+    // in the third-level cache then. Each thread has memory for its rows: of many threads they are fewer.
+    let factor = kernels.widensPanels ? max(1, min(4, 32 / threadCount)) : 1
+    let blockBytes = factor * Self.blockBytes
     let tiles = max(2, blockBytes / bytesPerRow / kernels.tileRows)
     block = tiles * kernels.tileRows
     // A thread with fewer rows of its own would spend more on reading all weights for them than on
