@@ -87,8 +87,8 @@ struct RowLimits {
       kernels.widensPanels
       ? 6 * configuration.intermediateSize + 20 * hiddenSize
       : 4 * (configuration.intermediateSize + 4 * hiddenSize)
-    // With 36 tiles in the place of 9 bfloat16's passes were 1.02 to 1.05 times as fast (AVX2), though their rows are
-    // in the third-level cache then. Each thread has memory for its rows: of many threads they are fewer.
+    // With four times the rows bfloat16's passes were 1.02 to 1.05 times as fast (AVX2, MiniLM and L-4 H-512), though
+    // they are in the third-level cache then. Each thread has memory for its rows: of many threads they are fewer.
     let factor = kernels.widensPanels ? max(1, min(4, 32 / threadCount)) : 1
     let blockBytes = factor * Self.blockBytes
     let tiles = max(2, blockBytes / bytesPerRow / kernels.tileRows)

@@ -38,14 +38,15 @@ public struct BenchShape: Equatable, Sendable {
     func sequence(_ length: Int) -> TokenSequence { random.sequence(length, vocabulary) }
     var shapes = [16, 128, 512].filter { $0 <= positions }
       .map { BenchShape(name: "one text of \($0) tokens", sequences: [sequence($0)]) }
+    let length = min(128, positions)
     shapes.append(
-      BenchShape(name: "32 texts of 128", sequences: (0..<32).map { _ in sequence(128) }))
+      BenchShape(name: "32 texts of \(length)", sequences: (0..<32).map { _ in sequence(length) }))
     // Lognormal by way of twelve uniform numbers: mean 29, most between 7 and 80.
     let lengths = (0..<256).map { _ in
       let normal = (0..<12).reduce(-6.0) { sum, _ in sum + random.unit() }
       var length = 22.0
       for _ in 0..<Int(abs(normal) * 16) { length *= normal > 0 ? 1.047 : 1 / 1.047 }
-      return min(max(Int(length), 4), min(256, positions))
+      return min(max(Int(length), min(4, positions)), min(256, positions))
     }
     shapes.append(BenchShape(name: "256 mixed texts", sequences: lengths.map(sequence)))
     return shapes
@@ -60,7 +61,9 @@ extension BenchShape {
     var random = SeededRandom(state: 42)
     return try names.split(separator: ",", omittingEmptySubsequences: false).map {
       name throws(BenchError) in
-      let numbers = name.split(separator: "x").map { Int($0) ?? 0 }
+      let numbers = name.split(separator: "x", omittingEmptySubsequences: false).map {
+        Int($0) ?? 0
+      }
       guard numbers.count == 2, 1...65_536 ~= numbers[0], 1...positions ~= numbers[1] else {
         throw .noShape(String(name), positions: positions)
       }
@@ -95,7 +98,7 @@ public enum BenchError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .noShape(let text, let positions):
-      "--shapes takes COUNTxLENGTH,… of at most \(positions) tokens, not '\(text)'"
+      "--shapes takes COUNTxLENGTH,…: at most 65536 texts, of at most \(positions) tokens, not '\(text)'"
     }
   }
 }

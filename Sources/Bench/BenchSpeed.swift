@@ -25,24 +25,37 @@ public struct BenchSpeed {
 
   /// Runs the shape's passes several times, and measures the machine before each.
   public init(of shape: BenchShape, on encoder: Encoder, rounds: Int) throws(EncodeError) {
+    try self.init(warmedUp: shape, on: encoder)
+    for _ in 0..<max(1, rounds) { try measure(shape, on: encoder) }
+  }
+
+  /// Nothing measured yet but the first passes.
+  init(warmedUp shape: BenchShape, on encoder: Encoder) throws(EncodeError) {
     let batches = shape.batches(for: encoder)
-    func runOnce() throws(EncodeError) -> Double {
-      let start = ContinuousClock.now
-      for batch in batches { _ = try encoder.encodeAndWait(batch) }
-      return (ContinuousClock.now - start) / .seconds(1)
-    }
     self.init(
       name: shape.name, tokens: batches.reduce(0) { $0 + $1.rowCount },
-      operations: batches.reduce(0) { $0 + encoder.operations(of: $1) }, firstTime: try runOnce())
-    for _ in 0..<2 { _ = try runOnce() }
-    for _ in 0..<max(1, rounds) {
-      peaks.append(encoder.measurePeak())
-      readings.append(encoder.measureReading() * Double(batches.count))
-      // Three rounds are as long as `time_engine.py` times a peer: a single short pass says little.
-      var times: [Double] = []
-      repeat { times.append(try runOnce()) } while times.reduce(0, +) < 0.2
-      self.times.append(times.median)
-    }
+      operations: batches.reduce(0) { $0 + encoder.operations(of: $1) },
+      firstTime: try Self.time(of: batches, on: encoder))
+    for _ in 0..<2 { _ = try Self.time(of: batches, on: encoder) }
+  }
+
+  /// A round more, of the same shape on the same encoder.
+  mutating func measure(_ shape: BenchShape, on encoder: Encoder) throws(EncodeError) {
+    let batches = shape.batches(for: encoder)
+    peaks.append(encoder.measurePeak())
+    readings.append(encoder.measureReading() * Double(batches.count))
+    // Three rounds are as long as `time_engine.py` times a peer: a single short pass says little.
+    var times: [Double] = []
+    repeat { times.append(try Self.time(of: batches, on: encoder)) } while times.reduce(0, +) < 0.2
+    self.times.append(times.median)
+  }
+
+  private static func time(
+    of batches: [PackedBatch], on encoder: Encoder
+  ) throws(EncodeError) -> Double {
+    let start = ContinuousClock.now
+    for batch in batches { _ = try encoder.encodeAndWait(batch) }
+    return (ContinuousClock.now - start) / .seconds(1)
   }
 
   init(name: String, tokens: Int, operations: Double, firstTime: Double) {

@@ -10,8 +10,8 @@ public struct PrecisionComparison {
     let encoder: Encoder
     /// Of each shape.
     let speeds: [BenchSpeed]
-    /// Of each text's answer with float32's, by key.
-    let cosines: [(key: OutputKey, values: [Double])]
+    /// Of each text's answer with float32's, by what is compared.
+    let cosines: [(name: String, values: [Double])]
   }
 
   public let rows: [Row]
@@ -25,10 +25,16 @@ public struct PrecisionComparison {
   public init(
     of encoders: [Encoder], texts: BenchShape, shapes: [BenchShape], rounds: Int
   ) throws(EncodeError) {
+    // A machine's speed changes: the precisions take turns in each round.
     var speeds = [[BenchSpeed]](repeating: [], count: encoders.count)
-    for shape in shapes {
+    for (place, shape) in shapes.enumerated() {
       for (index, encoder) in encoders.enumerated() {
-        speeds[index].append(try BenchSpeed(of: shape, on: encoder, rounds: rounds))
+        speeds[index].append(try BenchSpeed(warmedUp: shape, on: encoder))
+      }
+      for _ in 0..<max(1, rounds) {
+        for (index, encoder) in encoders.enumerated() {
+          try speeds[index][place].measure(shape, on: encoder)
+        }
       }
     }
     var exact: [[[Float]]] = []
@@ -37,47 +43,48 @@ public struct PrecisionComparison {
       let keys = Self.keys(of: encoder)
       let answers = try Self.answers(to: texts, of: encoder, keys: keys)
       if index == 0 { exact = answers }
-      let cosines = keys.indices.map { key in
-        (keys[key], zip(answers, exact).map { Self.cosine($0[key], $1[key]) })
+      let names = keys.isEmpty ? ["the first token's sequence_output"] : keys.map(\.rawValue)
+      let cosines = names.indices.map { place in
+        (names[place], zip(answers, exact).map { Self.cosine($0[place], $1[place]) })
       }
       rows.append(Row(encoder: encoder, speeds: speeds[index], cosines: cosines))
     }
     self.rows = rows
   }
 
-  /// The vectors that a text has one of, or else its first token's.
+  /// Keys of which a text has one vector.
   private static func keys(of encoder: Encoder) -> [OutputKey] {
-    let keys = [OutputKey.pooledOutput, .sentenceEmbedding].filter { encoder.info.has($0) }
-    return keys.isEmpty ? [.sequenceOutput] : keys
+    [OutputKey.pooledOutput, .sentenceEmbedding, .logits].filter { encoder.info.has($0) }
   }
 
-  /// Text by text, a vector for each key.
+  /// Text by text, a vector for each key, or the first token's if there is none.
   private static func answers(
     to texts: BenchShape, of encoder: Encoder, keys: [OutputKey]
   ) throws(EncodeError) -> [[[Float]]] {
     let last = encoder.configuration.blockCount - 1
-    let isFirstToken = keys == [.sequenceOutput]
     let selection =
-      isFirstToken ? OutputSelection(blocks: BlockSet([last])) : OutputSelection(keys)
+      keys.isEmpty ? OutputSelection(blocks: BlockSet([last])) : OutputSelection(keys)
     var answers: [[[Float]]] = []
     for batch in texts.batches(selecting: selection) {
       for answer in try encoder.encodeAndWait(batch) {
         if let failure = answer.failure { throw failure }
         let firstToken = (answer.blocks[last] ?? []).prefix(encoder.configuration.hiddenSize)
-        answers.append(isFirstToken ? [Array(firstToken)] : keys.map { answer[$0] })
+        answers.append(keys.isEmpty ? [Array(firstToken)] : keys.map { answer[$0] })
       }
     }
     return answers
   }
 
+  /// 1 of vectors that are the same, zeros too; 0 if one is zero.
   static func cosine(_ x: [Float], _ y: [Float]) -> Double {
+    if x == y { return 1 }
     var (product, xx, yy) = (0.0, 0.0, 0.0)
     for (x, y) in zip(x, y) {
       product += Double(x) * Double(y)
       xx += Double(x) * Double(x)
       yy += Double(y) * Double(y)
     }
-    return product / (xx * yy).squareRoot()
+    return xx == 0 || yy == 0 ? 0 : product / (xx.squareRoot() * yy.squareRoot())
   }
 }
 
@@ -86,7 +93,7 @@ extension PrecisionComparison {
   public var head: [String] {
     guard let row = rows.first else { return [] }
     return ["precision", "kernels", "weights"] + row.speeds.map { "tokens/s, \($0.name)" }
-      + row.cosines.map { "cosine of \($0.key.rawValue)" }
+      + row.cosines.map { "cosine of \($0.name)" }
   }
 
   /// Cells of a precision's line.
@@ -99,7 +106,7 @@ extension PrecisionComparison {
     }
     return [
       row.encoder.precision.rawValue, row.encoder.kernelSet,
-      "\(row.encoder.weightBytes / 1_000_000) MB",
+      "\(Self.decimals(Double(row.encoder.weightBytes) / 1e6, 1)) MB",
     ]
       + speeds + cosines
   }
@@ -126,7 +133,7 @@ extension PrecisionComparison {
     writer.key("cosine_with_float32")
     writer.beginObject()
     for cosine in row.cosines {
-      writer.key(cosine.key.rawValue)
+      writer.key(cosine.name)
       writer.beginObject()
       writer.key("mean")
       writer.double(cosine.values.mean)

@@ -93,7 +93,7 @@ extension Settings {
       """),
     .choice(
       "precision", \.precision,
-      "Precision of matrix multiplication; lower is faster and less exact"),
+      "Precision of matrix multiplication; lower ones are less exact, and faster on most CPUs"),
     .choice(
       "pooling", \.pooling,
       """

@@ -25,7 +25,10 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Measurements per shape, each of the peak and of the encoder.")
   var rounds = 9
 
-  @Option(help: "File of texts, one per line: also measures tokenization and writing the answers.")
+  @Option(
+    help:
+      "File of texts, one per line: a shape more, and measures tokenization and writing the answers."
+  )
   var texts: String?
 
   @Option(help: "Shapes to measure, as 1x16,32x128: one text of 16 tokens, 32 of 128.")
@@ -75,7 +78,9 @@ struct BenchCommand: ParsableCommand {
         print(row(names + ["share (min to max)"]))
       }
       // What the first pass of all costs is not a shape's.
-      for shape in try BenchShape.named("1x9", positions: positions, vocabulary: vocabulary) {
+      for shape in try BenchShape.named(
+        "1x\(min(9, positions))", positions: positions, vocabulary: vocabulary)
+      {
         for batch in shape.batches(for: encoder) { _ = try encoder.encodeAndWait(batch) }
       }
       for shape in measured {
@@ -94,6 +99,8 @@ struct BenchCommand: ParsableCommand {
   }
 
   private func compare(_ files: ModelFiles, _ lines: [String], _ shapes: [BenchShape]) throws {
+    var names: Set<String> = []
+    let shapes = shapes.filter { names.insert($0.name).inserted }
     let threads = try ComputeThreads(
       on: NUMANodes(threadCount: ThreadCount(setting: flags.threads).count))
     let encoders = try Encoder.Precision.allCases.map {
@@ -107,7 +114,9 @@ struct BenchCommand: ParsableCommand {
       for row in comparison.rows { print(comparison.json(row)) }
       return
     }
-    print("\(flags.model), threads: \(threads.count), texts: \(lines.count)")
+    print(
+      "\(flags.model), threads: \(threads.count), texts whose answers are compared: \(lines.count)"
+        + (texts == nil ? ", built in" : ""))
     let table = [comparison.head] + comparison.rows.map(comparison.cells)
     let widths = table[0].indices.map { column in table.map { $0[column].count }.max() ?? 0 }
     for cells in table {
@@ -140,7 +149,10 @@ struct BenchCommand: ParsableCommand {
     guard let bytes = FileManager.default.contents(atPath: path) else {
       throw LoadingError("\(path) cannot be read")
     }
-    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    // By bytes: to String "\r\n" is one character, and no "\n".
+    let lines = bytes.split(separator: UInt8(ascii: "\n"))
+      .map { $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0 }
+      .filter { !$0.isEmpty }.map { String(decoding: $0, as: UTF8.self) }
     guard !lines.isEmpty else { throw LoadingError("\(path) has no lines") }
     return lines
   }

@@ -104,11 +104,15 @@ struct InspectCommand: ParsableCommand {
         if let input = inputs[type] { line("colbert \(type.rawValue)", Self.summary(of: input)) }
       }
       for note in model.notes(tokenizer) { line(note.name, note.value) }
+      let others = try Encoder.Precision.allCases.filter { $0 != .float32 }.map {
+        try Encoder(
+          model.checkpoint, sentence: model.sentenceModules, threads: ComputeThreads(count: 1),
+          precision: $0, maxBatchRows: 1)
+      }
       line(
         "precisions",
-        try Encoder.Precision.allCases.map { try Self.summary(of: $0, model) }.joined(
-          separator: ", ")
-          + ": bench --compare-precisions measures them")
+        ([encoder] + others).map(Self.precision(of:)).joined(separator: ", ")
+          + "; speed and error: bert-server bench --compare-precisions --model \(folder)")
       line("tokens of a text", "at most \(model.maxTokens)")
       line(
         "pooler", info.has(.pooledOutput) ? "yes" : "no: neither default nor pooled_output")
@@ -131,14 +135,11 @@ struct InspectCommand: ParsableCommand {
     }
   }
 
-  /// "int8 (kernels avx2, 33 MB)".
-  private static func summary(of precision: Encoder.Precision, _ model: ModelFiles) throws -> String
-  {
-    let encoder = try Encoder(
-      model.checkpoint, sentence: model.sentenceModules, threads: ComputeThreads(count: 1),
-      precision: precision, maxBatchRows: 1)
+  /// "int8 (kernels avx2, 33.1 MB)".
+  private static func precision(of encoder: Encoder) -> String {
+    let tenths = (encoder.weightBytes + 50_000) / 100_000
     return
-      "\(precision.rawValue) (kernels \(encoder.kernelSet), \(encoder.weightBytes / 1_000_000) MB)"
+      "\(encoder.precision.rawValue) (kernels \(encoder.kernelSet), \(tenths / 10).\(tenths % 10) MB)"
   }
 
   /// What differs from plain attention.

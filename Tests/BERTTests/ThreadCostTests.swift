@@ -3,7 +3,7 @@ import Testing
 
 @testable import BERT
 
-/// What threads cost that work together; nothing is asked of the figures, which LargeMachineTests reckons with.
+/// What it costs that threads work together: prints what LargeMachineTests computes with, and expects nothing.
 @Suite(.enabled(if: ProcessInfo.processInfo.environment["BERT_SERVER_MEASURE"] != nil))
 struct ThreadCostTests {
   @Test func costsOfMeetings() throws {

@@ -10,16 +10,16 @@ import Testing
 @Suite struct LargeMachineTests {
   /// Seconds, of all-MiniLM-L6-v2 in float32 on two cores of a Zen 3 (AVX2), the slowest of three runs.
   struct Costs {
-    /// A row of a pass on one thread, at 128 tokens a text.
-    var row = 2.8e-4
+    /// A row of a pass on one thread: attention grows with the text.
+    func row(tokens: Int) -> Double { 2.5e-4 + 1.75e-7 * Double(tokens) }
     /// A meeting of two threads that arrive together, and what each further one adds: its write to the cache line
     /// that all write to, which cannot be measured with two cores.
     var meeting = 2.3e-7
     var furtherThread = 1e-7
     /// Until a parked thread runs.
     var wakeUp = 4.2e-5
-    /// What the queue, which is one for all threads, takes for a request: in, out, and its part of a pass.
-    var handOver = 3.2e-5
+    /// What the queue, which is one for all threads, takes for a request on its way in, and again on its way out.
+    var handOver = 1.6e-5
   }
 
   private static let blocks = 6
@@ -27,12 +27,12 @@ import Testing
   /// Panels of a block's products, queries, keys and values first, and their shares of its multiply-adds.
   private static let products = [(72, 3.0 / 12), (24, 1.0 / 12), (96, 4.0 / 12), (24, 4.0 / 12)]
 
-  /// Seconds of a pass on so many threads: the slowest thread's work, and the meetings.
-  static func passTime(rows: Int, threads: Int, _ costs: Costs) -> Double {
-    let alone = Double(rows) * costs.row
+  /// Seconds of a pass over texts of so many tokens: the slowest thread's work, and the meetings.
+  static func passTime(rows: Int, tokens: Int, threads: Int, _ costs: Costs) -> Double {
+    let alone = Double(rows) * costs.row(tokens: tokens)
     if threads == 1 { return alone + costs.wakeUp }
     let meeting = costs.meeting + Double(threads - 2) * costs.furtherThread
-    // `RowLimits` and `Pass+Sharing.swift`: few rows are shared by columns, else parts of 12 rows or more.
+    // `RowLimits` and `Pass+Sharing.swift`: few rows are shared by columns, else each has as many rows.
     if rows <= min(32 * threads, 128) {
       let work = products.reduce(0) { sum, product in
         let (panels, share) = product
@@ -40,10 +40,7 @@ import Testing
       }
       return alone * work + Double(blocks * 5 + 2) * meeting + costs.wakeUp
     }
-    let size = max(12, min(72, rows / (2 * threads)))
-    let parts = (rows + size - 1) / size
-    let turns = (parts + threads - 1) / threads
-    let work = min(1, Double(turns * size) / Double(rows))
+    let work = Double((rows + threads - 1) / threads) / Double(rows)
     return alone * work + Double(blocks * 2 + 2) * meeting + costs.wakeUp
   }
 
@@ -71,7 +68,10 @@ import Testing
     func perform(_ actions: [BatchScheduler.Action], at time: Double) {
       for case .start(let batch) in actions {
         running.append(
-          (time + passTime(rows: batch.rows, threads: batch.threads.count, costs), batch))
+          (
+            time + passTime(rows: batch.rows, tokens: tokens, threads: batch.threads.count, costs),
+            batch
+          ))
       }
     }
     func send(at time: Double) throws {
@@ -95,7 +95,7 @@ import Testing
     return (Double(finished * tokens) / seconds, latencies / Double(max(1, finished)))
   }
 
-  /// Texts enough for all threads: as many tokens as threads.
+  /// Four texts a thread: passes side by side, and little that they wait for together.
   @Test(arguments: [2, 4, 16, 64])
   func manyTextsScale(threads: Int) throws {
     let one = try Self.run(threads: 1, clients: 4, tokens: 128, seconds: 20).tokensPerSecond
@@ -111,7 +111,7 @@ import Testing
   func aLoneTextIsNotSlower(tokens: Int) {
     var last = Double.infinity
     for threads in [1, 2, 4, 8, 16, 32, 64] {
-      let time = Self.passTime(rows: tokens, threads: threads, Costs())
+      let time = Self.passTime(rows: tokens, tokens: tokens, threads: threads, Costs())
       #expect(time < (threads > 32 ? 1.25 : 1.02) * last, "\(threads) threads")
       last = time
     }
@@ -130,7 +130,8 @@ import Testing
         return (speeds[1] / speeds[0] * 100).rounded() / 100
       }
       let lone = [16, 128, 512].map { tokens in
-        (Self.passTime(rows: tokens, threads: threads, Costs()) * 1e5).rounded() / 100
+        (Self.passTime(rows: tokens, tokens: tokens, threads: threads, Costs()) * 1e5).rounded()
+          / 100
       }
       print(threads, many, lone, separator: " | ")
     }

@@ -12,7 +12,9 @@ import Testing
     #expect(shapes.allSatisfy { $0.sequences.allSatisfy { $0.ids.allSatisfy { 0..<100 ~= $0 } } })
   }
 
-  @Test(arguments: ["", "16", "x", "1x", "0x16", "1x0", "1x513", "1x2x3", "65537x1", "1x16, 2x2"])
+  @Test(arguments: [
+    "", "16", "x", "1x", "0x16", "1x0", "1x513", "1x2x3", "65537x1", "1x16, 2x2", "1x4x", "1xx4",
+  ])
   func noShape(text: String) {
     #expect(throws: BenchError.self) {
       try BenchShape.named(text, positions: 512, vocabulary: 100)
@@ -25,6 +27,8 @@ import Testing
     #expect(shapes == BenchShape.fixed(positions: 512, vocabulary: 30_522))
     #expect(shapes.map(\.sequences.count) == [1, 1, 1, 32, 256])
     #expect(shapes[4].sequences.map(\.count).reduce(0, +) / 256 == 29)
+    let short = BenchShape.fixed(positions: 3, vocabulary: 100)
+    #expect(short.allSatisfy { $0.sequences.allSatisfy { $0.count <= 3 } })
     let few = BenchShape.fixed(positions: 64, vocabulary: 100)
     #expect(few.filter { $0.name.hasPrefix("one") }.map { $0.sequences[0].count } == [16])
   }
@@ -42,7 +46,8 @@ import Testing
     #expect(PrecisionComparison.cosine([3, 4], [3, 4]) == 1)
     #expect(PrecisionComparison.cosine([1, 0], [0, 2]) == 0)
     #expect(PrecisionComparison.cosine([1, 0], [-2, 0]) == -1)
-    #expect(PrecisionComparison.cosine([0, 0], [1, 0]).isNaN)
+    #expect(PrecisionComparison.cosine([0, 0], [1, 0]) == 0)
+    #expect(PrecisionComparison.cosine([0, 0], [0, 0]) == 1)
   }
 
   @Test(arguments: [

@@ -32,7 +32,8 @@ typedef enum PrecisionKind : int32_t {
   PrecisionFloat32,
   /// Weights and inputs rounded to bfloat16.
   PrecisionBfloat16,
-  /// Weights in 8 bits with a scale an output, inputs in 8 bits with a scale and a zero a row.
+  /// Weights in 8 bits with a scale an output, inputs in 8 bits with a scale a row; or with one for each
+  /// 128 columns of both (avx2).
   PrecisionInt8,
 } PrecisionKind;
 

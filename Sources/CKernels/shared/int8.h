@@ -117,7 +117,7 @@ static void makeOperands(size_t rows, size_t columns, const void *x, size_t ldx,
 }
 
 // The largest size of a piece of weights and, where two products are added in 16 bits, of a sum of two neighbours.
-// Rounded to 127 of it, two of the same sign are 128 together, and 255 · 128 < 2^15.
+// Rounded to 127 of it, two of the same sign are at most 128 together, and 255 · 128 < 2^15.
 INLINE bits largestWeight(const float *weights, size_t start, size_t size, float *rotated,
                           bits largest) {
   largest = rotatePiece(false, weights, start, size, rotated, largest);
