@@ -9,7 +9,7 @@ struct Kernels: @unchecked Sendable {
   let precision: Encoder.Precision
   let tileRows: Int
   let panelColumns: Int
-  /// Whether a product pays with more rows: see `KernelSet`.
+  /// Whether a product has work to do for each panel, whatever the rows: see `KernelSet`.
   let widensPanels: Bool
   /// Bytes of what lies between the products.
   let valueSize: Int

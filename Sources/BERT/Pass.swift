@@ -82,7 +82,7 @@ struct RowLimits {
     _ configuration: ModelConfiguration, kernels: Kernels, threadCount: Int, maxBatchRows: Int
   ) {
     let hiddenSize = configuration.hiddenSize
-    // What is beside a row of values in `Workspace`: a set that widens reads them as floats.
+    // Bytes of a row between the products of a block (see `Workspace`): a set that widens panels has floats besides.
     let bytesPerRow =
       kernels.widensPanels
       ? 6 * configuration.intermediateSize + 20 * hiddenSize

@@ -70,8 +70,8 @@ public struct BenchSpeed {
     let time = times.median
     let range = [shares.min() ?? 0, shares.max() ?? 0].map { "\(Int($0 * 100))" }
     return [
-      name, "\(Int(tokensPerSecond))", Self.decimals(time * 1e3),
-      Self.decimals(bounds.median * 1e3),
+      name, "\(Int(tokensPerSecond))", (time * 1e3).decimals(2),
+      (bounds.median * 1e3).decimals(2),
       "\(Int(operations / time / 1e9))", "\(Int(peaks.median / 1e9))",
       "\(Int(shares.median * 100)) %  (\(range[0]) to \(range[1]))",
     ]
@@ -103,11 +103,6 @@ public struct BenchSpeed {
     }
     writer.endObject()
     return String(decoding: writer.bytes, as: UTF8.self)
-  }
-
-  private static func decimals(_ value: Double) -> String {
-    let hundredths = Int((value * 100).rounded())
-    return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
   }
 }
 

@@ -3,7 +3,7 @@ import Checkpoints
 public import EncoderContract
 import JSON
 
-/// What each precision costs and gives on this machine: a model's speed, and how its answers differ from float32's.
+/// One model at several precisions: its memory, its speed on this machine, and the cosine of its answers with float32's.
 public struct PrecisionComparison {
   /// One precision.
   public struct Row {
@@ -99,14 +99,14 @@ extension PrecisionComparison {
   /// Cells of a precision's line.
   public func cells(_ row: Row) -> [String] {
     let speeds = zip(row.speeds, rows[0].speeds).map { speed, exact in
-      "\(Int(speed.tokensPerSecond)) (\(Self.decimals(speed.tokensPerSecond / exact.tokensPerSecond, 2)) x)"
+      "\(Int(speed.tokensPerSecond)) (\((speed.tokensPerSecond / exact.tokensPerSecond).decimals(2)) x)"
     }
     let cosines = row.cosines.map { cosine in
-      "\(Self.decimals(cosine.values.mean, 6)) (worst \(Self.decimals(cosine.values.min() ?? 0, 6)))"
+      "\(cosine.values.mean.decimals(6)) (worst \((cosine.values.min() ?? 0).decimals(6)))"
     }
     return [
       row.encoder.precision.rawValue, row.encoder.kernelSet,
-      "\(Self.decimals(Double(row.encoder.weightBytes) / 1e6, 1)) MB",
+      "\(row.encoder.weightMegabytes) MB",
     ]
       + speeds + cosines
   }
@@ -145,46 +145,8 @@ extension PrecisionComparison {
     writer.endObject()
     return String(decoding: writer.bytes, as: UTF8.self)
   }
-
-  static func decimals(_ value: Double, _ places: Int) -> String {
-    guard value.isFinite else { return "\(value)" }
-    var scale = 1.0
-    for _ in 0..<places { scale *= 10 }
-    let digits = String(Int((abs(value) * scale).rounded()))
-    let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
-    return (value < 0 ? "-" : "") + padded.dropLast(places) + "." + padded.suffix(places)
-  }
 }
 
 extension [Double] {
   fileprivate var mean: Double { reduce(0, +) / Double(count) }
 }
-
-/// Texts to compare precisions by, where the user has none: sentences and paragraphs of many subjects.
-public let sampleTexts = [
-  "Where can I change the address that my order is sent to?",
-  "The train to the airport leaves every twenty minutes from platform four.",
-  "Photosynthesis turns carbon dioxide and water into sugar with the energy of light.",
-  "I have been waiting for a refund since March and nobody answers my messages.",
-  "A hash table finds a value by its key in constant time on average.",
-  "The committee will vote on the new budget after the summer break.",
-  "Add the onions and let them soften slowly, then stir in the tomatoes and a pinch of salt.",
-  "Who wrote the first novel that was printed with movable type?",
-  "Interest rates rose by a quarter of a percent, more than analysts had expected.",
-  "This phone's battery does not last a day, but its camera is the best I have ever used.",
-  "The patient was given antibiotics and sent home after two nights in hospital.",
-  "Glaciers in the region have lost a third of their ice within fifty years, and rivers that farmers depend on "
-    + "carry less water each summer.",
-  "def area(width, height): return width * height",
-  "The defendant shall pay the costs of the proceedings.",
-  "Two goals in the last five minutes turned the match.",
-  "To reset the device, hold the power button for ten seconds until the light blinks twice.",
-  "Mozart had written three symphonies before he was ten years old.",
-  "What is the difference between a virus and a bacterium?",
-  "Ships that pass through the canal save a voyage of some nine thousand kilometres round the cape.",
-  "Meeting moved to 3 pm, same room; please bring the printed figures.",
-  "Supply chains were interrupted again when the port closed for a week because of the storm.",
-  "Her grandmother taught her to knit, and she still has the first scarf.",
-  "Cheap flights to Lisbon in October",
-  "An electron's position and momentum cannot both be known exactly, however good the instruments are.",
-]

@@ -16,8 +16,8 @@ struct BenchCommand: ParsableCommand {
       The column bound is the shortest time in milliseconds that the machine allows: all operations \
       at its peak, or reading the weights from memory once per batch, whichever is longer.
 
-      With --compare-precisions: what each precision that this CPU runs costs and gives. Weights in memory, \
-      speed, and the cosine of a text's answer with float32's, mean and worst.
+      With --compare-precisions: for each precision the weights' memory, the speed, and the cosine of a text's \
+      answer with float32's, mean and worst.
       """)
 
   @OptionGroup var flags: EncoderFlags
@@ -27,7 +27,7 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help:
-      "File of texts, one per line: a shape more, and measures tokenization and writing the answers."
+      "File of texts, one per line: also measures encoding them, tokenization and writing the answers."
   )
   var texts: String?
 
@@ -36,7 +36,7 @@ struct BenchCommand: ParsableCommand {
 
   @Flag(
     help:
-      "Compare the precisions' memory, speed and answers, those of --texts or of built-in English ones."
+      "Compare all precisions instead: memory, speed, and answers to --texts or to built-in English texts."
   )
   var comparePrecisions = false
 

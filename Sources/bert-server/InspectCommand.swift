@@ -1,5 +1,6 @@
 import ArgumentParser
 import BERT
+import Bench
 import Checkpoints
 import EncoderContract
 import Models
@@ -137,9 +138,7 @@ struct InspectCommand: ParsableCommand {
 
   /// "int8 (kernels avx2, 33.1 MB)".
   private static func precision(of encoder: Encoder) -> String {
-    let tenths = (encoder.weightBytes + 50_000) / 100_000
-    return
-      "\(encoder.precision.rawValue) (kernels \(encoder.kernelSet), \(tenths / 10).\(tenths % 10) MB)"
+    "\(encoder.precision.rawValue) (kernels \(encoder.kernelSet), \(encoder.weightMegabytes) MB)"
   }
 
   /// What differs from plain attention.

@@ -52,10 +52,10 @@ import Testing
 
   @Test(arguments: [
     (0.99951, 6, "0.999510"), (0, 2, "0.00"), (-0.056, 2, "-0.06"), (12.345, 1, "12.3"),
-    (.nan, 2, "nan"),
+    (.nan, 2, "nan"), (1e18, 2, "1e+18"),
   ])
   func decimals(value: Double, places: Int, text: String) {
-    #expect(PrecisionComparison.decimals(value, places) == text)
+    #expect(value.decimals(places) == text)
   }
 
   @Test func medians() {

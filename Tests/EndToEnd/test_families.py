@@ -28,7 +28,7 @@ GATED_ROOM = 1.1
 COSINES = {"bfloat16": (0.9999, 0.99999), "int8": (0.9995, 0.9998)}
 GATED = {*rotary_families.CONFIGURATIONS, *remote_code_families.CONFIGURATIONS} - {"jina-plain"}
 # Gates and turned queries are rounded once more, and made-up weights of seven blocks multiply it. Products of so few
-# inputs have one scale in kernel set avx2, which rounds weights to half a bit less than others: they have 0.997.
+# inputs have one scale in kernel set avx2, which rounds weights half a bit more coarsely than the others, whose worst cosine is 0.997.
 GATED_COSINES = {"bfloat16": (0.9997, 0.9999), "int8": (0.996, 0.999)}
 # One token of this folder is at 0.99964.
 COSINES_OF = {"neobert-small": GATED_COSINES | {"bfloat16": (0.9996, 0.9999)}}

@@ -1,5 +1,5 @@
-// int8 where the CPU has no instructions for sums of four products: VPMADDUBSW adds two in 16 bits. Weights are
-// rounded so that none of these overflows, which costs half a bit of them; a scale for each 128 columns wins it back.
+// int8 where the CPU has no instruction for sums of four products: VPMADDUBSW adds two in 16 bits. So that none of
+// these overflows, weights are rounded half a bit more coarsely; a scale for each 128 columns makes up for it.
 
 #if defined(__x86_64__)
 

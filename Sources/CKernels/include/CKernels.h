@@ -167,7 +167,7 @@ typedef struct KernelSet {
   bool (*_Nonnull isSupported)(void);
   /// Rows of the product's register tile: fewer rows at once cost more per row.
   size_t tileRows;
-  /// Whether a product first makes more of a panel than is packed: that pays with more rows.
+  /// Whether a product converts each panel to float32 first, which costs less per row the more rows there are.
   bool widensPanels;
   /// Outputs per packed panel.
   size_t panelColumns;
@@ -252,7 +252,7 @@ typedef struct KernelSet {
 /// fastest come first, but the places of amx, avxvnni and neon* are not measured.
 const KernelSet *_Nullable kernelSet(size_t index);
 
-/// The plain C that tests hold a set against: it rounds to the set's precision alike.
+/// The scalar kernel set that tests compare a set with: it rounds weights and inputs in the same way.
 const KernelSet *_Nonnull oracleOf(const KernelSet *_Nonnull set);
 
 /// How a sequence's rows become one vector, as sentence-transformers does.

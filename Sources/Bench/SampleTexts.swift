@@ -1,0 +1,28 @@
+/// English texts of many subjects, to compare precisions by where the user gives none.
+public let sampleTexts = [
+  "Where can I change the address that my order is sent to?",
+  "The train to the airport leaves every twenty minutes from platform four.",
+  "Photosynthesis turns carbon dioxide and water into sugar with the energy of light.",
+  "I have been waiting for a refund since March and nobody answers my messages.",
+  "A hash table finds a value by its key in constant time on average.",
+  "The committee will vote on the new budget after the summer break.",
+  "Add the onions and let them soften slowly, then stir in the tomatoes and a pinch of salt.",
+  "Who wrote the first novel that was printed with movable type?",
+  "Interest rates rose by a quarter of a percent, more than analysts had expected.",
+  "This phone's battery does not last a day, but its camera is the best I have ever used.",
+  "The patient was given antibiotics and sent home after two nights in hospital.",
+  "Glaciers in the region have lost a third of their ice within fifty years, and rivers that farmers depend on "
+    + "carry less water each summer.",
+  "def area(width, height): return width * height",
+  "The defendant shall pay the costs of the proceedings.",
+  "Two goals in the last five minutes turned the match.",
+  "To reset the device, hold the power button for ten seconds until the light blinks twice.",
+  "Mozart had written three symphonies before he was ten years old.",
+  "What is the difference between a virus and a bacterium?",
+  "Ships that pass through the canal save a voyage of some nine thousand kilometres round the cape.",
+  "Meeting moved to 3 pm, same room; please bring the printed figures.",
+  "Supply chains were interrupted again when the port closed for a week because of the storm.",
+  "Her grandmother taught her to knit, and she still has the first scarf.",
+  "Cheap flights to Lisbon in October",
+  "An electron's position and momentum cannot both be known exactly, however good the instruments are.",
+]
